@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "compile/compile.h"
+#include "host/host.h"
+#include "kernel/kernel.h"
+#include "policy/policy.h"
+#include "ruleset/plan.h"
+
+/*
+ * Time and order: read, compile, diff, commit, cut. One pass brings a host to its policy; it is
+ * the same pass for the first apply, for one changed rule, for clear (an empty policy).
+ */
+
+struct agent_options {
+	const char *chain_prefix; /* NULL: Neutron's */
+	const char *backend;	  /* "auto", "nft", "legacy" */
+	bool dry_run;		  /* plan only */
+	bool takeover;		  /* of chains that another agent made */
+	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
+	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
+	unsigned lock_wait_s;
+};
+
+/* What a pass did or would do; everything lives in the caller's arena. */
+struct agent_report {
+	enum backend backend;
+	const struct plan *plan;
+	size_t n_local_ports, n_remote_ports;
+	size_t n_flows_cut;
+	const char *const *warnings; /* sentences: "groups are not enforced on br0: ..." */
+	size_t n_warnings;
+};
+
+bool agent_apply(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, struct agent_report *ret, struct err *err);
+/* The host as it was before portwall: chains, sets, nft table, notes of the mark. */
+bool agent_clear(struct arena *arena, const struct agent_options *options, struct agent_report *ret,
+	struct err *err);
+
+/*
+ * What stands in the kernel for a policy: the compiled ruleset, each rule beside the one that
+ * was found for it (NULL: missing), and what was found in our chains and wanted by nobody.
+ */
+struct agent_view {
+	enum backend backend;
+	struct plan_scope scope;
+	const struct host *host;
+	const struct policy *policy;
+	const struct plug *plugs;
+	size_t n_plugs;
+	const struct ruleset *wanted, *found;
+};
+
+bool agent_view_read(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, struct agent_view *ret, struct err *err);
+
+/* The policy that was applied last in this namespace. */
+bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err);
+/* Keeps the text of an applied policy file for show and groups. */
+bool agent_policy_save(const struct text *text, struct err *err);
+bool agent_policy_forget(struct err *err);
+
+#endif

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Big enough that a pass over 1,000 ports makes some hundred calls of malloc, not millions. */
+#define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t size, used;
+	alignas(max_align_t) char data[];
+};
+
+struct arena {
+	struct arena_block *blocks; /* the newest first: the one that is being filled */
+	size_t used;
+};
+
+static void *die_if_null(void *p)
+{
+	if (!p) {
+		fputs("portwall: out of memory\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+struct arena *arena_new(void)
+{
+	return die_if_null(calloc(1, sizeof(struct arena)));
+}
+
+void arena_free(struct arena *arena)
+{
+	if (!arena)
+		return;
+	for (struct arena_block *b = arena->blocks, *next; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	free(arena);
+}
+
+void arena_freep(struct arena **arena)
+{
+	arena_free(*arena);
+	*arena = NULL;
+}
+
+static struct arena_block *arena_grow(struct arena *arena, size_t size)
+{
+	size_t want = size > ARENA_BLOCK_SIZE / 4 ? size : ARENA_BLOCK_SIZE;
+	struct arena_block *b;
+
+	if (want > SIZE_MAX - sizeof(*b))
+		die_if_null(NULL);
+	b = die_if_null(malloc(sizeof(*b) + want));
+	b->size = want;
+	b->used = 0;
+	/* A block of its own for something large must not end the one that is being filled. */
+	if (want == size && arena->blocks) {
+		b->next = arena->blocks->next;
+		arena->blocks->next = b;
+	} else {
+		b->next = arena->blocks;
+		arena->blocks = b;
+	}
+	return b;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_block *b = arena->blocks;
+	void *p;
+
+	if (size > SIZE_MAX - align)
+		die_if_null(NULL);
+	size = (size + align - 1) & ~(align - 1);
+	if (!b || b->size - b->used < size)
+		b = arena_grow(arena, size);
+	p = b->data + b->used;
+	b->used += size;
+	arena->used += size;
+	return memset(p, 0, size);
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t len)
+{
+	char *copy = arena_alloc(arena, len + 1);
+
+	memcpy(copy, text, len);
+	return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap)
+{
+	va_list again;
+	char *text;
+	int len;
+
+	va_copy(again, ap);
+	len = vsnprintf(NULL, 0, fmt, ap);
+	if (len < 0)
+		abort(); /* only a broken format string gets here */
+	text = arena_alloc(arena, (size_t)len + 1);
+	vsnprintf(text, (size_t)len + 1, fmt, again);
+	va_end(again);
+	return text;
+}
+
+char *arena_printf(struct arena *arena, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = arena_vprintf(arena, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+size_t arena_used(const struct arena *arena)
+{
+	return arena->used;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* Every size that a user, a file or the kernel controls has its bound here, checked on entry. */
+#define LIMIT_POLICY_FILE_SIZE ((size_t)256 * 1024 * 1024) /* bytes */
+#define LIMIT_POLICY_DEPTH     16			   /* nesting of the YAML */
+#define LIMIT_PORTS	       20000			   /* Neutron zones end at 61,439 ports */
+#define LIMIT_GROUPS	       100000
+#define LIMIT_RULES	       2000000 /* of all groups */
+#define LIMIT_MEMBERS	       4000000 /* of all address groups and ports */
+#define LIMIT_NAME_LEN	       255     /* characters, as Neutron's columns */
+#define LIMIT_ADDRESS_PAIRS    10      /* a port, as Neutron's max_allowed_address_pair */
+#define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
+#define LIMIT_RULESET_RULES    4000000
+
+#endif

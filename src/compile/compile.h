@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef COMPILE_COMPILE_H
+#define COMPILE_COMPILE_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "policy/policy.h"
+#include "ruleset/plan.h"
+#include "ruleset/ruleset.h"
+
+/*
+ * How a policy becomes a ruleset in the layout of Neutron's iptables driver (chains, names,
+ * order, comments, sets), so that every runbook written for it still reads. What differs on
+ * purpose stands in docs/neutron-differences.md. Pure; knows nothing of what is installed.
+ */
+
+/* How a local port is plugged into this host. */
+struct plug {
+	const struct policy_port *port;
+	const char *bridge; /* NULL when the interface is not there yet */
+	/*
+	 * Nova's hybrid plug, one bridge a VM: the other port of the bridge ("qvb..."), and the
+	 * zone is the port's. NULL on a bridge that several ports may share: then the zone is
+	 * the bridge's, and all ports of one bridge have the same zone.
+	 */
+	const char *hybrid_peer;
+	/*
+	 * The bridge has addresses: the host routes for its ports. Such a bridge has no zone of
+	 * its own (0), because the host's other side of a flow (NAT, routing) is in zone 0; and
+	 * what the host itself sends or routes to a port is dispatched by the port's addresses.
+	 */
+	bool is_routed;
+	uint16_t zone; /* 0: none */
+};
+
+/* Why a compiled rule is there. */
+enum duty {
+	DUTY_SKELETON, /* jumps and chains that every host has */
+	DUTY_DISPATCH, /* from the shared chains into a port's */
+	DUTY_ZONE,
+	DUTY_DHCP_CLIENT,
+	DUTY_DHCP_IN,
+	DUTY_NO_DHCP_SERVER,
+	DUTY_NO_RA,
+	DUTY_RA_IN,
+	DUTY_ND,
+	DUTY_ANTI_SPOOF, /* allowed pairs */
+	DUTY_SPOOF_DROP,
+	DUTY_ESTABLISHED,
+	DUTY_RULE, /* a security group rule */
+	DUTY_INVALID,
+	DUTY_FALLBACK, /* the jump to the default drop: its counter is the port's */
+	DUTY_DEFAULT_DROP,
+	DUTY_PORT_SECURITY_OFF,
+	DUTY_TRUSTED,
+	DUTY_FRAMES, /* the bridge family: what iptables never sees */
+	DUTY_MARK,   /* portwall's sign that the chains are its own */
+};
+
+struct origin {
+	enum duty duty;
+	const struct policy_port *port; /* NULL: of the host */
+	enum direction direction;
+	/* DUTY_RULE: the rule, and those that became the same match and were left out */
+	const struct policy_rule **rules;
+	size_t n_rules;
+};
+
+struct compile_options {
+	struct plan_scope scope;
+	/* What "portwall clear" has to put back, kept in the mark: "br0 nf_call_iptables" */
+	const char *const *restore_notes;
+	size_t n_restore_notes;
+};
+
+extern const struct plan_scope compile_default_scope;
+/* A scope for another chain prefix (at most 17 characters, ends in -). */
+bool compile_scope(
+	struct arena *arena, const char *chain_prefix, struct plan_scope *ret, struct err *err);
+
+/* plugs: one for each local port of the policy that is to be filtered or waved through. */
+bool compile_policy(struct arena *arena, const struct policy *policy, const struct plug *plugs,
+	size_t n_plugs, const struct compile_options *options, const struct ruleset **ret,
+	struct err *err);
+
+/* Names, for those who look for the chains and sets of a port or group. */
+const char *compile_chain_name(struct arena *arena, const struct plan_scope *scope,
+	char kind /* i o s */, const char *port_id);
+const char *compile_set_name(struct arena *arena, const struct plan_scope *scope,
+	enum family family, const char *group_id);
+
+/*
+ * The comment that carries an owner's zone in the raw table, read back so that zones survive a
+ * restart: "Set zone for <port id or bridge>".
+ */
+const char *compile_zone_comment(struct arena *arena, const char *key);
+/* The key and zone of such a rule; false when the rule is none. */
+bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_t *ret_zone);
+#define COMPILE_ZONE_MIN 4097 /* 1..4096 are left to others, as Neutron does (LP 1745642) */
+#define COMPILE_ZONE_MAX 65535
+
+/* Did portwall make these chains? Looks for the mark (DUTY_MARK) in table filter. */
+bool compile_has_mark(const struct ruleset *found, const struct plan_scope *scope);
+/* The notes kept in the mark. */
+void compile_mark_notes(struct arena *arena, const struct ruleset *found,
+	const struct plan_scope *scope, const char *const **ret, size_t *ret_n);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_KERNEL_H
+#define KERNEL_KERNEL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "host/host.h"
+#include "ruleset/plan.h"
+#include "ruleset/ruleset.h"
+
+/*
+ * Linux: the one folder that touches it. Everything acts on the network namespace of the
+ * calling process.
+ */
+
+enum backend { BACKEND_NFT, BACKEND_LEGACY }; /* which iptables; the bridge table is always nft */
+
+/* The variant behind the host's plain "iptables"; fails when there is none. */
+bool kernel_backend_default(enum backend *ret, struct err *err);
+const char *backend_name(enum backend backend); /* "nft", "legacy" */
+
+/* Links, bridge attributes, sysctls (rtnetlink). */
+bool kernel_host_read(struct arena *arena, const struct host **ret, struct err *err);
+
+/*
+ * iptables-save -c, ip6tables-save -c (tables filter and raw), ipset save, and the tables of
+ * the bridge family. Tables that are not there are absent, not an error.
+ */
+bool kernel_ruleset_read(
+	struct arena *arena, enum backend backend, const struct ruleset **ret, struct err *err);
+
+/*
+ * Runs the steps. When one is refused, the undo of those done is run in reverse and err says
+ * which tool refused what, with the line of the batch; if even the undo is refused, err says so.
+ */
+bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err);
+
+/* One conntrack entry, as the filter chains saw its first packet (after NAT of the
+ * destination): ct_state is CT_NEW. */
+struct flow {
+	uint16_t zone;
+	struct packet first;
+	const void *handle; /* of the dump; for the cut */
+};
+
+/* Dumps conntrack once; cuts every entry for which is_wanted says false. */
+typedef bool kernel_flow_fn(void *data, const struct flow *flow);
+bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, struct err *err);
+
+/* nf_call_iptables and nf_call_ip6tables of one bridge, through its own attribute. */
+bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, struct err *err);
+
+/*
+ * One change of a namespace's filters at a time: a lock file of this namespace in
+ * /run/portwall. Waits up to wait_s seconds, then names the process that holds it.
+ */
+struct kernel_lock {
+	int fd;
+};
+bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err);
+void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
+
+/* A running process of this network namespace that maintains Neutron's chains, as
+ * "neutron-openvswitch-agent (pid 812)"; NULL when there is none. */
+const char *kernel_other_agent(struct arena *arena, const char *chain_prefix);
+
+/* Where the last applied policy of this namespace and boot is kept: "/run/portwall/<cookie>.yaml"
+ * (SO_NETNS_COOKIE). Makes the folder. */
+bool kernel_state_path(struct arena *arena, const char **ret, struct err *err);
+
+/* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
+bool kernel_check_requirements(enum backend backend, struct err *err);
+
+#endif
