@@ -42,8 +42,8 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 	struct err *err);
 
 /*
- * What stands in the kernel for a policy: the compiled ruleset, each rule beside the one that
- * was found for it (NULL: missing), and what was found in our chains and wanted by nobody.
+ * What stands in the kernel for a policy: what was compiled (with origins) beside what was found
+ * (with counters). Whoever shows it looks each wanted rule up in the found chain.
  */
 struct agent_view {
 	enum backend backend;
@@ -53,11 +53,16 @@ struct agent_view {
 	const struct plug *plugs;
 	size_t n_plugs;
 	const struct ruleset *wanted, *found;
+	const char *const *warnings; /* as in the report */
+	size_t n_warnings;
 };
 
 bool agent_view_read(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_view *ret, struct err *err);
 
+/* A policy file ("-" is standard input), with its text, for this host. */
+bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
+	const struct policy **ret, struct err *err);
 /* The policy that was applied last in this namespace. */
 bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err);
 /* Keeps the text of an applied policy file for show and groups. */

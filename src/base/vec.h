@@ -25,6 +25,6 @@ void *vec_grow_(struct arena *arena, void *items, size_t *cap, size_t n, size_t 
 		&(vec)->items[(vec)->n++])
 
 #define vec_for_each(var, vec)                                                                     \
-	for (__typeof__((vec)->items) var = (vec)->items; var < (vec)->items + (vec)->n; var++)
+	for (__typeof__(*(vec)->items) *var = (vec)->items; var < (vec)->items + (vec)->n; var++)
 
 #endif

@@ -18,6 +18,8 @@ enum backend { BACKEND_NFT, BACKEND_LEGACY }; /* which iptables; the bridge tabl
 /* The variant behind the host's plain "iptables"; fails when there is none. */
 bool kernel_backend_default(enum backend *ret, struct err *err);
 const char *backend_name(enum backend backend); /* "nft", "legacy" */
+/* May there be rules of this variant? A cheap look that may say yes too often, never no. */
+bool kernel_backend_in_use(enum backend backend);
 
 /* Links, bridge attributes, sysctls (rtnetlink). */
 bool kernel_host_read(struct arena *arena, const struct host **ret, struct err *err);

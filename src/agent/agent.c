@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One pass: lock, read what is there, refuse what is somebody else's, compile what is wanted, commit
+ * the difference, cut the flows that nothing allows any more. A first apply, one changed rule
+ * and clear are the same pass; clear wants nothing.
+ */
+#include "agent/internal.h"
+
+#include <string.h>
+
+/* What a pass has read and decided before it changes anything. */
+struct pass {
+	struct arena *arena;
+	const struct agent_options *options;
+	struct plan_scope scope;
+	enum backend backend;
+	const struct host *host;
+	const struct ruleset *found;
+	bool has_mark;
+	warning_list warnings;
+	/* bridges whose nf_call attribute this pass turns on, and how to put it back */
+	VEC(struct nf_call_change {
+		const char *bridge;
+		enum family family;
+	})
+	nf_calls;
+	VEC(const char *) notes;
+};
+
+static bool choose_backend(const struct agent_options *options, enum backend *ret, struct err *err)
+{
+	const char *name = options->backend ? options->backend : "auto";
+
+	if (!strcmp(name, "auto"))
+		return kernel_backend_default(ret, err);
+	if (strcmp(name, "nft") != 0 && strcmp(name, "legacy") != 0)
+		return err_input(err, "--backend %s: must be auto, nft or legacy", name);
+	*ret = strcmp(name, "nft") ? BACKEND_LEGACY : BACKEND_NFT;
+	return true;
+}
+
+static bool has_own_chains(const struct ruleset *found, const struct plan_scope *scope)
+{
+	for (size_t t = 0; t < found->n_tables; t++)
+		for (size_t c = 0; c < found->tables[t].n_chains; c++)
+			if (plan_scope_has_chain(scope, found->tables[t].chains[c].name))
+				return true;
+	return false;
+}
+
+/*
+ * The same rules in both variants would be asked twice, and those of the forgotten variant would
+ * never change again.
+ */
+static bool refuse_other_backend(struct pass *pass, struct err *err)
+{
+	enum backend other = pass->backend == BACKEND_NFT ? BACKEND_LEGACY : BACKEND_NFT;
+	const struct ruleset *found;
+
+	if (pass->has_mark || !kernel_backend_in_use(other))
+		return true;
+	if (!kernel_ruleset_read(pass->arena, other, &found, err))
+		return false;
+	if (!compile_has_mark(found, &pass->scope))
+		return true;
+	err_conflict(err,
+		"portwall's rules stand in iptables-%s, and this pass would write iptables-%s",
+		backend_name(other), backend_name(pass->backend));
+	return err_next(err,
+		"go on with --backend %s, or take them away first: portwall clear --backend %s",
+		backend_name(other), backend_name(other));
+}
+
+static bool refuse_other_owner(struct pass *pass, struct err *err)
+{
+	const char *agent = kernel_other_agent(pass->arena, pass->scope.chain_prefix);
+
+	if (pass->options->takeover)
+		return true;
+	if (agent) {
+		err_conflict(err, "%s runs here and maintains the chains %s*", agent,
+			pass->scope.chain_prefix);
+		return err_next(
+			err, "stop that agent, then use --takeover; or choose another --prefix");
+	}
+	if (pass->has_mark || !has_own_chains(pass->found, &pass->scope))
+		return true;
+	err_conflict(err,
+		"the chains %s* were made by another program (Neutron's agent writes chains of "
+		"this name; it does not run now)",
+		pass->scope.chain_prefix);
+	return err_next(err,
+		"use --takeover if nothing maintains them any more, or choose another --prefix");
+}
+
+static bool pass_begin(
+	struct arena *arena, const struct agent_options *options, struct pass *ret, struct err *err)
+{
+	struct pass pass = { .arena = arena, .options = options };
+
+	if (options->chain_prefix) {
+		if (!compile_scope(arena, options->chain_prefix, &pass.scope, err))
+			return false;
+	} else {
+		pass.scope = compile_default_scope;
+	}
+	if (!choose_backend(options, &pass.backend, err) ||
+		!kernel_check_requirements(pass.backend, err) ||
+		!kernel_host_read(arena, &pass.host, err) ||
+		!kernel_ruleset_read(arena, pass.backend, &pass.found, err))
+		return false;
+	pass.has_mark = compile_has_mark(pass.found, &pass.scope);
+	*ret = pass;
+	return true;
+}
+
+static void pass_report(const struct pass *pass, struct agent_report *report)
+{
+	report->backend = pass->backend;
+	report->warnings = pass->warnings.items;
+	report->n_warnings = pass->warnings.n;
+}
+
+static const char *nf_call_attribute(enum family family)
+{
+	return family == FAMILY_IPV4 ? "nf_call_iptables" : "nf_call_ip6tables";
+}
+
+static bool is_planned(const struct pass *pass, const char *bridge, enum family family)
+{
+	vec_for_each (change, &pass->nf_calls)
+		if (change->family == family && !strcmp(change->bridge, bridge))
+			return true;
+	return false;
+}
+
+/*
+ * A bridge that does not call iptables forwards past every group. The cure is the bridge's own
+ * attribute, not the sysctl: that would change every other bridge of the host too.
+ */
+static void check_nf_call(struct pass *pass, const struct plug *plug, enum family family)
+{
+	const struct link *bridge = plug->bridge ? host_link(pass->host, plug->bridge) : NULL;
+
+	if (!bridge || !policy_port_is_filtered(plug->port) ||
+		host_bridge_is_filtered(pass->host, bridge, family) ||
+		is_planned(pass, bridge->name, family))
+		return;
+	*vec_push(&pass->nf_calls, pass->arena) = (struct nf_call_change){ bridge->name, family };
+	if (pass->options->fix_sysctl) {
+		*vec_push(&pass->notes, pass->arena) =
+			arena_printf(pass->arena, "%s %s", bridge->name, nf_call_attribute(family));
+		return;
+	}
+	*vec_push(&pass->warnings, pass->arena) = arena_printf(pass->arena,
+		"%s groups are NOT ENFORCED on bridge %s: %s; --fix-sysctl turns %s of this bridge on",
+		family_name(family), bridge->name,
+		pass->host->has_br_netfilter
+			? family == FAMILY_IPV4 ? "net.bridge.bridge-nf-call-iptables is 0"
+						: "net.bridge.bridge-nf-call-ip6tables is 0"
+			: "the kernel module br_netfilter is not loaded (modprobe br_netfilter)",
+		nf_call_attribute(family));
+}
+
+static bool set_nf_calls(const struct pass *pass, bool on, struct err *err)
+{
+	if (!pass->options->fix_sysctl)
+		return true;
+	vec_for_each (change, &pass->nf_calls)
+		if (!kernel_bridge_set_nf_call(change->bridge, change->family, on, err))
+			return err_prefix(err, "%s of bridge %s", nf_call_attribute(change->family),
+				change->bridge);
+	return true;
+}
+
+static void keep_notes_of_mark(struct pass *pass)
+{
+	const char *const *notes;
+	size_t n;
+
+	compile_mark_notes(pass->arena, pass->found, &pass->scope, &notes, &n);
+	for (size_t i = 0; i < n; i++)
+		*vec_push(&pass->notes, pass->arena) = notes[i];
+}
+
+static void count_ports(const struct policy *policy, struct agent_report *report)
+{
+	for (size_t i = 0; i < policy->n_ports; i++) {
+		if (policy->ports[i].is_local)
+			report->n_local_ports++;
+		else
+			report->n_remote_ports++;
+	}
+}
+
+static bool commit(struct pass *pass, const struct plan *plan, struct err *err)
+{
+	struct err ignored;
+
+	if (!set_nf_calls(pass, true, err))
+		return false;
+	if (kernel_plan_commit(plan, pass->backend, err))
+		return true;
+	set_nf_calls(pass, false, &ignored);
+	return false;
+}
+
+bool agent_apply(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, struct agent_report *ret, struct err *err)
+{
+	struct kernel_lock lock CLEANUP(kernel_lock_close) = { .fd = -1 };
+	struct agent_report report = { 0 };
+	struct compile_options compile_options;
+	const struct ruleset *wanted;
+	struct zone_map *zones;
+	struct plug *plugs;
+	struct pass pass;
+	size_t n_plugs;
+
+	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
+		return false;
+	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||
+		!refuse_other_owner(&pass, err))
+		return false;
+	zones = zone_map_read(arena, pass.found, &pass.scope);
+	if (!agent_plug_ports(arena, policy, pass.host, zones, options, &plugs, &n_plugs,
+		    &pass.warnings, err))
+		return false;
+	keep_notes_of_mark(&pass);
+	for (size_t i = 0; i < n_plugs; i++)
+		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
+			check_nf_call(&pass, &plugs[i], f);
+	compile_options = (struct compile_options){ .scope = pass.scope,
+		.restore_notes = (const char *const *)pass.notes.items,
+		.n_restore_notes = pass.notes.n };
+	if (!compile_policy(arena, policy, plugs, n_plugs, &compile_options, &wanted, err) ||
+		!plan_make(arena, wanted, pass.found, &pass.scope, &report.plan, err))
+		return false;
+	if (!options->dry_run && (!commit(&pass, report.plan, err) ||
+					 !agent_cut_flows(arena, plugs, n_plugs, zones, report.plan,
+						 &report.n_flows_cut, err)))
+		return false;
+	count_ports(policy, &report);
+	pass_report(&pass, &report);
+	*ret = report;
+	return true;
+}
+
+/* Puts back what the mark remembers: "BRIDGE nf_call_iptables". */
+static bool restore_notes(struct pass *pass, struct err *err)
+{
+	vec_for_each (note, &pass->notes) {
+		const char *space = strchr(*note, ' ');
+		enum family family = FAMILY_IPV4;
+		const char *bridge;
+
+		if (!space)
+			continue;
+		bridge = arena_strndup(pass->arena, *note, (size_t)(space - *note));
+		if (!strcmp(space + 1, nf_call_attribute(FAMILY_IPV6)))
+			family = FAMILY_IPV6;
+		/* A bridge that is gone has nothing to put back. */
+		if (host_link(pass->host, bridge) &&
+			!kernel_bridge_set_nf_call(bridge, family, false, err))
+			return false;
+	}
+	return true;
+}
+
+bool agent_clear(struct arena *arena, const struct agent_options *options, struct agent_report *ret,
+	struct err *err)
+{
+	struct kernel_lock lock CLEANUP(kernel_lock_close) = { .fd = -1 };
+	struct agent_report report = { 0 };
+	const struct ruleset *nothing = ruleset_new(arena);
+	struct zone_map *zones;
+	struct pass pass;
+
+	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
+		return false;
+	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||
+		!refuse_other_owner(&pass, err))
+		return false;
+	zones = zone_map_read(arena, pass.found, &pass.scope);
+	keep_notes_of_mark(&pass);
+	if (!plan_make(arena, nothing, pass.found, &pass.scope, &report.plan, err))
+		return false;
+	if (!options->dry_run) {
+		if (!kernel_plan_commit(report.plan, pass.backend, err) ||
+			!agent_cut_flows(
+				arena, NULL, 0, zones, report.plan, &report.n_flows_cut, err) ||
+			!restore_notes(&pass, err) || !agent_policy_forget(err))
+			return false;
+	}
+	pass_report(&pass, &report);
+	*ret = report;
+	return true;
+}
+
+bool agent_view_read(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, struct agent_view *ret, struct err *err)
+{
+	/* Looking must not fail because a VM is stopped. */
+	struct agent_options looking = *options;
+	struct compile_options compile_options;
+	struct agent_view view = { .policy = policy };
+	struct zone_map *zones;
+	struct plug *plugs;
+	struct pass pass;
+
+	looking.allow_missing = true;
+	looking.fix_sysctl = false;
+	if (!pass_begin(arena, &looking, &pass, err))
+		return false;
+	zones = zone_map_read(arena, pass.found, &pass.scope);
+	if (!agent_plug_ports(arena, policy, pass.host, zones, &looking, &plugs, &view.n_plugs,
+		    &pass.warnings, err))
+		return false;
+	for (size_t i = 0; i < view.n_plugs; i++)
+		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
+			check_nf_call(&pass, &plugs[i], f);
+	keep_notes_of_mark(&pass);
+	compile_options = (struct compile_options){ .scope = pass.scope,
+		.restore_notes = (const char *const *)pass.notes.items,
+		.n_restore_notes = pass.notes.n };
+	if (!compile_policy(
+		    arena, policy, plugs, view.n_plugs, &compile_options, &view.wanted, err))
+		return false;
+	view.backend = pass.backend;
+	view.scope = pass.scope;
+	view.host = pass.host;
+	view.plugs = plugs;
+	view.found = pass.found;
+	view.warnings = pass.warnings.items;
+	view.n_warnings = pass.warnings.n;
+	*ret = view;
+	return true;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef AGENT_INTERNAL_H
+#define AGENT_INTERNAL_H
+
+#include "agent/agent.h"
+#include "base/vec.h"
+
+/* What the files of this folder share; nobody else includes it. */
+
+typedef VEC(const char *) warning_list;
+
+/* zone.c: zones in use, by key (port id or bridge); those of found live on. */
+struct zone_map;
+struct zone_map *zone_map_read(
+	struct arena *arena, const struct ruleset *found, const struct plan_scope *scope);
+/* The key's zone, or a new one; fails when all 61,439 are taken. */
+bool zone_map_get(struct zone_map *zones, const char *key, uint16_t *ret, struct err *err);
+/* Was this zone one of ours before this pass? */
+bool zone_map_had(const struct zone_map *zones, uint16_t zone);
+
+/* plug.c: how the local ports of a policy sit on this host. */
+bool agent_plug_ports(struct arena *arena, const struct policy *policy, const struct host *host,
+	struct zone_map *zones, const struct agent_options *options, struct plug **ret,
+	size_t *ret_n, warning_list *warnings, struct err *err);
+
+/* flows.c: cuts the flows that the policy allows no more. */
+bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
+	const struct zone_map *zones, const struct plan *plan, size_t *ret_n_cut, struct err *err);
+
+#endif

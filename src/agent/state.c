@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The policy that was applied last, kept as its own text for show and groups. */
+#include "agent/agent.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+
+bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
+	const struct policy **ret, struct err *err)
+{
+	struct utsname names;
+
+	if (uname(&names) < 0)
+		return err_system(err, errno, "uname");
+	if (!text_load(ret_text, path, LIMIT_POLICY_FILE_SIZE, err))
+		return false;
+	return policy_parse(arena, path, ret_text->data, ret_text->len, names.nodename, ret, err);
+}
+
+bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	const char *path;
+
+	if (!kernel_state_path(arena, &path, err))
+		return false;
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		err_system(err, 0, "no policy has been applied in this network namespace");
+		return err_next(err, "portwall apply FILE");
+	}
+	return agent_policy_read(arena, path, &text, ret, err);
+}
+
+bool agent_policy_save(const struct text *text, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *path;
+
+	return kernel_state_path(arena, &path, err) && text_save(text, path, err);
+}
+
+bool agent_policy_forget(struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *path;
+
+	if (!kernel_state_path(arena, &path, err))
+		return false;
+	if (unlink(path) < 0 && errno != ENOENT)
+		return err_system(err, errno, "cannot remove %s", path);
+	return true;
+}
