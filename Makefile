@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The door. Everything behind it is meson's: build/release, build/test (sanitizers), build/fuzz.
+
+PREFIX ?= /usr
+DESTDIR ?=
+FUZZ_SECONDS ?= 60
+SUITES ?=
+
+# Needs no root. What the suites hold is listed in CONTRIBUTING.md.
+ROOTLESS_SUITES = unit golden fuzz house lint
+is_root = [ "$$(id -u)" = 0 ]
+jobs := $(shell nproc)
+
+# sudo must not leave files in the tree that its owner cannot change. The last command's status stays.
+own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
+
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: all help deps check test demo bench lint format fuzz install clean need-root need-tools
+
+all: build/release/build.ninja ## build build/portwall
+	@ninja -C build/release -j$(jobs) portwall; $(own)
+	@ln -sfn release/portwall build/portwall
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+build/release/build.ninja: | need-tools
+	@meson setup build/release --prefix=$(PREFIX) >/dev/null || { tools/install-deps --check; exit 1; }
+
+build/test/build.ninja: | need-tools
+	@meson setup build/test -Db_sanitize=address,undefined >/dev/null || { tools/install-deps --check; exit 1; }
+
+build/fuzz/build.ninja: | need-tools
+	@CC=clang meson setup build/fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+		>/dev/null || { tools/install-deps --check; exit 1; }
+
+need-tools:
+	@command -v meson ninja cc >/dev/null || { tools/install-deps --check; exit 1; }
+
+need-root:
+	@$(is_root) || { echo "This needs root: sudo make $(MAKECMDGOALS). Without root: make check" >&2; exit 1; }
+
+deps: ## install what is missing of debian/control (root)
+	@tools/install-deps
+
+check: build/test/build.ninja ## all tests that need no root
+	@ninja -C build/test -j$(jobs) --quiet; $(own)
+	@tools/run-tests build/test $(or $(SUITES),$(ROOTLESS_SUITES)); $(own)
+
+test: need-root deps ## install what is missing and run every test (root); SUITES="unit netns" for some
+	@$(MAKE) --no-print-directory build/test/build.ninja
+	@ninja -C build/test -j$(jobs) --quiet; $(own)
+	@tools/run-tests build/test $(SUITES); $(own)
+
+demo: need-root deps ## the first incident: IPIP that does not arrive (root)
+	@$(MAKE) --no-print-directory all
+	@examples/demo; $(own)
+
+bench: need-root ## measure beside Neutron's own driver (root)
+	@tools/install-deps --bench
+	@$(MAKE) --no-print-directory all
+	@bench/run; $(own)
+
+lint: build/test/build.ninja ## format, static analysis, layers, shell scripts
+	@ninja -C build/test -j$(jobs) --quiet; $(own)
+	@tools/run-tests build/test lint; $(own)
+
+format: ## let clang-format write every C file
+	@git ls-files -z -co --exclude-standard '*.c' '*.h' | xargs -0 clang-format -i
+
+fuzz: build/fuzz/build.ninja ## fuzz every parser for FUZZ_SECONDS (60)
+	@ninja -C build/fuzz -j$(jobs) --quiet; $(own)
+	@tools/run-fuzz build/fuzz $(FUZZ_SECONDS); $(own)
+
+install: all ## DESTDIR= PREFIX=
+	@meson configure build/release -Dprefix=$(PREFIX)
+	@DESTDIR=$(DESTDIR) meson install -C build/release --quiet; $(own)
+
+clean: ## remove build/
+	@rm -rf build
