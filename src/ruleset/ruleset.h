@@ -39,9 +39,13 @@ struct port_range {
 	uint16_t min, max;
 };
 
+/* Forms of iptables that are no option of their own:
+ * "-m tcp" without options is MATCH_DPORT with the one range 0..65535; "--icmp-type any" (IPv4)
+ * is type 255 with any code; an opaque text that starts with "--" continues the module before it. */
 struct match {
 	enum match_kind kind;
 	bool inverted;
+	bool is_conntrack; /* MATCH_CT_STATE: spelled -m conntrack --ctstate, else -m state */
 	union {
 		const char *name;
 		struct prefix prefix;
@@ -102,7 +106,8 @@ struct rule {
 	struct match *matches; /* in the order of iptables-save */
 	size_t n_matches;
 	struct target target;
-	const char *comment; /* NULL without */
+	const char *comment;	  /* NULL without */
+	uint8_t n_behind_comment; /* matches that are printed behind it; 0 in what we compile */
 	struct counters counters;
 	bool has_counter;	     /* nft: a counter statement is part of the rule */
 	unsigned line;		     /* of the text it was read from, from 1; else 0 */
@@ -146,6 +151,7 @@ struct table {
 	size_t n_chains, cap_chains;
 	struct set *sets; /* nft */
 	size_t n_sets, cap_sets;
+	struct map *chain_index; /* table_add_chain's own: from a name to its place */
 };
 
 /* All of one host that was read, or all that was compiled: iptables, ip6tables, nft, ipset. */
@@ -171,8 +177,8 @@ const struct chain *table_chain(const struct table *table, const char *name);
 const struct set *ruleset_set(const struct ruleset *rs, const char *name);
 const struct set *table_set(const struct table *table, const char *name);
 
-/* Same matches in the same order, same target, same comment. Counters, lines, origins do not
- * count. */
+/* Same matches in the same order, same target, same comment at the same place. Counters, lines,
+ * origins do not count. */
 bool rule_equal(const struct rule *a, const struct rule *b);
 bool match_equal(const struct match *a, const struct match *b);
 bool target_equal(const struct target *a, const struct target *b);
@@ -189,8 +195,9 @@ bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *na
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
 	struct err *err);
 
-/* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), or as nft prints
- * it in a chain (family bridge), without counters. No leading or trailing space. */
+/* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), without counters;
+ * or as nft prints it in a chain (family bridge), where a counter statement carries its values.
+ * Matches are printed in their order. No leading or trailing space. */
 void rule_print(struct text *out, enum family family, const struct rule *rule);
 /* One element as ipset or nft takes it: "10.0.0.0/8", "\"tap1\" : goto o-..." */
 void set_element_print(struct text *out, const struct set *set, const struct set_element *element);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RULESET_PRINT_H
+#define RULESET_PRINT_H
+
+#include "ruleset/ruleset.h"
+
+/* What the files of this folder share; not for others. */
+
+/* A rule of the bridge family, with a space in front of every part. */
+void rule_print_nft(struct text *out, const struct rule *rule);
+
+/* The iptables module of the rule's protocol that has --sport and --dport, or NULL. */
+const char *rule_port_module(const struct rule *rule);
+
+/* Is it "-m tcp" and the like, without options: a transport header is all it asks for? */
+bool match_is_any_port(const struct match *match);
+
+#endif
