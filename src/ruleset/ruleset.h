@@ -116,9 +116,10 @@ struct rule {
 
 struct chain {
 	const char *name;
-	bool is_base;	       /* built in (iptables) or with a hook (nft) */
-	const char *policy;    /* "ACCEPT", "DROP"; NULL for a chain of one's own */
-	const char *hook_text; /* nft: the line "type filter hook ..."; else NULL */
+	bool is_base;	    /* built in (iptables) or with a hook (nft) */
+	const char *policy; /* "ACCEPT", "DROP" (nft's too); NULL for a chain of one's own */
+	/* nft: the whole line, "type filter hook forward priority -310; policy accept;"; else NULL */
+	const char *hook_text;
 	struct counters counters;
 	struct rule *rules;
 	size_t n_rules, cap_rules;
