@@ -57,6 +57,8 @@ enum duty {
 	DUTY_MARK,   /* portwall's sign that the chains are its own */
 };
 
+const char *duty_name(enum duty duty); /* "anti-spoof": for JSON, stable */
+
 struct origin {
 	enum duty duty;
 	const struct policy_port *port; /* NULL: of the host */
@@ -86,6 +88,10 @@ bool compile_policy(struct arena *arena, const struct policy *policy, const stru
 /* Names, for those who look for the chains and sets of a port or group. */
 const char *compile_chain_name(struct arena *arena, const struct plan_scope *scope,
 	char kind /* i o s */, const char *port_id);
+/* A port's chain in the bridge family: "o-3191c3d9-3" for what it sends, "to-..." for what it
+ * gets. */
+const char *compile_frames_chain_name(
+	struct arena *arena, enum direction direction, const char *port_id);
 const char *compile_set_name(struct arena *arena, const struct plan_scope *scope,
 	enum family family, const char *group_id);
 
