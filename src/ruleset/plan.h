@@ -22,8 +22,17 @@ enum tool { TOOL_IPTABLES, TOOL_IP6TABLES, TOOL_IPSET, TOOL_NFT, N_TOOLS };
 
 struct plan_step {
 	enum tool tool;
-	const char *text; /* standard input of iptables-restore -n, ipset restore, nft -f */
+	/*
+	 * Standard input of "iptables-restore --noflush --counters" (a rule that moves brings its
+	 * counters as [packets:bytes]), "ipset restore", "nft -f -".
+	 */
+	const char *text;
 	const char *undo; /* leads back, counters included; run in reverse order after a refusal */
+	/*
+	 * A refused step has changed nothing, and its undo must not be run. Else (several ipset
+	 * commands) a part may have been done, and the undo leads back from any part of it.
+	 */
+	bool is_atomic;
 };
 
 struct plan_counts {
