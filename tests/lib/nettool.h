@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TESTS_NETTOOL_H
+#define TESTS_NETTOOL_H
+
+/* Binds the process to one of the processors that it may use. */
+void net_bind_to_one_cpu(void);
+
+#endif
