@@ -58,8 +58,9 @@ bool err_prefix(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(context, sizeof(context) - 2, fmt, ap);
 	va_end(ap);
-	strcat(context, ": ");
 	len = strlen(context);
+	memcpy(context + len, ": ", 3);
+	len += 2;
 	keep = strnlen(err->text, sizeof(err->text) - 1 - len);
 	memmove(err->text + len, err->text, keep);
 	memcpy(err->text, context, len);

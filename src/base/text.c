@@ -13,6 +13,7 @@ char text_empty_[1] = "";
 
 /* Names longer than this are never a typing error of each other. */
 #define NEAREST_MAX_LEN 64
+#define READ_SIZE	((size_t)64 * 1024)
 
 void text_done(struct text *text)
 {
@@ -100,7 +101,7 @@ bool text_load(struct text *text, const char *path, size_t max_size, struct err 
 		return false;
 	}
 	do {
-		text_reserve(&read_text, 64 * 1024);
+		text_reserve(&read_text, READ_SIZE);
 		got = read(fd, read_text.data + read_text.len, read_text.size - read_text.len - 1);
 		if (got > 0)
 			read_text.len += (size_t)got;

@@ -21,14 +21,20 @@ bool mac_parse(const char *text, struct mac *ret)
 	struct mac mac;
 
 	for (int i = 0; i < 6; i++) {
-		int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
-		char end = i < 5 ? text[0] && text[1] ? text[2] : '\0' : '\0';
+		int high, low;
 
-		if (low < 0 || (i < 5 ? end != ':' && end != '-' : text[2] != '\0'))
+		if (i > 0 && *text != ':' && *text != '-')
+			return false;
+		text += i > 0;
+		high = hex_digit(text[0]);
+		low = high < 0 ? -1 : hex_digit(text[1]);
+		if (low < 0)
 			return false;
 		mac.bytes[i] = (uint8_t)(high << 4 | low);
-		text += 3;
+		text += 2;
 	}
+	if (*text)
+		return false;
 	*ret = mac;
 	return true;
 }
