@@ -377,7 +377,7 @@ static size_t build_pieces(
 {
 	uint8_t payload[NET_PACKET_SIZE];
 	struct out transport = { .data = payload, .max = sizeof(payload) };
-	size_t n = 0, piece = frame->fragment_size / 8u * 8u;
+	size_t n = 0, piece = (size_t)frame->fragment_size / 8 * 8;
 
 	put_transport(&transport, frame, tag);
 	for (size_t at = 0; at < transport.size; at += piece) {

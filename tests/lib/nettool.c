@@ -16,8 +16,6 @@
 #include "nettool.h"
 #include "unit.h"
 
-extern char **environ;
-
 static int open_with(const char *input)
 {
 	int fd = memfd_create("input", MFD_CLOEXEC);
