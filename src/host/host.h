@@ -13,9 +13,10 @@
 struct link {
 	const char *name;
 	int index;
-	const char *kind; /* "bridge", "veth", "tun", ...; "" for hardware */
-	int master_index; /* 0: none */
-	int peer_index;	  /* veth: in this or another namespace; 0: none */
+	const char *kind;  /* "bridge", "veth", "tun", ...; "" for hardware */
+	int master_index;  /* 0: none */
+	int peer_index;	   /* veth; 0: none */
+	bool is_peer_away; /* peer_index is a number of another namespace */
 	struct mac mac;
 	bool is_up;
 	bool has_address; /* an IPv4 address or an IPv6 one beyond link-local */

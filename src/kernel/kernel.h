@@ -13,6 +13,10 @@
  * calling process.
  */
 
+/*
+ * Programs are searched in PATH, then in /usr/sbin:/sbin:/usr/bin:/bin: iptables-nft-save and so
+ * on (iptables-legacy-save), or the plain iptables-save where that is the wanted variant.
+ */
 enum backend { BACKEND_NFT, BACKEND_LEGACY }; /* which iptables; the bridge table is always nft */
 
 /* The variant behind the host's plain "iptables"; fails when there is none. */
@@ -34,11 +38,16 @@ bool kernel_ruleset_read(
 /*
  * Runs the steps. When one is refused, the undo of those done is run in reverse and err says
  * which tool refused what, with the line of the batch; if even the undo is refused, err says so.
+ * A batch that was refused in its middle is taken back as far as it came. A refusal that may
+ * pass (busy, locked, a set that its last rule has only just left) is tried again for a second.
  */
 bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err);
 
-/* One conntrack entry, as the filter chains saw its first packet (after NAT of the
- * destination): ct_state is CT_NEW. */
+/*
+ * One conntrack entry, as the filter chains saw its first packet (after NAT of the destination):
+ * ct_state is CT_NEW; interfaces and MACs are not known. An entry that came of another one
+ * (RELATED: FTP data) is shown as the first packet of that one, because that is what let it in.
+ */
 struct flow {
 	uint16_t zone;
 	struct packet first;
@@ -57,7 +66,7 @@ bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, 
  * /run/portwall. Waits up to wait_s seconds, then names the process that holds it.
  */
 struct kernel_lock {
-	int fd;
+	int fd; /* {0}: not held */
 };
 bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err);
 void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
@@ -66,8 +75,9 @@ void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
  * "neutron-openvswitch-agent (pid 812)"; NULL when there is none. */
 const char *kernel_other_agent(struct arena *arena, const char *chain_prefix);
 
-/* Where the last applied policy of this namespace and boot is kept: "/run/portwall/<cookie>.yaml"
- * (SO_NETNS_COOKIE). Makes the folder. */
+/* Where the last applied policy of this namespace and boot is kept:
+ * "/run/portwall/<SO_NETNS_COOKIE>-<boot id>.yaml". Makes the folder. PORTWALL_RUN_DIR in the
+ * environment names another one, for this file and for the lock. */
 bool kernel_state_path(struct arena *arena, const char **ret, struct err *err);
 
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "host/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int name_to_link(const void *name, const void *link)
+{
+	return strcmp(name, ((const struct link *)link)->name);
+}
+
+const struct link *host_link(const struct host *host, const char *name)
+{
+	if (!host->n_links)
+		return NULL;
+	return bsearch(name, host->links, host->n_links, sizeof(*host->links), name_to_link);
+}
+
+const struct link *host_link_by_index(const struct host *host, int index)
+{
+	for (size_t i = 0; i < host->n_links; i++)
+		if (host->links[i].index == index)
+			return &host->links[i];
+	return NULL;
+}
+
+bool host_bridge_is_filtered(const struct host *host, const struct link *bridge, enum family family)
+{
+	if (!host->has_br_netfilter || family >= N_IP_FAMILIES)
+		return false;
+	return host->nf_call[family] || bridge->nf_call[family];
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A plan is several batches of several programs; each batch is atomic at best by itself. What
+ * holds them together is this file: a batch that is refused for a passing reason is offered
+ * again, from where it was refused; one that stays refused takes everything back that was done
+ * before it, the newest first. Order matters both ways: a set must be there before the rule that
+ * names it, and the rule be gone before the set can go.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/kernel.h"
+#include "kernel/refusal.h"
+#include "kernel/tool.h"
+#include "kernel/undo.h"
+
+/* 10 + 20 + ... + 640 ms: longer than any kernel object lingers after its last user. */
+#define TRIES	      8
+#define FIRST_WAIT_MS 10
+/* Of a refused line that is quoted. */
+#define QUOTE_LEN 400
+
+struct commit {
+	struct arena *arena;
+	enum backend backend;
+};
+
+/* How far a batch came. */
+struct progress {
+	size_t applied_len; /* bytes of the text */
+	unsigned n_lines;   /* lines in those bytes */
+	bool is_unsure;	    /* the program did not say where it stopped */
+};
+
+static void wait_ms(unsigned ms)
+{
+	struct timespec left = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&left, &left) < 0 && errno == EINTR)
+		;
+}
+
+static bool fill_argv(
+	struct commit *commit, enum tool tool, bool is_undo, const char *argv[8], struct err *err)
+{
+	struct arena *arena = commit->arena;
+	int n = 0;
+
+	if (tool == TOOL_IPSET) {
+		if (!tool_must_find(arena, "ipset", &argv[n++], err))
+			return false;
+		/* going back: what somebody else has put right meanwhile must not stop it */
+		if (is_undo)
+			argv[n++] = "-exist";
+		argv[n++] = "restore";
+	} else if (tool == TOOL_NFT) {
+		if (!tool_must_find(arena, "nft", &argv[n++], err))
+			return false;
+		argv[n++] = "-f";
+		argv[n++] = "-";
+	} else {
+		enum family family = tool == TOOL_IP6TABLES ? FAMILY_IPV6 : FAMILY_IPV4;
+
+		if (!backend_program(arena, commit->backend, family, "restore", &argv[n++], err))
+			return false;
+		argv[n++] = "--noflush";
+		if (is_undo)
+			argv[n++] = "--counters";
+		if (commit->backend == BACKEND_LEGACY) {
+			argv[n++] = "-w";
+			argv[n++] = "10";
+		}
+	}
+	argv[n] = NULL;
+	return true;
+}
+
+/* legacy says nothing at all when the kernel refuses a table, whatever the reason. */
+static bool may_pass_later(
+	const struct commit *commit, enum tool tool, const struct refusal *refusal, int exit_code)
+{
+	bool is_iptables = tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES;
+
+	if (refusal->is_transient)
+		return true;
+	if (is_iptables && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
+		return true;
+	return is_iptables && commit->backend == BACKEND_LEGACY && refusal->line &&
+	       !*refusal->message;
+}
+
+static bool report(enum tool tool, const char *text, const struct progress *progress,
+	const struct refusal *refusal, const struct tool_run *run, struct arena *arena,
+	struct err *err)
+{
+	const char *message = *refusal->message ? refusal->message : tool_complaint(arena, run);
+	size_t len;
+
+	if (refusal->line && !*refusal->message)
+		message = "the kernel refused it and gave no reason";
+	if (refusal->line) {
+		const char *line = undo_line(text + progress->applied_len, refusal->line, &len);
+
+		err_system(err, 0, "%s refused line %u: %s: %.*s%s", tool_name(tool),
+			progress->n_lines + refusal->line, message,
+			(int)(len > QUOTE_LEN ? QUOTE_LEN : len), line,
+			len > QUOTE_LEN ? "..." : "");
+	} else {
+		err_system(err, 0, "%s refused: %s", tool_name(tool), message);
+	}
+	refusal_advise(refusal, err);
+	return false;
+}
+
+static unsigned count_lines(const char *text, size_t len)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += text[i] == '\n';
+	return n;
+}
+
+static bool run_batch(struct commit *commit, enum tool tool, const char *text, bool is_undo,
+	struct progress *progress, struct err *err)
+{
+	const char *argv[8];
+
+	*progress = (struct progress){ 0 };
+	if (!fill_argv(commit, tool, is_undo, argv, err))
+		return false;
+	for (unsigned try = 0, wait = FIRST_WAIT_MS;; try++, wait *= 2) {
+		struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
+		const char *rest = text + progress->applied_len;
+		struct refusal refusal;
+		size_t applied;
+
+		if (!tool_start(&run, argv, rest, err))
+			return false;
+		if (!tools_finish(&run, 1, err)) {
+			progress->is_unsure = tool != TOOL_NFT;
+			return false;
+		}
+		if (run.exit_code == 0) {
+			progress->applied_len = strlen(text);
+			return true;
+		}
+		refusal = refusal_parse(commit->arena, run.error.data);
+		applied = undo_applied_len(tool, rest, refusal.line);
+		if (try + 1 == TRIES || !may_pass_later(commit, tool, &refusal, run.exit_code)) {
+			report(tool, text, progress, &refusal, &run, commit->arena, err);
+			progress->is_unsure =
+				tool != TOOL_NFT && !refusal.line && !refusal.is_known;
+			progress->applied_len += applied;
+			return false;
+		}
+		progress->applied_len += applied;
+		progress->n_lines += count_lines(rest, applied);
+		wait_ms(wait);
+	}
+}
+
+/*
+ * The way back from a step of which it is not known how far it came. ipset with -exist takes a
+ * line twice, so that all of the undo is right wherever it stopped, but for a swap.
+ */
+static bool print_unsure(struct text *out, const struct plan_step *step)
+{
+	if (step->tool != TOOL_IPSET || !step->undo || strstr(step->text, "swap "))
+		return false;
+	undo_print(out, step, strlen(step->text));
+	return true;
+}
+
+/* Takes steps[0 .. n_done] back, the last one as far as it came. left: which could not be, and
+ * why, for the end of the message. */
+static void take_back(struct commit *commit, const struct plan *plan, size_t n_done,
+	const struct progress *last, struct text *left)
+{
+	for (size_t i = n_done + 1; i-- > 0;) {
+		const struct plan_step *step = &plan->steps[i];
+		struct text undo CLEANUP(text_done) = TEXT_INIT;
+		struct progress ignored;
+		struct err err;
+
+		if (i < n_done)
+			undo_print(&undo, step, strlen(step->text));
+		else if (!last->is_unsure)
+			undo_print(&undo, step, last->applied_len);
+		else if (!print_unsure(&undo, step))
+			text_addf(left, "how much of step %zu of %zu (%s) was done is not known",
+				i + 1, plan->n_steps, tool_name(step->tool));
+		if (undo.len && !run_batch(commit, step->tool, undo.data, true, &ignored, &err))
+			text_addf(left, "%sstep %zu of %zu (%s) stands%s: %s",
+				left->len ? "; " : "", i + 1, plan->n_steps, tool_name(step->tool),
+				i == n_done ? " in part" : "", err.text);
+	}
+}
+
+bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct commit commit = { .arena = arena, .backend = backend };
+	struct text left CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		struct progress progress;
+
+		if (run_batch(&commit, step->tool, step->text, false, &progress, err))
+			continue;
+		take_back(&commit, plan, i, &progress, &left);
+		if (left.len) {
+			size_t len = strlen(err->text);
+
+			snprintf(err->text + len, sizeof(err->text) - len,
+				"\nand not all of it could be taken back: %s", left.data);
+			err_next(err, "the filters are in between: mend the cause and apply again");
+		}
+		return false;
+	}
+	return true;
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Conntrack: one dump, and the entries that nothing allows any more are deleted one by one, each
+ * by what the dump said of it (tuple, zone, id), copied byte for byte: another entry that took
+ * the tuple meanwhile has another id and stays.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/vec.h"
+#include "kernel/kernel.h"
+#include "kernel/netlink.h"
+
+/* So few that all their refusals fit into the socket's receive buffer of 208 KiB. */
+#define DELETE_BATCH 100
+
+/* What conntrack tells flows apart by, in one direction. No padding: compared as bytes. */
+struct tuple {
+	struct addr src, dst;
+	uint16_t sport, dport; /* ICMP: its identifier in sport */
+	uint16_t zone;
+	uint8_t proto, icmp_type, icmp_code, unused;
+};
+
+/* A flow whose destination was translated: for the flows that came of it. */
+struct translation {
+	struct tuple original;
+	struct addr dst;
+	uint16_t dport;
+};
+
+/* A flow that came of another one; judged when all translations are known. */
+struct child {
+	struct tuple master;
+	const struct nlmsghdr *entry;
+};
+
+struct cut {
+	kernel_flow_fn *is_wanted;
+	void *data;
+	/* of one dump */
+	struct arena *arena;
+	VEC(struct translation) translations;
+	VEC(struct child) children;
+	/* Delete requests, one behind the other, and the offset of each. */
+	struct text requests;
+	VEC(size_t) offsets;
+	size_t n_gone;
+	int refusal; /* errno of the first entry that would not go */
+};
+
+static const struct nlattr *nested(const struct nlattr *parent, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	netlink_for_each_nested(attr, parent)
+	{
+		if (mnl_attr_get_type(attr) == type)
+			return attr;
+	}
+	return NULL;
+}
+
+static void read_addr(const struct nlattr *attr, enum family family, struct addr *ret)
+{
+	size_t size = family == FAMILY_IPV6 ? 16 : 4;
+
+	ret->family = family;
+	if (mnl_attr_get_payload_len(attr) >= size)
+		memcpy(ret->bytes, mnl_attr_get_payload(attr), size);
+}
+
+static uint16_t read_u16(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) >= 2 ? ntohs(mnl_attr_get_u16(attr)) : 0;
+}
+
+static uint8_t read_u8(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) >= 1 ? mnl_attr_get_u8(attr) : 0;
+}
+
+static void read_proto(const struct nlattr *proto, struct tuple *tuple)
+{
+	const struct nlattr *attr;
+
+	netlink_for_each_nested(attr, proto)
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case CTA_PROTO_NUM:
+			tuple->proto = read_u8(attr);
+			break;
+		case CTA_PROTO_SRC_PORT:
+		case CTA_PROTO_ICMP_ID:
+		case CTA_PROTO_ICMPV6_ID:
+			tuple->sport = read_u16(attr);
+			break;
+		case CTA_PROTO_DST_PORT:
+			tuple->dport = read_u16(attr);
+			break;
+		case CTA_PROTO_ICMP_TYPE:
+		case CTA_PROTO_ICMPV6_TYPE:
+			tuple->icmp_type = read_u8(attr);
+			break;
+		case CTA_PROTO_ICMP_CODE:
+		case CTA_PROTO_ICMPV6_CODE:
+			tuple->icmp_code = read_u8(attr);
+			break;
+		}
+	}
+}
+
+static void read_tuple(const struct nlattr *attr, struct tuple *tuple)
+{
+	const struct nlattr *ip = nested(attr, CTA_TUPLE_IP), *end;
+	const struct nlattr *proto = nested(attr, CTA_TUPLE_PROTO);
+	const struct nlattr *zone = nested(attr, CTA_TUPLE_ZONE);
+
+	if (ip) {
+		netlink_for_each_nested(end, ip)
+		{
+			switch (mnl_attr_get_type(end)) {
+			case CTA_IP_V4_SRC:
+				read_addr(end, FAMILY_IPV4, &tuple->src);
+				break;
+			case CTA_IP_V4_DST:
+				read_addr(end, FAMILY_IPV4, &tuple->dst);
+				break;
+			case CTA_IP_V6_SRC:
+				read_addr(end, FAMILY_IPV6, &tuple->src);
+				break;
+			case CTA_IP_V6_DST:
+				read_addr(end, FAMILY_IPV6, &tuple->dst);
+				break;
+			}
+		}
+	}
+	if (proto)
+		read_proto(proto, tuple);
+	if (zone)
+		tuple->zone = read_u16(zone);
+}
+
+/* The attributes of one entry that matter here. */
+struct entry {
+	const struct nlattr *original, *zone, *id;
+	struct tuple tuple, reply, master;
+	bool has_master;
+};
+
+static void read_entry(const struct nlmsghdr *nlh, struct entry *entry)
+{
+	const struct nlattr *attr;
+
+	*entry = (struct entry){ 0 };
+	netlink_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case CTA_TUPLE_ORIG:
+			entry->original = attr;
+			read_tuple(attr, &entry->tuple);
+			break;
+		case CTA_TUPLE_REPLY:
+			read_tuple(attr, &entry->reply);
+			break;
+		case CTA_TUPLE_MASTER:
+			entry->has_master = true;
+			read_tuple(attr, &entry->master);
+			break;
+		case CTA_ZONE:
+			entry->zone = attr;
+			break;
+		case CTA_ID:
+			entry->id = attr;
+			break;
+		}
+	}
+	if (entry->zone)
+		entry->tuple.zone = read_u16(entry->zone);
+	entry->master.zone = entry->tuple.zone;
+}
+
+/* The request keeps what it needs of the entry: the dump's buffer is used again. */
+static void add_request(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry)
+{
+	const struct nlattr *attrs[] = { entry->original, entry->zone, entry->id };
+	const struct nfgenmsg *msg = mnl_nlmsg_get_payload(nlh);
+	struct nlmsghdr request = {
+		.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
+		.nlmsg_flags = NLM_F_REQUEST,
+		.nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
+	};
+	struct nfgenmsg to = { .nfgen_family = msg->nfgen_family, .version = NFNETLINK_V0 };
+
+	for (size_t i = 0; i < 3; i++)
+		if (attrs[i])
+			request.nlmsg_len += NLMSG_ALIGN(attrs[i]->nla_len);
+	*vec_push(&cut->offsets, cut->arena) = cut->requests.len;
+	text_add_n(&cut->requests, (const char *)&request, sizeof(request));
+	text_add_n(&cut->requests, (const char *)&to, sizeof(to));
+	for (size_t i = 0; i < 3; i++)
+		if (attrs[i])
+			text_add_n(&cut->requests, (const char *)attrs[i],
+				NLMSG_ALIGN(attrs[i]->nla_len));
+}
+
+static void judge(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
+	const struct tuple *tuple, const struct addr *dst, uint16_t dport)
+{
+	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
+	bool has_ports = proto_has_ports(tuple->proto);
+	const struct flow flow = {
+		.zone = tuple->zone,
+		.handle = nlh,
+		.first = {
+			.ethertype = tuple->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6
+								      : ETHERTYPE_IPV4,
+			.src = tuple->src,
+			.dst = *dst,
+			.proto = tuple->proto,
+			.sport = has_ports ? tuple->sport : 0,
+			.dport = has_ports ? dport : 0,
+			.icmp_type = is_icmp ? tuple->icmp_type : 0,
+			.icmp_code = is_icmp ? tuple->icmp_code : 0,
+			.ct_state = CT_NEW,
+		},
+	};
+
+	if (!cut->is_wanted(cut->data, &flow))
+		add_request(cut, nlh, entry);
+}
+
+static int each_entry(const struct nlmsghdr *nlh, void *data)
+{
+	struct cut *cut = data;
+	struct entry entry;
+
+	read_entry(nlh, &entry);
+	if (!entry.original)
+		return MNL_CB_OK;
+	if (memcmp(&entry.tuple.dst, &entry.reply.src, sizeof(entry.tuple.dst)) != 0 ||
+		(proto_has_ports(entry.tuple.proto) && entry.tuple.dport != entry.reply.sport))
+		*vec_push(&cut->translations, cut->arena) = (struct translation){
+			.original = entry.tuple,
+			.dst = entry.reply.src,
+			.dport = entry.reply.sport,
+		};
+	if (entry.has_master) {
+		void *copy = arena_alloc(cut->arena, nlh->nlmsg_len);
+
+		memcpy(copy, nlh, nlh->nlmsg_len);
+		*vec_push(&cut->children, cut->arena) =
+			(struct child){ .master = entry.master, .entry = copy };
+		return MNL_CB_OK;
+	}
+	judge(cut, nlh, &entry, &entry.tuple, &entry.reply.src, entry.reply.sport);
+	return MNL_CB_OK;
+}
+
+static int by_original(const void *a, const void *b)
+{
+	return memcmp(&((const struct translation *)a)->original,
+		&((const struct translation *)b)->original, sizeof(struct tuple));
+}
+
+static void judge_children(struct cut *cut)
+{
+	if (cut->translations.n)
+		qsort(cut->translations.items, cut->translations.n,
+			sizeof(*cut->translations.items), by_original);
+	vec_for_each (child, &cut->children) {
+		const struct translation key = { .original = child->master }, *found = NULL;
+		struct entry entry;
+
+		if (cut->translations.n)
+			found = bsearch(&key, cut->translations.items, cut->translations.n,
+				sizeof(key), by_original);
+		read_entry(child->entry, &entry);
+		judge(cut, child->entry, &entry, &child->master,
+			found ? &found->dst : &child->master.dst,
+			found ? found->dport : child->master.dport);
+	}
+}
+
+static enum netlink_result dump(struct netlink *nl, struct cut *cut, struct err *err)
+{
+	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+	struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
+
+	request->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
+	msg->nfgen_family = AF_UNSPEC;
+	msg->version = NFNETLINK_V0;
+	cut->translations.n = cut->children.n = cut->offsets.n = 0;
+	text_clear(&cut->requests);
+	return netlink_dump(nl, request, each_entry, cut, "conntrack entries", err);
+}
+
+/* One answer of a batch: a refusal, or the acknowledgement of its last request. */
+static bool take_answer(struct cut *cut, const struct nlmsghdr *nlh, unsigned last_seq, size_t *n)
+{
+	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(nlh);
+
+	if (nlh->nlmsg_type != NLMSG_ERROR)
+		return false;
+	if (answer->error) {
+		--*n;
+		/* not there any more: it went by itself */
+		if (answer->error != -ENOENT && !cut->refusal)
+			cut->refusal = -answer->error;
+	}
+	return nlh->nlmsg_seq == last_seq;
+}
+
+static bool delete_batch(
+	struct netlink *nl, struct cut *cut, size_t first, size_t n, struct err *err)
+{
+	size_t from = cut->offsets.items[first];
+	size_t end = first + n < cut->offsets.n ? cut->offsets.items[first + n] : cut->requests.len;
+	char buf[NETLINK_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	bool is_last = false;
+	size_t n_gone = n;
+
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *request =
+			(struct nlmsghdr *)(void *)(cut->requests.data +
+						    cut->offsets.items[first + i]);
+
+		request->nlmsg_seq = ++nl->seq;
+		request->nlmsg_flags |= i + 1 == n ? NLM_F_ACK : 0;
+	}
+	if (mnl_socket_sendto(nl->socket, cut->requests.data + from, end - from) < 0)
+		return err_system(err, errno, "cannot delete conntrack entries");
+	while (!is_last) {
+		ssize_t got = mnl_socket_recvfrom(nl->socket, buf, sizeof(buf));
+		int left = (int)got;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return err_system(err, errno, "cannot delete conntrack entries");
+		for (struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)buf; mnl_nlmsg_ok(nlh, left);
+			nlh = mnl_nlmsg_next(nlh, &left))
+			is_last |= take_answer(cut, nlh, nl->seq, &n_gone);
+	}
+	cut->n_gone += n_gone;
+	return true;
+}
+
+static void cut_done(struct cut *cut)
+{
+	arena_free(cut->arena);
+	text_done(&cut->requests);
+}
+
+bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, struct err *err)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+	struct cut cut CLEANUP(cut_done) = {
+		.is_wanted = is_wanted, .data = data, .arena = arena_new(), .requests = TEXT_INIT
+	};
+	enum netlink_result result = NETLINK_AGAIN;
+
+	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
+		return false;
+	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++)
+		result = dump(&nl, &cut, err);
+	if (result == NETLINK_AGAIN)
+		err_system(err, 0, "cannot list conntrack entries: they change all the time");
+	if (result != NETLINK_DONE)
+		return false;
+	judge_children(&cut);
+	for (size_t i = 0; i < cut.offsets.n; i += DELETE_BATCH) {
+		size_t left = cut.offsets.n - i;
+
+		if (!delete_batch(&nl, &cut, i, left < DELETE_BATCH ? left : DELETE_BATCH, err))
+			return false;
+	}
+	if (cut.refusal) {
+		err_system(err, cut.refusal, "a conntrack entry could not be deleted");
+		if (cut.refusal == EBUSY)
+			err_next(err, "it is offloaded by a flowtable of nftables");
+		return false;
+	}
+	*ret_n_cut = cut.n_gone;
+	return true;
+}

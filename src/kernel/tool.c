@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/vec.h"
+
+#define READ_SIZE ((size_t)64 * 1024)
+/* Fewer turns between the programs: a save of 500 ports is 3 MB. */
+#define PIPE_SIZE (1024 * 1024)
+
+static const char safe_path[] = "/usr/sbin:/sbin:/usr/bin:/bin";
+
+static const char *find_in(struct arena *arena, const char *path, const char *name)
+{
+	while (path && *path) {
+		size_t len = strcspn(path, ":");
+		const char *file = arena_printf(arena, "%.*s/%s", (int)len, path, name);
+
+		/* an empty or relative folder would mean the one we happen to be called in */
+		if (path[0] == '/' && access(file, X_OK) == 0)
+			return file;
+		path += len + (path[len] == ':');
+	}
+	return NULL;
+}
+
+const char *tool_find(struct arena *arena, const char *name)
+{
+	const char *file = find_in(arena, getenv("PATH"), name);
+
+	return file ? file : find_in(arena, safe_path, name);
+}
+
+static char **environment(struct arena *arena)
+{
+	static char english[] = "LC_ALL=C";
+	VEC(char *) env = { 0 };
+
+	*vec_push(&env, arena) = english;
+	for (char **e = environ; *e; e++)
+		if (!text_has_prefix(*e, "LC_ALL=") && !text_has_prefix(*e, "LANGUAGE="))
+			*vec_push(&env, arena) = *e;
+	*vec_push(&env, arena) = NULL;
+	return env.items;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/*
+ * A file in memory and not a pipe: the program may end before it has read everything, which on
+ * a pipe would be a SIGPIPE, and nft opens /dev/stdin anew.
+ */
+static int open_input(const char *input)
+{
+	size_t len = input ? strlen(input) : 0, done = 0;
+	int fd = len ? memfd_create("batch", MFD_CLOEXEC) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && done < len) {
+		ssize_t put = write(fd, input + done, len - done);
+
+		if (put >= 0) {
+			done += (size_t)put;
+		} else if (errno != EINTR) {
+			int sys = errno;
+
+			close_fd(&fd);
+			errno = sys;
+		}
+	}
+	if (fd >= 0 && len)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* Descriptors of ours are all close-on-exec; dup2 gives the program the three it may have. */
+static int spawn(struct tool_run *run, const char *const *argv, const int fds[3])
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	sigset_t none, pipe_signal;
+	int sys;
+
+	sigemptyset(&none);
+	sigemptyset(&pipe_signal);
+	sigaddset(&pipe_signal, SIGPIPE);
+	posix_spawn_file_actions_init(&actions);
+	for (int i = 0; i < 3; i++)
+		posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+	/* those that our caller left open for us are not for programs either */
+	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &pipe_signal);
+	sys = posix_spawn(
+		&run->pid, argv[0], &actions, &attr, (char *const *)argv, environment(arena));
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	if (sys)
+		run->pid = 0;
+	return sys;
+}
+
+/* Above 2, so that dup2 onto 0, 1, 2 never meets one of them when we were started without. */
+static int raise_fd(int fd)
+{
+	int high;
+
+	if (fd < 0 || fd > STDERR_FILENO)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	close(fd);
+	return high;
+}
+
+static bool open_pipe(int ends[2])
+{
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		ends[0] = ends[1] = -1;
+		return false;
+	}
+	ends[0] = raise_fd(ends[0]);
+	ends[1] = raise_fd(ends[1]);
+	fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* a smaller one does too */
+	return ends[0] >= 0 && ends[1] >= 0;
+}
+
+bool tool_start(struct tool_run *run, const char *const *argv, const char *input, struct err *err)
+{
+	int in = raise_fd(open_input(input)), sys = in < 0 ? errno : 0;
+	int out[2] = { -1, -1 }, error[2] = { -1, -1 };
+
+	text_clear(&run->out);
+	text_clear(&run->error);
+	run->program = argv[0];
+	if (!sys && (!open_pipe(out) || !open_pipe(error)))
+		sys = errno;
+	if (!sys)
+		sys = spawn(run, argv, (int[]){ in, out[1], error[1] });
+	close_fd(&in);
+	close_fd(&out[1]);
+	close_fd(&error[1]);
+	if (sys) {
+		close_fd(&out[0]);
+		close_fd(&error[0]);
+		return err_system(err, sys, "cannot run %s", argv[0]);
+	}
+	run->out_fd = out[0];
+	run->error_fd = error[0];
+	return true;
+}
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+static bool drain(struct tool_run *run, int *fd, struct text *into, struct err *err)
+{
+	char buf[READ_SIZE];
+	ssize_t got = read(*fd, buf, sizeof(buf));
+
+	if (got < 0 && errno == EINTR)
+		return true;
+	if (got < 0)
+		return err_system(err, errno, "cannot read what %s prints", run->program);
+	if (got == 0)
+		close_fd(fd);
+	else if (into->len + (size_t)got > LIMIT_TOOL_OUTPUT)
+		return err_limit(err, "%s prints more than %zu bytes", run->program,
+			(size_t)LIMIT_TOOL_OUTPUT);
+	else
+		text_add_n(into, buf, (size_t)got);
+	return true;
+}
+
+static bool reap(struct tool_run *run, struct err *err)
+{
+	int status;
+
+	while (waitpid(run->pid, &status, 0) < 0)
+		if (errno != EINTR) {
+			run->pid = 0;
+			return err_system(err, errno, "cannot wait for %s", run->program);
+		}
+	run->pid = 0;
+	run->exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return true;
+}
+
+static bool drain_all(
+	struct tool_run *runs, size_t n, struct pollfd *fds, long long until_ms, struct err *err)
+{
+	for (;;) {
+		size_t n_fds = 0, i = 0;
+		long long left = until_ms - now_ms();
+
+		for (size_t r = 0; r < n; r++) {
+			if (runs[r].out_fd >= 0)
+				fds[n_fds++] = (struct pollfd){ runs[r].out_fd, POLLIN, 0 };
+			if (runs[r].error_fd >= 0)
+				fds[n_fds++] = (struct pollfd){ runs[r].error_fd, POLLIN, 0 };
+		}
+		if (!n_fds)
+			return true;
+		if (left <= 0)
+			return err_system(err, ETIMEDOUT, "%s does not end", runs[0].program);
+		if (poll(fds, n_fds, (int)left) < 0 && errno != EINTR)
+			return err_system(err, errno, "cannot wait for %s", runs[0].program);
+		for (size_t r = 0; r < n; r++) {
+			struct tool_run *run = &runs[r];
+
+			if (run->out_fd >= 0 && fds[i++].revents &&
+				!drain(run, &run->out_fd, &run->out, err))
+				return false;
+			if (run->error_fd >= 0 && fds[i++].revents &&
+				!drain(run, &run->error_fd, &run->error, err))
+				return false;
+		}
+	}
+}
+
+bool tools_finish(struct tool_run *runs, size_t n, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct pollfd *fds = arena_new_array(arena, struct pollfd, 2 * n + 1);
+	bool ok = drain_all(runs, n, fds, now_ms() + TOOL_TIMEOUT_MS, err);
+
+	for (size_t i = 0; ok && i < n; i++)
+		ok = !runs[i].pid || reap(&runs[i], err);
+	return ok;
+}
+
+void tool_run_done(struct tool_run *run)
+{
+	struct err ignored;
+
+	close_fd(&run->out_fd);
+	close_fd(&run->error_fd);
+	if (run->pid) {
+		kill(run->pid, SIGKILL);
+		reap(run, &ignored);
+	}
+	text_done(&run->out);
+	text_done(&run->error);
+}
+
+const char *tool_complaint(struct arena *arena, const struct tool_run *run)
+{
+	const char *said = run->error.data + strspn(run->error.data, " \t\n");
+
+	if (*said)
+		return arena_strndup(arena, said, strcspn(said, "\n"));
+	return arena_printf(arena, run->exit_code >= 128 ? "ended by signal %d" : "exit code %d",
+		run->exit_code >= 128 ? run->exit_code - 128 : run->exit_code);
+}
