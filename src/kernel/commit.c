@@ -42,6 +42,11 @@ static void wait_ms(unsigned ms)
 		;
 }
 
+static bool is_iptables(enum tool tool)
+{
+	return tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES;
+}
+
 static bool fill_argv(
 	struct commit *commit, enum tool tool, bool is_undo, const char *argv[8], struct err *err)
 {
@@ -51,7 +56,7 @@ static bool fill_argv(
 	if (tool == TOOL_IPSET) {
 		if (!tool_must_find(arena, "ipset", &argv[n++], err))
 			return false;
-		/* going back: what somebody else has put right meanwhile must not stop it */
+		/* going back from a part: what was not done need not be undone */
 		if (is_undo)
 			argv[n++] = "-exist";
 		argv[n++] = "restore";
@@ -66,8 +71,7 @@ static bool fill_argv(
 		if (!backend_program(arena, commit->backend, family, "restore", &argv[n++], err))
 			return false;
 		argv[n++] = "--noflush";
-		if (is_undo)
-			argv[n++] = "--counters";
+		argv[n++] = "--counters";
 		if (commit->backend == BACKEND_LEGACY) {
 			argv[n++] = "-w";
 			argv[n++] = "10";
@@ -81,14 +85,23 @@ static bool fill_argv(
 static bool may_pass_later(
 	const struct commit *commit, enum tool tool, const struct refusal *refusal, int exit_code)
 {
-	bool is_iptables = tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES;
-
 	if (refusal->is_transient)
 		return true;
-	if (is_iptables && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
+	if (is_iptables(tool) && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
 		return true;
-	return is_iptables && commit->backend == BACKEND_LEGACY && refusal->line &&
+	return is_iptables(tool) && commit->backend == BACKEND_LEGACY && refusal->line &&
 	       !*refusal->message;
+}
+
+/* A program that was killed, or that gives no line while there were several tables to take. */
+static bool may_be_done(
+	enum tool tool, const char *text, const struct refusal *refusal, int exit_code)
+{
+	const char *first = strstr(text, "COMMIT\n");
+
+	if (!is_iptables(tool) || refusal->line || refusal->is_known)
+		return false;
+	return exit_code >= 128 || (first && strstr(first + 1, "COMMIT\n"));
 }
 
 static bool report(enum tool tool, const char *text, const struct progress *progress,
@@ -140,7 +153,7 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		if (!tool_start(&run, argv, rest, err))
 			return false;
 		if (!tools_finish(&run, 1, err)) {
-			progress->is_unsure = tool != TOOL_NFT;
+			progress->is_unsure = is_iptables(tool);
 			return false;
 		}
 		if (run.exit_code == 0) {
@@ -151,8 +164,7 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		applied = undo_applied_len(tool, rest, refusal.line);
 		if (try + 1 == TRIES || !may_pass_later(commit, tool, &refusal, run.exit_code)) {
 			report(tool, text, progress, &refusal, &run, commit->arena, err);
-			progress->is_unsure =
-				tool != TOOL_NFT && !refusal.line && !refusal.is_known;
+			progress->is_unsure = may_be_done(tool, rest, &refusal, run.exit_code);
 			progress->applied_len += applied;
 			return false;
 		}
@@ -160,18 +172,6 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		progress->n_lines += count_lines(rest, applied);
 		wait_ms(wait);
 	}
-}
-
-/*
- * The way back from a step of which it is not known how far it came. ipset with -exist takes a
- * line twice, so that all of the undo is right wherever it stopped, but for a swap.
- */
-static bool print_unsure(struct text *out, const struct plan_step *step)
-{
-	if (step->tool != TOOL_IPSET || !step->undo || strstr(step->text, "swap "))
-		return false;
-	undo_print(out, step, strlen(step->text));
-	return true;
 }
 
 /* Takes steps[0 .. n_done] back, the last one as far as it came. left: which could not be, and
@@ -185,13 +185,10 @@ static void take_back(struct commit *commit, const struct plan *plan, size_t n_d
 		struct progress ignored;
 		struct err err;
 
-		if (i < n_done)
-			undo_print(&undo, step, strlen(step->text));
-		else if (!last->is_unsure)
-			undo_print(&undo, step, last->applied_len);
-		else if (!print_unsure(&undo, step))
-			text_addf(left, "how much of step %zu of %zu (%s) was done is not known",
-				i + 1, plan->n_steps, tool_name(step->tool));
+		undo_print(&undo, step, i == n_done ? last->applied_len : strlen(step->text));
+		if (i == n_done && last->is_unsure)
+			text_addf(left, "whether step %zu of %zu (%s) was done is not known", i + 1,
+				plan->n_steps, tool_name(step->tool));
 		if (undo.len && !run_batch(commit, step->tool, undo.data, true, &ignored, &err))
 			text_addf(left, "%sstep %zu of %zu (%s) stands%s: %s",
 				left->len ? "; " : "", i + 1, plan->n_steps, tool_name(step->tool),

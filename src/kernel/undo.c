@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/undo.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#include "base/vec.h"
 
 const char *undo_line(const char *text, unsigned line, size_t *ret_len)
 {
@@ -66,71 +63,14 @@ static void print_tables(struct text *out, const struct plan_step *step, size_t 
 	}
 }
 
-/* The lines of the plan's undo that fill or make a set which was flushed or destroyed. */
-static void print_refill(
-	struct text *out, const char *undo, const char *set, size_t set_len, bool with_create)
-{
-	for (const char *at = undo; *at;) {
-		size_t len = strcspn(at, "\n"), word = strcspn(at, " \n");
-		const char *name = at + word + (at[word] == ' ');
-		bool is_create = word == 6 && strncmp(at, "create", word) == 0;
-		bool is_add = word == 3 && strncmp(at, "add", word) == 0;
-
-		if ((is_add || (is_create && with_create)) && strcspn(name, " \n") == set_len &&
-			strncmp(name, set, set_len) == 0)
-			text_addf(out, "%.*s\n", (int)len, at);
-		at += len + (at[len] == '\n');
-	}
-}
-
-/* An element as "del" takes it: without the options behind it. */
-static void print_inverse(struct text *out, const char *line, size_t len, const char *undo)
-{
-	char copy[1024], word[16] = "", a[256] = "", b[256] = "";
-
-	if (len >= sizeof(copy))
-		return;
-	memcpy(copy, line, len);
-	copy[len] = '\0';
-	if (sscanf(copy, "%15s %255s %255s", word, a, b) < 2)
-		return;
-	if (!strcmp(word, "create"))
-		text_addf(out, "destroy %s\n", a);
-	else if (!strcmp(word, "add"))
-		text_addf(out, "del %s %s\n", a, b);
-	else if (!strcmp(word, "del"))
-		text_addf(out, "add %s %s\n", a, b);
-	else if (!strcmp(word, "swap"))
-		text_addf(out, "swap %s %s\n", a, b);
-	else if (!strcmp(word, "rename"))
-		text_addf(out, "rename %s %s\n", b, a);
-	else if (!strcmp(word, "destroy") || !strcmp(word, "flush"))
-		print_refill(out, undo, a, strlen(a), word[0] == 'd');
-}
-
-static void print_sets(struct text *out, const struct plan_step *step, size_t applied_len)
-{
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	VEC(const char *) lines = { 0 };
-
-	for (const char *at = step->text; at < step->text + applied_len;) {
-		*vec_push(&lines, arena) = at;
-		at += strcspn(at, "\n");
-		at += *at == '\n';
-	}
-	while (lines.n--)
-		print_inverse(out, lines.items[lines.n], strcspn(lines.items[lines.n], "\n"),
-			step->undo ? step->undo : "");
-}
-
 void undo_print(struct text *out, const struct plan_step *step, size_t applied_len)
 {
-	if (!applied_len)
+	bool is_iptables = step->tool == TOOL_IPTABLES || step->tool == TOOL_IP6TABLES;
+
+	if (!step->undo)
 		return;
-	if (step->undo && applied_len >= strlen(step->text))
+	if (applied_len >= strlen(step->text) || (!is_iptables && !step->is_atomic))
 		text_add(out, step->undo);
-	else if (step->tool == TOOL_IPSET)
-		print_sets(out, step, applied_len);
-	else if (step->undo)
+	else if (is_iptables)
 		print_tables(out, step, applied_len);
 }
