@@ -50,7 +50,7 @@ static bool variant_of(const char *program, enum backend *ret, struct err *err)
 bool kernel_backend_default(enum backend *ret, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const char *program;
+	const char *program = NULL;
 
 	return tool_must_find(arena, "iptables", &program, err) && variant_of(program, ret, err);
 }
@@ -63,7 +63,7 @@ bool backend_program(struct arena *arena, enum backend backend, enum family fami
 	const char *plain_name = arena_printf(arena, "%s-%s", base, action);
 	const char *found = tool_find(arena, name);
 	const char *plain = found ? NULL : tool_find(arena, plain_name);
-	enum backend variant;
+	enum backend variant = backend;
 
 	if (plain) {
 		if (!variant_of(plain, &variant, err))

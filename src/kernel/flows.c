@@ -19,12 +19,12 @@
 /* So few that all their refusals fit into the socket's receive buffer of 208 KiB. */
 #define DELETE_BATCH 100
 
-/* What conntrack tells flows apart by, in one direction. No padding: compared as bytes. */
+/* What conntrack tells flows apart by, in one direction. */
 struct tuple {
 	struct addr src, dst;
 	uint16_t sport, dport; /* ICMP: its identifier in sport */
 	uint16_t zone;
-	uint8_t proto, icmp_type, icmp_code, unused;
+	uint8_t proto, icmp_type, icmp_code;
 };
 
 /* A flow whose destination was translated: for the flows that came of it. */
@@ -243,7 +243,7 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 	read_entry(nlh, &entry);
 	if (!entry.original)
 		return MNL_CB_OK;
-	if (memcmp(&entry.tuple.dst, &entry.reply.src, sizeof(entry.tuple.dst)) != 0 ||
+	if (addr_compare(&entry.tuple.dst, &entry.reply.src) != 0 ||
 		(proto_has_ports(entry.tuple.proto) && entry.tuple.dport != entry.reply.sport))
 		*vec_push(&cut->translations, cut->arena) = (struct translation){
 			.original = entry.tuple,
@@ -264,8 +264,19 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 
 static int by_original(const void *a, const void *b)
 {
-	return memcmp(&((const struct translation *)a)->original,
-		&((const struct translation *)b)->original, sizeof(struct tuple));
+	const struct tuple *x = &((const struct translation *)a)->original;
+	const struct tuple *y = &((const struct translation *)b)->original;
+	int order = addr_compare(&x->src, &y->src);
+
+	if (!order)
+		order = addr_compare(&x->dst, &y->dst);
+	if (!order)
+		order = (x->proto - y->proto);
+	if (!order)
+		order = (x->zone - y->zone);
+	if (!order)
+		order = (x->sport - y->sport);
+	return order ? order : x->dport - y->dport;
 }
 
 static void judge_children(struct cut *cut)

@@ -12,11 +12,15 @@
 #include "kernel/kernel.h"
 #include "kernel/netlink.h"
 
+struct place {
+	int index;
+	struct link *link;
+};
+
 struct pass {
 	struct arena *arena;
 	VEC(struct link) links;
-	/* Sorted by index once all links are there. */
-	struct link **by_index;
+	struct place *by_index; /* sorted, once all links are there */
 };
 
 static void read_bridge(const struct nlattr *data, struct link *link)
@@ -99,33 +103,24 @@ static int each_link(const struct nlmsghdr *nlh, void *data)
 
 static int by_index(const void *a, const void *b)
 {
-	const struct link *x = *(struct link *const *)a, *y = *(struct link *const *)b;
+	int x = ((const struct place *)a)->index, y = ((const struct place *)b)->index;
 
-	return (x->index > y->index) - (x->index < y->index);
-}
-
-static int index_to_link(const void *index, const void *link)
-{
-	int a = *(const int *)index, b = (*(struct link *const *)link)->index;
-
-	return (a > b) - (a < b);
+	return (x > y) - (x < y);
 }
 
 static int each_address(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifaddrmsg *msg = mnl_nlmsg_get_payload(nlh);
 	struct pass *pass = data;
-	int index = (int)msg->ifa_index;
-	struct link **found;
+	const struct place key = { .index = (int)msg->ifa_index }, *found = NULL;
 
 	if (msg->ifa_family != AF_INET &&
 		(msg->ifa_family != AF_INET6 || msg->ifa_scope == RT_SCOPE_LINK))
 		return MNL_CB_OK;
-	found = pass->links.n ? bsearch(&index, pass->by_index, pass->links.n,
-					sizeof(*pass->by_index), index_to_link)
-			      : NULL;
+	if (pass->links.n)
+		found = bsearch(&key, pass->by_index, pass->links.n, sizeof(key), by_index);
 	if (found)
-		(*found)->has_address = true;
+		found->link->has_address = true;
 	return MNL_CB_OK;
 }
 
@@ -151,9 +146,10 @@ static enum netlink_result dump_addresses(struct netlink *nl, struct pass *pass,
 	request->nlmsg_type = RTM_GETADDR;
 	msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
 	msg->ifa_family = AF_UNSPEC;
-	pass->by_index = arena_new_array(pass->arena, struct link *, pass->links.n);
+	pass->by_index = arena_new_array(pass->arena, struct place, pass->links.n);
 	for (size_t i = 0; i < pass->links.n; i++)
-		pass->by_index[i] = &pass->links.items[i];
+		pass->by_index[i] =
+			(struct place){ pass->links.items[i].index, &pass->links.items[i] };
 	if (pass->links.n)
 		qsort(pass->by_index, pass->links.n, sizeof(*pass->by_index), by_index);
 	return netlink_dump(nl, request, each_address, pass, "addresses", err);

@@ -49,7 +49,7 @@ static bool netns_cookie(uint64_t *ret, struct err *err)
 static bool file_path(struct arena *arena, const char *suffix, const char **ret, struct err *err)
 {
 	const char *dir = run_dir();
-	uint64_t cookie;
+	uint64_t cookie = 0;
 
 	if (!netns_cookie(&cookie, err))
 		return false;
@@ -87,7 +87,7 @@ bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct timespec pause = { 0, POLL_MS * 1000000L };
 	unsigned long long tries = (unsigned long long)wait_s * 1000 / POLL_MS;
-	const char *path;
+	const char *path = NULL;
 	int fd, sys;
 
 	if (!file_path(arena, ".lock", &path, err))

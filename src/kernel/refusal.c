@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/refusal.h"
 
-#include <stdio.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -63,31 +66,46 @@ static const char *behind_program(const char *line)
 	return rest[0] == ':' ? rest + 1 + strspn(rest + 1, " ") : line;
 }
 
+/* Takes "prefix NUMBER" off the beginning of a line. */
+static bool take_number(const char **line, const char *prefix, unsigned *number)
+{
+	size_t len = strlen(prefix);
+	unsigned long value;
+	char *end;
+
+	if (!text_has_prefix(*line, prefix) || !isdigit((unsigned char)(*line)[len]))
+		return false;
+	errno = 0;
+	value = strtoul(*line + len, &end, 10);
+	if (errno || value > UINT_MAX)
+		return false;
+	*number = (unsigned)value;
+	*line = end;
+	return true;
+}
+
 /* One line of standard error. message is set when this line holds it. */
 static void parse_line(const char *line, unsigned *number, const char **message)
 {
-	const char *error = strstr(line, ": Error: "), *at;
-	int end = 0;
+	const char *error = strstr(line, ": Error: "), *rest, *at;
 
 	if (error) {
-		sscanf(line, "/dev/stdin:%u:", number);
+		take_number(&line, "/dev/stdin:", number);
 		*message = error + strlen(": Error: ");
 		return;
 	}
-	line = behind_program(line);
+	rest = line = behind_program(line);
 	at = strstr(line, "at line ");
-	if (sscanf(line, "line %u failed%n", number, &end) == 1 && end) {
-		if (text_has_prefix(line + end, ": "))
-			*message = line + end + 2;
-	} else if ((sscanf(line, "Error in line %u: %n", number, &end) == 1 && end) ||
-		   (sscanf(line, "line %u: %n", number, &end) == 1 && end)) {
-		*message = line + end;
-	} else if (sscanf(line, "Error occurred at line: %u", number) == 1) {
+	if (take_number(&rest, "Error in line ", number) || take_number(&rest, "line ", number)) {
+		if (text_has_prefix(rest, " failed"))
+			rest += strlen(" failed");
+		if (text_has_prefix(rest, ": "))
+			*message = rest + 2;
+	} else if (take_number(&rest, "Error occurred at line: ", number)) {
 		return;
-	} else if (at && sscanf(at, "at line %u", number) == 1) {
-		*message = line;
-	} else if (!*message && *line && *line != '#' && !text_has_prefix(line, "Try `") &&
-		   !text_has_prefix(line, "Warning")) {
+	} else if ((at && take_number(&at, "at line ", number)) ||
+		   (!*message && *line && *line != '#' && !text_has_prefix(line, "Try `") &&
+			   !text_has_prefix(line, "Warning"))) {
 		*message = line;
 	}
 }

@@ -156,6 +156,18 @@ static void the_way_back_covers_what_was_applied_and_no_more(void **state)
 	}
 }
 
+enum { SIZE = 3 * 1024 * 1024 };
+
+static void remove_folder(const char *dir)
+{
+	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
+	struct err err;
+
+	assert_true(tool_start(&run, (const char *[]){ "/bin/rm", "-r", dir, NULL }, NULL, &err));
+	assert_true(tools_finish(&run, 1, &err));
+	assert_int_equal(run.exit_code, 0);
+}
+
 static bool run_shell(struct tool_run *run, const char *script, const char *input, struct err *err)
 {
 	const char *argv[] = { "/bin/sh", "-c", script, NULL };
@@ -177,7 +189,6 @@ static void a_program_gets_its_input_and_both_outputs_are_kept_apart(void **stat
 
 static void more_than_a_pipe_holds_goes_through_both_ways(void **state)
 {
-	enum { SIZE = 3 * 1024 * 1024 };
 	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
 	struct text input CLEANUP(text_done) = TEXT_INIT;
 	struct err err;
@@ -198,7 +209,7 @@ static void a_program_that_does_not_read_its_input_does_no_harm(void **state)
 	struct err err;
 
 	(void)state;
-	while (input.len < 1024 * 1024)
+	while (input.len < SIZE)
 		text_add(&input, "nobody reads this\n");
 	assert_true(run_shell(&run, "exit 0", input.data, &err));
 	assert_int_equal(run.exit_code, 0);
@@ -327,7 +338,7 @@ static void a_lock_is_held_once_and_its_holder_is_named(void **state)
 	assert_true(kernel_lock_open(&lock, 0, &err));
 	kernel_lock_close(&lock);
 	unsetenv("PORTWALL_RUN_DIR");
-	assert_int_equal(system(arena_printf(arena, "rm -r %s", dir)), 0);
+	remove_folder(dir);
 }
 
 static void a_lock_is_waited_for(void **state)
@@ -359,7 +370,7 @@ static void a_lock_is_waited_for(void **state)
 	close(ready[0]);
 	close(ready[1]);
 	unsetenv("PORTWALL_RUN_DIR");
-	assert_int_equal(system(arena_printf(arena, "rm -r %s", dir)), 0);
+	remove_folder(dir);
 }
 
 static void the_place_of_the_state_is_stable_and_in_the_folder_that_was_named(void **state)
@@ -384,7 +395,7 @@ static void the_place_of_the_state_is_stable_and_in_the_folder_that_was_named(vo
 	assert_false(kernel_state_path(arena, &path, &err));
 	assert_string_equal(path, again); /* untouched on failure */
 	unsetenv("PORTWALL_RUN_DIR");
-	assert_int_equal(system(arena_printf(arena, "rm -r %s", dir)), 0);
+	remove_folder(dir);
 }
 
 static void a_host_finds_its_links_and_knows_what_is_filtered(void **state)
