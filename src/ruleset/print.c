@@ -107,7 +107,7 @@ static bool continues_module(const struct rule *rule, size_t i)
 const char *rule_port_module(const struct rule *rule)
 {
 	for (size_t i = 0; i < rule->n_matches; i++) {
-		if (rule->matches[i].kind != MATCH_PROTO)
+		if (rule->matches[i].kind != MATCH_PROTO || rule->matches[i].inverted)
 			continue;
 		switch (rule->matches[i].proto) {
 		case PROTO_TCP:
