@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From a policy to the ruleset of a host. The order of work: what every rule refers to first
+ * (names, the lines that all ports share, the rules of the groups as matches), then the tables,
+ * and last the sets, because only then it is known which ones a rule names.
+ *
+ * Everything that stands in 1,000 ports is made once: matches of fixed lines, of dispatch, of
+ * group rules are shared between rules and between families. Nobody changes a compiled rule.
+ */
+#include "compile/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct origin *origin_of(
+	struct compiler *c, struct port_plan *port, enum duty duty, enum direction direction)
+{
+	struct origin **slot = &port->origins[direction][duty];
+
+	if (!*slot) {
+		*slot = arena_new_one(c->arena, struct origin);
+		**slot =
+			(struct origin){ .duty = duty, .port = port->port, .direction = direction };
+	}
+	return *slot;
+}
+
+const struct origin *origin_of_host(struct compiler *c, enum duty duty)
+{
+	struct origin *origin = arena_new_one(c->arena, struct origin);
+
+	origin->duty = duty;
+	return origin;
+}
+
+struct match *matches_copy(struct compiler *c, const struct match *matches, size_t n)
+{
+	struct match *copy;
+
+	if (n == 0)
+		return NULL;
+	copy = arena_new_array(c->arena, struct match, n);
+	memcpy(copy, matches, n * sizeof(*copy));
+	return copy;
+}
+
+void chain_reserve(struct compiler *c, struct chain *chain, size_t n)
+{
+	if (chain->rules || n == 0)
+		return;
+	chain->rules = arena_new_array(c->arena, struct rule, n);
+	chain->cap_rules = n;
+}
+
+struct rule *rule_add(struct compiler *c, struct chain *chain, struct match *matches,
+	size_t n_matches, struct target target, const char *comment, const struct origin *origin)
+{
+	struct rule *rule = chain_add_rule(c->arena, chain);
+
+	rule->matches = matches;
+	rule->n_matches = n_matches;
+	rule->target = target;
+	rule->comment = comment;
+	rule->origin = origin;
+	return rule;
+}
+
+static bool sources_have(
+	const struct address_pair *pairs, size_t n, const struct prefix *prefix, struct mac mac)
+{
+	for (size_t i = 0; i < n; i++)
+		if (mac_equal(pairs[i].mac, mac) && prefix_compare(&pairs[i].prefix, prefix) == 0)
+			return true;
+	return false;
+}
+
+static void sources_push(
+	struct address_pair *pairs, size_t *n, const struct prefix *prefix, struct mac mac)
+{
+	if (!sources_have(pairs, *n, prefix, mac))
+		pairs[(*n)++] = (struct address_pair){ .prefix = *prefix, .mac = mac };
+}
+
+static void sources_push_with_local(
+	struct address_pair *pairs, size_t *n, const struct prefix *prefix, struct mac mac)
+{
+	sources_push(pairs, n, prefix, mac);
+	if (prefix->addr.family == FAMILY_IPV6) {
+		struct addr local = addr_link_local(mac);
+		struct prefix own = prefix_of_addr(&local);
+
+		sources_push(pairs, n, &own, mac);
+	}
+}
+
+struct address_pair *port_sources(
+	struct compiler *c, const struct policy_port *port, enum family family, size_t *ret_n)
+{
+	size_t n = 0, n_max = 2 * (port->n_pairs + port->n_fixed_ips) + 1;
+	struct address_pair *pairs = arena_new_array(c->arena, struct address_pair, n_max);
+	const struct prefix any = { .addr = { .family = family } };
+
+	for (size_t i = 0; i < port->n_pairs; i++)
+		if (port->pairs[i].prefix.addr.family == family)
+			sources_push_with_local(
+				pairs, &n, &port->pairs[i].prefix, port->pairs[i].mac);
+	for (size_t i = 0; i < port->n_fixed_ips; i++) {
+		struct prefix prefix = prefix_of_addr(&port->fixed_ips[i]);
+
+		if (prefix.addr.family == family)
+			sources_push_with_local(pairs, &n, &prefix, port->mac);
+	}
+	if (port->n_fixed_ips == 0)
+		sources_push(pairs, &n, &any, port->mac);
+	*ret_n = n;
+	return pairs;
+}
+
+static int by_port_id(const void *a, const void *b)
+{
+	const struct port_plan *x = a, *y = b;
+
+	return strcmp(x->port->id, y->port->id);
+}
+
+static bool plug_check(const struct plug *plug, struct err *err)
+{
+	const struct {
+		const char *what, *name;
+	} names[] = { { "device", plug->port->device }, { "bridge", plug->bridge },
+		{ "hybrid peer", plug->hybrid_peer } };
+
+	for (size_t i = 0; i < N_OF(names); i++)
+		if (names[i].name && !name_is_interface(names[i].name))
+			return err_input(err,
+				"port %s: the %s \"%s\" is not a name that an interface can have",
+				plug->port->id, names[i].what, names[i].name);
+	return true;
+}
+
+/* Two ports of one chain name, or of one device, would be judged by each other's rules. */
+static bool port_claim(struct map *claimed, const char *what, const char *key,
+	struct port_plan *port, struct err *err)
+{
+	const struct port_plan *other = map_add(claimed, key, port);
+
+	if (!other)
+		return true;
+	err_input(err, "ports %s and %s have the same %s %s", other->port->id, port->port->id, what,
+		key);
+	return false;
+}
+
+static void port_plan_init(struct compiler *c, struct port_plan *port)
+{
+	const char *id = port->port->id, *device = port->port->device;
+
+	port->key = arena_strndup(c->arena, id, strnlen(id, CHAIN_KEY_LEN));
+	port->chain_i = compile_chain_name(c->arena, c->scope, 'i', id);
+	port->chain_o = compile_chain_name(c->arena, c->scope, 'o', id);
+	port->chain_s = compile_chain_name(c->arena, c->scope, 's', id);
+	port->bridged_out = matches_copy(c,
+		(struct match[]){ { .kind = MATCH_PHYSDEV_OUT, .name = device },
+			{ .kind = MATCH_PHYSDEV_BRIDGED } },
+		2);
+	port->bridged_in = matches_copy(c,
+		(struct match[]){ { .kind = MATCH_PHYSDEV_IN, .name = device },
+			{ .kind = MATCH_PHYSDEV_BRIDGED } },
+		2);
+}
+
+static bool ports_init(
+	struct compiler *c, const struct plug *plugs, size_t n_plugs, struct err *err)
+{
+	struct map *keys = map_new(c->arena), *devices = map_new(c->arena);
+
+	c->ports = arena_new_array(c->arena, struct port_plan, n_plugs);
+	c->n_ports = n_plugs;
+	for (size_t i = 0; i < n_plugs; i++) {
+		c->ports[i].plug = &plugs[i];
+		c->ports[i].port = plugs[i].port;
+	}
+	qsort(c->ports, n_plugs, sizeof(*c->ports), by_port_id);
+	for (size_t i = 0; i < n_plugs; i++) {
+		struct port_plan *port = &c->ports[i];
+
+		if (!plug_check(port->plug, err))
+			return false;
+		port_plan_init(c, port);
+		if (!port_claim(devices, "device", port->port->device, port, err))
+			return false;
+		if (!policy_port_is_filtered(port->port))
+			continue;
+		c->n_filtered++;
+		if (!port_claim(keys, "beginning of the id", port->key, port, err))
+			return err_next(err,
+				"Chains are named by the first %d characters of a port's "
+				"id, as Neutron does.",
+				CHAIN_KEY_LEN);
+	}
+	return true;
+}
+
+bool compile_policy(struct arena *arena, const struct policy *policy, const struct plug *plugs,
+	size_t n_plugs, const struct compile_options *options, const struct ruleset **ret,
+	struct err *err)
+{
+	struct compiler c = {
+		.arena = arena,
+		.scope = &options->scope,
+		.options = options,
+		.rs = ruleset_new(arena),
+	};
+
+	(void)policy; /* the plugs point into it */
+	names_init(&c);
+	if (!ports_init(&c, plugs, n_plugs, err) || !rules_init(&c, err))
+		return false;
+	lines_init(&c);
+	/* In their sorted order, with room for all: no table moves. */
+	c.rs->cap_tables = 2 * N_IP_FAMILIES + 1;
+	c.rs->tables = arena_new_array(arena, struct table, c.rs->cap_tables);
+	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
+		skeleton_make(&c, ruleset_add_table(arena, c.rs, f, "filter"));
+		if (!zones_make(&c, ruleset_add_table(arena, c.rs, f, "raw"), err))
+			return false;
+	}
+	frames_make(&c, ruleset_add_table(arena, c.rs, FAMILY_BRIDGE, c.scope->l2_table));
+	sets_make(&c);
+	*ret = c.rs;
+	return true;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The bridge family: frames that iptables never sees, or sees only a part of. Neutron leaves them
+ * to br-int's flows or to ebtables; on a plain bridge nobody looks at them, and a tagged frame with a
+ * forged address passes (bridge-nf-filter-vlan-tagged is 0 by default).
+ *
+ * A port's frames are judged in chains of its own, found through a map by interface, so that a
+ * thousand ports cost a look-up. IP goes on to iptables unseen: its MAC is asked for there, where the
+ * port's anti-spoof counter is. The priority is before br_netfilter's hooks (-300 in prerouting).
+ */
+#include "compile/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FROM_TEXT "Drop what is neither IP nor ARP of the port's own addresses."
+#define TO_TEXT	  "Drop what is neither IP nor ARP."
+
+#define FROM_MAP "from-port"
+#define TO_MAP	 "to-port"
+
+static void ethertype_add(
+	struct compiler *c, struct chain *chain, uint16_t type, const struct origin *origin)
+{
+	struct match match = { .kind = MATCH_ETHERTYPE, .ethertype = type };
+
+	rule_add(c, chain, matches_copy(c, &match, 1), 1, target_of(TARGET_ACCEPT), NULL, origin);
+}
+
+static void drop_add(
+	struct compiler *c, struct chain *chain, const char *comment, const struct origin *origin)
+{
+	rule_add(c, chain, NULL, 0, target_of(TARGET_DROP), comment, origin)->has_counter = true;
+}
+
+/* prefix NULL: any sender address */
+static void arp_add(struct compiler *c, struct chain *chain, struct mac mac,
+	const struct prefix *prefix, const struct origin *origin)
+{
+	struct match matches[] = {
+		{ .kind = MATCH_ETH_SRC, .mac = mac },
+		{ .kind = MATCH_ARP_SHA, .mac = mac },
+		{ .kind = MATCH_ARP_SPA },
+	};
+	size_t n = N_OF(matches);
+
+	if (prefix)
+		matches[2].prefix = *prefix;
+	else
+		n--;
+	rule_add(c, chain, matches_copy(c, matches, n), n, target_of(TARGET_ACCEPT), NULL, origin);
+}
+
+/* Has a pair before this one the same MAC? */
+static bool mac_is_repeated(const struct address_pair *pairs, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (mac_equal(pairs[k].mac, pairs[i].mac))
+			return true;
+	return false;
+}
+
+/* What QEMU sends behind a migration, so that switches learn where the VM is now. */
+static void rarp_add(
+	struct compiler *c, struct chain *chain, struct mac mac, const struct origin *origin)
+{
+	struct match matches[] = {
+		{ .kind = MATCH_ETH_SRC, .mac = mac },
+		{ .kind = MATCH_ETHERTYPE, .ethertype = ETHERTYPE_RARP },
+	};
+
+	rule_add(c, chain, matches_copy(c, matches, N_OF(matches)), N_OF(matches),
+		target_of(TARGET_ACCEPT), NULL, origin);
+}
+
+static void from_make(struct compiler *c, struct chain *chain, struct port_plan *port)
+{
+	static const struct prefix probe = { .addr = { .family = FAMILY_IPV4 }, .len = 32 };
+	const struct origin *origin = origin_of(c, port, DUTY_FRAMES, DIR_EGRESS);
+	const struct policy_port *p = port->port;
+	struct address_pair *pairs;
+	size_t n;
+
+	ethertype_add(c, chain, ETHERTYPE_IPV4, origin);
+	ethertype_add(c, chain, ETHERTYPE_IPV6, origin);
+	if (policy_port_has_family(p, FAMILY_IPV4)) {
+		pairs = port_sources(c, p, FAMILY_IPV4, &n);
+		for (size_t i = 0; i < n; i++)
+			arp_add(c, chain, pairs[i].mac,
+				pairs[i].prefix.len ? &pairs[i].prefix : NULL, origin);
+		/* Who asks whether an address is taken has none yet (RFC 5227). */
+		for (size_t i = 0; i < n; i++)
+			if (!mac_is_repeated(pairs, i))
+				arp_add(c, chain, pairs[i].mac, &probe, origin);
+	}
+	rarp_add(c, chain, p->mac, origin);
+	for (size_t i = 0; i < p->n_pairs; i++)
+		if (!mac_equal(p->pairs[i].mac, p->mac) && !mac_is_repeated(p->pairs, i))
+			rarp_add(c, chain, p->pairs[i].mac, origin);
+	drop_add(c, chain, FROM_TEXT, origin);
+}
+
+static void to_make(struct compiler *c, struct chain *chain, struct port_plan *port)
+{
+	static const uint16_t types[] = { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP,
+		ETHERTYPE_RARP };
+	const struct origin *origin = origin_of(c, port, DUTY_FRAMES, DIR_INGRESS);
+
+	for (size_t i = 0; i < N_OF(types); i++)
+		ethertype_add(c, chain, types[i], origin);
+	drop_add(c, chain, TO_TEXT, origin);
+}
+
+static void hook_add(struct compiler *c, struct table *table, const char *name, const char *hook,
+	const char *map, bool by_out_iface)
+{
+	struct chain *chain = chain_of(c, table, name);
+	struct target target = { .kind = TARGET_VMAP,
+		.vmap = { .map = map, .by_out_iface = by_out_iface } };
+
+	chain->is_base = true;
+	chain->policy = "ACCEPT";
+	chain->hook_text = hook;
+	rule_add(c, chain, NULL, 0, target, NULL, origin_of_host(c, DUTY_FRAMES));
+}
+
+static int by_element(const void *a, const void *b)
+{
+	const struct set_element *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The elements of one map: each filtered port's device to its chain. */
+static void map_fill(struct compiler *c, struct set *map, const char *const *chains)
+{
+	map->kind = MAP_IFNAME_VERDICT;
+	map->elements = arena_new_array(c->arena, struct set_element, c->n_filtered + 1);
+	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++) {
+		if (!policy_port_is_filtered(p->port))
+			continue;
+		map->elements[map->n_elements] = (struct set_element){
+			.name = p->port->device,
+			.target = { .kind = TARGET_GOTO, .chain = chains[map->n_elements] },
+		};
+		map->n_elements++;
+	}
+	qsort(map->elements, map->n_elements, sizeof(*map->elements), by_element);
+}
+
+void frames_make(struct compiler *c, struct table *table)
+{
+	const char **from = arena_new_array(c->arena, const char *, c->n_filtered + 1);
+	const char **to = arena_new_array(c->arena, const char *, c->n_filtered + 1);
+	size_t n = 0;
+
+	table->cap_chains = 3 + 2 * c->n_filtered;
+	table->chains = arena_new_array(c->arena, struct chain, table->cap_chains);
+	/* Hooks as nft 1.0.6 prints them. */
+	hook_add(c, table, "prerouting",
+		"type filter hook prerouting priority dstnat - 10; policy accept;", FROM_MAP,
+		false);
+	hook_add(c, table, "forward", "type filter hook forward priority -310; policy accept;",
+		TO_MAP, true);
+	hook_add(c, table, "output", "type filter hook output priority -310; policy accept;",
+		TO_MAP, true);
+	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++) {
+		if (!policy_port_is_filtered(p->port))
+			continue;
+		from[n] = compile_frames_chain_name(c->arena, DIR_EGRESS, p->port->id);
+		to[n] = compile_frames_chain_name(c->arena, DIR_INGRESS, p->port->id);
+		from_make(c, chain_of(c, table, from[n]), p);
+		to_make(c, chain_of(c, table, to[n]), p);
+		n++;
+	}
+	map_fill(c, table_add_set(c->arena, table, FROM_MAP), from);
+	map_fill(c, table_add_set(c->arena, table, TO_MAP), to);
+}
