@@ -5,6 +5,8 @@
 /* Every size that a user, a file or the kernel controls has its bound here, checked on entry. */
 #define LIMIT_POLICY_FILE_SIZE ((size_t)256 * 1024 * 1024) /* bytes */
 #define LIMIT_POLICY_DEPTH     16			   /* nesting of the YAML */
+#define LIMIT_POLICY_NODES     40000000			   /* values and keys in the YAML */
+#define LIMIT_POLICY_ALIASED   4000000			   /* values that its aliases stand for */
 #define LIMIT_PORTS	       20000			   /* Neutron zones end at 61,439 ports */
 #define LIMIT_GROUPS	       100000
 #define LIMIT_RULES	       2000000 /* of all groups */
