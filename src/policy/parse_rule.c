@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/parse.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const ignored[] = { "security_group_id", "normalized_cidr", "project_id",
+	"tenant_id", "created_at", "updated_at", "revision_number", "standard_attr_id", "tags",
+	"belongs_to_default_sg" };
+static const struct keys rule_keys = { "a rule", rule_field_names, N_RULE_FIELDS, ignored,
+	N_OF(ignored) };
+
+static bool read_reference(struct reader *r, const struct node *const values[N_RULE_FIELDS],
+	const char *const fields[N_RULE_FIELDS], struct policy_rule *rule)
+{
+	unsigned group = fields[RULE_REMOTE_GROUP] ? RULE_REMOTE_GROUP : RULE_REMOTE_GROUP_ID;
+	unsigned addresses = fields[RULE_REMOTE_ADDRESS_GROUP] ? RULE_REMOTE_ADDRESS_GROUP
+							       : RULE_REMOTE_ADDRESS_GROUP_ID;
+
+	if (fields[group] && !find_group(r, values[group], fields[group], &rule->remote_group))
+		return false;
+	return !fields[addresses] || find_address_group(r, values[addresses], fields[addresses],
+					     &rule->remote_address_group);
+}
+
+static bool check_duplicate(
+	struct reader *r, const struct node *node, const char *key, struct policy_rule *rule)
+{
+	const char *remote = rule->remote_group		  ? rule->remote_group->id
+			     : rule->remote_address_group ? rule->remote_address_group->id
+							  : "";
+	const char *whole = arena_printf(r->scratch, "%s %s", key, remote);
+	const struct policy_rule *before = map_add(r->rule_keys, whole, rule);
+
+	if (before) {
+		fail_at(r, node, "this rule is the same as the one in line %u", before->line);
+		return err_next(r->err, "Delete one of the two (descriptions are not compared).");
+	}
+	if (!rule->id)
+		rule->id = uuid_derive(r->arena, rule->group->id, whole);
+	return true;
+}
+
+static bool read_rule(struct reader *r, const struct node *node, struct policy_group *group,
+	struct policy_rule *rule)
+{
+	const struct node *values[N_RULE_FIELDS] = { NULL }, *before;
+	const char *fields[N_RULE_FIELDS] = { NULL }, *key;
+	struct fault fault;
+
+	if (!read_map(r, node, &rule_keys, values))
+		return false;
+	for (size_t i = 0; i < N_RULE_FIELDS; i++)
+		if (!read_text(r, values[i], rule_field_names[i], &fields[i]))
+			return false;
+	rule->group = group;
+	rule->line = node->line + 1;
+	rule->description = "";
+	if (!read_uuid(r, values[RULE_ID], &rule->id) ||
+		!read_description(r, values[RULE_DESCRIPTION], &rule->description))
+		return false;
+	if (!check_rule(r->arena, r->scratch, fields, rule, &key, &fault))
+		return fail_fault(r, values[fault.field] ? values[fault.field] : node, &fault);
+	if (!read_reference(r, values, fields, rule) || !check_duplicate(r, node, key, rule))
+		return false;
+	before = map_add(r->rule_ids, rule->id, (void *)node);
+	if (before) {
+		fail_at(r, values[RULE_ID] ? values[RULE_ID] : node, "two rules have the id %s",
+			rule->id);
+		return err_next(r->err,
+			"The other is in line %u; leave id out and it is derived "
+			"from the rule.",
+			before->line + 1);
+	}
+	return true;
+}
+
+bool read_rules(struct reader *r, const struct node *list, struct policy_group *group)
+{
+	const struct node *node;
+	size_t i = 0;
+
+	if (!read_list(r, list, "security_group_rules", &node, &group->n_rules))
+		return false;
+	r->n_rules += group->n_rules;
+	if (r->n_rules > LIMIT_RULES) {
+		fail_at(r, list, "more than %d rules in all groups", LIMIT_RULES);
+		r->err->kind = ERR_LIMIT;
+		return false;
+	}
+	group->rules = arena_new_array(r->arena, struct policy_rule, group->n_rules);
+	r->rule_keys = map_new(r->scratch);
+	for (; node; node = node->next, i++)
+		if (!read_rule(r, node, group, &group->rules[i]))
+			return false;
+	return true;
+}
