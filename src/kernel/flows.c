@@ -2,7 +2,7 @@
 /*
  * Conntrack: one dump, and the entries that nothing allows any more are deleted one by one, each
  * by what the dump said of it (tuple, zone, id), copied byte for byte: another entry that took
- * the tuple meanwhile has another id and stays.
+ * the tuple meanwhile has another id (unless it lies at the same place in memory) and stays.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -47,6 +47,7 @@ bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct er
  * One conntrack entry, as the filter chains saw its first packet (after NAT of the destination):
  * ct_state is CT_NEW; interfaces and MACs are not known. An entry that came of another one
  * (RELATED: FTP data) is shown as the first packet of that one, because that is what let it in.
+ * Ports are 0 where conntrack does not keep them (DCCP from Linux 6.16 on).
  */
 struct flow {
 	uint16_t zone;
