@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ruleset/ruleset.h"
+
+static struct ruleset *parse(struct arena *arena, const char *text)
+{
+	struct ruleset *rs = ruleset_new(arena);
+	struct err err = { 0 };
+
+	if (!ruleset_parse_nft(arena, rs, "t", text, &err))
+		fail_msg("%s", err.text);
+	return rs;
+}
+
+static struct text load(const char *name)
+{
+	struct text text = TEXT_INIT, path CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+
+	text_addf(&path, "%s/ruleset/%s", getenv("GOLDEN"), name);
+	assert_true(text_load(&text, path.data, 1 << 20, &err));
+	return text;
+}
+
+/* The sample holds nft's own output: each rule of the chain is a line with two tabs. */
+static void every_rule_is_printed_as_nft_lists_it(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text text CLEANUP(text_done) = load("bridge.nft");
+	const struct table *table =
+		ruleset_table(parse(arena, text.data), FAMILY_BRIDGE, "portwall");
+	const struct chain *chain = table_chain(table, "o-123456789a");
+	const char *line = strstr(text.data, "chain o-123456789a {\n");
+
+	(void)state;
+	assert_true(chain->n_rules > 30);
+	line = strstr(line, "\t\tether type ip accept");
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		struct text printed CLEANUP(text_done) = TEXT_INIT;
+		size_t len = strcspn(line, "\n");
+
+		text_add(&printed, "\t\t");
+		rule_print(&printed, FAMILY_BRIDGE, &chain->rules[i]);
+		assert_int_equal(printed.len, len);
+		assert_memory_equal(printed.data, line, len);
+		line += len + 1;
+	}
+	assert_true(text_has_prefix(line, "\t}\n"));
+}
+
+static void tables_chains_and_maps_are_read(void **state)
+{
+	static const char text[] =
+		"table ip filter {\n"
+		"\tchain c {\n\t\tip saddr { 1.2.3.4, 5.6.7.8 } drop\n\t}\n}\n"
+		"table bridge portwall { # handle 7\n"
+		"\tcomment \"portwall 0.1\"\n"
+		"\tmap from-port { # handle 1\n"
+		"\t\ttype ifname : verdict\n"
+		"\t\telements = { \"tap2\" : goto o-2,\n"
+		"\t\t\t     \"tap1\" : drop }\n\t}\n\n"
+		"\tmap none {\n\t\ttype ifname : verdict\n\t}\n"
+		"\tset s {\n\t\ttype ifname\n\t\telements = { \"b\", \"a\" }\n\t}\n"
+		"\tset wild {\n\t\ttype ifname\n\t\tflags interval\n"
+		"\t\telements = { \"b*\" }\n\t}\n"
+		"\tchain prerouting {\n"
+		"\t\ttype filter hook prerouting priority dstnat - 10; policy drop;\n"
+		"\t\tiifname vmap @from-port # handle 12\n\t}\n"
+		"\tchain o-2 {\n\t\tcomment \"mine\"\n"
+		"\t\tcounter packets 5 bytes 300 drop comment \"the rest\"\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct ruleset *rs = parse(arena, text);
+	const struct table *table = ruleset_table(rs, FAMILY_BRIDGE, "portwall");
+	const struct chain *chain = table_chain(table, "prerouting");
+	const struct set *map = table_set(table, "from-port");
+
+	(void)state;
+	assert_int_equal(rs->n_tables, 1);
+	assert_string_equal(table->comment, "portwall 0.1");
+	assert_true(chain->is_base);
+	assert_string_equal(chain->policy, "DROP");
+	assert_string_equal(
+		chain->hook_text, "type filter hook prerouting priority dstnat - 10; policy drop;");
+	assert_int_equal(chain->n_rules, 1);
+	assert_int_equal(chain->rules[0].target.kind, TARGET_VMAP);
+	assert_string_equal(chain->rules[0].target.vmap.map, "from-port");
+	chain = table_chain(table, "o-2");
+	assert_false(chain->is_base);
+	assert_int_equal(chain->n_rules, 1);
+	assert_int_equal(chain->rules[0].counters.bytes, 300);
+	assert_true(chain->rules[0].has_counter);
+	assert_string_equal(chain->rules[0].comment, "the rest");
+	assert_int_equal(map->kind, MAP_IFNAME_VERDICT);
+	assert_int_equal(map->n_elements, 2);
+	assert_string_equal(map->elements[0].name, "tap1");
+	assert_int_equal(map->elements[1].target.kind, TARGET_GOTO);
+	assert_string_equal(map->elements[1].target.chain, "o-2");
+	assert_int_equal(table_set(table, "none")->n_elements, 0);
+	assert_null(table_set(table, "none")->opaque);
+	assert_int_equal(table_set(table, "s")->n_elements, 2);
+	assert_non_null(table_set(table, "wild")->opaque);
+}
+
+static void elements_are_printed_as_nft_takes_them(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text text CLEANUP(text_done) = load("bridge.nft"),
+			 out CLEANUP(text_done) = TEXT_INIT;
+	const struct table *table;
+	const struct set *map;
+
+	(void)state;
+	/* "continue" is no verdict that we ever write. */
+	memcpy(strstr(text.data, ": continue"), ": accept  ", 10);
+	table = ruleset_table(parse(arena, text.data), FAMILY_BRIDGE, "portwall");
+	map = table_set(table, "from-port");
+	assert_int_equal(map->n_elements, 7);
+	for (size_t i = 0; i < 3; i++) {
+		set_element_print(&out, map, &map->elements[i]);
+		text_add(&out, ",\n\t\t\t     ");
+	}
+	assert_string_equal(out.data, "\"tap1\" : goto o-123456789a,\n\t\t\t     \"tap2\" : drop,\n"
+				      "\t\t\t     \"tap3\" : jump o-123456789a,\n\t\t\t     ");
+	assert_non_null(strstr(text.data, out.data));
+}
+
+static void what_is_not_modelled_is_kept(void **state)
+{
+	static const struct {
+		const char *rule;
+		size_t n_matches;
+		enum target_kind target;
+	} cases[] = {
+		{ "ether type ip ip saddr 10.0.0.1 drop", 2, TARGET_DROP },
+		{ "ether type ip reject", 1, TARGET_OPAQUE },
+		{ "ip saddr 10.0.0.1 counter packets 1 bytes 2", 0, TARGET_OPAQUE },
+		{ "ip saddr 10.0.0.1 counter packets 1 bytes 2 drop", 1, TARGET_DROP },
+		{ "counter packets 1 bytes 2", 0, TARGET_NONE },
+		{ "ether type vmap { ip : accept, arp : drop }", 0, TARGET_OPAQUE },
+		{ "log prefix \"a drop\"", 0, TARGET_OPAQUE },
+		{ "log prefix \"a { drop\" drop comment \"b } c\"", 1, TARGET_DROP },
+		{ "iifname \"eth*\" accept", 1, TARGET_ACCEPT },
+		{ "counter packets 1 bytes 2 oifname vmap @to-port", 0, TARGET_VMAP },
+		{ "ether type 0x8035", 1, TARGET_NONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+		const struct ruleset *rs = parse(arena,
+			arena_printf(arena, "table bridge t {\n\tchain c {\n\t\t%s\n\t}\n}\n",
+				cases[i].rule));
+		const struct rule *rule = &rs->tables[0].chains[0].rules[0];
+
+		rule_print(&out, FAMILY_BRIDGE, rule);
+		assert_string_equal(out.data, cases[i].rule);
+		assert_int_equal(rule->n_matches, cases[i].n_matches);
+		assert_int_equal(rule->target.kind, cases[i].target);
+	}
+}
+
+static void a_wrong_text_is_refused_with_its_line(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "chain c {\n}\n", "t:1: expected a table" },
+		{ "table bridge t {\n", "t:1: the text ends inside of a table" },
+		{ "table bridge t {\n\tchain c {\n\t\tdrop\n",
+			"t:3: the text ends inside of a chain" },
+		{ "table bridge t {\n\tmap m {\n", "t:2: the text ends inside of a set" },
+		{ "table bridge t {\n\tmap m {\n\t\telements = { \"a\",\n",
+			"t:3: the text ends inside of braces" },
+		{ "table ip t {\n\tchain c {\n", "t:2: the text ends inside of a block" },
+		{ "}\n", "t:1: expected a table" },
+		{ "table bridge t {\n\tchain c { drop; }}\n",
+			"t:2: braces that do not belong here" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct err err = { 0 };
+
+		assert_false(
+			ruleset_parse_nft(arena, ruleset_new(arena), "t", cases[i].text, &err));
+		assert_string_equal(err.text, cases[i].message);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_rule_is_printed_as_nft_lists_it),
+		cmocka_unit_test(tables_chains_and_maps_are_read),
+		cmocka_unit_test(elements_are_printed_as_nft_takes_them),
+		cmocka_unit_test(what_is_not_modelled_is_kept),
+		cmocka_unit_test(a_wrong_text_is_refused_with_its_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
