@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#define ERR_C
 #include "base/err.h"
 
 #include <stdarg.h>

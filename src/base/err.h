@@ -44,4 +44,22 @@ bool err_prefix(struct err *err, const char *fmt, ...) __attribute__((format(pri
 /* Sets the sentence that tells the user what to do next. */
 bool err_next(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * clang's analyzer does not see into err.c; unless it knows that these return false, it believes
+ * that callers go on with outputs that a failure left unset.
+ */
+#if defined(__clang_analyzer__) && !defined(ERR_C)
+static inline bool err_false_(bool returned)
+{
+	(void)returned;
+	return false;
+}
+#define err_input(...)	  err_false_(err_input(__VA_ARGS__))
+#define err_system(...)	  err_false_(err_system(__VA_ARGS__))
+#define err_conflict(...) err_false_(err_conflict(__VA_ARGS__))
+#define err_limit(...)	  err_false_(err_limit(__VA_ARGS__))
+#define err_prefix(...)	  err_false_(err_prefix(__VA_ARGS__))
+#define err_next(...)	  err_false_(err_next(__VA_ARGS__))
+#endif
+
 #endif
