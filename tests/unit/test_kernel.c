@@ -390,7 +390,7 @@ static void the_place_of_the_state_is_stable_and_in_the_folder_that_was_named(vo
 	assert_true(text_has_prefix(path, arena_printf(arena, "%s/made/", dir)));
 	assert_string_equal(path + strlen(path) - 5, ".yaml");
 	assert_null(strchr(path, '\n'));
-	assert_int_equal(stat(getenv("PORTWALL_RUN_DIR"), &st), 0);
+	assert_int_equal(stat(arena_printf(arena, "%s/made", dir), &st), 0);
 	setenv("PORTWALL_RUN_DIR", "/nowhere/at/all", 1);
 	assert_false(kernel_state_path(arena, &path, &err));
 	assert_string_equal(path, again); /* untouched on failure */
