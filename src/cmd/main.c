@@ -1,5 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-int main(void)
+#include "cmd/cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOCK_WAIT_S 10
+
+static enum exit_code exit_code_of(const struct err *err)
 {
-	return 2;
+	return err->kind == ERR_INPUT || err->kind == ERR_LIMIT ? EXIT_USAGE : EXIT_FAILED;
+}
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static enum exit_code refuse_command(const char *word)
+{
+	const char **names = calloc(n_commands, sizeof(*names)), *nearest = NULL;
+	struct err err;
+
+	for (size_t i = 0; names && i < n_commands; i++)
+		names[i] = commands[i].name;
+	if (names)
+		nearest = text_nearest(word, names, n_commands);
+	err_input(&err, "there is no command %s", word);
+	if (nearest)
+		err_next(&err, "did you mean portwall %s? See portwall --help", nearest);
+	else
+		err_next(&err, "portwall --help lists the commands");
+	output_print_error(&err, false);
+	free(names);
+	return EXIT_USAGE;
+}
+
+static enum exit_code print_and_end(void (*print)(struct text *out))
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	print(&out);
+	output_print_text(&out);
+	return EXIT_DONE;
+}
+
+static void print_version(struct text *out)
+{
+	text_addf(out, "portwall %s\n", PORTWALL_VERSION);
+}
+
+static enum exit_code command_run(const struct command *command, int argc, char **argv)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct invocation invocation = { .command = command,
+		.arena = arena,
+		.agent = { .lock_wait_s = LOCK_WAIT_S },
+		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+	bool help = false;
+	struct err err;
+
+	if (options_parse(&invocation, argc, argv, &help, &err)) {
+		if (help) {
+			struct text out CLEANUP(text_done) = TEXT_INIT;
+
+			options_print_help(&out, command);
+			output_print_text(&out);
+			return EXIT_DONE;
+		}
+		if (command->run(&invocation, &err))
+			return EXIT_DONE;
+	}
+	if (invocation.json)
+		output_print_json(output_json_error(&err));
+	output_print_error(&err, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+	return exit_code_of(&err);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *word;
+		void (*print)(struct text *out);
+	} printers[] = {
+		{ "--help", options_print_usage }, { "-h", options_print_usage },
+		{ "help", options_print_usage }, { "--version", print_version },
+		{ "completion", options_print_completion },
+		{ "--man", options_print_man }, /* for the build, which makes portwall(1) of it */
+	};
+	const struct command *command;
+
+	if (argc < 2) {
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+
+		options_print_usage(&out);
+		fputs(out.data, stderr);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (!strcmp(argv[1], printers[i].word))
+			return (int)print_and_end(printers[i].print);
+	command = command_find(argv[1]);
+	if (!command)
+		return (int)refuse_command(argv[1]);
+	return (int)command_run(command, argc - 1, argv + 1);
 }

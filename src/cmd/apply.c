@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/cmd.h"
+
+bool cmd_apply(struct invocation *invocation, struct err *err)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	const struct policy *policy;
+	struct agent_report report;
+
+	if (!agent_policy_read(invocation->arena, invocation->args[0], &text, &policy, err) ||
+		!agent_apply(invocation->arena, policy, &invocation->agent, &report, err))
+		return false;
+	if (!invocation->agent.dry_run && !agent_policy_save(&text, err))
+		return err_prefix(err, "applied, but \"portwall show\" will not know it");
+	output_print_report(invocation,
+		arena_printf(invocation->arena,
+			"applied %s: %zu port%s on this host%s (iptables-%s)", invocation->args[0],
+			report.n_local_ports, report.n_local_ports == 1 ? "" : "s",
+			report.n_remote_ports ? arena_printf(invocation->arena, ", %zu elsewhere",
+							report.n_remote_ports)
+					      : "",
+			backend_name(report.backend)),
+		&report);
+	return true;
+}

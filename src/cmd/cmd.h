@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include <jansson.h>
+
+#include "agent/agent.h"
+#include "base/text.h"
+#include "base/vec.h"
+
+/*
+ * argv. One file a subcommand, one table of commands and options from which parsing, --help, the
+ * completion and the man page are made. No logic beyond words lives here.
+ */
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+enum option_id {
+	OPT_HELP,
+	OPT_JSON,
+	OPT_PREFIX,
+	OPT_BACKEND,
+	OPT_DRY_RUN,
+	OPT_TAKEOVER,
+	OPT_ALLOW_MISSING,
+	OPT_FIX_SYSCTL,
+	OPT_WAIT,
+	OPT_VERBOSE,
+	OPT_ALL,
+	OPT_POLICY,
+	N_OPTIONS,
+};
+
+/* What one call of portwall was asked to do. */
+struct invocation {
+	const struct command *command;
+	struct arena *arena;
+	struct agent_options agent;
+	const char *args[4]; /* words that are no options */
+	size_t n_args;
+	const char *policy_path; /* --policy */
+	bool json, verbose, all;
+	bool colour; /* standard output is a terminal and NO_COLOR is not set */
+};
+
+struct command {
+	const char *name;
+	const char *args; /* for the synopsis: "FILE" */
+	size_t min_args, max_args;
+	const char *summary;	 /* one line */
+	const char *description; /* paragraphs for --help and the man page */
+	const char *examples;	 /* lines "command  # what it does" */
+	const enum option_id *options;
+	size_t n_options;
+	/* Fills err and returns false, or returns true: the edges make an exit code of it. */
+	bool (*run)(struct invocation *invocation, struct err *err);
+};
+
+/* commands.c */
+extern const struct command commands[];
+extern const size_t n_commands;
+
+/* One file a subcommand. */
+bool cmd_apply(struct invocation *invocation, struct err *err);
+bool cmd_show(struct invocation *invocation, struct err *err);
+bool cmd_groups(struct invocation *invocation, struct err *err);
+bool cmd_clear(struct invocation *invocation, struct err *err);
+
+/* options.c */
+/* Reads argv behind the command's name. *ret_help: --help was asked for. */
+bool options_parse(
+	struct invocation *invocation, int argc, char **argv, bool *ret_help, struct err *err);
+void options_print_usage(struct text *out);
+void options_print_help(struct text *out, const struct command *command);
+void options_print_completion(struct text *out); /* for bash */
+void options_print_man(struct text *out);	 /* portwall(1) */
+
+/* output.c */
+enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_DIM };
+/* Adds text in a colour, or plain when the invocation has none. */
+void output_add(const struct invocation *invocation, struct text *out, enum colour colour,
+	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+void output_print_text(const struct text *text);
+void output_print_json(json_t *value); /* takes the reference */
+void output_print_error(const struct err *err, bool colour);
+void output_print_warnings(const char *const *warnings, size_t n);
+json_t *output_json_error(const struct err *err);
+/* What a pass did or, after --dry-run, would do. */
+void output_print_report(
+	const struct invocation *invocation, const char *what, const struct agent_report *report);
+
+/*
+ * A table with a frame of + - |, as the openstack client prints them; a cell may have several
+ * lines. Cells are borrowed until the table is printed.
+ */
+struct output_table {
+	struct arena *arena;
+	const char *const *titles;
+	size_t n_columns;
+	VEC(const char *const *) rows;
+};
+void output_table_print(const struct output_table *table, struct text *out);
+
+#endif

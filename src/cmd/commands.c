@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of commands: what each takes and what people read about it. */
+#include "cmd/cmd.h"
+
+static const enum option_id apply_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_FIX_SYSCTL,
+	OPT_ALLOW_MISSING, OPT_TAKEOVER, OPT_WAIT, OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
+static const enum option_id show_options[] = { OPT_ALL, OPT_POLICY, OPT_PREFIX, OPT_BACKEND,
+	OPT_JSON, OPT_HELP };
+static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
+static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
+	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
+
+#define OPTIONS(array) .options = (array), .n_options = sizeof(array) / sizeof((array)[0])
+
+const struct command commands[] = {
+	{
+		.name = "apply",
+		.args = "FILE",
+		.min_args = 1,
+		.max_args = 1,
+		.summary = "put the security groups of a policy file on the ports of this host",
+		.description =
+			"Reads FILE (\"-\" is standard input) and changes iptables, ip6tables, ipsets and the "
+			"nftables table \"bridge portwall\" of this network namespace where they differ from "
+			"it: each port of the file is filtered by its groups, and ports that are no longer in "
+			"the file are no longer filtered. Applying the same file again changes nothing. "
+			"A file with an error changes nothing; a change that the kernel refuses is taken "
+			"back as a whole. Connections that no rule allows any more are cut, all others live "
+			"on.",
+		.examples =
+			"portwall apply policy.yaml                  # enforce it\n"
+			"portwall apply --dry-run policy.yaml        # the exact batches, nothing done\n"
+			"portwall apply --fix-sysctl policy.yaml     # also make the bridges call iptables\n",
+		OPTIONS(apply_options),
+		.run = cmd_apply,
+	},
+	{
+		.name = "show",
+		.args = "[PORT]",
+		.max_args = 1,
+		.summary = "show what each port's rules did: packets, bytes, drops",
+		.description =
+			"For each port (or for PORT: a name, an id or an interface) and each direction: every "
+			"rule of its groups in words with its packets and bytes and the line of the chain "
+			"that it became, then the default drop and the anti-spoofing drop with their "
+			"counters. A rule of the policy that is missing in the kernel, and a rule in a "
+			"port's chain that is not the policy's, are marked.",
+		.examples = "portwall show                  # all ports\n"
+			    "portwall show web1             # one port\n"
+			    "portwall show --all tap1234    # its built-in rules too\n",
+		OPTIONS(show_options),
+		.run = cmd_show,
+	},
+	{
+		.name = "groups",
+		.args = "[FILE]",
+		.max_args = 1,
+		.summary = "list security groups and their rules",
+		.description =
+			"The security groups of the policy that was applied last, or of FILE, with "
+			"their rules in words.",
+		.examples = "portwall groups\n"
+			    "portwall groups policy.yaml    # of a file that is not applied yet\n",
+		OPTIONS(groups_options),
+		.run = cmd_groups,
+	},
+	{
+		.name = "clear",
+		.args = "",
+		.summary = "take everything away that portwall made on this host",
+		.description =
+			"Removes portwall's chains, jumps, ipsets and its nftables table, cuts the connections "
+			"that were tracked in its zones, and turns off what --fix-sysctl turned on. Ports "
+			"are unfiltered afterwards. Rules of other programs are not touched.",
+		.examples = "portwall clear\n"
+			    "portwall clear --dry-run\n",
+		OPTIONS(clear_options),
+		.run = cmd_clear,
+	},
+};
+
+const size_t n_commands = sizeof(commands) / sizeof(commands[0]);

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of options, and everything that is made from it and from the table of commands. */
+#include "cmd/cmd.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option_spec {
+	const char *name;
+	char letter;	 /* 0: none */
+	const char *arg; /* NULL: a switch */
+	const char *help;
+} option_specs[N_OPTIONS] = {
+	[OPT_HELP] = { "help", 'h', NULL, "print this help" },
+	[OPT_JSON] = { "json", 'j', NULL, "print JSON on standard output" },
+	[OPT_PREFIX] = { "prefix", 0, "PREFIX",
+		"prefix of the chains (default neutron-openvswi-), at most 17 characters" },
+	[OPT_BACKEND] = { "backend", 0, "nft|legacy",
+		"which iptables (default: the host's own, see iptables --version)" },
+	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,
+		"print the exact batches for iptables-restore, ipset and nft; change nothing" },
+	[OPT_TAKEOVER] = { "takeover", 0, NULL,
+		"go on although another agent made these chains; its rules are replaced" },
+	[OPT_ALLOW_MISSING] = { "allow-missing", 0, NULL,
+		"close ports whose interface is not there yet, ahead of it" },
+	[OPT_FIX_SYSCTL] = { "fix-sysctl", 0, NULL,
+		"turn nf_call_iptables and nf_call_ip6tables on for bridges that have ports "
+		"(clear turns them off again)" },
+	[OPT_WAIT] = { "wait", 'w', "SECONDS",
+		"how long to wait for another portwall to finish (default 10)" },
+	[OPT_VERBOSE] = { "verbose", 'v', NULL, "list every changed rule" },
+	[OPT_ALL] = { "all", 'a', NULL, "the rules that every port has, too" },
+	[OPT_POLICY] = { "policy", 'p', "FILE",
+		"compare with FILE (default: what was applied last)" },
+};
+
+#define WAIT_MAX_S 3600
+
+static bool is_option_of(const struct command *command, int id)
+{
+	for (size_t i = 0; i < command->n_options; i++)
+		if ((int)command->options[i] == id)
+			return true;
+	return false;
+}
+
+static bool option_set(
+	struct invocation *inv, enum option_id id, const char *arg, bool *ret_help, struct err *err)
+{
+	uint32_t seconds;
+
+	switch (id) {
+	case OPT_HELP:
+		*ret_help = true;
+		return true;
+	case OPT_JSON:
+		inv->json = true;
+		return true;
+	case OPT_PREFIX:
+		inv->agent.chain_prefix = arg;
+		return true;
+	case OPT_BACKEND:
+		inv->agent.backend = arg;
+		return true;
+	case OPT_DRY_RUN:
+		inv->agent.dry_run = true;
+		return true;
+	case OPT_TAKEOVER:
+		inv->agent.takeover = true;
+		return true;
+	case OPT_ALLOW_MISSING:
+		inv->agent.allow_missing = true;
+		return true;
+	case OPT_FIX_SYSCTL:
+		inv->agent.fix_sysctl = true;
+		return true;
+	case OPT_WAIT:
+		if (!text_to_u32(arg, 0, WAIT_MAX_S, &seconds))
+			return err_input(
+				err, "--wait %s: must be whole seconds, 0 to %d", arg, WAIT_MAX_S);
+		inv->agent.lock_wait_s = seconds;
+		return true;
+	case OPT_VERBOSE:
+		inv->verbose = true;
+		return true;
+	case OPT_ALL:
+		inv->all = true;
+		return true;
+	case OPT_POLICY:
+		inv->policy_path = arg;
+		return true;
+	case N_OPTIONS:
+		break;
+	}
+	return err_input(err, "unknown option");
+}
+
+static bool refuse_option(const struct command *command, const char *word, struct err *err)
+{
+	const char *names[N_OPTIONS], *nearest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < command->n_options; i++)
+		names[n++] = option_specs[command->options[i]].name;
+	err_input(err, "%s: unknown option or missing value: %s", command->name, word);
+	nearest = text_nearest(word + strspn(word, "-"), names, n);
+	if (nearest)
+		return err_next(
+			err, "did you mean --%s? See portwall %s --help", nearest, command->name);
+	return err_next(err, "portwall %s --help", command->name);
+}
+
+bool options_parse(struct invocation *inv, int argc, char **argv, bool *ret_help, struct err *err)
+{
+	const struct command *command = inv->command;
+	struct option longs[N_OPTIONS + 1] = { 0 };
+	char letters[2 * N_OPTIONS + 2] = ":";
+	size_t n_letters = 1;
+	int id;
+
+	for (size_t i = 0; i < command->n_options; i++) {
+		enum option_id o = command->options[i];
+		const struct option_spec *spec = &option_specs[o];
+
+		longs[i] = (struct option){ spec->name, spec->arg ? required_argument : no_argument,
+			NULL, 256 + (int)o };
+		if (!spec->letter)
+			continue;
+		letters[n_letters++] = spec->letter;
+		if (spec->arg)
+			letters[n_letters++] = ':';
+	}
+	optind = 1;
+	opterr = 0;
+	while ((id = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		if (id == '?' || id == ':')
+			return refuse_option(command, argv[optind - 1], err);
+		if (id < 256) {
+			for (int o = 0; o < N_OPTIONS; o++)
+				if (option_specs[o].letter == id && is_option_of(command, o))
+					id = 256 + o;
+		}
+		if (!option_set(inv, (enum option_id)(id - 256), optarg, ret_help, err))
+			return false;
+	}
+	if (*ret_help)
+		return true;
+	inv->n_args = (size_t)(argc - optind);
+	if (inv->n_args < command->min_args || inv->n_args > command->max_args) {
+		err_input(err, "%s takes %s, not %zu argument%s", command->name,
+			*command->args ? command->args : "no argument", inv->n_args,
+			inv->n_args == 1 ? "" : "s");
+		return err_next(err, "portwall %s --help", command->name);
+	}
+	for (size_t i = 0; i < inv->n_args; i++)
+		inv->args[i] = argv[optind + (int)i];
+	return true;
+}
+
+void options_print_usage(struct text *out)
+{
+	text_add(out, "Usage: portwall COMMAND [OPTION...]\n\n"
+		      "Security groups for the bridge ports of this host.\n\nCommands:\n");
+	for (size_t i = 0; i < n_commands; i++)
+		text_addf(out, "  %-8s %-8s %s\n", commands[i].name, commands[i].args,
+			commands[i].summary);
+	text_add(out, "  completion        print the completion script for bash\n"
+		      "\nportwall COMMAND --help says more, man portwall everything. "
+		      "Everything acts on the current network namespace.\n");
+}
+
+/* Adds text in lines of at most width columns, each begun with indent spaces. */
+static void add_wrapped(struct text *out, const char *text, size_t indent, size_t width)
+{
+	size_t column = 0;
+
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (column && column + 1 + word > width) {
+			text_add(out, "\n");
+			column = 0;
+		}
+		if (!column) {
+			text_addf(out, "%*s", (int)indent, "");
+			column = indent;
+		} else {
+			text_add(out, " ");
+			column++;
+		}
+		text_add_n(out, text, word);
+		column += word;
+		text += word + strspn(text + word, " ");
+	}
+	text_add(out, "\n");
+}
+
+static void add_option_words(struct text *out, const struct option_spec *spec)
+{
+	if (spec->letter)
+		text_addf(out, "-%c, ", spec->letter);
+	else
+		text_add(out, "    ");
+	text_addf(out, "--%s%s%s", spec->name, spec->arg ? " " : "", spec->arg ? spec->arg : "");
+}
+
+void options_print_help(struct text *out, const struct command *command)
+{
+	text_addf(out, "Usage: portwall %s [OPTION...] %s\n\n", command->name, command->args);
+	add_wrapped(out, command->description, 0, 80);
+	text_add(out, "\nOptions:\n");
+	for (size_t i = 0; i < command->n_options; i++) {
+		const struct option_spec *spec = &option_specs[command->options[i]];
+		struct text words CLEANUP(text_done) = TEXT_INIT,
+				  help CLEANUP(text_done) = TEXT_INIT;
+
+		add_option_words(&words, spec);
+		add_wrapped(&help, spec->help, 27, 80);
+		text_addf(out, "  %-24s %s", words.data, help.data + 27);
+	}
+	text_add(out,
+		"\nExit status: 0 done, 1 failed (nothing was changed), 2 wrong usage or bad input.\n"
+		"\nExamples:\n");
+	for (const char *line = command->examples; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		text_addf(out, "  %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+void options_print_completion(struct text *out)
+{
+	text_add(out,
+		"# bash completion for portwall; made by: portwall completion\n"
+		"_portwall()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} options\n"
+		"\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
+	for (size_t i = 0; i < n_commands; i++)
+		text_addf(out, "%s ", commands[i].name);
+	text_add(out,
+		"completion --help --version' -- \"$word\")\n\t\treturn\n\tfi\n"
+		"\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n"
+		"\t--backend) mapfile -t COMPREPLY < <(compgen -W 'nft legacy' -- \"$word\"); return ;;\n"
+		"\t--prefix | --wait | -w) return ;;\n\tesac\n"
+		"\tcase ${COMP_WORDS[1]} in\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		text_addf(out, "\t%s) options='", commands[i].name);
+		for (size_t o = 0; o < commands[i].n_options; o++)
+			text_addf(out, "%s--%s", o ? " " : "",
+				option_specs[commands[i].options[o]].name);
+		text_add(out, "' ;;\n");
+	}
+	text_add(out,
+		"\t*) return ;;\n\tesac\n\tcase $word in\n"
+		"\t-*) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\") ;;\n"
+		"\t*)\n\t\tif [ \"${COMP_WORDS[1]}\" = show ]; then\n"
+		"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(portwall show --json 2>/dev/null |\n"
+		"\t\t\t\tsed -n 's/^      \"name\": \"\\(.*\\)\",$/\\1/p')\" -- \"$word\")\n"
+		"\t\telse\n\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+		"\t\tfi ;;\n\tesac\n}\ncomplete -o filenames -F _portwall portwall\n");
+}
+
+/* roff eats leading dots and backslashes, and turns - into a hyphen. */
+static void add_roff(struct text *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			text_add(out, "\\e");
+		else if (*text == '-')
+			text_add(out, "\\-");
+		else
+			text_add_n(out, text, 1);
+	}
+}
+
+void options_print_man(struct text *out)
+{
+	text_addf(out,
+		".\\\" made from the option table: do not edit\n"
+		".TH PORTWALL 1 \"\" \"portwall %s\" \"User Commands\"\n"
+		".SH NAME\nportwall \\- security groups for the bridge ports of a host\n"
+		".SH SYNOPSIS\n",
+		PORTWALL_VERSION);
+	for (size_t i = 0; i < n_commands; i++)
+		text_addf(out, "%s.B portwall %s\n[OPTION...] %s\n", i ? ".br\n" : "",
+			commands[i].name, commands[i].args);
+	text_add(out,
+		".SH DESCRIPTION\n"
+		"portwall puts OpenStack\\-style security groups on the ports of Linux bridges: taps of "
+		"virtual machines, veths of containers. What no rule allows is dropped, in both "
+		"directions; replies of allowed connections pass; source addresses are checked. The "
+		"rules have the layout of OpenStack Neutron's iptables driver. Every command acts on "
+		"the current network namespace and needs root.\n.SH COMMANDS\n");
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *command = &commands[i];
+
+		text_addf(out, ".SS portwall %s [OPTION...] %s\n", command->name, command->args);
+		add_roff(out, command->description);
+		text_add(out, "\n");
+		for (size_t o = 0; o < command->n_options; o++) {
+			struct text words CLEANUP(text_done) = TEXT_INIT;
+
+			add_option_words(&words, &option_specs[command->options[o]]);
+			text_add(out, ".TP\n.B ");
+			add_roff(out, words.data + strspn(words.data, " "));
+			text_add(out, "\n");
+			add_roff(out, option_specs[command->options[o]].help);
+			text_add(out, "\n");
+		}
+		text_add(out, ".PP\n.nf\n");
+		add_roff(out, command->examples);
+		text_add(out, ".fi\n");
+	}
+	text_add(out,
+		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
+		"something, or somebody else owns the chains. Nothing was changed.\n.TP\n.B 2\n"
+		"Wrong usage, or an error in the policy file. Nothing was changed.\n"
+		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last and a lock file, "
+		"one each for every network namespace.\n"
+		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"
+		".B NO_COLOR\nNo colour, on a terminal too.\n"
+		".SH SEE ALSO\n.BR iptables (8),\n.BR ipset (8),\n.BR nft (8),\n.BR bridge (8)\n");
+}

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/cmd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const colour_codes[] = {
+	[COLOUR_NONE] = "",
+	[COLOUR_BOLD] = "\033[1m",
+	[COLOUR_RED] = "\033[31m",
+	[COLOUR_GREEN] = "\033[32m",
+	[COLOUR_YELLOW] = "\033[33m",
+	[COLOUR_DIM] = "\033[2m",
+};
+
+void output_add(const struct invocation *invocation, struct text *out, enum colour colour,
+	const char *fmt, ...)
+{
+	bool coloured = invocation->colour && colour != COLOUR_NONE;
+	va_list ap;
+
+	if (coloured)
+		text_add(out, colour_codes[colour]);
+	va_start(ap, fmt);
+	text_vaddf(out, fmt, ap);
+	va_end(ap);
+	if (coloured)
+		text_add(out, "\033[0m");
+}
+
+void output_print_text(const struct text *text)
+{
+	fwrite(text->data, 1, text->len, stdout);
+}
+
+void output_print_json(json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(value);
+}
+
+void output_print_error(const struct err *err, bool colour)
+{
+	fprintf(stderr, "%sportwall: %s%s\n", colour ? colour_codes[COLOUR_RED] : "", err->text,
+		colour ? "\033[0m" : "");
+	if (err->next_step[0])
+		fprintf(stderr, "  -> %s\n", err->next_step);
+}
+
+void output_print_warnings(const char *const *warnings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(stderr, "portwall: warning: %s\n", warnings[i]);
+}
+
+json_t *output_json_error(const struct err *err)
+{
+	static const char *const kinds[] = { "none", "input", "system", "conflict", "limit" };
+
+	return json_pack("{s:{s:s, s:s, s:s}}", "error", "kind", kinds[err->kind], "text",
+		err->text, "next_step", err->next_step);
+}
+
+static void add_count(
+	struct text *out, size_t added, size_t removed, const char *what, bool *is_first)
+{
+	if (!added && !removed)
+		return;
+	text_add(out, *is_first ? " " : ", ");
+	*is_first = false;
+	if (added)
+		text_addf(out, "+%zu", added);
+	if (removed)
+		text_addf(out, "%s-%zu", added ? " " : "", removed);
+	text_addf(out, " %s%s", what, added + removed == 1 ? "" : "s");
+}
+
+static void add_family_counts(struct text *out, enum family family, const struct plan_counts *c)
+{
+	bool is_first = true;
+
+	if (!c->rules_added && !c->rules_removed && !c->chains_added && !c->chains_removed &&
+		!c->sets_added && !c->sets_removed && !c->members_added && !c->members_removed)
+		return;
+	text_addf(out, "  %-6s", family_name(family));
+	add_count(out, c->rules_added, c->rules_removed, "rule", &is_first);
+	add_count(out, c->chains_added, c->chains_removed, "chain", &is_first);
+	add_count(out, c->sets_added, c->sets_removed, "set", &is_first);
+	add_count(out, c->members_added, c->members_removed, "member", &is_first);
+	text_add(out, "\n");
+}
+
+/* More lines than this are only listed when asked for. */
+#define MAX_LISTED_CHANGES 20
+
+static void add_changes(const struct invocation *inv, struct text *out, const struct plan *plan)
+{
+	if (plan->n_changes > MAX_LISTED_CHANGES && !inv->verbose) {
+		text_addf(out, "  (%zu changes; --verbose lists them)\n", plan->n_changes);
+		return;
+	}
+	for (size_t i = 0; i < plan->n_changes; i++) {
+		const struct plan_change *change = &plan->changes[i];
+
+		output_add(inv, out, change->sign == '+' ? COLOUR_GREEN : COLOUR_YELLOW,
+			"  %c %-6s %s: %s\n", change->sign, family_name(change->family),
+			change->chain, change->words);
+	}
+}
+
+static void add_steps(struct text *out, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		text_addf(out, "# %zu of %zu: %s\n%s", i + 1, plan->n_steps,
+			tool_name(plan->steps[i].tool), plan->steps[i].text);
+}
+
+static json_t *json_counts(const struct plan_counts *c)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rules_added",
+		(json_int_t)c->rules_added, "rules_removed", (json_int_t)c->rules_removed,
+		"chains_added", (json_int_t)c->chains_added, "chains_removed",
+		(json_int_t)c->chains_removed, "sets_added", (json_int_t)c->sets_added,
+		"sets_removed", (json_int_t)c->sets_removed, "members_added",
+		(json_int_t)c->members_added, "members_removed", (json_int_t)c->members_removed);
+}
+
+static json_t *json_report(
+	const struct invocation *inv, const char *what, const struct agent_report *report)
+{
+	json_t *root = json_object(), *families = json_object(), *changes = json_array(),
+	       *warnings = json_array(), *steps = json_array();
+	const struct plan *plan = report->plan;
+
+	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
+		json_object_set_new(families, family_name(f), json_counts(&plan->counts[f]));
+	for (size_t i = 0; i < plan->n_changes; i++)
+		json_array_append_new(changes,
+			json_pack("{s:s#, s:s, s:s, s:s, s:s}", "sign", &plan->changes[i].sign, 1,
+				"family", family_name(plan->changes[i].family), "table",
+				plan->changes[i].table, "chain", plan->changes[i].chain, "words",
+				plan->changes[i].words));
+	for (size_t i = 0; i < report->n_warnings; i++)
+		json_array_append_new(warnings, json_string(report->warnings[i]));
+	for (size_t i = 0; inv->agent.dry_run && i < plan->n_steps; i++)
+		json_array_append_new(
+			steps, json_pack("{s:s, s:s}", "tool", tool_name(plan->steps[i].tool),
+				       "text", plan->steps[i].text));
+	json_object_set_new(root, "command", json_string(what));
+	json_object_set_new(root, "dry_run", json_boolean(inv->agent.dry_run));
+	json_object_set_new(root, "backend", json_string(backend_name(report->backend)));
+	json_object_set_new(root, "changed", json_boolean(plan->n_steps > 0));
+	json_object_set_new(root, "local_ports", json_integer((json_int_t)report->n_local_ports));
+	json_object_set_new(root, "remote_ports", json_integer((json_int_t)report->n_remote_ports));
+	json_object_set_new(root, "flows_cut", json_integer((json_int_t)report->n_flows_cut));
+	json_object_set_new(root, "counts", families);
+	json_object_set_new(root, "changes", changes);
+	json_object_set_new(root, "warnings", warnings);
+	if (inv->agent.dry_run)
+		json_object_set_new(root, "steps", steps);
+	else
+		json_decref(steps);
+	return root;
+}
+
+void output_print_report(
+	const struct invocation *inv, const char *what, const struct agent_report *report)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	output_print_warnings(report->warnings, report->n_warnings);
+	if (inv->json) {
+		output_print_json(json_report(inv, inv->command->name, report));
+		return;
+	}
+	if (inv->agent.dry_run) {
+		if (!report->plan->n_steps)
+			text_add(&out, "# nothing would change\n");
+		add_steps(&out, report->plan);
+		output_print_text(&out);
+		return;
+	}
+	output_add(inv, &out, COLOUR_BOLD, "%s", what);
+	if (!report->plan->n_steps)
+		text_add(&out, ": nothing to change");
+	text_add(&out, "\n");
+	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
+		add_family_counts(&out, f, &report->plan->counts[f]);
+	if (report->plan->n_changes)
+		add_changes(inv, &out, report->plan);
+	if (report->n_flows_cut)
+		text_addf(&out, "  %zu connection%s cut that no rule allows any more\n",
+			report->n_flows_cut, report->n_flows_cut == 1 ? "" : "s");
+	output_print_text(&out);
+}
+
+/* Columns that text takes: continuation bytes of UTF-8 take none. */
+static size_t columns_of(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++)
+		n += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return n;
+}
+
+static size_t cell_width(const char *cell)
+{
+	size_t width = 0;
+
+	for (;;) {
+		size_t len = strcspn(cell, "\n"), columns = columns_of(cell, len);
+
+		if (columns > width)
+			width = columns;
+		if (!cell[len])
+			return width;
+		cell += len + 1;
+	}
+}
+
+static void add_line(struct text *out, const size_t *widths, size_t n)
+{
+	for (size_t c = 0; c < n; c++) {
+		text_add(out, "+");
+		for (size_t i = 0; i < widths[c] + 2; i++)
+			text_add(out, "-");
+	}
+	text_add(out, "+\n");
+}
+
+static void add_row(struct text *out, const struct output_table *table, const char *const *cells,
+	const size_t *widths)
+{
+	const char **rest = arena_new_array(table->arena, const char *, table->n_columns);
+	bool has_more = true;
+
+	memcpy(rest, cells, table->n_columns * sizeof(*rest));
+	while (has_more) {
+		has_more = false;
+		for (size_t c = 0; c < table->n_columns; c++) {
+			size_t len = strcspn(rest[c], "\n"), columns = columns_of(rest[c], len);
+
+			text_addf(out, "| %.*s%*s ", (int)len, rest[c], (int)(widths[c] - columns),
+				"");
+			rest[c] += len + (rest[c][len] == '\n');
+			has_more |= *rest[c] != '\0';
+		}
+		text_add(out, "|\n");
+	}
+}
+
+void output_table_print(const struct output_table *table, struct text *out)
+{
+	size_t *widths = arena_new_array(table->arena, size_t, table->n_columns);
+
+	for (size_t c = 0; c < table->n_columns; c++) {
+		widths[c] = cell_width(table->titles[c]);
+		vec_for_each (row, &table->rows) {
+			size_t width = cell_width((*row)[c]);
+
+			if (width > widths[c])
+				widths[c] = width;
+		}
+	}
+	add_line(out, widths, table->n_columns);
+	add_row(out, table, table->titles, widths);
+	add_line(out, widths, table->n_columns);
+	vec_for_each (row, &table->rows)
+		add_row(out, table, *row, widths);
+	add_line(out, widths, table->n_columns);
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What each port's rules did. The rows are the wanted rules, in the order in which the kernel asks
+ * them; each is looked up in the found chain for its line and counters. What is wanted and not
+ * found is missing; what is found in a port's chain and not wanted is somebody else's.
+ */
+#include "cmd/cmd.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+	const struct rule *wanted; /* NULL: found only */
+	const struct rule *found;  /* NULL: missing */
+	size_t line;		   /* of the found chain, from 1 */
+	const struct policy_rule *policy_rule;
+	const char *words;
+	bool is_drop;
+};
+
+struct section {
+	enum family family;
+	enum direction direction;
+	const char *table, *chain;
+	VEC(struct row) rows;
+};
+
+struct port_view {
+	const struct plug *plug;
+	struct section *sections;
+	size_t n_sections;
+};
+
+static const char *duty_words(enum duty duty)
+{
+	switch (duty) {
+	case DUTY_DHCP_CLIENT:
+		return "allow DHCP requests";
+	case DUTY_DHCP_IN:
+		return "allow DHCP answers";
+	case DUTY_NO_DHCP_SERVER:
+		return "DROP: a VM must not serve DHCP";
+	case DUTY_NO_RA:
+		return "DROP: a VM must not advertise routes";
+	case DUTY_RA_IN:
+		return "allow router advertisements";
+	case DUTY_ND:
+		return "allow ICMPv6 that every host needs";
+	case DUTY_ANTI_SPOOF:
+		return "check the source address and MAC";
+	case DUTY_SPOOF_DROP:
+		return "DROP: source address or MAC is not the port's (anti-spoofing)";
+	case DUTY_ESTABLISHED:
+		return "allow replies and related packets";
+	case DUTY_INVALID:
+		return "DROP: conntrack calls it invalid";
+	case DUTY_FALLBACK:
+		return "DROP: no rule of the groups allows it (default drop)";
+	case DUTY_PORT_SECURITY_OFF:
+		return "allow everything: port security is off";
+	case DUTY_TRUSTED:
+		return "allow everything: a network: port";
+	case DUTY_FRAMES:
+		return "DROP: forged ARP, or a frame that is neither IP nor ARP";
+	default:
+		return "built-in rule";
+	}
+}
+
+static bool is_drop(const struct rule *rule)
+{
+	return rule->target.kind == TARGET_DROP ||
+	       (rule->origin && rule->origin->duty == DUTY_FALLBACK);
+}
+
+/* Rows that nobody asked for: what every port has, unless it dropped something. */
+static bool is_boring(const struct row *row)
+{
+	enum duty duty;
+
+	if (!row->wanted)
+		return false;
+	duty = row->wanted->origin->duty;
+	if (duty == DUTY_RULE || duty == DUTY_FALLBACK || duty == DUTY_SPOOF_DROP ||
+		duty == DUTY_PORT_SECURITY_OFF || duty == DUTY_TRUSTED)
+		return false;
+	return !(row->is_drop && row->found && row->found->counters.packets) && row->found;
+}
+
+static const char *row_words(
+	struct arena *arena, const struct rule *wanted, const struct policy_rule *policy_rule)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	if (!policy_rule) {
+		const struct origin *origin = wanted->origin;
+
+		if (origin->duty == DUTY_FRAMES && wanted->target.kind != TARGET_DROP)
+			rule_print_words(&out, wanted);
+		else
+			text_add(&out, duty_words(origin->duty));
+		return arena_strdup(arena, out.data);
+	}
+	policy_rule_print(&out, policy_rule);
+	text_addf(&out, "  [%s]", policy_rule->group->name);
+	if (*policy_rule->description)
+		text_addf(&out, " %s", policy_rule->description);
+	return arena_strdup(arena, out.data);
+}
+
+static struct row *add_row(struct arena *arena, struct section *section, const struct rule *wanted,
+	const struct rule *found, size_t line, const struct policy_rule *policy_rule)
+{
+	struct row *row = vec_push(&section->rows, arena);
+
+	*row = (struct row){
+		.wanted = wanted, .found = found, .line = line, .policy_rule = policy_rule
+	};
+	if (wanted) {
+		row->words = row_words(arena, wanted, policy_rule);
+		row->is_drop = is_drop(wanted);
+	} else {
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+
+		text_add(&out, "NOT PORTWALL'S: ");
+		rule_print_words(&out, found);
+		row->words = arena_strdup(arena, out.data);
+		row->is_drop = found->target.kind == TARGET_DROP;
+	}
+	return row;
+}
+
+/*
+ * Both chains in one pass: a found rule that is not the next wanted one is looked for further down;
+ * skipped ones are somebody else's.
+ */
+static void section_fill(
+	struct arena *arena, const struct agent_view *view, struct section *section)
+{
+	const struct table *wanted_table =
+				   ruleset_table(view->wanted, section->family, section->table),
+			   *found_table =
+				   ruleset_table(view->found, section->family, section->table);
+	const struct chain *wanted =
+				   wanted_table ? table_chain(wanted_table, section->chain) : NULL,
+			   *found = found_table ? table_chain(found_table, section->chain) : NULL;
+	size_t next = 0, n_found = found ? found->n_rules : 0;
+
+	for (size_t w = 0; wanted && w < wanted->n_rules; w++) {
+		const struct rule *rule = &wanted->rules[w];
+		const struct origin *origin = rule->origin;
+		size_t at = next;
+
+		while (at < n_found && !rule_equal(rule, &found->rules[at]))
+			at++;
+		for (; at < n_found && next < at; next++)
+			add_row(arena, section, NULL, &found->rules[next], next + 1, NULL);
+		for (size_t r = 0; r < (origin->n_rules ? origin->n_rules : 1); r++)
+			add_row(arena, section, rule, at < n_found ? &found->rules[at] : NULL,
+				at + 1, origin->n_rules ? origin->rules[r] : NULL);
+		if (at < n_found)
+			next = at + 1;
+	}
+	for (; next < n_found; next++)
+		add_row(arena, section, NULL, &found->rules[next], next + 1, NULL);
+}
+
+static void port_view_fill(struct arena *arena, const struct agent_view *view,
+	const struct plug *plug, struct port_view *ret)
+{
+	static const struct {
+		enum direction direction;
+		char kind;
+	} ip_chains[] = { { DIR_INGRESS, 'i' }, { DIR_EGRESS, 'o' }, { DIR_EGRESS, 's' } };
+	VEC(struct section) sections = { 0 };
+
+	for (size_t c = 0; c < sizeof(ip_chains) / sizeof(ip_chains[0]); c++)
+		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
+			*vec_push(&sections, arena) = (struct section){ .family = f,
+				.direction = ip_chains[c].direction,
+				.table = "filter",
+				.chain = compile_chain_name(
+					arena, &view->scope, ip_chains[c].kind, plug->port->id) };
+	for (int d = DIR_INGRESS; d <= DIR_EGRESS; d++)
+		*vec_push(&sections, arena) = (struct section){ .family = FAMILY_BRIDGE,
+			.direction = (enum direction)d,
+			.table = view->scope.l2_table,
+			.chain = compile_frames_chain_name(
+				arena, (enum direction)d, plug->port->id) };
+	vec_for_each (section, &sections)
+		section_fill(arena, view, section);
+	*ret = (struct port_view){ plug, sections.items, sections.n };
+}
+
+static void add_section(
+	const struct invocation *inv, struct text *out, const struct section *section)
+{
+	bool has_title = false;
+
+	vec_for_each (row, &section->rows) {
+		enum colour colour = COLOUR_NONE;
+
+		if (!inv->all && is_boring(row))
+			continue;
+		if (!has_title)
+			output_add(inv, out, COLOUR_DIM, "    %s %s %s\n",
+				family_name(section->family), section->table, section->chain);
+		has_title = true;
+		if (!row->found || !row->wanted)
+			colour = COLOUR_RED;
+		else if (row->is_drop && row->found->counters.packets)
+			colour = COLOUR_YELLOW;
+		else if (!row->found->counters.packets)
+			colour = COLOUR_DIM;
+		if (!row->found)
+			output_add(inv, out, colour,
+				"    %10s %12s %5s  MISSING IN THE KERNEL: %s\n", "-", "-", "-",
+				row->words);
+		else if (section->family == FAMILY_BRIDGE && !row->found->has_counter)
+			output_add(inv, out, COLOUR_DIM, "    %10s %12s %5zu  %s\n", "", "",
+				row->line, row->words);
+		else
+			output_add(inv, out, colour, "    %10" PRIu64 " %12" PRIu64 " %5zu  %s\n",
+				row->found->counters.packets, row->found->counters.bytes, row->line,
+				row->words);
+	}
+}
+
+static void add_port_title(const struct invocation *inv, struct text *out, const struct plug *plug)
+{
+	const struct policy_port *port = plug->port;
+
+	output_add(inv, out, COLOUR_BOLD, "port %s", port->name);
+	text_addf(out, "  %s", port->device);
+	if (plug->bridge)
+		text_addf(out, " on %s", plug->bridge);
+	else
+		text_add(out, " (not there yet)");
+	if (plug->zone)
+		text_addf(out, ", conntrack zone %u", plug->zone);
+	text_addf(out, "  %s\n  ", port->id);
+	mac_print(out, port->mac);
+	for (size_t i = 0; i < port->n_fixed_ips; i++) {
+		text_add(out, " ");
+		addr_print(out, &port->fixed_ips[i]);
+	}
+	text_add(out, "  groups:");
+	for (size_t i = 0; i < port->n_groups; i++)
+		text_addf(out, "%s %s", i ? "," : "", port->groups[i]->name);
+	if (!port->n_groups)
+		text_add(out,
+			policy_port_is_filtered(port) ? " none (everything is dropped)" : " none");
+	text_add(out, "\n");
+}
+
+static void add_port(const struct invocation *inv, struct text *out, const struct port_view *view)
+{
+	add_port_title(inv, out, view->plug);
+	if (!policy_port_is_filtered(view->plug->port)) {
+		text_addf(out, "  not filtered: %s\n",
+			policy_port_is_trusted(view->plug->port) ? "a network: port"
+								 : "port security is off");
+		return;
+	}
+	for (int d = DIR_INGRESS; d <= DIR_EGRESS; d++) {
+		text_addf(out, "  %s\n", d == DIR_INGRESS ? "to the VM" : "from the VM");
+		output_add(inv, out, COLOUR_DIM, "    %10s %12s %5s\n", "packets", "bytes", "line");
+		for (size_t s = 0; s < view->n_sections; s++)
+			if (view->sections[s].direction == (enum direction)d)
+				add_section(inv, out, &view->sections[s]);
+	}
+}
+
+static json_t *json_row(const struct row *row)
+{
+	json_t *value = json_object();
+
+	if (row->policy_rule) {
+		json_object_set_new(value, "rule_id", json_string(row->policy_rule->id));
+		json_object_set_new(value, "group", json_string(row->policy_rule->group->name));
+	}
+	json_object_set_new(value, "words", json_string(row->words));
+	json_object_set_new(value, "drops", json_boolean(row->is_drop));
+	json_object_set_new(value, "wanted", json_boolean(row->wanted != NULL));
+	json_object_set_new(value, "installed", json_boolean(row->found != NULL));
+	json_object_set_new(value, "duty",
+		row->wanted ? json_string(duty_name(row->wanted->origin->duty)) : json_null());
+	if (row->found) {
+		json_object_set_new(value, "line", json_integer((json_int_t)row->line));
+		json_object_set_new(
+			value, "packets", json_integer((json_int_t)row->found->counters.packets));
+		json_object_set_new(
+			value, "bytes", json_integer((json_int_t)row->found->counters.bytes));
+	}
+	return value;
+}
+
+static json_t *json_port(const struct port_view *view)
+{
+	const struct policy_port *port = view->plug->port;
+	struct text mac CLEANUP(text_done) = TEXT_INIT;
+	json_t *value = json_object(), *chains = json_array();
+
+	mac_print(&mac, port->mac);
+	json_object_set_new(value, "id", json_string(port->id));
+	json_object_set_new(value, "name", json_string(port->name));
+	json_object_set_new(value, "device", json_string(port->device));
+	json_object_set_new(value, "bridge",
+		view->plug->bridge ? json_string(view->plug->bridge) : json_null());
+	json_object_set_new(value, "zone", json_integer(view->plug->zone));
+	json_object_set_new(value, "mac_address", json_string(mac.data));
+	json_object_set_new(value, "filtered", json_boolean(policy_port_is_filtered(port)));
+	for (size_t s = 0; s < view->n_sections; s++) {
+		const struct section *section = &view->sections[s];
+		json_t *rules = json_array();
+
+		vec_for_each (row, &section->rows)
+			json_array_append_new(rules, json_row(row));
+		json_array_append_new(chains,
+			json_pack("{s:s, s:s, s:s, s:s, s:o}", "family",
+				family_name(section->family), "direction",
+				section->direction == DIR_INGRESS ? "ingress" : "egress", "table",
+				section->table, "chain", section->chain, "rules", rules));
+	}
+	json_object_set_new(value, "chains", chains);
+	return value;
+}
+
+static bool is_asked_for(const struct plug *plug, const char *key)
+{
+	return !key || !strcmp(key, plug->port->name) || !strcmp(key, plug->port->id) ||
+	       !strcmp(key, plug->port->device);
+}
+
+static bool refuse_port(
+	const struct agent_view *view, struct arena *arena, const char *key, struct err *err)
+{
+	const char **names = arena_new_array(arena, const char *, view->n_plugs * 2 + 1), *nearest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < view->n_plugs; i++) {
+		names[n++] = view->plugs[i].port->name;
+		names[n++] = view->plugs[i].port->device;
+	}
+	err_input(err, "no port of this host is called %s", key);
+	nearest = text_nearest(key, names, n);
+	if (nearest)
+		return err_next(err, "did you mean %s? portwall show lists all", nearest);
+	return err_next(err, "portwall show lists all ports");
+}
+
+bool cmd_show(struct invocation *inv, struct err *err)
+{
+	const char *key = inv->n_args ? inv->args[0] : NULL;
+	struct text text CLEANUP(text_done) = TEXT_INIT, out CLEANUP(text_done) = TEXT_INIT;
+	json_t *ports = json_array();
+	const struct policy *policy;
+	struct agent_view view;
+	size_t n_shown = 0;
+	bool ok;
+
+	ok = (inv->policy_path
+			     ? agent_policy_read(inv->arena, inv->policy_path, &text, &policy, err)
+			     : agent_policy_load(inv->arena, &policy, err)) &&
+	     agent_view_read(inv->arena, policy, &inv->agent, &view, err);
+	for (size_t i = 0; ok && i < view.n_plugs; i++) {
+		struct port_view port;
+
+		if (!is_asked_for(&view.plugs[i], key))
+			continue;
+		port_view_fill(inv->arena, &view, &view.plugs[i], &port);
+		text_add(&out, n_shown++ ? "\n" : "");
+		if (inv->json)
+			json_array_append_new(ports, json_port(&port));
+		else
+			add_port(inv, &out, &port);
+	}
+	if (ok && key && !n_shown)
+		ok = refuse_port(&view, inv->arena, key, err);
+	if (!ok) {
+		json_decref(ports);
+		return false;
+	}
+	output_print_warnings(view.warnings, view.n_warnings);
+	if (inv->json) {
+		output_print_json(json_pack("{s:o}", "ports", ports));
+	} else {
+		json_decref(ports);
+		output_print_text(&out);
+	}
+	return true;
+}
