@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static const char *const colour_codes[] = {
 	[COLOUR_NONE] = "",
@@ -127,6 +128,24 @@ static json_t *json_counts(const struct plan_counts *c)
 		(json_int_t)c->members_added, "members_removed", (json_int_t)c->members_removed);
 }
 
+static double cpu_seconds(const struct rusage *usage)
+{
+	return (double)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) +
+	       (double)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1e6;
+}
+
+/* What this process and the tools that it ran have cost so far. */
+static json_t *json_cost(void)
+{
+	struct rusage own, tools;
+
+	if (getrusage(RUSAGE_SELF, &own) < 0 || getrusage(RUSAGE_CHILDREN, &tools) < 0)
+		return json_null();
+	return json_pack("{s:f, s:f, s:I, s:I}", "own_cpu_s", cpu_seconds(&own), "tools_cpu_s",
+		cpu_seconds(&tools), "own_peak_kib", (json_int_t)own.ru_maxrss, "tools_peak_kib",
+		(json_int_t)tools.ru_maxrss);
+}
+
 static json_t *json_report(
 	const struct invocation *inv, const char *what, const struct agent_report *report)
 {
@@ -158,6 +177,7 @@ static json_t *json_report(
 	json_object_set_new(root, "counts", families);
 	json_object_set_new(root, "changes", changes);
 	json_object_set_new(root, "warnings", warnings);
+	json_object_set_new(root, "cost", json_cost());
 	if (inv->agent.dry_run)
 		json_object_set_new(root, "steps", steps);
 	else

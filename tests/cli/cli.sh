@@ -1,0 +1,217 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The program as a user meets it, in a network namespace of its own: what it says, its exit codes,
+# what it changes and what it leaves alone. PORTWALL is the program.
+#
+#     vm1 eth0 --- tap1 +-- br0 --+ tap2 --- eth0 vm2     (interfaces only: packets are netns tests)
+set -u
+if [ "${1-}" != inside ]; then
+	exec unshare --net --mount "$0" inside
+fi
+. "$(dirname "$0")/tap.sh"
+PORTWALL=$(realpath "$PORTWALL")
+DIR=$(mktemp -d)
+trap 'rm -rf "$DIR"' EXIT
+cd "$DIR" || exit 1
+export PORTWALL_RUN_DIR=$DIR/run NO_COLOR=1
+pw() { "$PORTWALL" "$@"; }
+
+ip link set lo up
+ip link add br0 type bridge forward_delay 0
+ip link add br1 type bridge forward_delay 0
+for i in 1 2; do
+	ip link add "tap$i" type veth peer name "vm$i"
+	ip link set "tap$i" master br0 up
+done
+ip link add loose type veth peer name loose-peer
+ip link set br0 up
+
+cat > good.yaml <<'YAML'
+security_groups:
+  - name: web
+    description: what the world may
+    security_group_rules:
+      - {direction: ingress, protocol: tcp, port_range_min: 80, port_range_max: 80}
+      - {direction: ingress, protocol: tcp, port_range_min: 22, port_range_max: 22, remote_ip_prefix: 192.0.2.0/24, description: from the office}
+      - {direction: ingress, protocol: tcp, port_range_min: 5432, port_range_max: 5432, remote_group: web}
+      - {direction: egress, ethertype: IPv4}
+      - {direction: egress, ethertype: IPv6}
+ports:
+  - {name: vm1, device: tap1, mac_address: "fa:16:3e:00:00:01", fixed_ips: [10.0.0.1, "2001:db8::1"], security_groups: [web]}
+  - {name: vm2, device: tap2, mac_address: "fa:16:3e:00:00:02", fixed_ips: [10.0.0.2], security_groups: [web]}
+  - {name: far, binding:host_id: another-host, mac_address: "fa:16:3e:00:00:03", fixed_ips: [10.0.0.3], security_groups: [web]}
+YAML
+sed 's/port_range_min: 80, port_range_max: 80/port_range_min: 443, port_range_max: 443/' good.yaml > changed.yaml
+sed 's/tap2/tap9/' good.yaml > missing.yaml
+sed 's/tap2/loose/' good.yaml > loose.yaml
+sed 's/protocol: tcp, port_range_min: 80/protocl: tcp, port_range_min: 80/' good.yaml > typo.yaml
+
+# The state of netfilter, without what differs from run to run: comments with dates, counters.
+state() {
+	for tool in "$@"; do
+		case $tool in
+		nft) nft -s list ruleset bridge ;;
+		ipset) ipset save | sed 's/ initval 0x[0-9a-f]*//' | sort ;;
+		*) "$tool" | sed '/^#/d; s/\[[0-9]*:[0-9]*\]//' ;;
+		esac
+	done
+}
+all_state() { state iptables-save ip6tables-save ipset nft; }
+
+# -- words and exit codes, nothing applied yet
+says 'without a command it prints its usage and exits 2' 2 '^Usage: portwall COMMAND' pw
+says '--help prints the commands and exits 0' 0 'apply +FILE' pw --help
+says 'an unknown command is refused with the nearest one' 2 'did you mean portwall apply' pw aply x
+for command in apply show groups clear; do
+	says "$command --help tells exit codes and examples" 0 'Exit status: 0 done' pw $command --help
+	check "$command --help fits 100 columns" awk 'length > 100 { bad = 1; print } END { exit bad }' \
+		<(pw $command --help)
+done
+says 'an unknown option is refused with the nearest one' 2 'did you mean --dry-run' pw apply --dryrun good.yaml
+says 'an option without its value is refused' 2 'missing value' pw apply good.yaml --wait
+says 'a wait that is no number is refused' 2 'whole seconds' pw apply --wait soon good.yaml
+says 'apply without a file is refused' 2 'takes FILE' pw apply
+says 'apply with two files is refused' 2 'takes FILE' pw apply good.yaml changed.yaml
+says 'a file that is not there is refused' 2 'cannot open nowhere.yaml' pw apply nowhere.yaml
+says 'a folder is refused' 2 'Is a directory' pw apply .
+says 'a wrong backend is refused' 2 'must be auto, nft or legacy' pw apply --backend ebpf good.yaml
+says 'a prefix that iptables cannot hold is refused' 2 'prefix' pw apply --prefix a-very-long-chain-prefix- good.yaml
+says 'a typing error in the policy is shown with place and caret' 2 '^typo.yaml:5:|typo.yaml:5:' pw apply typo.yaml
+says 'the caret stands under the typing error' 2 '^ +\^' pw apply typo.yaml
+says 'the next step names the right key' 2 'protocol' pw apply typo.yaml
+says 'show before any apply tells what to do' 1 'portwall apply FILE' pw show
+says 'groups before any apply tells what to do' 1 'portwall apply FILE' pw groups
+says 'groups of a file needs no apply' 0 'ingress, IPv4: .*tcp' pw groups good.yaml
+all_state > before
+says 'an interface that is not there is named with the nearest' 2 'tap9' pw apply missing.yaml
+says 'an interface in no bridge is named' 2 'loose is not a port of a bridge' pw apply loose.yaml
+all_state > after
+same 'refused policies changed nothing' before after
+
+# -- apply, idempotent; the batches are what it says
+says 'bridges that do not call iptables are warned of' 0 'NOT ENFORCED on bridge br0' pw apply --dry-run good.yaml
+pw apply --dry-run good.yaml > batches 2>/dev/null
+all_state > after
+same '--dry-run changed nothing' before after
+says 'apply says what it did' 0 'applied good.yaml: 2 ports on this host, 1 elsewhere' pw apply --fix-sysctl good.yaml
+check 'nf_call is on for the bridge that has ports' grep -qx 1 /sys/class/net/br0/bridge/nf_call_iptables
+check 'nf_call stays off for other bridges' grep -qx 0 /sys/class/net/br1/bridge/nf_call_iptables
+all_state > applied
+says 'the same policy again changes nothing' 0 'nothing to change' pw apply good.yaml
+all_state > after
+same 'and the kernel agrees' applied after
+check 'JSON of apply says that nothing changed' jq -e '.changed == false' <(pw apply --json good.yaml)
+says 'one changed rule is said in words' 0 '\+ IPv4 .*443' pw apply changed.yaml
+check 'and is one small batch' test "$(pw apply --dry-run good.yaml 2>/dev/null | grep -c '^-[AID]')" -eq 2
+pw apply good.yaml >/dev/null
+check 'rules are traceable to group and id by comment' \
+	sh -c "iptables-save | grep -qE 'rule [0-9a-f-]{36} of group web'"
+check 'standard input is a file too' sh -c "'$PORTWALL' apply - < good.yaml"
+
+# -- show and groups
+says 'show names port, rule and line' 0 'allow tcp 80 from any' pw show vm1
+says 'show has the description' 0 'from the office' pw show vm1
+says 'show has the default drop' 0 'default drop' pw show vm1
+says 'show has the anti-spoof drop' 0 'anti-spoofing' pw show vm1
+says 'show finds a port by interface' 0 '^port vm2' pw show tap2
+says 'show of an unknown port names the nearest' 2 'did you mean vm1' pw show vm11
+says 'show does not list ports of other hosts' 2 'no port of this host' pw show far
+check 'show --json has chain, line and counters of each rule' jq -e \
+	'.ports[0].chains[] | select(.direction == "ingress" and .family == "IPv4") | .rules[] |
+	 select(.group == "web") | .line > 0 and .packets >= 0 and .installed' <(pw show --json vm1)
+chain=$(pw show --json vm1 | jq -r '[.ports[0].chains[] | select(.direction == "ingress")][0].chain')
+iptables -D "$chain" "$(pw show --json vm1 | jq '[.ports[0].chains[] | select(.direction == "ingress")][0].rules[] |
+	select(.words | startswith("allow tcp 80")) | .line')"
+iptables -I "$chain" 1 -s 203.0.113.5 -j ACCEPT
+says 'show marks a rule that somebody took away' 0 'MISSING IN THE KERNEL: allow tcp 80' pw show vm1
+says 'show marks a rule that somebody put in' 0 "NOT PORTWALL'S: .*203.0.113.5" pw show vm1
+says 'apply mends both' 0 'rules?' pw apply good.yaml
+all_state > after
+same 'and leads to the same state' applied after
+says 'groups prints a table' 0 '\| web +\|' pw groups
+check 'groups --json' jq -e '.security_groups[0].security_group_rules | length == 5' <(pw groups --json)
+check 'a reader that closes early does no harm' sh -c "'$PORTWALL' show | head -1 >/dev/null"
+
+# -- others
+iptables -A FORWARD -p tcp --dport 9 -j ACCEPT -m comment --comment "somebody else's"
+iptables -I FORWARD 1 -p tcp --dport 10 -j ACCEPT
+iptables -N SOMEBODY
+pw apply changed.yaml >/dev/null
+check "somebody's rules and chains are untouched" test "$(iptables-save | grep -cE 'dport (9|10) |:SOMEBODY')" -eq 3
+check 'our jumps are first again' test "$(iptables -S FORWARD | sed -n 2p)" = '-A FORWARD -j neutron-filter-top'
+bash -c 'exec -a neutron-openvswitch-agent sleep 60' &
+agent=$!
+until tr '\0' ' ' < /proc/$agent/cmdline | grep -q '^neutron'; do sleep 0.05; done
+all_state > before
+says 'another agent of the same chains is named' 1 "neutron-openvswitch-agent \(pid $agent\)" pw apply good.yaml
+all_state > after
+same 'and nothing is changed' before after
+says '--takeover goes on' 0 '^applied' pw apply --takeover good.yaml
+kill $agent
+wait $agent 2>/dev/null
+says 'another prefix beside ours is refused or stands alone' 0 '.' pw apply --dry-run --prefix pw- good.yaml
+
+flock "$(ls "$PORTWALL_RUN_DIR"/*.lock)" sleep 5 &
+locker=$!
+sleep 0.3
+says 'a second portwall is refused after its wait' 1 'lock|another' pw apply --wait 0 good.yaml
+kill $locker
+wait $locker 2>/dev/null
+
+# -- a batch that the kernel refuses
+mkdir fake
+cat > fake/ip6tables-nft-restore <<'SH'
+#!/bin/sh
+cat >/dev/null
+echo 'ip6tables-restore v1.8.9 (nf_tables): line 3: RULE_INSERT failed (Device or resource busy): rule in chain X' >&2
+exit 4
+SH
+cp fake/ip6tables-nft-restore fake/ip6tables-restore
+chmod +x fake/*
+sed 's/ethertype: IPv6}/ethertype: IPv6}\n      - {direction: egress, ethertype: IPv6, protocol: tcp, port_range_min: 7, port_range_max: 7}/;
+	s/port_range_min: 80, port_range_max: 80/port_range_min: 8080, port_range_max: 8080/' good.yaml > both.yaml
+all_state > before
+says 'a refused batch names the tool and the reason' 1 'ip6tables.*busy' env PATH="$DIR/fake:$PATH" "$PORTWALL" apply both.yaml
+all_state > after
+same 'and leaves both families as they were' before after
+says 'a host without iptables is told what to install' 1 'apt-get install' env PATH="$DIR/empty" PORTWALL_TOOL_PATH="$DIR/empty" "$PORTWALL" apply good.yaml
+says 'without root it says so' 1 'root|CAP_NET_ADMIN' setpriv --bounding-set=-net_admin --inh-caps=-net_admin \
+	"$PORTWALL" apply good.yaml
+
+# -- clear
+says 'clear says what it took away' 0 '^cleared' pw clear
+iptables -D FORWARD -p tcp --dport 9 -j ACCEPT -m comment --comment "somebody else's"
+iptables -D FORWARD -p tcp --dport 10 -j ACCEPT
+iptables -X SOMEBODY
+all_state | grep -E '^(-A|:neutron|create|add|table)' > after
+check 'nothing of ours is left' test ! -s after
+check 'nf_call of the bridge is off again' grep -qx 0 /sys/class/net/br0/bridge/nf_call_iptables
+says 'clear again has nothing to do' 0 'nothing to change' pw clear
+check 'no lock or policy is left but the lock file' test "$(find "$PORTWALL_RUN_DIR" -name '*.yaml' | wc -l)" -eq 0
+
+# -- chains that somebody else made
+iptables -N neutron-openvswi-FORWARD
+says 'chains without our mark are not ours' 1 'made by another program' pw apply good.yaml
+says 'clear does not take them either' 1 'made by another program' pw clear
+iptables -X neutron-openvswi-FORWARD
+
+# -- legacy and nft
+if iptables-legacy -S >/dev/null 2>&1; then
+	says 'apply through iptables-legacy' 0 'iptables-legacy' pw apply --backend legacy good.yaml
+	says 'rules in the other variant are found' 1 'stand in iptables-legacy' pw apply --backend nft good.yaml
+	says 'clear through iptables-legacy' 0 '^cleared' pw clear --backend legacy
+	check 'nothing of ours is left in it' sh -c '! iptables-legacy-save | grep -q neutron'
+else
+	echo "# skip: no iptables-legacy in this kernel"
+fi
+
+# -- what is made from the option table
+check 'the man page has no error' sh -c "'$PORTWALL' --man > portwall.1 && MANROFFSEQ= LC_ALL=C man --warnings -l ./portwall.1 2>&1 >/dev/null | (! grep .)"
+check 'the completion is a valid script' bash -n <(pw completion)
+check 'the completion knows commands and options' bash -c '
+	. <("$0" completion)
+	COMP_WORDS=(portwall apply --d) COMP_CWORD=2; _portwall
+	[ "${COMPREPLY[*]}" = --dry-run ] || exit 1
+	COMP_WORDS=(portwall sh) COMP_CWORD=1; _portwall
+	[ "${COMPREPLY[*]}" = show ]' "$PORTWALL"
+done_testing
