@@ -27,6 +27,12 @@ struct pass {
 	VEC(const char *) notes;
 };
 
+static void tell(const struct agent_options *options, const char *stage)
+{
+	if (options->progress)
+		options->progress(options->progress_data, stage);
+}
+
 static bool choose_backend(const struct agent_options *options, enum backend *ret, struct err *err)
 {
 	const char *name = options->backend ? options->backend : "auto";
@@ -104,6 +110,7 @@ static bool pass_begin(
 	} else {
 		pass.scope = compile_default_scope;
 	}
+	tell(options, "reading what is there");
 	if (!choose_backend(options, &pass.backend, err) ||
 		!kernel_check_requirements(pass.backend, err) ||
 		!kernel_host_read(arena, &pass.host, err) ||
@@ -197,6 +204,7 @@ static bool commit(struct pass *pass, const struct plan *plan, struct err *err)
 {
 	struct err ignored;
 
+	tell(pass->options, "writing the rules");
 	if (!set_nf_calls(pass, true, err))
 		return false;
 	if (kernel_plan_commit(plan, pass->backend, err))
@@ -217,6 +225,7 @@ bool agent_apply(struct arena *arena, const struct policy *policy,
 	struct pass pass;
 	size_t n_plugs;
 
+	tell(options, "waiting for the lock");
 	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
 		return false;
 	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||
@@ -276,6 +285,7 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 	struct zone_map *zones;
 	struct pass pass;
 
+	tell(options, "waiting for the lock");
 	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
 		return false;
 	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||

@@ -23,6 +23,9 @@ struct agent_options {
 	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
 	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
 	unsigned lock_wait_s;
+	/* Told at the start of each stage of a pass ("writing the rules"); NULL: nobody. */
+	void (*progress)(void *data, const char *stage);
+	void *progress_data;
 };
 
 /* What a pass did or would do; everything lives in the caller's arena. */

@@ -58,7 +58,7 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct invocation invocation = { .command = command,
 		.arena = arena,
-		.agent = { .lock_wait_s = LOCK_WAIT_S },
+		.agent = { .lock_wait_s = LOCK_WAIT_S, .progress = output_progress },
 		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
 	bool help = false;
 	struct err err;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static const char *const colour_codes[] = {
 	[COLOUR_NONE] = "",
@@ -42,8 +43,16 @@ void output_print_json(json_t *value)
 	json_decref(value);
 }
 
+void output_progress(void *data, const char *stage)
+{
+	(void)data;
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[K%s%s", stage ? stage : "", stage ? "..." : "");
+}
+
 void output_print_error(const struct err *err, bool colour)
 {
+	output_progress(NULL, NULL);
 	fprintf(stderr, "%sportwall: %s%s\n", colour ? colour_codes[COLOUR_RED] : "", err->text,
 		colour ? "\033[0m" : "");
 	if (err->next_step[0])
@@ -52,6 +61,7 @@ void output_print_error(const struct err *err, bool colour)
 
 void output_print_warnings(const char *const *warnings, size_t n)
 {
+	output_progress(NULL, NULL);
 	for (size_t i = 0; i < n; i++)
 		fprintf(stderr, "portwall: warning: %s\n", warnings[i]);
 }
