@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/kernel.h"
 #include "kernel/tool.h"
@@ -53,6 +54,28 @@ bool kernel_backend_default(enum backend *ret, struct err *err)
 	const char *program = NULL;
 
 	return tool_must_find(arena, "iptables", &program, err) && variant_of(program, ret, err);
+}
+
+/* The tables of legacy are modules that the first use loads, and then listed; nft's have no such
+ * list that is cheaper than reading them. */
+bool kernel_backend_in_use(enum backend backend)
+{
+	static const char *const lists[] = { "/proc/net/ip_tables_names",
+		"/proc/net/ip6_tables_names" };
+
+	if (backend == BACKEND_NFT)
+		return true;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		int fd = open(lists[i], O_RDONLY | O_CLOEXEC);
+		char first;
+		bool is_listed = fd >= 0 && read(fd, &first, 1) == 1;
+
+		if (fd >= 0)
+			close(fd);
+		if (is_listed)
+			return true;
+	}
+	return false;
 }
 
 bool backend_program(struct arena *arena, enum backend backend, enum family family,
