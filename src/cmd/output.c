@@ -106,9 +106,14 @@ static void add_family_counts(struct text *out, enum family family, const struct
 /* More lines than this are only listed when asked for. */
 #define MAX_LISTED_CHANGES 20
 
+static bool lists_changes(const struct invocation *inv, const struct plan *plan)
+{
+	return inv->verbose || plan->n_changes <= MAX_LISTED_CHANGES;
+}
+
 static void add_changes(const struct invocation *inv, struct text *out, const struct plan *plan)
 {
-	if (plan->n_changes > MAX_LISTED_CHANGES && !inv->verbose) {
+	if (!lists_changes(inv, plan)) {
 		text_addf(out, "  (%zu changes; --verbose lists them)\n", plan->n_changes);
 		return;
 	}
@@ -165,7 +170,8 @@ static json_t *json_report(
 
 	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
 		json_object_set_new(families, family_name(f), json_counts(&plan->counts[f]));
-	for (size_t i = 0; i < plan->n_changes; i++)
+	/* As in the text: tens of thousands of lines only for who asks. */
+	for (size_t i = 0; i < plan->n_changes && lists_changes(inv, plan); i++)
 		json_array_append_new(changes,
 			json_pack("{s:s#, s:s, s:s, s:s, s:s}", "sign", &plan->changes[i].sign, 1,
 				"family", family_name(plan->changes[i].family), "table",
@@ -185,6 +191,7 @@ static json_t *json_report(
 	json_object_set_new(root, "remote_ports", json_integer((json_int_t)report->n_remote_ports));
 	json_object_set_new(root, "flows_cut", json_integer((json_int_t)report->n_flows_cut));
 	json_object_set_new(root, "counts", families);
+	json_object_set_new(root, "n_changes", json_integer((json_int_t)plan->n_changes));
 	json_object_set_new(root, "changes", changes);
 	json_object_set_new(root, "warnings", warnings);
 	json_object_set_new(root, "cost", json_cost());
