@@ -213,7 +213,9 @@ enum verdict { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_CANNOT_TELL };
 
 struct evaluation {
 	enum verdict verdict;
-	const struct rule *rule; /* that decided, or that could not be told; NULL: the policy */
+	/* that decided, or that could not be told; NULL: the policy, or, with "cannot tell", the
+	 * end of a chain that has none because it is no base chain */
+	const struct rule *rule;
 	const struct chain *chain;
 };
 
