@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What differs, for people: counts, and a line a change. */
+#include <assert.h>
 #include <string.h>
 
 #include "ruleset/plan_internal.h"
@@ -69,6 +70,7 @@ static void add_chain_edit(struct arena *arena, struct plan *plan, enum family f
 	for (size_t h = 0; h < edit->n_hunks; h++) {
 		const struct hunk *hunk = &edit->hunks[h];
 
+		assert(edit->from && edit->to); /* only what is on both sides has hunks */
 		if (hunk->n_del)
 			add_rules(arena, plan, family, table, edit->name, '-',
 				edit->from->rules + hunk->at_from, hunk->n_del);
@@ -90,6 +92,7 @@ static void add_members(struct arena *arena, struct plan *plan, enum family fami
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 
+	assert(set);
 	for (size_t i = 0; i < n; i++) {
 		text_clear(&words);
 		set_element_print(&words, set, &elements[i]);
@@ -105,6 +108,7 @@ static void add_members(struct arena *arena, struct plan *plan, enum family fami
 static void add_set(struct arena *arena, struct plan *plan, enum family family, const char *table,
 	const struct set *set, char sign)
 {
+	assert(set);
 	change_add(arena, plan, family, table, set->name, sign)->words = "set";
 	if (sign == '+')
 		plan->counts[family].sets_added++;
@@ -135,8 +139,11 @@ void changes_of_sets(struct arena *arena, struct plan *plan, const struct set_pl
 static void add_l2_chain(struct arena *arena, struct plan *plan, const char *table,
 	const struct chain *from, const struct chain *to)
 {
-	struct chain_edit edit = { .name = from ? from->name : to->name, .from = from, .to = to };
+	const struct chain *either = from ? from : to;
+	struct chain_edit edit = { .from = from, .to = to };
 
+	assert(either);
+	edit.name = either->name;
 	if (from && to)
 		diff_rules(arena, from->rules, from->n_rules, to->rules, to->n_rules, &edit.hunks,
 			&edit.n_hunks);

@@ -7,6 +7,7 @@
  * stops it, so that a RETURN more lets more pass and a RETURN less lets less pass. Everywhere
  * else a rule is harmless when it speaks of ports that come or go, or decides nothing.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "ruleset/plan_internal.h"
@@ -194,8 +195,10 @@ static void classify_chain(struct classifier *classifier, const struct chain_edi
 	for (size_t i = 0; !edit->to && i < edit->from->n_rules; i++)
 		classify_dispatch(classifier, &edit->from->rules[i], false);
 	for (size_t h = 0; h < edit->n_hunks; h++) {
-		struct hunk hunk = narrow(edit, edit->hunks[h]);
+		struct hunk hunk;
 
+		assert(edit->from && edit->to); /* only what is on both sides has hunks */
+		hunk = narrow(edit, edit->hunks[h]);
 		for (size_t i = 0; i < hunk.n_del; i++)
 			classify_dispatch(classifier, &edit->from->rules[hunk.at_from + i], false);
 		for (size_t i = 0; i < hunk.n_ins; i++)

@@ -10,6 +10,7 @@
  *    1.8.9 cannot do when that rule is deleted again, nor behind the end of the chain;
  *  - chains that go are all emptied before the first is removed, since they refer to each other.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,13 @@ static bool edit_chain(
 	struct maker *maker, const struct chain *from, const struct chain *to, struct err *err)
 {
 	const struct chain *either = from ? from : to;
-	struct chain_edit edit = { .name = either->name, .from = from, .to = to };
-	bool is_base = either->is_base, is_top = is_top_chain(maker->scope, either->name);
+	struct chain_edit edit = { .from = from, .to = to };
+	bool is_base, is_top;
+
+	assert(either);
+	edit.name = either->name;
+	is_base = either->is_base;
+	is_top = is_top_chain(maker->scope, either->name);
 
 	if (from && to && from->rules == to->rules && from->n_rules == to->n_rules)
 		return true;

@@ -5,6 +5,7 @@
  * Undo of several commands must lead back from any part of them. So it says -exist everywhere,
  * and removes a set that may not be there by making it first.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -226,8 +227,10 @@ static bool add_change(struct arena *arena, const struct usages *usages, const s
 /* Sets of ours that somebody else looks at, or that we could not make again, stay. */
 static bool may_go(const struct usages *usages, const struct set *set)
 {
-	const struct usage *usage = map_find(usages->by_name, set->name);
+	const struct usage *usage;
 
+	assert(set);
+	usage = map_find(usages->by_name, set->name);
 	return plan_scope_has_set(usages->scope, set->name) && !set->opaque &&
 	       set->kind == SET_HASH_NET && !(usage && (usage->is_foreign || usage->is_wanted));
 }
@@ -281,7 +284,7 @@ bool sets_change_in_use(const struct set_plan *sets, enum family family)
 static const char *twin_name(struct arena *arena, const struct set_plan *sets,
 	const struct set_change *change, const char *other)
 {
-	for (char suffix = 'n'; suffix <= 'z'; suffix++) {
+	for (int suffix = 'n'; suffix <= 'z'; suffix++) {
 		const char *name = arena_printf(arena, "%s-%c", change->name, suffix);
 
 		if (!ruleset_set(sets->wanted, name) && !ruleset_set(sets->found, name) &&

@@ -344,7 +344,6 @@ static void a_lock_is_held_once_and_its_holder_is_named(void **state)
 static void a_lock_is_waited_for(void **state)
 {
 	char dir[] = "/tmp/portwall-test-XXXXXX";
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct kernel_lock lock = { 0 };
 	struct err err;
 	int ready[2];
