@@ -81,16 +81,21 @@ static bool fill_argv(
 	return true;
 }
 
-/* legacy says nothing at all when the kernel refuses a table, whatever the reason. */
-static bool may_pass_later(
-	const struct commit *commit, enum tool tool, const struct refusal *refusal, int exit_code)
+/* legacy gives no reason when the kernel refuses a table at its COMMIT; busy is one of them. */
+static bool may_pass_later(const struct commit *commit, enum tool tool, const char *text,
+	const struct refusal *refusal, int exit_code)
 {
+	const char *line;
+	size_t len;
+
 	if (refusal->is_transient)
 		return true;
 	if (is_iptables(tool) && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
 		return true;
-	return is_iptables(tool) && commit->backend == BACKEND_LEGACY && refusal->line &&
-	       !*refusal->message;
+	if (!is_iptables(tool) || commit->backend != BACKEND_LEGACY || *refusal->message)
+		return false;
+	line = undo_line(text, refusal->line, &len);
+	return len == strlen("COMMIT") && strncmp(line, "COMMIT", len) == 0;
 }
 
 /* A program that was killed, or that gives no line while there were several tables to take. */
@@ -162,7 +167,8 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		}
 		refusal = refusal_parse(commit->arena, run.error.data);
 		applied = undo_applied_len(tool, rest, refusal.line);
-		if (try + 1 == TRIES || !may_pass_later(commit, tool, &refusal, run.exit_code)) {
+		if (try + 1 == TRIES ||
+			!may_pass_later(commit, tool, rest, &refusal, run.exit_code)) {
 			report(tool, text, progress, &refusal, &run, commit->arena, err);
 			progress->is_unsure = may_be_done(tool, rest, &refusal, run.exit_code);
 			progress->applied_len += applied;
