@@ -375,10 +375,10 @@ static void the_mark_keeps_the_notes(void **state)
 {
 	static const char *const notes[] = { "br0 nf_call_iptables", "it's \"quoted\" \\" };
 	struct text text CLEANUP(text_done) = TEXT_INIT;
-	const char *const *read;
+	const char *const *read = NULL;
 	struct ruleset *found;
 	struct bench b;
-	size_t n;
+	size_t n = 0;
 
 	(void)state;
 	bench_setup(&b, HYBRID, NO_GROUPS PORT_A);
