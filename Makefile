@@ -19,7 +19,7 @@ own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
 .PHONY: all help deps check test demo bench lint format fuzz install clean need-root need-tools
 
 all: build/release/build.ninja ## build build/portwall
-	@ninja -C build/release -j$(jobs) portwall; $(own)
+	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash; $(own)
 	@ln -sfn release/portwall build/portwall
 
 help: ## this list
@@ -73,9 +73,10 @@ fuzz: build/fuzz/build.ninja ## fuzz every parser for FUZZ_SECONDS (60)
 	@ninja -C build/fuzz -j$(jobs) --quiet; $(own)
 	@tools/run-fuzz build/fuzz $(FUZZ_SECONDS); $(own)
 
-install: all ## DESTDIR= PREFIX=
+install: build/release/build.ninja ## DESTDIR= PREFIX=
 	@meson configure build/release -Dprefix=$(PREFIX)
-	@DESTDIR=$(DESTDIR) meson install -C build/release --quiet; $(own)
+	@$(MAKE) --no-print-directory all
+	@DESTDIR=$(DESTDIR) meson install -C build/release --no-rebuild --quiet; $(own)
 
 clean: ## remove build/
 	@rm -rf build

@@ -278,7 +278,7 @@ void options_print_man(struct text *out)
 {
 	text_addf(out,
 		".\\\" made from the option table: do not edit\n"
-		".TH PORTWALL 1 \"\" \"portwall %s\" \"User Commands\"\n"
+		".TH PORTWALL 1 \"2026-11-22\" \"portwall %s\" \"User Commands\"\n"
 		".SH NAME\nportwall \\- security groups for the bridge ports of a host\n"
 		".SH SYNOPSIS\n",
 		PORTWALL_VERSION);
