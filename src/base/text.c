@@ -174,28 +174,35 @@ bool text_to_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 	return true;
 }
 
-/* Levenshtein's distance, by rows. */
+/*
+ * How many letters have to be put in, left out, changed or swapped with their neighbour (Damerau and
+ * Levenshtein, each place edited once), by rows.
+ */
 static size_t edit_distance(const char *a, const char *b)
 {
-	size_t row[NEAREST_MAX_LEN + 1], len_a = strlen(a), len_b = strlen(b);
+	size_t rows[3][NEAREST_MAX_LEN + 1], len_a = strlen(a), len_b = strlen(b);
+	size_t *before = rows[0], *last = rows[1], *row = rows[2];
 
 	if (len_a > NEAREST_MAX_LEN || len_b > NEAREST_MAX_LEN)
 		return SIZE_MAX;
 	for (size_t j = 0; j <= len_b; j++)
 		row[j] = j;
 	for (size_t i = 1; i <= len_a; i++) {
-		size_t diagonal = row[0];
+		size_t *free_row = before;
 
+		before = last;
+		last = row;
+		row = free_row;
 		row[0] = i;
 		for (size_t j = 1; j <= len_b; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
+			row[j] = last[j - 1] + (a[i - 1] != b[j - 1]);
+			if (last[j] + 1 < row[j])
+				row[j] = last[j] + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				before[j - 2] + 1 < row[j])
+				row[j] = before[j - 2] + 1;
 		}
 	}
 	return row[len_b];
