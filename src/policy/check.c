@@ -268,6 +268,7 @@ static bool check_ports(struct arena *arena, const char *const fields[N_RULE_FIE
 {
 	bool is_icmp =
 		rule->has_proto && (rule->proto == PROTO_ICMP || rule->proto == PROTO_ICMPV6);
+	const char *name = rule->has_proto ? proto_name(rule->proto) : NULL;
 	unsigned first = RULE_PORT_MIN;
 
 	while (first <= RULE_ICMP_CODE && !fields[first])
@@ -280,7 +281,8 @@ static bool check_ports(struct arena *arena, const char *const fields[N_RULE_FIE
 		FAULT(fault, FAULT_INVALID_ICMP_VALUE,
 			fields[RULE_ICMP_TYPE] ? RULE_ICMP_TYPE : RULE_ICMP_CODE,
 			"an ICMP type or code in a rule that is not for ICMP");
-		return err_next(&fault->err, "Add protocol: %s.",
+		return err_next(&fault->err, "%s protocol: %s.",
+			rule->has_proto ? "For ICMP the rule needs" : "Add",
 			rule->ethertype == FAMILY_IPV6 ? "icmpv6" : "icmp");
 	}
 	if (!rule->has_proto) {
@@ -290,7 +292,8 @@ static bool check_ports(struct arena *arena, const char *const fields[N_RULE_FIE
 	}
 	if (!proto_has_ports(rule->proto)) {
 		FAULT(fault, FAULT_INVALID_PROTOCOL_FOR_PORT, first,
-			"protocol %s (%u) has no ports", rule->proto_text, rule->proto);
+			"protocol %u%s%s%s has no ports", rule->proto, name ? " (" : "",
+			name ? name : "", name ? ")" : "");
 		return err_next(&fault->err, "Only tcp, udp, sctp, dccp and udplite have.");
 	}
 	return check_port_numbers(arena, fields, rule, fault);
@@ -475,6 +478,12 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 {
 	size_t len = strlen(text);
 
+	if (!len) {
+		FAULT(fault, FAULT_INVALID_DEVICE, PORT_DEVICE, "device is empty");
+		return err_next(&fault->err,
+			"The interface on this host; without the key: tap and 11 characters of the "
+			"id.");
+	}
 	if (len > 15) {
 		FAULT(fault, FAULT_INVALID_DEVICE, PORT_DEVICE, "%s has %zu characters",
 			source_shown(arena, text), len);
@@ -490,7 +499,7 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 			&fault->err, "No spaces, no quotes, and none of / : \\ *, in ASCII.");
 	}
 	/* xtables takes a + at the end for any name that begins so, ! and - for itself */
-	if (!len || !strcmp(text, ".") || !strcmp(text, "..") || text[len - 1] == '+' ||
+	if (!strcmp(text, ".") || !strcmp(text, "..") || text[len - 1] == '+' ||
 		strchr("-!", text[0])) {
 		FAULT(fault, FAULT_INVALID_DEVICE, PORT_DEVICE,
 			"%s cannot be the name of an interface", source_shown(arena, text));

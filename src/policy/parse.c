@@ -111,7 +111,8 @@ bool read_text(struct reader *r, const struct node *node, const char *what, cons
 		return true;
 	if (node->kind != NODE_SCALAR) {
 		fail_at(r, node, "%s is a single value, not %s", what, node_kind_name(node));
-		return err_next(r->err, "Put quotes around a text that begins with [ or {.");
+		return err_next(r->err,
+			"It takes one value. (A text that begins with [ or { needs quotes.)");
 	}
 	*ret = node->text;
 	return true;
@@ -129,7 +130,7 @@ bool read_name(struct reader *r, const struct node *node, const char *what, cons
 		if (*c >= 0x20 && *c != 0x7f)
 			continue;
 		fail_at(r, node, "there is a control character in this %s", what);
-		return err_next(r->err, "Use one line of text.");
+		return err_next(r->err, "One line of printable characters.");
 	}
 	if (utf8_len(text) > LIMIT_NAME_LEN) {
 		fail_at(r, node, "this %s has %zu characters", what, utf8_len(text));
@@ -235,7 +236,7 @@ static bool read_head(struct reader *r, const struct node *node, const char *kin
 		!read_description(r, values[2], &head.description))
 		return false;
 	if (!head.id && !head.name[0]) {
-		fail_at(r, node, "%s needs a name", kind);
+		fail_at(r, node, "%s %s needs a name", kind[0] == 'a' ? "an" : "a", kind);
 		return err_next(r->err, "Add name, by which rules and ports mean it.");
 	}
 	if (!head.id)
@@ -243,10 +244,12 @@ static bool read_head(struct reader *r, const struct node *node, const char *kin
 	/* An ipset's name holds 24 characters of the id, for both kinds in one namespace. */
 	before = map_add(r->set_ids, arena_strndup(r->scratch, head.id, 24), (void *)id_node);
 	if (before) {
-		if (values[1])
+		if (values[1] && !strcasecmp(before->text, head.id))
+			fail_at(r, id_node, "two groups have the id %s", head.id);
+		else if (values[1])
 			fail_at(r, id_node,
-				"the ids of two groups begin with the same 24 "
-				"characters, which name their set");
+				"the ids of two groups begin with the same 24 characters, which "
+				"name their sets");
 		else
 			fail_at(r, id_node, "two groups have the name %s and no id",
 				shown(r, head.name));

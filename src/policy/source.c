@@ -242,7 +242,7 @@ bool source_init(
 			c == 0xfffe || c == 0xffff) {
 			source_fail(&source, place, err,
 				"character U+%04X does not belong in a policy", c);
-			err_next(err, "Delete it%s.", c ? "" : "; is this a text file?");
+			err_next(err, "%s", c ? "Delete it." : "Is this a text file?");
 			return false;
 		}
 	}

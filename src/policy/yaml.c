@@ -22,8 +22,6 @@ static void builder_done(struct builder *b)
 	yaml_parser_delete(&b->parser);
 }
 
-static bool next_event(struct builder *b, yaml_event_t *ret);
-
 static struct place place_of(const yaml_mark_t *start, const yaml_mark_t *end)
 {
 	size_t width = end->line == start->line && end->column > start->column
@@ -35,26 +33,28 @@ static struct place place_of(const yaml_mark_t *start, const yaml_mark_t *end)
 }
 
 /* What people do wrong most often, by libyaml's words. */
-static const char *syntax_hint(const struct builder *b)
+static const char *syntax_hint(const char *problem)
 {
 	static const struct {
 		const char *problem, *hint;
 	} hints[] = {
+		{ "tab character", "Indent with spaces." },
 		{ "found character that cannot start any token",
 			"Indent with spaces, not tabs; put quotes around a value that begins with "
 			"@, ` or %." },
-		{ "mapping values are not allowed in this context",
-			"Put quotes around a value that contains ': ', and check the indentation." },
+		{ "mapping values are not allowed",
+			"Check the indentation; a key is followed by ': ', and a value that "
+			"contains ': ' needs quotes." },
 		{ "could not find expected ':'",
 			"A key is followed by a colon and a space: 'name: web'." },
 		{ "did not find expected key", "Check the indentation of this line." },
-		{ "did not find expected '-' indicator", "Check the indentation of this line." },
-		{ "invalid Unicode character code",
-			"Write the character itself in place of its \\u escapes (UTF-8)." },
-		{ "while scanning a simple key", "Check for a missing quote or colon." },
-		{ "found unexpected end of stream", "A quote or bracket is not closed." },
+		{ "did not find expected '-'", "Check the indentation of this line." },
+		{ "invalid Unicode character",
+			"Write the character itself in place of its \\u escapes, in UTF-8." },
+		{ "expected <document start>",
+			"The policy ends before this; is there a bracket too many?" },
+		{ "unexpected end of stream", "What begins here is not closed." },
 	};
-	const char *problem = b->parser.problem ? b->parser.problem : "";
 
 	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (strstr(problem, hints[i].problem))
@@ -65,19 +65,24 @@ static const char *syntax_hint(const struct builder *b)
 static bool fail_syntax(struct builder *b)
 {
 	const yaml_parser_t *p = &b->parser;
-	const char *hint = syntax_hint(b);
-	struct place at = { (uint32_t)p->problem_mark.line, (uint32_t)p->problem_mark.column, 1 };
+	const char *problem = p->problem ? p->problem : "it cannot be read";
+	const char *hint = syntax_hint(problem);
+	/* Something that is not closed is found at the end of the file, and wrong where it begins. */
+	bool at_begin = p->context && strstr(problem, "unexpected end of stream");
+	const yaml_mark_t *mark = at_begin ? &p->context_mark : &p->problem_mark;
+	struct place at = { (uint32_t)mark->line, (uint32_t)mark->column, 1 };
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return err_limit(b->err, "%s: out of memory", b->source->name);
-	source_fail(b->source, at, b->err, "not YAML: %s%s%s",
-		p->problem ? p->problem : "it cannot be read", p->context ? ", " : "",
+	source_fail(b->source, at, b->err, "not YAML: %s%s%s", problem, p->context ? ", " : "",
 		p->context ? p->context : "");
-	if (p->context && p->context_mark.line != p->problem_mark.line && !hint)
-		err_next(b->err, "What it was reading there begins in line %zu.",
-			p->context_mark.line + 1);
-	else if (hint)
+	if (hint)
 		err_next(b->err, "%s", hint);
+	else if (p->context && (strstr(problem, "']'") || strstr(problem, "'}'")))
+		err_next(b->err, "Is the bracket of line %zu closed?", p->context_mark.line + 1);
+	else if (p->context)
+		err_next(b->err, "What it was reading begins in line %zu.",
+			p->context_mark.line + 1);
 	return false;
 }
 
@@ -147,10 +152,13 @@ static struct node *build_alias(struct builder *b, const yaml_event_t *event)
 	struct node *copy;
 
 	if (!anchor || !anchor->node) {
-		fail_event(b, event,
-			anchor ? "the alias stands inside what it stands for"
-			       : "no anchor of this name stands before the alias");
-		err_next(b->err, "Put quotes around a value that begins with *.");
+		if (anchor) {
+			fail_event(b, event, "the alias stands inside what it stands for");
+			err_next(b->err, "An alias repeats a value that ended before it.");
+		} else {
+			fail_event(b, event, "no anchor of this name stands before the alias");
+			err_next(b->err, "Put quotes around a value that begins with *.");
+		}
 		return NULL;
 	}
 	b->n_aliased += node_weight(anchor->node, LIMIT_POLICY_ALIASED + 1 - b->n_aliased);
