@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy/policy.h"
@@ -445,6 +446,29 @@ static void a_file_that_is_not_there_is_named(void **state)
 		err.text, "cannot open /nonexistent/policy.yaml: No such file or directory");
 }
 
+static void the_examples_are_policies(void **state)
+{
+	static const char *const names[] = { "web", "ipip-lvs", "libvirt-nat", "proxmox-bridge" };
+	const char *golden = getenv("GOLDEN");
+
+	(void)state;
+	if (!golden)
+		skip(); /* not run by meson */
+	for (size_t i = 0; i < N_OF(names); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text path CLEANUP(text_done) = TEXT_INIT;
+		const struct policy *policy = NULL;
+		struct err err;
+
+		text_addf(&path, "%s/../../examples/policies/%s.yaml", golden, names[i]);
+		if (!policy_load(arena, path.data, "compute1", &policy, &err))
+			fail_msg("%s\n%s", err.text, err.next_step);
+		assert_true(policy->n_ports > 0 && policy->n_groups > 0);
+		for (size_t p = 0; p < policy->n_ports; p++)
+			assert_true(policy->ports[p].name[0] != 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +488,7 @@ int main(void)
 		cmocka_unit_test(what_neutron_calls_the_same_is_a_duplicate),
 		cmocka_unit_test(two_groups_of_one_name_are_told_apart_by_id),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
+		cmocka_unit_test(the_examples_are_policies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
