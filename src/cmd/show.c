@@ -300,17 +300,17 @@ static json_t *json_port(const struct port_view *view)
 {
 	const struct policy_port *port = view->plug->port;
 	struct text mac CLEANUP(text_done) = TEXT_INIT;
-	json_t *value = json_object(), *chains = json_array();
+	json_t *port_json = json_object(), *chains = json_array();
 
 	mac_print(&mac, port->mac);
-	json_object_set_new(value, "id", json_string(port->id));
-	json_object_set_new(value, "name", json_string(port->name));
-	json_object_set_new(value, "device", json_string(port->device));
-	json_object_set_new(value, "bridge",
+	json_object_set_new(port_json, "id", json_string(port->id));
+	json_object_set_new(port_json, "name", json_string(port->name));
+	json_object_set_new(port_json, "device", json_string(port->device));
+	json_object_set_new(port_json, "bridge",
 		view->plug->bridge ? json_string(view->plug->bridge) : json_null());
-	json_object_set_new(value, "zone", json_integer(view->plug->zone));
-	json_object_set_new(value, "mac_address", json_string(mac.data));
-	json_object_set_new(value, "filtered", json_boolean(policy_port_is_filtered(port)));
+	json_object_set_new(port_json, "zone", json_integer(view->plug->zone));
+	json_object_set_new(port_json, "mac_address", json_string(mac.data));
+	json_object_set_new(port_json, "filtered", json_boolean(policy_port_is_filtered(port)));
 	for (size_t s = 0; s < view->n_sections; s++) {
 		const struct section *section = &view->sections[s];
 		json_t *rules = json_array();
@@ -323,8 +323,8 @@ static json_t *json_port(const struct port_view *view)
 				section->direction == DIR_INGRESS ? "ingress" : "egress", "table",
 				section->table, "chain", section->chain, "rules", rules));
 	}
-	json_object_set_new(value, "chains", chains);
-	return value;
+	json_object_set_new(port_json, "chains", chains);
+	return port_json;
 }
 
 static bool is_asked_for(const struct plug *plug, const char *key)

@@ -8,7 +8,8 @@ set -u
 if [ "${1-}" != inside ]; then
 	exec unshare --net --mount "$0" inside
 fi
-. "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
 PORTWALL=$(realpath "$PORTWALL")
 DIR=$(mktemp -d)
 trap 'rm -rf "$DIR"' EXIT
@@ -213,10 +214,11 @@ fi
 # -- what is made from the option table
 check 'the man page has no error' sh -c "'$PORTWALL' --man > portwall.1 && MANROFFSEQ= LC_ALL=C man --warnings -l ./portwall.1 2>&1 >/dev/null | (! grep .)"
 check 'the completion is a valid script' bash -n <(pw completion)
+# shellcheck disable=SC2016
 check 'the completion knows commands and options' bash -c '
 	. <("$0" completion)
 	COMP_WORDS=(portwall apply --d) COMP_CWORD=2; _portwall
 	[ "${COMPREPLY[*]}" = --dry-run ] || exit 1
 	COMP_WORDS=(portwall sh) COMP_CWORD=1; _portwall
 	[ "${COMPREPLY[*]}" = show ]' "$PORTWALL"
-done_testing
+tap_done
