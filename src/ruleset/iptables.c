@@ -359,10 +359,7 @@ static struct target parse_jump(struct iptables_parser *p, size_t from, size_t e
 	for (size_t i = 0; end - from == 1 && i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
 		if (is_word(first, verdicts[i].name))
 			return (struct target){ .kind = verdicts[i].kind };
-	/* A text declares its chains before its rules; any other name is an extension's. */
-	if (end - from == 1 && !first->is_quoted && table_chain(p->table, first->value))
-		return (struct target){ .kind = TARGET_JUMP,
-			.chain = iptables_intern(p, first->value) };
+	/* A chain or an extension: resolve_jumps decides when all chains are known. */
 	return (struct target){ .kind = TARGET_OPAQUE, .text = iptables_raw(p, NULL, from, end) };
 }
 
@@ -600,6 +597,23 @@ static bool parse_line(struct iptables_parser *p, struct err *err)
 	}
 }
 
+/* What is no chain's name stays the name of an extension: "-j MASQUERADE". */
+static void resolve_jumps(struct table *table)
+{
+	for (size_t c = 0; c < table->n_chains; c++) {
+		for (size_t r = 0; r < table->chains[c].n_rules; r++) {
+			struct target *target = &table->chains[c].rules[r].target;
+			const struct chain *to;
+
+			if (target->kind != TARGET_OPAQUE)
+				continue;
+			to = table_chain(table, target->text);
+			if (to)
+				*target = (struct target){ .kind = TARGET_JUMP, .chain = to->name };
+		}
+	}
+}
+
 static bool parse_lines(struct iptables_parser *p, const char *text, struct err *err)
 {
 	while (*text) {
@@ -617,6 +631,9 @@ static bool parse_lines(struct iptables_parser *p, const char *text, struct err 
 	}
 	if (p->table)
 		return fail(p, err, "the text ends before the table's COMMIT");
+	for (size_t i = 0; i < p->rs->n_tables; i++)
+		if (p->rs->tables[i].family == p->family)
+			resolve_jumps(&p->rs->tables[i]);
 	return true;
 }
 

@@ -314,6 +314,27 @@ static bool parse_text(struct nft_parser *p, struct err *err)
 	return true;
 }
 
+/* No string of nft goes over a line; after this check a quote that opens also closes. */
+static bool check_quotes(struct nft_parser *p, const char *text, struct err *err)
+{
+	bool in_quotes = false;
+
+	p->line = 1;
+	for (; *text; text++) {
+		if (*text == '"')
+			in_quotes = !in_quotes;
+		if (*text != '\n')
+			continue;
+		if (in_quotes)
+			break;
+		p->line++;
+	}
+	if (in_quotes)
+		return fail(p, err, "a quote is not closed");
+	p->line = 0;
+	return true;
+}
+
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
 	struct err *err)
 {
@@ -324,7 +345,7 @@ bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name
 		.name = name,
 		.at = text,
 		.current = TEXT_INIT };
-	bool ok = parse_text(&p, err);
+	bool ok = check_quotes(&p, text, err) && parse_text(&p, err);
 
 	text_done(&p.current);
 	return ok;

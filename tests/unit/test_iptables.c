@@ -193,6 +193,13 @@ static void a_rule_is_read_into_its_fields(void **state)
 	assert_false(rule->matches[2].set.is_src);
 	assert_int_equal(rule->target.kind, TARGET_JUMP);
 	assert_string_equal(rule->target.chain, "c");
+	assert_true(ruleset_parse_iptables(arena, rs, FAMILY_IPV4, "t",
+		"*nat\n-A POSTROUTING -j later\n-A POSTROUTING -j MASQUERADE\n:later - [0:0]\n"
+		"COMMIT\n",
+		&err));
+	chain = table_chain(ruleset_table(rs, FAMILY_IPV4, "nat"), "POSTROUTING");
+	assert_int_equal(chain->rules[0].target.kind, TARGET_JUMP);
+	assert_int_equal(chain->rules[1].target.kind, TARGET_OPAQUE);
 }
 
 static void a_wrong_line_is_named(void **state)

@@ -178,6 +178,7 @@ static void a_wrong_text_is_refused_with_its_line(void **state)
 			"t:3: the text ends inside of braces" },
 		{ "table ip t {\n\tchain c {\n", "t:2: the text ends inside of a block" },
 		{ "}\n", "t:1: expected a table" },
+		{ "table bridge t {\n\tcomment \"a\n}\n", "t:2: a quote is not closed" },
 		{ "table bridge t {\n\tchain c { drop; }}\n",
 			"t:2: braces that do not belong here" },
 	};
