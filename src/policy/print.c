@@ -73,7 +73,7 @@ void policy_rule_print(struct text *out, const struct policy_rule *rule)
 	print_traffic(out, rule);
 	/* A prefix and ICMPv6 show the family; otherwise IPv4 is what people expect. */
 	if (rule->ethertype == FAMILY_IPV6 && is_any && !is_icmp(rule))
-		text_add(out, " IPv6");
+		text_add(out, rule->has_proto ? " over IPv6" : " IPv6");
 	text_add(out, rule->direction == DIR_INGRESS ? " from " : " to ");
 	if (rule->remote_group) {
 		const struct policy_group *group = rule->remote_group;

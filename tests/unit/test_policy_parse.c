@@ -342,7 +342,7 @@ static void a_rule_reads_like_a_sentence(void **state)
 		{ "direction: egress, ethertype: IPv6, remote_group: a",
 			"allow any IPv6 to group a" },
 		{ "direction: ingress, ethertype: IPv6, protocol: tcp, remote_ip_prefix: '::/0'",
-			"allow tcp IPv6 from anywhere" },
+			"allow tcp over IPv6 from anywhere" },
 		{ "direction: ingress, ethertype: IPv6, protocol: tcp, remote_ip_prefix: "
 		  "'2001:DB8::1'",
 			"allow tcp from 2001:db8::1" },
