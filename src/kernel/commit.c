@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "kernel/counters.h"
 #include "kernel/kernel.h"
 #include "kernel/refusal.h"
 #include "kernel/tool.h"
@@ -163,6 +164,9 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		}
 		if (run.exit_code == 0) {
 			progress->applied_len = strlen(text);
+			if (tool == TOOL_IP6TABLES && commit->backend == BACKEND_NFT &&
+				strstr(text, "\n["))
+				counters_mend(text);
 			return true;
 		}
 		refusal = refusal_parse(commit->arena, run.error.data);
