@@ -25,6 +25,10 @@ struct pass {
 	})
 	nf_calls;
 	VEC(const char *) notes;
+	struct zone_map *zones;
+	struct plug *plugs;
+	size_t n_plugs;
+	const struct ruleset *wanted;
 };
 
 static void tell(const struct agent_options *options, const char *stage)
@@ -117,8 +121,22 @@ static bool pass_begin(
 		!kernel_ruleset_read(arena, pass.backend, &pass.found, err))
 		return false;
 	pass.has_mark = compile_has_mark(pass.found, &pass.scope);
+	pass.zones = zone_map_read(arena, pass.found, &pass.scope);
 	*ret = pass;
 	return true;
+}
+
+/* Begins a pass that will change something (or, dry, would). */
+static bool pass_open(struct arena *arena, const struct agent_options *options,
+	struct kernel_lock *lock, struct pass *ret, struct err *err)
+{
+	if (!options->dry_run) {
+		tell(options, "waiting for the lock");
+		if (!kernel_lock_open(lock, options->lock_wait_s, err))
+			return false;
+	}
+	return pass_begin(arena, options, ret, err) && refuse_other_backend(ret, err) &&
+	       refuse_other_owner(ret, err);
 }
 
 static void pass_report(const struct pass *pass, struct agent_report *report)
@@ -141,6 +159,14 @@ static bool is_planned(const struct pass *pass, const char *bridge, enum family 
 	return false;
 }
 
+static void add_note(struct pass *pass, const char *note)
+{
+	vec_for_each (other, &pass->notes)
+		if (!strcmp(*other, note))
+			return;
+	*vec_push(&pass->notes, pass->arena) = note;
+}
+
 /*
  * A bridge that does not call iptables forwards past every group. The cure is the bridge's own
  * attribute, not the sysctl: that would change every other bridge of the host too.
@@ -155,8 +181,8 @@ static void check_nf_call(struct pass *pass, const struct plug *plug, enum famil
 		return;
 	*vec_push(&pass->nf_calls, pass->arena) = (struct nf_call_change){ bridge->name, family };
 	if (pass->options->fix_sysctl) {
-		*vec_push(&pass->notes, pass->arena) =
-			arena_printf(pass->arena, "%s %s", bridge->name, nf_call_attribute(family));
+		add_note(pass, arena_printf(pass->arena, "%s %s", bridge->name,
+				       nf_call_attribute(family)));
 		return;
 	}
 	*vec_push(&pass->warnings, pass->arena) = arena_printf(pass->arena,
@@ -187,7 +213,26 @@ static void keep_notes_of_mark(struct pass *pass)
 
 	compile_mark_notes(pass->arena, pass->found, &pass->scope, &notes, &n);
 	for (size_t i = 0; i < n; i++)
-		*vec_push(&pass->notes, pass->arena) = notes[i];
+		add_note(pass, notes[i]);
+}
+
+/* From a policy to the ruleset that this host should have for it. */
+static bool pass_compile(struct pass *pass, const struct policy *policy, struct err *err)
+{
+	struct compile_options options;
+
+	if (!agent_plug_ports(pass->arena, policy, pass->host, pass->zones, pass->options,
+		    &pass->plugs, &pass->n_plugs, &pass->warnings, err))
+		return false;
+	keep_notes_of_mark(pass);
+	for (size_t i = 0; i < pass->n_plugs; i++)
+		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
+			check_nf_call(pass, &pass->plugs[i], f);
+	options = (struct compile_options){ .scope = pass->scope,
+		.restore_notes = (const char *const *)pass->notes.items,
+		.n_restore_notes = pass->notes.n };
+	return compile_policy(
+		pass->arena, policy, pass->plugs, pass->n_plugs, &options, &pass->wanted, err);
 }
 
 static void count_ports(const struct policy *policy, struct agent_report *report)
@@ -216,38 +261,17 @@ static bool commit(struct pass *pass, const struct plan *plan, struct err *err)
 bool agent_apply(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_report *ret, struct err *err)
 {
-	struct kernel_lock lock CLEANUP(kernel_lock_close) = { .fd = -1 };
+	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
 	struct agent_report report = { 0 };
-	struct compile_options compile_options;
-	const struct ruleset *wanted;
-	struct zone_map *zones;
-	struct plug *plugs;
 	struct pass pass;
-	size_t n_plugs;
 
-	tell(options, "waiting for the lock");
-	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
+	if (!pass_open(arena, options, &lock, &pass, err) || !pass_compile(&pass, policy, err) ||
+		!plan_make(arena, pass.wanted, pass.found, &pass.scope, &report.plan, err))
 		return false;
-	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||
-		!refuse_other_owner(&pass, err))
-		return false;
-	zones = zone_map_read(arena, pass.found, &pass.scope);
-	if (!agent_plug_ports(arena, policy, pass.host, zones, options, &plugs, &n_plugs,
-		    &pass.warnings, err))
-		return false;
-	keep_notes_of_mark(&pass);
-	for (size_t i = 0; i < n_plugs; i++)
-		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
-			check_nf_call(&pass, &plugs[i], f);
-	compile_options = (struct compile_options){ .scope = pass.scope,
-		.restore_notes = (const char *const *)pass.notes.items,
-		.n_restore_notes = pass.notes.n };
-	if (!compile_policy(arena, policy, plugs, n_plugs, &compile_options, &wanted, err) ||
-		!plan_make(arena, wanted, pass.found, &pass.scope, &report.plan, err))
-		return false;
-	if (!options->dry_run && (!commit(&pass, report.plan, err) ||
-					 !agent_cut_flows(arena, plugs, n_plugs, zones, report.plan,
-						 &report.n_flows_cut, err)))
+	if (!options->dry_run &&
+		(!commit(&pass, report.plan, err) ||
+			!agent_cut_flows(arena, pass.plugs, pass.n_plugs, pass.zones, report.plan,
+				&report.n_flows_cut, err)))
 		return false;
 	count_ports(policy, &report);
 	pass_report(&pass, &report);
@@ -279,29 +303,21 @@ static bool restore_notes(struct pass *pass, struct err *err)
 bool agent_clear(struct arena *arena, const struct agent_options *options, struct agent_report *ret,
 	struct err *err)
 {
-	struct kernel_lock lock CLEANUP(kernel_lock_close) = { .fd = -1 };
+	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
 	struct agent_report report = { 0 };
 	const struct ruleset *nothing = ruleset_new(arena);
-	struct zone_map *zones;
 	struct pass pass;
 
-	tell(options, "waiting for the lock");
-	if (!options->dry_run && !kernel_lock_open(&lock, options->lock_wait_s, err))
+	if (!pass_open(arena, options, &lock, &pass, err))
 		return false;
-	if (!pass_begin(arena, options, &pass, err) || !refuse_other_backend(&pass, err) ||
-		!refuse_other_owner(&pass, err))
-		return false;
-	zones = zone_map_read(arena, pass.found, &pass.scope);
 	keep_notes_of_mark(&pass);
 	if (!plan_make(arena, nothing, pass.found, &pass.scope, &report.plan, err))
 		return false;
-	if (!options->dry_run) {
-		if (!kernel_plan_commit(report.plan, pass.backend, err) ||
-			!agent_cut_flows(
-				arena, NULL, 0, zones, report.plan, &report.n_flows_cut, err) ||
-			!restore_notes(&pass, err) || !agent_policy_forget(err))
-			return false;
-	}
+	if (!options->dry_run && (!kernel_plan_commit(report.plan, pass.backend, err) ||
+					 !agent_cut_flows(arena, NULL, 0, pass.zones, report.plan,
+						 &report.n_flows_cut, err) ||
+					 !restore_notes(&pass, err) || !agent_policy_forget(err)))
+		return false;
 	pass_report(&pass, &report);
 	*ret = report;
 	return true;
@@ -312,37 +328,21 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 {
 	/* Looking must not fail because a VM is stopped. */
 	struct agent_options looking = *options;
-	struct compile_options compile_options;
-	struct agent_view view = { .policy = policy };
-	struct zone_map *zones;
-	struct plug *plugs;
 	struct pass pass;
 
 	looking.allow_missing = true;
 	looking.fix_sysctl = false;
-	if (!pass_begin(arena, &looking, &pass, err))
+	if (!pass_begin(arena, &looking, &pass, err) || !pass_compile(&pass, policy, err))
 		return false;
-	zones = zone_map_read(arena, pass.found, &pass.scope);
-	if (!agent_plug_ports(arena, policy, pass.host, zones, &looking, &plugs, &view.n_plugs,
-		    &pass.warnings, err))
-		return false;
-	for (size_t i = 0; i < view.n_plugs; i++)
-		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
-			check_nf_call(&pass, &plugs[i], f);
-	keep_notes_of_mark(&pass);
-	compile_options = (struct compile_options){ .scope = pass.scope,
-		.restore_notes = (const char *const *)pass.notes.items,
-		.n_restore_notes = pass.notes.n };
-	if (!compile_policy(
-		    arena, policy, plugs, view.n_plugs, &compile_options, &view.wanted, err))
-		return false;
-	view.backend = pass.backend;
-	view.scope = pass.scope;
-	view.host = pass.host;
-	view.plugs = plugs;
-	view.found = pass.found;
-	view.warnings = pass.warnings.items;
-	view.n_warnings = pass.warnings.n;
-	*ret = view;
+	*ret = (struct agent_view){ .policy = policy,
+		.backend = pass.backend,
+		.scope = pass.scope,
+		.host = pass.host,
+		.plugs = pass.plugs,
+		.n_plugs = pass.n_plugs,
+		.wanted = pass.wanted,
+		.found = pass.found,
+		.warnings = pass.warnings.items,
+		.n_warnings = pass.warnings.n };
 	return true;
 }
