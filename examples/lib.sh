@@ -7,6 +7,10 @@
 # Used by those who source this file:
 # shellcheck disable=SC2034
 build=${PORTWALL_BUILD:-$root/build} portwall=${PORTWALL:-${PORTWALL_BUILD:-$root/build}/portwall}
+case $portwall in
+/*) ;;
+*) portwall=$PWD/$portwall ;;
+esac
 python=/usr/bin/python3
 [ -x "$python" ] || python=python3
 wire=$root/examples/wire.py
@@ -15,6 +19,16 @@ die() { # what is wrong, next step
 	printf '%s: %s\n' "${0##*/}" "$1" >&2
 	[ $# -lt 2 ] || printf 'next step: %s\n' "$2" >&2
 	exit 1
+}
+
+wait_for() { # WHAT COMMAND...
+	what=$1 n=0
+	shift
+	until "$@" >/dev/null 2>&1; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || die "waited in vain for $what"
+		sleep 0.1
+	done
 }
 
 need_root() {

@@ -5,6 +5,8 @@ protocol and how far they come.
 
   wire.py serve NAME LOG                a VM: tcp/22 with a banner and an echo; takes IPIP as an LVS
                                         real server does, and logs what was inside
+  wire.py reach ADDRESS                 status 0 when tcp/22 answers
+  wire.py cookie                        the number that the kernel gave to this network namespace
   wire.py hold ADDRESS                  one connection to tcp/22: prints the banner, then sends a
                                         line ten times a second until SIGTERM, then says how it went
   wire.py probe FROM-NETNS ADDRESS KIND,... COUNT POINT=NETNS/INTERFACE...
@@ -26,6 +28,7 @@ ETH_P_ALL = 3
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 PACKET_OUTGOING = 4
 SIOCGIFHWADDR = 0x8927
+SO_NETNS_COOKIE = 71
 PROTOCOLS = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 94: "proto-94"}
 SECONDS_OF_QUIET = 0.4
 
@@ -176,6 +179,18 @@ def serve(name, log):
                         s.close()
 
 
+def reach(address):
+    try:
+        socket.create_connection((address, 22), timeout=1).close()
+    except OSError as e:
+        sys.exit(str(e))
+
+
+def cookie():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        print(struct.unpack("Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0])
+
+
 def hold(address):
     def stop(*_):
         raise KeyboardInterrupt
@@ -199,8 +214,8 @@ def hold(address):
 
 
 def main():
-    commands = {"serve": serve, "hold": hold, "probe": probe}
-    if len(sys.argv) < 3 or sys.argv[1] not in commands:
+    commands = {"serve": serve, "reach": reach, "cookie": cookie, "hold": hold, "probe": probe}
+    if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
 
