@@ -7,6 +7,7 @@
  * names it, and the rule be gone before the set can go.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -206,19 +207,32 @@ static void take_back(struct commit *commit, const struct plan *plan, size_t n_d
 	}
 }
 
-bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err)
+/*
+ * Ctrl-C reaches the tools as well, and half a plan is worse than a late end: the signals that ask
+ * for an end wait until the plan is done or taken back.
+ */
+static void hold_signals(sigset_t *ret_old)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct commit commit = { .arena = arena, .backend = backend };
+	static const int enders[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+		sigaddset(&set, enders[i]);
+	sigprocmask(SIG_BLOCK, &set, ret_old);
+}
+
+static bool run_plan(struct commit *commit, const struct plan *plan, struct err *err)
+{
 	struct text left CLEANUP(text_done) = TEXT_INIT;
 
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct plan_step *step = &plan->steps[i];
 		struct progress progress;
 
-		if (run_batch(&commit, step->tool, step->text, false, &progress, err))
+		if (run_batch(commit, step->tool, step->text, false, &progress, err))
 			continue;
-		take_back(&commit, plan, i, &progress, &left);
+		take_back(commit, plan, i, &progress, &left);
 		if (left.len) {
 			size_t len = strlen(err->text);
 
@@ -229,4 +243,17 @@ bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct er
 		return false;
 	}
 	return true;
+}
+
+bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct commit commit = { .arena = arena, .backend = backend };
+	sigset_t old;
+	bool ok;
+
+	hold_signals(&old);
+	ok = run_plan(&commit, plan, err);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	return ok;
 }

@@ -95,10 +95,9 @@ static int spawn(struct tool_run *run, const char *const *argv, const int fds[3]
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
-	sigset_t none, pipe_signal;
+	sigset_t pipe_signal;
 	int sys;
 
-	sigemptyset(&none);
 	sigemptyset(&pipe_signal);
 	sigaddset(&pipe_signal, SIGPIPE);
 	posix_spawn_file_actions_init(&actions);
@@ -107,8 +106,8 @@ static int spawn(struct tool_run *run, const char *const *argv, const int fds[3]
 	/* those that our caller left open for us are not for programs either */
 	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
+	/* The signals that a commit holds back are held back from its tools too: see commit.c. */
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setsigdefault(&attr, &pipe_signal);
 	sys = posix_spawn(
 		&run->pid, argv[0], &actions, &attr, (char *const *)argv, environment(arena));

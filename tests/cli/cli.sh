@@ -178,6 +178,21 @@ all_state > before
 says 'a refused batch names the tool and the reason' 1 'ip6tables.*busy' env PATH="$DIR/fake:$PATH" "$PORTWALL" apply both.yaml
 all_state > after
 same 'and leaves both families as they were' before after
+
+# -- asked to end in the middle: all of it is done, or nothing
+mkdir slow
+for tool in iptables ip6tables; do
+	printf '#!/bin/sh\ntouch slow/began\nsleep 0.5\nexec %s "$@"\n' "$(command -v $tool-nft-restore)" > slow/$tool-nft-restore
+done
+chmod +x slow/*
+pw apply good.yaml >/dev/null
+PATH="$DIR/slow:$PATH" setsid "$PORTWALL" apply both.yaml >/dev/null &
+slow=$!
+until [ -e slow/began ]; do sleep 0.05; done
+kill -INT -- -$slow
+wait $slow 2>/dev/null
+says 'Ctrl-C in the middle of an apply leaves no half of it' 0 '# nothing would change' pw apply --dry-run both.yaml
+pw apply good.yaml >/dev/null
 mkdir empty
 says 'a host without iptables is told what to install' 1 'apt-get install' unshare --mount \
 	sh -c "mount --bind empty /usr/sbin && '$PORTWALL' apply good.yaml"
