@@ -132,12 +132,14 @@ static void change_members(uint16_t *members, struct prng *prng)
 void model_change(struct model *model, struct prng *prng)
 {
 	uint32_t n = 1 + prng_below(prng, 4);
+	/* Every third time no rule of a port that stays: what may go without twins. */
+	bool no_rules = prng_one_in(prng, 3);
 
 	while (n--) {
 		struct model_port *port = &model->ports[prng_below(prng, MODEL_PORTS)];
 		uint32_t f = prng_below(prng, 2), s = prng_below(prng, MODEL_SETS);
 
-		switch (prng_below(prng, 8)) {
+		switch (no_rules ? 2 + prng_below(prng, 4) : prng_below(prng, 8)) {
 		case 0:
 		case 1:
 			change_rules(port, prng);
@@ -146,7 +148,8 @@ void model_change(struct model *model, struct prng *prng)
 			port->is_present = !port->is_present;
 			break;
 		case 3:
-			fill_port(port, prng);
+			if (!no_rules)
+				fill_port(port, prng);
 			break;
 		case 4:
 			model->is_large[f][s] = !model->is_large[f][s];

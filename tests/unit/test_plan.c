@@ -280,6 +280,139 @@ static void every_refusal_leads_back_to_what_was_found(void **state)
 		for_random_pairs(check_way_back, all_flags[i]);
 }
 
+/* ---- the promise of plan.c */
+
+static bool passes_hook(const struct ruleset *rs, const struct table *table, const char *hook,
+	const struct packet *packet)
+{
+	const struct chain *chain = table ? table_chain(table, hook) : NULL;
+	enum verdict verdict;
+
+	if (!chain)
+		return true;
+	verdict = ruleset_eval(rs, table, chain, packet, NULL, NULL).verdict;
+	assert_int_not_equal(verdict, VERDICT_CANNOT_TELL);
+	return verdict == VERDICT_ACCEPT;
+}
+
+/* A frame from one port of a bridge to another, through all that looks at it. */
+static bool passes(const struct ruleset *rs, const struct packet *packet)
+{
+	enum family family = packet->ethertype == ETHERTYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
+	const struct table *bridge = ruleset_table(rs, FAMILY_BRIDGE, scope.l2_table);
+	struct packet frame = *packet;
+
+	frame.in_iface = packet->physdev_in;
+	frame.out_iface = packet->physdev_out;
+	return passes_hook(rs, bridge, "prerouting", &frame) &&
+	       passes_hook(rs, bridge, "forward", &frame) &&
+	       passes_hook(rs, ruleset_table(rs, family, "filter"), "FORWARD", packet);
+}
+
+#define N_PACKETS 60
+
+struct promise {
+	struct packet packet;
+	bool is_lost_forbidden, is_passing_forbidden;
+};
+
+static bool comes_or_goes(const struct pair *pair, const char *iface)
+{
+	int port = model_port_of(iface);
+
+	return port >= 0 && pair->old.ports[port].is_present != pair->new.ports[port].is_present;
+}
+
+static void make_promises(const struct pair *pair, struct promise *promises)
+{
+	struct prng prng = { ~pair->seed };
+
+	for (size_t i = 0; i < N_PACKETS; i++) {
+		struct packet packet = model_packet(&prng);
+		bool old = passes(pair->found, &packet), new = passes(pair->wanted, &packet);
+
+		promises[i] = (struct promise){ .packet = packet,
+			.is_passing_forbidden = !old && !new,
+			.is_lost_forbidden = old &&new && !comes_or_goes(pair, packet.physdev_in) &&
+					     !comes_or_goes(pair, packet.physdev_out) };
+	}
+}
+
+static void check_moment(const struct pair *pair, const struct ruleset *rs,
+	const struct promise *promises, size_t step)
+{
+	for (size_t i = 0; i < N_PACKETS; i++) {
+		const struct promise *promise = &promises[i];
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		bool pass;
+
+		if (!promise->is_lost_forbidden && !promise->is_passing_forbidden)
+			continue;
+		pass = passes(rs, &promise->packet);
+		if (pass ? !promise->is_passing_forbidden : !promise->is_lost_forbidden)
+			continue;
+		print_pair(pair);
+		packet_print(&text, &promise->packet);
+		fail_msg("seed %lu, in step %zu: %s %s", (unsigned long)pair->seed, step, text.data,
+			pass ? "passes, and both versions drop it"
+			     : "is lost, and both versions allow it");
+	}
+}
+
+/* After every step, and after every command of those that are not one moment. */
+static void check_promise(struct arena *arena, struct pair *pair)
+{
+	struct promise promises[N_PACKETS];
+	struct ruleset *rs = paper_clone(arena, pair->found);
+
+	make_promises(pair, promises);
+	for (size_t i = 0; i < pair->plan->n_steps; i++) {
+		const struct plan_step *step = &pair->plan->steps[i];
+		size_t n_lines = paper_n_lines(step->text);
+
+		for (size_t n = 1; step->tool == TOOL_IPSET && n < n_lines; n++) {
+			struct ruleset *part = paper_clone(arena, rs);
+
+			paper_run(arena, part, step->tool, step->text, n);
+			check_moment(pair, part, promises, i);
+		}
+		paper_run(arena, rs, step->tool, step->text, SIZE_MAX);
+		check_moment(pair, rs, promises, i);
+	}
+}
+
+static void no_packet_passes_or_is_lost_against_both_versions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(all_flags); i++)
+		for_random_pairs(check_promise, all_flags[i]);
+}
+
+/* Without the random pairs hitting every way of plan_sets.c, they would prove little. */
+static void random_pairs_go_all_ways(void **state)
+{
+	size_t n_twins = 0, n_swaps = 0, n_edits = 0, n_closings = 0;
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 300; seed++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct pair pair = { .seed = seed };
+
+		make_pair(arena, &pair);
+		for (size_t i = 0; i < pair.plan->n_steps; i++) {
+			const char *text = pair.plan->steps[i].text;
+
+			n_twins += strstr(text, "--match-set") && strstr(text, "--n ");
+			n_swaps += strstr(text, "swap ") != NULL;
+			n_edits += text_has_prefix(text, "add N") || text_has_prefix(text, "del N");
+			n_closings += strstr(text, ": drop") != NULL;
+		}
+	}
+	printf("# steps with twins %zu, swaps %zu, edits of sets %zu, closings %zu\n", n_twins,
+		n_swaps, n_edits, n_closings);
+	assert_true(n_twins > 5 && n_swaps > 5 && n_edits > 5 && n_closings > 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +420,8 @@ int main(void)
 		cmocka_unit_test(equal_rulesets_need_no_step),
 		cmocka_unit_test(what_was_found_becomes_what_is_wanted),
 		cmocka_unit_test(every_refusal_leads_back_to_what_was_found),
+		cmocka_unit_test(no_packet_passes_or_is_lost_against_both_versions),
+		cmocka_unit_test(random_pairs_go_all_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
