@@ -26,7 +26,8 @@ void *vec_grow_(struct arena *arena, void *items, size_t *cap, size_t n, size_t 
 
 // NOLINTBEGIN(bugprone-macro-parentheses): var is the name of a new variable
 #define vec_for_each(var, vec)                                                                     \
-	for (__typeof__(*(vec)->items) *var = (vec)->items; var < (vec)->items + (vec)->n; var++)
+	for (__typeof__(*(vec)->items) *var = (vec)->items; var && var < (vec)->items + (vec)->n;  \
+		var++)
 // NOLINTEND(bugprone-macro-parentheses)
 
 #endif

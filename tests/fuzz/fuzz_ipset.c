@@ -7,7 +7,9 @@
 
 static void print_sets(struct text *out, const struct ruleset *rs)
 {
-	for (const struct set *set = rs->sets; set < rs->sets + rs->n_sets; set++) {
+	for (size_t s = 0; s < rs->n_sets; s++) {
+		const struct set *set = &rs->sets[s];
+
 		if (set->opaque)
 			continue;
 		text_addf(out, "create %s hash:net family %s maxelem %u\n", set->name,
