@@ -136,7 +136,7 @@ bool name_is_interface(const char *name)
 	if (len == 0 || len > IFACE_MAX || name[0] == '-' || name[0] == '!')
 		return false;
 	for (const char *p = name; *p; p++)
-		if (*p <= ' ' || *p > '~' || strchr("+*\"'\\/{},;", *p))
+		if (*p <= ' ' || *p > '~' || strchr(":+*\"'\\/{},;", *p))
 			return false;
 	return true;
 }

@@ -258,7 +258,7 @@ static void what_would_mix_two_ports_is_refused(void **state)
 static void what_is_no_interface_name_never_gets_into_a_batch(void **state)
 {
 	static const char *const bad[] = { "", "tap+", "tap*", "a b", "a\nb", "a\"b", "a'b", "a\\b",
-		"-tap", "!", "a/b", "sixteen-letters-", "a;b", "a{b", "t\xc3\xa4p" };
+		"-tap", "!", "a/b", "sixteen-letters-", "a;b", "a{b", "a:b", "t\xc3\xa4p" };
 	struct policy_port *port;
 	struct bench b;
 
@@ -280,7 +280,7 @@ static void what_is_no_interface_name_never_gets_into_a_batch(void **state)
 		b.plugs[0].hybrid_peer = NULL;
 	}
 	port->device = "fifteen-letters";
-	b.plugs[0].bridge = "br-0.1:x@y_z";
+	b.plugs[0].bridge = "br-0.1@y_z#";
 	assert_true(bench_try(&b));
 	arena_free(b.arena);
 }
