@@ -231,8 +231,10 @@ static void check_side(const struct trace *trace, const struct packet *packet, s
 {
 	const struct origin *origin = trace->last[port][direction];
 
-	if (!origin || reason_of(origin, packet->src.family) != decision.reason)
+	if (!origin || reason_of(origin, packet->src.family) != decision.reason) {
 		fail_packet(packet, "reason", decision, origin);
+		return;
+	}
 	if (decision.reason == REASON_RULE) {
 		bool is_there = false;
 
