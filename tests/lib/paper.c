@@ -630,3 +630,67 @@ bool paper_is_same(const struct ruleset *a, const struct ruleset *b, bool with_c
 	return is_within(a, b, with_counters, ret_where) &&
 	       is_within(b, a, with_counters, ret_where);
 }
+
+/* ---- what must be there in the end */
+
+static bool is_ours(const struct plan_scope *scope, const struct rule *rule)
+{
+	return rule->target.kind == TARGET_JUMP && plan_scope_has_chain(scope, rule->target.chain);
+}
+
+static void add_rules(struct arena *arena, const struct plan_scope *scope, struct chain *chain,
+	const struct chain *from, bool foreign_only)
+{
+	for (size_t i = 0; from && i < from->n_rules; i++)
+		if (!foreign_only || !is_ours(scope, &from->rules[i]))
+			*chain_add_rule(arena, chain) = from->rules[i];
+}
+
+static void add_all_chains(struct arena *arena, const struct plan_scope *scope, struct ruleset *rs,
+	const struct table *table, const struct ruleset *found, bool is_wanted)
+{
+	struct table *to = ruleset_add_table(arena, rs, table->family, table->name);
+	const struct table *old = ruleset_table(found, table->family, table->name);
+
+	for (size_t c = 0; c < table->n_chains; c++) {
+		const struct chain *from = &table->chains[c];
+		struct chain *chain;
+
+		if (table_chain(to, from->name) ||
+			(!is_wanted && !from->is_base && plan_scope_has_chain(scope, from->name)))
+			continue;
+		chain = table_add_chain(arena, to, from->name);
+		chain->is_base = from->is_base;
+		if (is_wanted) {
+			add_rules(arena, scope, chain, from, false);
+			if (from->is_base && old)
+				add_rules(arena, scope, chain, table_chain(old, from->name), true);
+		} else {
+			add_rules(arena, scope, chain, from, from->is_base);
+		}
+	}
+}
+
+struct ruleset *paper_expected(struct arena *arena, const struct plan_scope *scope,
+	const struct ruleset *wanted, const struct ruleset *found)
+{
+	struct ruleset *rs = ruleset_new(arena);
+
+	for (size_t t = 0; t < wanted->n_tables; t++) {
+		const struct table *table = &wanted->tables[t];
+
+		if (table->family == FAMILY_BRIDGE)
+			*ruleset_add_table(arena, rs, table->family, table->name) = *table;
+		else
+			add_all_chains(arena, scope, rs, table, found, true);
+	}
+	for (size_t t = 0; t < found->n_tables; t++)
+		if (found->tables[t].family != FAMILY_BRIDGE)
+			add_all_chains(arena, scope, rs, &found->tables[t], found, false);
+	for (size_t s = 0; s < wanted->n_sets; s++)
+		*ruleset_add_set(arena, rs, wanted->sets[s].name) = wanted->sets[s];
+	for (size_t s = 0; s < found->n_sets; s++)
+		if (!plan_scope_has_set(scope, found->sets[s].name))
+			*ruleset_add_set(arena, rs, found->sets[s].name) = found->sets[s];
+	return rs;
+}

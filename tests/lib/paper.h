@@ -28,4 +28,8 @@ size_t paper_n_lines(const char *text);
 bool paper_is_same(const struct ruleset *a, const struct ruleset *b, bool with_counters,
 	const char **ret_where);
 
+/* What a plan must lead to: all that is wanted, and all that was found and is not ours. */
+struct ruleset *paper_expected(struct arena *arena, const struct plan_scope *scope,
+	const struct ruleset *wanted, const struct ruleset *found);
+
 #endif

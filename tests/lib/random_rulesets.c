@@ -350,6 +350,8 @@ static void print_raw(struct print *print)
 {
 	text_add(print->out,
 		"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:" P "PREROUTING - [0:0]\n");
+	if (print->flags & HOST_FOREIGN)
+		text_add(print->out, ":DOCKER-USER - [0:0]\n");
 	print_foreign(print, "OUTPUT");
 	print_rule(print, "PREROUTING -j " P "PREROUTING");
 	for (int i = 0; i < MODEL_PORTS; i++)

@@ -80,69 +80,6 @@ static void equal_rulesets_need_no_step(void **state)
 
 /* ---- random pairs */
 
-static bool is_ours(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_JUMP && plan_scope_has_chain(&scope, rule->target.chain);
-}
-
-static void add_rules(
-	struct arena *arena, struct chain *chain, const struct chain *from, bool foreign_only)
-{
-	for (size_t i = 0; from && i < from->n_rules; i++)
-		if (!foreign_only || !is_ours(&from->rules[i]))
-			*chain_add_rule(arena, chain) = from->rules[i];
-}
-
-static void add_all_chains(struct arena *arena, struct ruleset *rs, const struct table *table,
-	const struct ruleset *found, bool is_wanted)
-{
-	struct table *to = ruleset_add_table(arena, rs, table->family, table->name);
-	const struct table *old = ruleset_table(found, table->family, table->name);
-
-	for (size_t c = 0; c < table->n_chains; c++) {
-		const struct chain *from = &table->chains[c];
-		struct chain *chain;
-
-		if (table_chain(to, from->name) ||
-			(!is_wanted && !from->is_base && plan_scope_has_chain(&scope, from->name)))
-			continue;
-		chain = table_add_chain(arena, to, from->name);
-		chain->is_base = from->is_base;
-		if (is_wanted) {
-			add_rules(arena, chain, from, false);
-			if (from->is_base && old)
-				add_rules(arena, chain, table_chain(old, from->name), true);
-		} else {
-			add_rules(arena, chain, from, from->is_base);
-		}
-	}
-}
-
-/* What must be there in the end: all that is wanted, and all that was found and is not ours. */
-static struct ruleset *expected_of(
-	struct arena *arena, const struct ruleset *wanted, const struct ruleset *found)
-{
-	struct ruleset *rs = ruleset_new(arena);
-
-	for (size_t t = 0; t < wanted->n_tables; t++) {
-		const struct table *table = &wanted->tables[t];
-
-		if (table->family == FAMILY_BRIDGE)
-			*ruleset_add_table(arena, rs, table->family, table->name) = *table;
-		else
-			add_all_chains(arena, rs, table, found, true);
-	}
-	for (size_t t = 0; t < found->n_tables; t++)
-		if (found->tables[t].family != FAMILY_BRIDGE)
-			add_all_chains(arena, rs, &found->tables[t], found, false);
-	for (size_t s = 0; s < wanted->n_sets; s++)
-		*ruleset_add_set(arena, rs, wanted->sets[s].name) = wanted->sets[s];
-	for (size_t s = 0; s < found->n_sets; s++)
-		if (!plan_scope_has_set(&scope, found->sets[s].name))
-			*ruleset_add_set(arena, rs, found->sets[s].name) = found->sets[s];
-	return rs;
-}
-
 struct pair {
 	uint64_t seed;
 	unsigned flags;
@@ -251,7 +188,8 @@ static void check_arrival(struct arena *arena, struct pair *pair)
 	for (size_t i = 0; i < pair->plan->n_steps; i++)
 		paper_run(
 			arena, rs, pair->plan->steps[i].tool, pair->plan->steps[i].text, SIZE_MAX);
-	check_same(pair, rs, expected_of(arena, pair->wanted, pair->found), false, "applied");
+	check_same(pair, rs, paper_expected(arena, &scope, pair->wanted, pair->found), false,
+		"applied");
 	assert_true(plan_make(arena, pair->wanted, rs, &scope, &again, &err));
 	assert_int_equal(again->n_steps, 0);
 	assert_int_equal(again->n_changes, 0);
