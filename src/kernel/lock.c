@@ -82,40 +82,59 @@ static bool conflict(int fd, const char *path, struct err *err)
 	return err_next(err, "try again when it is done (it holds %s)", path);
 }
 
-bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
+/* -1 with errno */
+static int open_lock_file(const char *path)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const struct timespec pause = { 0, POLL_MS * 1000000L };
-	unsigned long long tries = (unsigned long long)wait_s * 1000 / POLL_MS;
-	const char *path = NULL;
-	int fd, sys;
-
-	if (!file_path(arena, ".lock", &path, err))
-		return false;
 	/* a link that somebody put there must not lead us to another file */
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+
 	if (fd >= 0 && fd <= STDERR_FILENO) {
 		int low = fd;
 
 		fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 		close(low);
 	}
-	if (fd < 0)
-		return err_system(err, errno, "cannot open %s", path);
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		sys = errno;
-		if (sys == EINTR)
-			continue;
-		if (sys == EWOULDBLOCK && tries-- > 0) {
-			nanosleep(&pause, NULL);
-			continue;
-		}
-		if (sys == EWOULDBLOCK)
-			conflict(fd, path, err);
-		else
-			err_system(err, sys, "cannot lock %s", path);
-		close(fd);
+	return fd;
+}
+
+/* Whoever held it before may have removed the file while we waited for it. */
+static bool is_still_there(int fd, const char *path)
+{
+	struct stat opened, named;
+
+	return fstat(fd, &opened) == 0 && stat(path, &named) == 0 &&
+	       opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct timespec pause = { 0, POLL_MS * 1000000L };
+	unsigned long long tries = (unsigned long long)wait_s * 1000 / POLL_MS;
+	const char *path = NULL;
+	int fd;
+
+	if (!file_path(arena, ".lock", &path, err))
 		return false;
+	for (;;) {
+		fd = open_lock_file(path);
+		if (fd < 0)
+			return err_system(err, errno, "cannot open %s", path);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+			if (is_still_there(fd, path))
+				break;
+		} else if (errno != EWOULDBLOCK && errno != EINTR) {
+			err_system(err, errno, "cannot lock %s", path);
+			close(fd);
+			return false;
+		} else if (tries-- == 0) {
+			conflict(fd, path, err);
+			close(fd);
+			return false;
+		} else {
+			nanosleep(&pause, NULL);
+		}
+		close(fd);
 	}
 	/* only for people: the lock holds without it */
 	if (ftruncate(fd, 0) < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
@@ -130,7 +149,15 @@ bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
 /* A lock that was never opened is {0} or {-1}; one that was is above standard error. */
 void kernel_lock_close(struct kernel_lock *lock)
 {
-	if (lock->fd > STDERR_FILENO)
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *path = NULL;
+	struct err ignored;
+
+	if (lock->fd > STDERR_FILENO) {
+		/* While it is held nobody else's file has this name. */
+		if (file_path(arena, ".lock", &path, &ignored) && is_still_there(lock->fd, path))
+			unlink(path);
 		close(lock->fd);
+	}
 	lock->fd = -1;
 }

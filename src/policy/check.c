@@ -218,6 +218,13 @@ static bool check_icmp(struct arena *arena, const char *const fields[N_RULE_FIEL
 		if (!check_number(arena, type_field, fields[type_field], "ICMP type", 0, 255,
 			    &number, fault))
 			return false;
+		/* net/ipv4/netfilter/ip_tables.c: type 255 of a rule means every type */
+		if (number == 255 && rule->proto == PROTO_ICMP) {
+			FAULT(fault, FAULT_INVALID_ICMP_VALUE, type_field,
+				"ICMP type 255 is reserved, and iptables takes it for every type");
+			return err_next(&fault->err,
+				"Leave the type out to allow every ICMP type; 8 is echo request.");
+		}
 		rule->has_icmp_type = true;
 		rule->icmp_type = (uint8_t)number;
 	}

@@ -155,7 +155,8 @@ kill $agent
 wait $agent 2>/dev/null
 says 'another prefix beside ours is refused or stands alone' 0 '.' pw apply --dry-run --prefix pw- good.yaml
 
-flock "$(ls "$PORTWALL_RUN_DIR"/*.lock)" sleep 5 &
+kept=$(basename "$PORTWALL_RUN_DIR"/*.yaml)
+flock "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 5 &
 locker=$!
 sleep 0.3
 says 'a second portwall is refused after its wait' 1 'lock|another' pw apply --wait 0 good.yaml
@@ -208,7 +209,7 @@ all_state | grep -E '^(-A|:neutron|create|add|table)' > after
 check 'nothing of ours is left' test ! -s after
 check 'nf_call of the bridge is off again' grep -qx 0 /sys/class/net/br0/bridge/nf_call_iptables
 says 'clear again has nothing to do' 0 'nothing to change' pw clear
-check 'no lock or policy is left but the lock file' test "$(find "$PORTWALL_RUN_DIR" -name '*.yaml' | wc -l)" -eq 0
+check 'no lock and no policy is left' test -z "$(ls "$PORTWALL_RUN_DIR")"
 
 # -- chains that somebody else made
 iptables -N neutron-openvswi-FORWARD
