@@ -264,8 +264,11 @@ static void iptables_line(struct paper *paper, char *line)
 		return;
 	}
 	if (line[0] == '[') {
-		expect(paper, sscanf(line, "[%lu:%lu]", &counters.packets, &counters.bytes) == 2);
-		line = strchr(line, ' ') + 1;
+		counters.packets = strtoull(line + 1, &line, 10);
+		expect(paper, *line == ':');
+		counters.bytes = strtoull(line + 1, &line, 10);
+		expect(paper, text_has_prefix(line, "] "));
+		line += 2;
 	}
 	expect(paper, line[0] == '-' && line[1] && line[2] == ' ');
 	rule_command(paper, line[1], line + 3, counters);
@@ -291,18 +294,20 @@ static bool is_set_used(const struct ruleset *rs, const char *name)
 static void set_create(struct paper *paper, const char *name, char *rest, bool exist)
 {
 	struct set *set = (struct set *)ruleset_set(paper->rs, name);
-	char family[8];
+	bool is_ipv6;
 	uint32_t max;
 
 	expect(paper, strlen(name) <= 31);
-	expect(paper, sscanf(rest, "hash:net family %7s maxelem %u", family, &max) == 2);
+	is_ipv6 = text_has_prefix(rest, "hash:net family inet6 maxelem ");
+	expect(paper, is_ipv6 || text_has_prefix(rest, "hash:net family inet maxelem "));
+	expect(paper, text_to_u32(strrchr(rest, ' ') + 1, 1, UINT32_MAX, &max));
 	if (set) {
 		expect(paper, exist && set->max_elem == max);
 		return;
 	}
 	set = ruleset_add_set(paper->arena, paper->rs, name);
 	set->kind = SET_HASH_NET;
-	set->family = strcmp(family, "inet6") == 0 ? FAMILY_IPV6 : FAMILY_IPV4;
+	set->family = is_ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
 	set->max_elem = max;
 }
 

@@ -66,7 +66,8 @@ static void fill_port(struct model_port *port, struct prng *prng)
 
 static uint16_t random_members(struct prng *prng)
 {
-	uint16_t members = (uint16_t)(prng_below(prng, 256) & prng_below(prng, 256));
+	uint32_t some = prng_below(prng, 256), others = prng_below(prng, 256);
+	uint16_t members = (uint16_t)(some & others);
 
 	return prng_one_in(prng, 16) ? members | 1 << MODEL_ADDRS : members;
 }

@@ -78,6 +78,235 @@ static void equal_rulesets_need_no_step(void **state)
 	assert_int_equal(plan->n_changes, 0);
 }
 
+/* ---- single cases, as texts */
+
+#define FILTER "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+#define P      "neutron-openvswi-"
+#define TOP    "neutron-filter-top"
+/* One port whose ingress rule looks into one set. */
+#define PORT                                                                                       \
+	FILTER ":" P "i11111111-1 - [0:0]\n"                                                       \
+	       "-A " P "i11111111-1 -m set --match-set NIPv4a src -j RETURN\n"                     \
+	       "-A " P "i11111111-1 -j DROP\nCOMMIT\n"
+#define CREATE "create NIPv4a hash:net family inet maxelem 65536\n"
+
+static struct ruleset *parse(
+	struct arena *arena, const char *rules, const char *sets, const char *nft)
+{
+	struct ruleset *rs = ruleset_new(arena);
+	struct err err;
+
+	if (!ruleset_parse_iptables(arena, rs, FAMILY_IPV4, "rules", rules, &err) ||
+		!ruleset_parse_ipset(arena, rs, "sets", sets, &err) ||
+		!ruleset_parse_nft(arena, rs, "nft", nft, &err))
+		fail_msg("%s", err.text);
+	return rs;
+}
+
+static const struct plan *plan_of(
+	struct arena *arena, const struct ruleset *wanted, const struct ruleset *found)
+{
+	const struct plan *plan;
+	struct err err;
+
+	if (!plan_make(arena, wanted, found, &scope, &plan, &err))
+		fail_msg("%s", err.text);
+	return plan;
+}
+
+/* texts: NULL at the end. */
+static void assert_steps(const struct plan *plan, const char *const *texts)
+{
+	size_t i = 0;
+
+	for (; texts[i] && i < plan->n_steps; i++)
+		assert_string_equal(plan->steps[i].text, texts[i]);
+	assert_null(texts[i]);
+	assert_int_equal(plan->n_steps, i);
+}
+
+static void a_set_that_only_grows_is_added_to(void **state)
+{
+	static const char *const texts[] = { "add NIPv4a 10.0.0.2\n", NULL };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct plan *plan = plan_of(arena,
+		parse(arena, PORT, CREATE "add NIPv4a 10.0.0.1\nadd NIPv4a 10.0.0.2\n", ""),
+		parse(arena, PORT, CREATE "add NIPv4a 10.0.0.1\n", ""));
+
+	(void)state;
+	assert_steps(plan, texts);
+	assert_true(plan->steps[0].is_atomic);
+	assert_string_equal(plan->steps[0].undo, "del NIPv4a 10.0.0.2 -exist\n");
+	assert_int_equal(plan->counts[FAMILY_IPV4].members_added, 1);
+	assert_string_equal(plan->changes[0].chain, "NIPv4a");
+	assert_string_equal(plan->changes[0].words, "10.0.0.2");
+}
+
+static void a_set_that_changes_both_ways_is_swapped(void **state)
+{
+	static const char *const texts[] = {
+		"create NIPv4a-n hash:net family inet maxelem 65536\nadd NIPv4a-n 10.0.0.2\n",
+		"swap NIPv4a-n NIPv4a\n", "destroy NIPv4a-n\n", NULL
+	};
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct plan *plan =
+		plan_of(arena, parse(arena, PORT, CREATE "add NIPv4a 10.0.0.2\n", ""),
+			parse(arena, PORT, CREATE "add NIPv4a 10.0.0.1\n", ""));
+
+	(void)state;
+	assert_steps(plan, texts);
+	assert_false(plan->steps[0].is_atomic);
+	assert_true(plan->steps[1].is_atomic);
+	assert_string_equal(plan->steps[2].undo,
+		"create NIPv4a-n hash:net family inet maxelem 65536 -exist\n"
+		"add NIPv4a-n 10.0.0.1 -exist\n");
+}
+
+static void a_set_that_is_too_small_is_swapped_for_a_larger_one(void **state)
+{
+	static const char *const texts[] = {
+		"create NIPv4a-n hash:net family inet maxelem 65536\nadd NIPv4a-n 10.0.0.1\n"
+		"add NIPv4a-n 10.0.0.2\n",
+		"swap NIPv4a-n NIPv4a\n", "destroy NIPv4a-n\n", NULL
+	};
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	assert_steps(
+		plan_of(arena,
+			parse(arena, PORT, CREATE "add NIPv4a 10.0.0.1\nadd NIPv4a 10.0.0.2\n", ""),
+			parse(arena, PORT,
+				"create NIPv4a hash:net family inet maxelem 1\n"
+				"add NIPv4a 10.0.0.1\n",
+				"")),
+		texts);
+}
+
+static void the_two_halves_of_everything_are_everything(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *wanted = parse(arena, PORT, CREATE "add NIPv4a 10.0.0.1\n", "");
+	struct ruleset *found =
+		parse(arena, PORT, CREATE "add NIPv4a 0.0.0.0/1\nadd NIPv4a 128.0.0.0/1\n", "");
+
+	(void)state;
+	assert_true(prefix_parse("0.0.0.0/0", &wanted->sets[0].elements[0].prefix));
+	assert_int_equal(plan_of(arena, wanted, found)->n_steps, 0);
+}
+
+static void assert_refused(const struct ruleset *wanted, const struct ruleset *found,
+	struct arena *arena, enum err_kind kind, const char *word)
+{
+	const struct plan *plan = NULL;
+	struct err err;
+
+	assert_false(plan_make(arena, wanted, found, &scope, &plan, &err));
+	assert_int_equal(err.kind, kind);
+	if (!strstr(err.text, word))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, word);
+	assert_null(plan);
+}
+
+static void a_set_of_another_type_is_named(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *wanted = parse(arena, PORT, CREATE, "");
+
+	(void)state;
+	assert_refused(wanted,
+		parse(arena, "", "create NIPv4a hash:ip family inet maxelem 65536\n", ""), arena,
+		ERR_CONFLICT, "hash:ip");
+	assert_refused(wanted,
+		parse(arena, "", "create NIPv4a hash:net family inet6 maxelem 65536\n", ""), arena,
+		ERR_CONFLICT, "IPv6");
+}
+
+static void a_foreign_rule_that_holds_a_chain_is_named(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *found = parse(arena,
+		FILTER ":DOCKER - [0:0]\n:" P "local - [0:0]\n-A DOCKER -p tcp -j ACCEPT\n"
+		       "-A DOCKER -j " P "local\nCOMMIT\n",
+		"", "");
+
+	(void)state;
+	assert_refused(ruleset_new(arena), found, arena, ERR_CONFLICT, "rule 2 of chain DOCKER");
+}
+
+static void the_top_chain_stays_for_those_who_use_it(void **state)
+{
+	static const char *const texts[] = {
+		"*filter\n-D FORWARD 2\n-D " TOP " 1\n-F " P "local\n-X " P "local\nCOMMIT\n", NULL
+	};
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *found = parse(arena,
+		FILTER ":" TOP " - [0:0]\n:" P "local - [0:0]\n:other-local - [0:0]\n"
+		       "-A FORWARD -j " TOP "\n-A FORWARD -j " P "local\n"
+		       "-A " TOP " -j " P "local\n-A " TOP " -j other-local\nCOMMIT\n",
+		"", "");
+
+	(void)state;
+	assert_steps(plan_of(arena, ruleset_new(arena), found), texts);
+}
+
+static void ours_come_first_and_foreign_rules_stay(void **state)
+{
+	static const char *const texts[] = { "*filter\n-I INPUT 1 -j " P "local\n-D INPUT 3\n"
+					     "COMMIT\n",
+		NULL };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct plan *plan = plan_of(arena,
+		parse(arena, FILTER ":" P "local - [0:0]\n-A INPUT -j " P "local\nCOMMIT\n", "",
+			""),
+		parse(arena,
+			FILTER ":" P "local - [0:0]\n-A INPUT -i lo -j ACCEPT\n"
+			       "[5:50] -A INPUT -j " P "local\n-A INPUT -p tcp -j DROP\nCOMMIT\n",
+			"", ""));
+
+	(void)state;
+	assert_steps(plan, texts);
+	assert_string_equal(plan->steps[0].undo,
+		"*filter\n-D INPUT 1\n[5:50] -I INPUT 2 -j " P "local\nCOMMIT\n");
+}
+
+static void texts_that_would_be_commands_are_refused(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *wanted = parse(arena, PORT, CREATE, ""), *found = ruleset_new(arena);
+	struct rule *rule = &wanted->tables[0].chains[3].rules[0];
+	struct ruleset *frames = parse(arena, "", "",
+		"table bridge portwall {\n\tchain c {\n\t\tdrop comment \"x\"\n\t}\n}\n");
+
+	(void)state;
+	rule->comment = "x\n-F INPUT";
+	assert_refused(wanted, found, arena, ERR_INPUT, "line break");
+	frames->tables[0].chains[0].rules[0].comment = "x\"; flush ruleset; #";
+	assert_refused(frames, found, arena, ERR_INPUT, "quote");
+	frames->tables[0].chains[0].rules[0].comment = "x";
+	frames->tables[0].chains[0].name = "c; flush ruleset";
+	assert_refused(frames, found, arena, ERR_INPUT, "chain c;");
+}
+
+static void a_bridge_table_with_something_foreign_is_made_again(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	static const char map[] = "\tmap from-port {\n\t\ttype ifname : verdict\n\t}\n\n";
+	const struct plan *plan = plan_of(arena,
+		parse(arena, "", "", arena_printf(arena, "table bridge portwall {\n%s}\n", map)),
+		parse(arena, "", "",
+			arena_printf(arena,
+				"table bridge portwall {\n%s\tchain x {\n\t\ttype filter hook "
+				"input priority 0; policy accept;\n\t}\n}\n",
+				map)));
+
+	(void)state;
+	assert_int_equal(plan->n_steps, 1);
+	assert_string_equal(plan->steps[0].text,
+		"delete table bridge portwall\nadd table bridge portwall\n"
+		"add map bridge portwall from-port { type ifname : verdict; }\n");
+	assert_non_null(strstr(plan->steps[0].undo, "hook input"));
+}
+
 /* ---- random pairs */
 
 struct pair {
@@ -356,6 +585,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_changed_rule_of_many_is_two_lines),
 		cmocka_unit_test(equal_rulesets_need_no_step),
+		cmocka_unit_test(a_set_that_only_grows_is_added_to),
+		cmocka_unit_test(a_set_that_changes_both_ways_is_swapped),
+		cmocka_unit_test(a_set_that_is_too_small_is_swapped_for_a_larger_one),
+		cmocka_unit_test(the_two_halves_of_everything_are_everything),
+		cmocka_unit_test(a_set_of_another_type_is_named),
+		cmocka_unit_test(a_foreign_rule_that_holds_a_chain_is_named),
+		cmocka_unit_test(the_top_chain_stays_for_those_who_use_it),
+		cmocka_unit_test(ours_come_first_and_foreign_rules_stay),
+		cmocka_unit_test(texts_that_would_be_commands_are_refused),
+		cmocka_unit_test(a_bridge_table_with_something_foreign_is_made_again),
 		cmocka_unit_test(what_was_found_becomes_what_is_wanted),
 		cmocka_unit_test(every_refusal_leads_back_to_what_was_found),
 		cmocka_unit_test(no_packet_passes_or_is_lost_against_both_versions),
