@@ -46,8 +46,8 @@ struct compiler {
 
 /* names.c */
 void names_init(struct compiler *c);
-const char *comment_text(struct arena *arena, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+/* The parts up to NULL, as far as a comment can hold them. */
+const char *comment_join(struct arena *arena, const char *const *parts);
 bool name_is_interface(const char *name);
 
 /* compile.c */

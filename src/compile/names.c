@@ -106,20 +106,21 @@ void names_init(struct compiler *c)
 
 /* xt_comment and nft keep bytes; what is not printable ASCII would be unreadable in a listing,
  * and a line break in it would end the line of a batch. One ? for each character. */
-const char *comment_text(struct arena *arena, const char *fmt, ...)
+const char *comment_join(struct arena *arena, const char *const *parts)
 {
-	va_list ap;
+	size_t size = 1;
 	char *text, *out;
 
-	va_start(ap, fmt);
-	text = out = arena_vprintf(arena, fmt, ap);
-	va_end(ap);
-	for (const char *p = text; *p; p++) {
-		if (((unsigned char)*p & 0xc0) == 0x80) /* goes on with a UTF-8 character */
-			continue;
-		*out++ = (char)(*p >= ' ' && *p <= '~' ? *p : '?');
+	for (size_t i = 0; parts[i]; i++)
+		size += strlen(parts[i]);
+	text = out = arena_alloc(arena, size);
+	for (size_t i = 0; parts[i]; i++) {
+		for (const char *p = parts[i]; *p; p++) {
+			if (((unsigned char)*p & 0xc0) == 0x80) /* goes on with a UTF-8 character */
+				continue;
+			*out++ = (char)(*p >= ' ' && *p <= '~' ? *p : '?');
+		}
 	}
-	*out = '\0';
 	if (out - text > COMMENT_MAX)
 		text[COMMENT_MAX] = '\0';
 	return text;
@@ -143,7 +144,7 @@ bool name_is_interface(const char *name)
 
 const char *compile_zone_comment(struct arena *arena, const char *key)
 {
-	return comment_text(arena, ZONE_COMMENT "%s", key);
+	return comment_join(arena, (const char *[]){ ZONE_COMMENT, key, NULL });
 }
 
 bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_t *ret_zone)

@@ -9,7 +9,7 @@
  */
 #include "compile/internal.h"
 
-#include <stdio.h>
+#include <string.h>
 
 /* IPv4's protocol field, behind "-m u32": iptables takes "-p 0" for "any protocol". */
 #define PROTO_0_TEXT "-m u32 --u32 \"0x6&0xff=0x0\""
@@ -133,37 +133,40 @@ static size_t rule_translate(struct compiler *c, const struct policy_rule *rule,
 	return n;
 }
 
-/* Everything of a rule that its matches come from. */
+static char *put_bytes(char *p, const uint8_t *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		*p++ = (char)('A' + (bytes[i] >> 4));
+		*p++ = (char)('A' + (bytes[i] & 15));
+	}
+	return p;
+}
+
+/* Everything of a rule that its matches come from, as a text: the numbers in a fixed width. */
 static size_t signature_of(
 	struct compiler *c, const struct policy_rule *r, const struct set_plan *set)
 {
 	bool has_prefix = r->has_prefix && r->prefix.len;
-	char text[128], *p = text;
-	const char *key;
+	const uint8_t numbers[] = { r->direction, r->ethertype, r->has_proto,
+		r->has_proto ? r->proto : 0, r->has_icmp_type, r->has_icmp_code,
+		r->has_icmp_type ? r->icmp_type : 0, r->has_icmp_code ? r->icmp_code : 0,
+		r->has_ports ? (uint8_t)(r->port_min >> 8) : 0,
+		r->has_ports ? (uint8_t)r->port_min : 0,
+		r->has_ports ? (uint8_t)(r->port_max >> 8) : 0,
+		r->has_ports ? (uint8_t)r->port_max : 0, has_prefix ? r->prefix.len : 0 };
+	char text[2 * (sizeof(numbers) + sizeof(r->prefix.addr.bytes)) + SET_NAME_MAX + 1];
+	char *p = put_bytes(text, numbers, sizeof(numbers));
 	void *number;
 
-	*p++ = (char)('a' + r->direction);
-	*p++ = (char)('a' + r->ethertype);
-	if (r->has_proto)
-		p += sprintf(p, "p%u", r->proto);
-	if (r->has_ports)
-		p += sprintf(p, "d%u:%u", r->port_min, r->port_max);
-	if (r->has_icmp_type)
-		p += sprintf(p, "t%u", r->icmp_type);
-	if (r->has_icmp_code)
-		p += sprintf(p, "c%u", r->icmp_code);
-	for (size_t i = 0; has_prefix && i < 16; i++) {
-		*p++ = (char)('A' + (r->prefix.addr.bytes[i] >> 4));
-		*p++ = (char)('A' + (r->prefix.addr.bytes[i] & 15));
-	}
 	if (has_prefix)
-		p += sprintf(p, "/%u", r->prefix.len);
-	sprintf(p, "=%s", set ? set->name : "");
+		p = put_bytes(p, r->prefix.addr.bytes, r->ethertype == FAMILY_IPV6 ? 16 : 4);
+	*p = '\0';
+	if (set)
+		memcpy(p, set->name, strlen(set->name) + 1);
 	number = map_find(c->book->signatures, text);
 	if (!number) {
-		key = arena_strdup(c->arena, text);
 		number = (void *)(uintptr_t)(map_n(c->book->signatures) + 1);
-		map_add(c->book->signatures, key, number);
+		map_add(c->book->signatures, arena_strdup(c->arena, text), number);
 	}
 	return (uintptr_t)number - 1;
 }
@@ -188,8 +191,9 @@ static bool rule_plan_init(
 	}
 	plan->n_matches = rule_translate(c, rule, plan->set, matches);
 	plan->matches = matches_copy(c, matches, plan->n_matches);
-	plan->comment = comment_text(c->arena, "rule %s of group %s", rule->id,
-		group->name && group->name[0] ? group->name : group->id);
+	plan->comment = comment_join(
+		c->arena, (const char *[]){ "rule ", rule->id, " of group ",
+				  group->name && group->name[0] ? group->name : group->id, NULL });
 	plan->signature = signature_of(c, rule, plan->set);
 	return true;
 }

@@ -107,8 +107,9 @@ static struct routed *routed_list(struct compiler *c, enum family family, size_t
 }
 
 /*
- * Must the search end at this claim? Only when a wider claim of another port would judge the
- * packet too. Ports with the same claim are all asked: who has the address now is not known.
+ * Must the search end at this claim? Only when a wider claim would have the packet judged again,
+ * by another port or counted twice by the same. Ports with the same claim are all asked: who has
+ * the address now is not known.
  */
 static bool routed_ends(const struct routed *claim, const struct routed *end)
 {
@@ -118,8 +119,7 @@ static bool routed_ends(const struct routed *claim, const struct routed *end)
 		prefix_compare(&r->prefix, &claim->prefix) == 0)
 		return false;
 	for (; r < end && strcmp(r->bridge, claim->bridge) == 0; r++)
-		if (r->prefix.len < claim->prefix.len &&
-			prefix_covers(&r->prefix, &claim->prefix) && r->port != claim->port)
+		if (r->prefix.len < claim->prefix.len && prefix_covers(&r->prefix, &claim->prefix))
 			return true;
 	return false;
 }
@@ -212,11 +212,14 @@ static void mark_add(struct compiler *c, struct chain *owner)
 	const struct origin *origin = origin_of_host(c, DUTY_MARK);
 	struct target none = target_of(TARGET_NONE);
 
-	rule_add(c, owner, NULL, 0, none, comment_text(c->arena, "portwall %s", PORTWALL_VERSION),
+	rule_add(c, owner, NULL, 0, none,
+		comment_join(c->arena, (const char *[]){ "portwall ", PORTWALL_VERSION, NULL }),
 		origin);
 	for (size_t i = 0; i < o->n_restore_notes; i++)
 		rule_add(c, owner, NULL, 0, none,
-			comment_text(c->arena, "restore: %s", o->restore_notes[i]), origin);
+			comment_join(c->arena,
+				(const char *[]){ "restore: ", o->restore_notes[i], NULL }),
+			origin);
 }
 
 /* All chains before the first rule, so that they stand in order and their places stay. */

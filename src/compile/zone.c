@@ -34,7 +34,8 @@ static void hybrid_add(struct compiler *c, struct chain *chain, struct port_plan
 		comment = compile_zone_comment(c->arena, port->port->id);
 	} else {
 		target = target_of(TARGET_CT_NOTRACK);
-		comment = comment_text(c->arena, "Make %s stateless", port->port->id);
+		comment = comment_join(
+			c->arena, (const char *[]){ "Make ", port->port->id, " stateless", NULL });
 	}
 	for (size_t i = 0; i < N_OF(matches); i++)
 		rule_add(c, chain, m + i, 1, target, comment, i < 2 ? in : out);
