@@ -245,17 +245,17 @@ static const struct claim {
 	{ 3, d3_address_groups_restrict, NULL },
 	{ 4, d4_no_family, NULL },
 	{ 5, d5_frames, NULL },
-	{ 6, NULL, "zones survive a restart: who reads them back, and test_compile" },
-	{ 7, NULL, "a set that the driver did not make yet: test_compile" },
+	{ 6, NULL, "zones survive a restart: test_compile_differences" },
+	{ 7, NULL, "a set that the driver did not make yet: test_compile_differences" },
 	{ 8, d8_comments, NULL },
-	{ 9, NULL, "more than 65536 members: test_compile" },
+	{ 9, NULL, "more than 65536 members: test_compile_differences" },
 	{ 10, d10_input, NULL },
 	{ 11, d11_routed, NULL },
 	{ 12, d12_mark, NULL },
 	{ 13, d13_shared_zone, NULL },
 	{ 14, d14_stateless_shared, NULL },
 	{ 15, d15_duplicates, NULL },
-	{ 16, NULL, "the place among other programs' rules: test_plan" },
+	{ 16, NULL, "the place among other programs' rules: netns/test_compiled" },
 };
 
 static size_t n_claimed[N_OF(claims)];

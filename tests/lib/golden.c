@@ -15,6 +15,7 @@ const struct golden goldens[] = {
 	{ .name = "extras", .policy = "extras", .has_driver = true },
 	{ .name = "extras-linuxbridge", .policy = "extras", .has_driver = true, .is_shared = true },
 	{ .name = "corners", .policy = "corners", .has_driver = true },
+	{ .name = "corners-routed", .policy = "corners", .is_shared = true, .is_routed = true },
 	{ .name = "ports100", .policy = "ports100", .has_driver = true },
 };
 const size_t n_goldens = N_OF(goldens);

@@ -159,6 +159,43 @@ static void a_plan_leads_to_what_we_compiled(void **state)
 	}
 }
 
+/* D16. Docker, libvirt and people insert at the top. */
+static void a_rule_in_front_of_our_jumps_is_behind_them_after_a_pass(void **state)
+{
+	static const struct {
+		const char *table, *chain;
+	} places[] = { { "filter", "INPUT" }, { "filter", "FORWARD" }, { "filter", "OUTPUT" },
+		{ "raw", "PREROUTING" }, { "raw", "OUTPUT" } };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct ruleset *wanted =
+		golden_compile(arena, &goldens[0], golden_policy(arena, &goldens[0]));
+	const struct ruleset *found;
+	struct err err = { 0 };
+
+	(void)state;
+	give_all(arena, wanted);
+	for (size_t i = 0; i < N_OF(places); i++)
+		for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
+			net_sh("%s-%s -t %s -I %s 1 -p tcp -j ACCEPT", programs[f],
+				backend_name(backend), places[i].table, places[i].chain);
+	if (!kernel_plan_commit(plan_of(arena, "front", wanted, read_all(arena)), backend, &err))
+		fail_msg("%s", err.text);
+	found = read_all(arena);
+	for (size_t i = 0; i < N_OF(places); i++)
+		for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
+			const struct chain *ours = table_chain(
+				ruleset_table(wanted, f, places[i].table), places[i].chain);
+			const struct chain *all = table_chain(
+				ruleset_table(found, f, places[i].table), places[i].chain);
+
+			assert_int_equal(all->n_rules, ours->n_rules + 1);
+			for (size_t r = 0; r < ours->n_rules; r++)
+				assert_true(rule_equal(&all->rules[r], &ours->rules[r]));
+			assert_int_equal(all->rules[ours->n_rules].target.kind, TARGET_ACCEPT);
+		}
+	assert_settled(arena, "front", wanted);
+}
+
 /* Names and notes with every character that is hard to quote. */
 static void quotes_in_names_come_back(void **state)
 {
@@ -202,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OF_BOTH(the_tools_print_back_what_we_wrote),
 		OF_BOTH(a_plan_leads_to_what_we_compiled),
+		OF_BOTH(a_rule_in_front_of_our_jumps_is_behind_them_after_a_pass),
 		OF_BOTH(quotes_in_names_come_back),
 	};
 

@@ -325,7 +325,7 @@ static void what_the_host_routes_is_judged_by_address(void **state)
 					  "-m physdev --physdev-in tapC -j " P "o" C "\n";
 	/* A and C share 10.0.0.9: both are asked; but B, who has all of 10.0.0.0/24, is not. */
 	static const char *const by_address = "-d 10.0.0.1/32 -o br0 -g " P "i" A "\n"
-					      "-d 10.0.0.2/32 -o br0 -j " P "i" B "\n"
+					      "-d 10.0.0.2/32 -o br0 -g " P "i" B "\n"
 					      "-d 10.0.0.9/32 -o br0 -j " P "i" A "\n"
 					      "-d 10.0.0.9/32 -o br0 -g " P "i" C "\n"
 					      "-d 10.1.0.1/32 -o br0 -j " P "i" C "\n"

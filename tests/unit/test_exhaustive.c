@@ -323,6 +323,50 @@ static void check_crossing(
 		check_side(&trace, packet, to, DIR_INGRESS, in);
 }
 
+/* May the port be reached at this address, as far as its addresses are known? */
+static bool is_claimed(const struct policy_port *port, const struct addr *dst)
+{
+	struct addr local;
+
+	for (size_t i = 0; i < port->n_fixed_ips; i++) {
+		local = addr_link_local(port->mac);
+		if (addr_compare(&port->fixed_ips[i], dst) == 0 ||
+			(port->fixed_ips[i].family == FAMILY_IPV6 &&
+				addr_compare(&local, dst) == 0))
+			return true;
+	}
+	for (size_t i = 0; i < port->n_pairs; i++) {
+		local = addr_link_local(port->pairs[i].mac);
+		if (prefix_contains(&port->pairs[i].prefix, dst) ||
+			(port->pairs[i].prefix.addr.family == FAMILY_IPV6 &&
+				addr_compare(&local, dst) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* From the host itself, and routed by it, to the first port; the bridge has addresses. */
+static void check_routed(const struct world *w, const struct ruleset *rs, struct packet *packet)
+{
+	static const char *const chains[] = { "OUTPUT", "FORWARD" };
+	const struct policy_port *port = &w->ports[0];
+	struct decision decision = policy_decide(port, DIR_INGRESS, packet);
+	bool is_judged = policy_port_is_filtered(port) && is_claimed(port, &packet->dst);
+
+	packet->out_iface = "br0";
+	packet->physdev_in = packet->physdev_out = NULL;
+	for (size_t i = 0; i < N_OF(chains); i++) {
+		struct trace trace = { .world = w };
+
+		packet->in_iface = i == 0 ? NULL : "eth9";
+		if (passes(rs, chains[i], packet, &trace) ==
+			(is_judged && reason_is_drop(decision.reason)))
+			fail_packet(packet, chains[i], decision, trace.last[0][DIR_INGRESS]);
+		if (is_judged)
+			check_side(&trace, packet, 0, DIR_INGRESS, decision);
+	}
+}
+
 /* The headers of the world. */
 static const struct l4 {
 	int proto;
@@ -468,9 +512,10 @@ static const char *const sources[N_IP_FAMILIES][7] = {
 	{ "2001:db8::1", "2001:db8::2", "::", "2001:db8:9::77", "fe80::ff:fe00:1",
 		"fe80::ff:fe00:7", "fe80::1" },
 };
-static const char *const targets[N_IP_FAMILIES][4] = {
-	{ "10.0.0.1", "255.255.255.255", "10.0.1.3", "224.0.0.1" },
-	{ "2001:db8::1", "ff02::1:2", "fe80::5", "2001:db8:1::3" },
+static const char *const targets[N_IP_FAMILIES][6] = {
+	{ "10.0.0.1", "255.255.255.255", "10.0.1.3", "224.0.0.1", "10.9.0.78", "10.0.0.3" },
+	{ "2001:db8::1", "ff02::1:2", "fe80::5", "2001:db8:9::78", "fe80::ff:fe00:1",
+		"fe80::ff:fe00:7" },
 };
 
 /* Kinds of ports: addresses and pairs by family, and how they are treated. */
@@ -547,6 +592,7 @@ static void check_duties(const struct world *w, const struct ruleset *rs, enum f
 				check_one(w, rs, 0, DIR_EGRESS, &packet);
 				check_host(w, rs, 0, &packet);
 				check_one(w, rs, 0, DIR_INGRESS, &packet);
+				check_routed(w, rs, &packet);
 			}
 }
 
@@ -562,6 +608,10 @@ static void every_duty_is_done_at_every_kind_of_port(void **state)
 
 				world_init(&w);
 				world_kind(&w, &kinds[k], pairs);
+				for (size_t i = 0; i < 2; i++) {
+					w.plugs[i].is_routed = true;
+					w.plugs[i].zone = 0;
+				}
 				world_duty_rules(&w, choice, f);
 				check_duties(&w, world_compile(arena, &w), f);
 			}
