@@ -392,7 +392,7 @@ static void the_mark_keeps_the_notes(void **state)
 	assert_true(compile_has_mark(found, &b.options.scope));
 	compile_mark_notes(b.arena, found, &b.options.scope, &read, &n);
 	assert_int_equal(n, N_OF(notes));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < N_OF(notes); i++)
 		assert_string_equal(read[i], notes[i]);
 	arena_free(b.arena);
 }
