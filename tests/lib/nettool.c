@@ -123,6 +123,20 @@ void net_bind_to_one_cpu(void)
 		fail_msg("sched_setaffinity: %s", strerror(errno));
 }
 
+void net_bind_to_another_cpu(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_CONF);
+	cpu_set_t taken, set;
+
+	sched_getaffinity(0, sizeof(taken), &taken);
+	for (int cpu = 0; cpu < n; cpu++) {
+		CPU_ZERO(&set);
+		CPU_SET(cpu, &set);
+		if (!CPU_ISSET(cpu, &taken) && sched_setaffinity(0, sizeof(set), &set) == 0)
+			return;
+	}
+}
+
 static bool has_tool(const char *name)
 {
 	char command[64];

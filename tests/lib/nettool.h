@@ -4,5 +4,7 @@
 
 /* Binds the process to one of the processors that it may use. */
 void net_bind_to_one_cpu(void);
+/* For a child: to one that its parent has not; to the same where there is only one. */
+void net_bind_to_another_cpu(void);
 
 #endif
