@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Random policies, and packets around the boundaries of their rules: what the kernel does with
+ * each is what policy_decide says and what the ruleset means. PORTWALL_SEED=N repeats a run,
+ * PORTWALL_POLICIES=N makes it longer.
+ */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "netpolicy.h"
+#include "networld.h"
+
+#define N_POLICIES 8   /* of each kind of host and variant of iptables */
+#define N_SHOTS	   250 /* at each policy */
+
+struct random {
+	uint64_t state;
+};
+
+static uint32_t next(struct random *r)
+{
+	/* splitmix64 */
+	uint64_t z = r->state += 0x9e3779b97f4a7c15u;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (uint32_t)(z >> 32 ^ z);
+}
+
+static uint32_t below(struct random *r, size_t n)
+{
+	return n ? next(r) % (uint32_t)n : 0;
+}
+
+static bool one_in(struct random *r, unsigned n)
+{
+	return below(r, n) == 0;
+}
+
+#define pick(r, array) ((array)[below(r, N_OF(array))])
+
+/* ---- policies ---- */
+
+static const char *const prefixes4[] = { "10.0.0.0/24", "10.0.0.10", "10.0.0.99", "10.0.0.8/30",
+	"10.1.0.0/16", "10.1.128.0/17", "0.0.0.0/0", "10.0.0.0/8", "200.0.0.0/5" };
+static const char *const prefixes6[] = { "2001:db8::/64", "2001:db8::b", "2001:db8::8/126",
+	"fe80::/64", "::/0", "2001:db8:1::/48", "2001:db8::99", "2000::/3" };
+static const char *const port_bounds[] = { "1", "2", "7", "22", "53", "67", "68", "80", "546",
+	"547", "1000", "1023", "1024", "65534", "65535" };
+static const char *const group_names[] = { "g0", "g1", "g2", "g3" };
+
+static void random_remote(struct random *r, struct text *out, bool is_v6)
+{
+	switch (below(r, 6)) {
+	case 0:
+	case 1:
+		text_addf(out, ", remote_ip_prefix: '%s'",
+			is_v6 ? pick(r, prefixes6) : pick(r, prefixes4));
+		break;
+	case 2:
+		text_addf(out, ", remote_group: %s", pick(r, group_names));
+		break;
+	case 3:
+		text_addf(out, ", remote_address_group: %s", one_in(r, 4) ? "none" : "list");
+		break;
+	default:
+		break;
+	}
+}
+
+static void random_rule(struct random *r, struct text *out)
+{
+	static const char *const with_ports[] = { "tcp", "udp", "tcp", "udp", "sctp", "dccp",
+		"udplite", "17" };
+	static const char *const without[] = { "ipip", "4", "gre", "50", "vrrp", "250", "94",
+		"igmp" };
+	bool is_v6 = one_in(r, 2);
+
+	text_addf(out, "  - {direction: %s, ethertype: %s", one_in(r, 2) ? "ingress" : "egress",
+		is_v6 ? "IPv6" : "IPv4");
+	switch (below(r, 8)) {
+	case 0:
+		break; /* any protocol */
+	case 1:
+		text_addf(out, ", protocol: %s", is_v6 ? "icmpv6" : "icmp");
+		if (one_in(r, 2))
+			text_addf(out, ", port_range_min: %u",
+				is_v6 ? 127 + below(r, 12) : below(r, 19));
+		if (out->data[out->len - 1] != 'p' && out->data[out->len - 1] != '6' &&
+			one_in(r, 2))
+			text_addf(out, ", port_range_max: %u", below(r, 3));
+		break;
+	case 2:
+	case 3:
+		text_addf(out, ", protocol: %s", pick(r, without));
+		break;
+	default:
+		text_addf(out, ", protocol: %s", pick(r, with_ports));
+		if (!one_in(r, 4)) {
+			size_t a = below(r, N_OF(port_bounds)), b = below(r, N_OF(port_bounds));
+
+			text_addf(out, ", port_range_min: %s, port_range_max: %s",
+				port_bounds[a < b ? a : b], port_bounds[a < b ? b : a]);
+		}
+	}
+	random_remote(r, out, is_v6);
+	text_add(out, "}\n");
+}
+
+static void random_pairs(struct random *r, struct text *out)
+{
+	static const char *const pairs[] = { "{ip_address: 10.1.0.0/24}", "{ip_address: 10.0.0.50}",
+		"{ip_address: '2001:db8:1::/64'}",
+		"{ip_address: 10.0.0.60, mac_address: '00:00:5e:00:01:05'}",
+		"{ip_address: '2001:db8::60', mac_address: '00:00:5e:00:01:05'}",
+		"{ip_address: 0.0.0.0/0}" };
+
+	text_addf(out, ", allowed_address_pairs: [%s]", pick(r, pairs));
+}
+
+static void random_port(struct random *r, struct text *out, size_t i)
+{
+	static const char letters[] = "abc";
+	char ip4[24], ip6[24];
+
+	snprintf(ip4, sizeof(ip4), "10.0.0.%zu", 10 + i);
+	snprintf(ip6, sizeof(ip6), "'2001:db8::%c'", letters[i]);
+	text_addf(out, "- {id: %s, mac_address: '02:00:00:00:00:0%c', fixed_ips: [",
+		world_port_id(i), letters[i]);
+	switch (below(r, 8)) {
+	case 0:
+		break;
+	case 1:
+		text_add(out, ip4);
+		break;
+	case 2:
+		text_add(out, ip6);
+		break;
+	default:
+		text_addf(out, "%s, %s", ip4, ip6);
+	}
+	text_add(out, "]");
+	if (one_in(r, 12)) {
+		text_add(out, ", port_security_enabled: false}\n");
+		return;
+	}
+	if (one_in(r, 16)) {
+		text_add(out, ", device_owner: 'network:dhcp'}\n");
+		return;
+	}
+	if (one_in(r, 3))
+		random_pairs(r, out);
+	text_add(out, ", security_groups: [");
+	for (size_t g = below(r, 2), n = 0; g < N_OF(group_names); g += 1 + below(r, 3))
+		text_addf(out, "%s%s", n++ ? ", " : "", group_names[g]);
+	text_add(out, "]}\n");
+}
+
+static void random_policy(struct random *r, struct text *out)
+{
+	bool is_stateless = one_in(r, 7);
+
+	text_add(out, "address_groups:\n- {name: list, addresses: [10.1.3.0/24, 10.0.0.99, "
+		      "'2001:db8:1::/48']}\n- {name: none, addresses: []}\nsecurity_groups:\n");
+	for (size_t g = 0; g < N_OF(group_names); g++) {
+		size_t n = below(r, 9);
+
+		text_addf(out, "- name: %s\n  stateful: %s\n  security_group_rules:%s\n",
+			group_names[g], is_stateless ? "false" : "true", n ? "" : " []");
+		while (n-- > 0)
+			random_rule(r, out);
+	}
+	text_add(out, "ports:\n");
+	for (size_t i = 0; i < 3; i++)
+		if (!one_in(r, 9))
+			random_port(r, out, i);
+	text_add(out, "- {id: 99999999-0000-4000-8000-000000000009, mac_address: "
+		      "'02:00:00:00:00:99', fixed_ips: [10.0.0.200, '2001:db8::200'], "
+		      "security_groups: [g3], 'binding:host_id': elsewhere}\n");
+}
+
+/* ---- packets ---- */
+
+static const struct policy_rule *random_rule_of(struct random *r, const struct policy *policy)
+{
+	const struct policy_group *group;
+
+	for (int tries = 0; tries < 8; tries++) {
+		group = &policy->groups[below(r, policy->n_groups)];
+		if (group->n_rules)
+			return &group->rules[below(r, group->n_rules)];
+	}
+	return NULL;
+}
+
+/* Adds to the last 32 bits of an address: the neighbours of a prefix are just outside. */
+static void step(struct addr *addr, int by)
+{
+	size_t end = addr->family == FAMILY_IPV6 ? 16 : 4;
+	uint32_t low = 0;
+
+	for (size_t i = end - 4; i < end; i++)
+		low = low << 8 | addr->bytes[i];
+	low += (uint32_t)by;
+	for (size_t i = end; i-- > end - 4; low >>= 8)
+		addr->bytes[i] = (uint8_t)low;
+}
+
+static struct addr in_prefix(struct random *r, const struct prefix *prefix)
+{
+	struct addr addr = prefix->addr;
+
+	switch (below(r, 4)) {
+	case 0: /* its first, or the one before */
+		if (one_in(r, 2))
+			step(&addr, -1);
+		return addr;
+	case 1: /* its last, or the one behind */
+		for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
+			addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+		if (one_in(r, 2))
+			step(&addr, 1);
+		return addr;
+	default: /* any */
+		for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
+			if (one_in(r, 2))
+				addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+		return addr;
+	}
+}
+
+static struct addr parsed(const char *text)
+{
+	struct addr addr;
+
+	assert_true(addr_parse(text, &addr));
+	return addr;
+}
+
+static struct addr random_addr(struct random *r, enum family family)
+{
+	static const char *const some4[] = { "10.0.0.99", "10.0.0.200", "10.0.0.50", "10.0.0.60",
+		"10.1.3.7", "255.255.255.255", "0.0.0.0", "224.0.0.22", "10.1.0.9" };
+	static const char *const some6[] = { "2001:db8::99", "2001:db8::200", "2001:db8::60",
+		"2001:db8:1::7", "ff02::1", "ff02::16", "::", "fe80::99",
+		"fe80::200:5eff:fe00:105" };
+	struct prefix prefix;
+
+	if (one_in(r, 2))
+		return parsed(family == FAMILY_IPV6 ? pick(r, some6) : pick(r, some4));
+	assert_true(prefix_parse(
+		family == FAMILY_IPV6 ? pick(r, prefixes6) : pick(r, prefixes4), &prefix));
+	return in_prefix(r, &prefix);
+}
+
+/* Mostly an address that the end has. */
+static struct addr addr_at(
+	struct random *r, const struct world *world, const struct net_end *end, enum family family)
+{
+	const char *name = end->name;
+
+	if (end == world->net->outside || one_in(r, 6))
+		return random_addr(r, family);
+	if (family == FAMILY_IPV6 && one_in(r, 6))
+		return addr_link_local(end->mac);
+	return parsed(family == FAMILY_IPV6 ? (name[0] == 'A'	       ? "2001:db8::a"
+						      : name[0] == 'B' ? "2001:db8::b"
+								       : "2001:db8::c")
+					    : (name[0] == 'A'	       ? "10.0.0.10"
+						      : name[0] == 'B' ? "10.0.0.11"
+								       : "10.0.0.12"));
+}
+
+static void random_l4(struct random *r, const struct policy_rule *rule, struct net_frame *frame)
+{
+	static const uint8_t protos[] = { 6, 6, 17, 17, 1, 132, 136, 33, 4, 47, 50, 112, 250, 94,
+		2 };
+	static const uint8_t flags[] = { NET_SYN, NET_SYN, NET_ACK, NET_RST, NET_SYN | NET_ACK };
+	static const uint16_t ports[] = { 1, 7, 22, 53, 67, 68, 80, 546, 547, 1000, 1024, 65535 };
+	struct packet *p = &frame->packet;
+	bool is_v6 = p->src.family == FAMILY_IPV6;
+
+	p->proto = rule && rule->has_proto && !one_in(r, 5) ? rule->proto : pick(r, protos);
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
+		p->proto = is_v6 ? PROTO_ICMPV6 : PROTO_ICMP;
+	p->sport = one_in(r, 4) ? pick(r, ports) : (uint16_t)(10000 + below(r, 50000));
+	p->dport = pick(r, ports);
+	if (rule && rule->has_ports && !one_in(r, 5)) {
+		uint16_t bounds[] = { rule->port_min, rule->port_max,
+			(uint16_t)(rule->port_min - 1), (uint16_t)(rule->port_max + 1),
+			(uint16_t)((rule->port_min + rule->port_max) / 2) };
+
+		p->dport = pick(r, bounds);
+	}
+	if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
+		p->icmp_type = (uint8_t)(is_v6 ? one_in(r, 4) ? below(r, 5) : 128 + below(r, 12)
+					       : below(r, 19));
+		p->icmp_code = (uint8_t)below(r, 2);
+		if (rule && rule->has_icmp_type && !one_in(r, 3))
+			p->icmp_type = rule->icmp_type;
+		if (rule && rule->has_icmp_code && !one_in(r, 3))
+			p->icmp_code = rule->icmp_code;
+	}
+	frame->tcp_flags = p->proto == PROTO_TCP ? pick(r, flags) : 0;
+	frame->bad_checksum = one_in(r, 30);
+	if (!proto_has_ports(p->proto))
+		p->sport = p->dport = 0;
+}
+
+static void random_shot(struct random *r, struct world *world, struct shot *shot)
+{
+	static const uint16_t types[] = { ETHERTYPE_VLAN, ETHERTYPE_QINQ, ETHERTYPE_PPPOE, 0x88cc,
+		ETHERTYPE_RARP };
+	const struct policy_rule *rule = random_rule_of(r, world->view.policy);
+	struct net *net = world->net;
+	struct packet *p = &shot->frame.packet;
+	enum family family = rule && !one_in(r, 8) ? rule->ethertype : (enum family)below(r, 2);
+	size_t from = below(r, 4), to = (from + 1 + below(r, 3)) % 4;
+
+	*shot = (struct shot){ .from = from < 3 ? net->ends[from] : net->outside,
+		.to = to < 3 ? net->ends[to] : net->outside };
+	p->eth_src = one_in(r, 20) ? (struct mac){ { 0, 0, 0x5e, 0, 1, 5 } } : shot->from->mac;
+	p->eth_dst = shot->to->mac;
+	p->ethertype = family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+	p->src = addr_at(r, world, shot->from, family);
+	p->dst = addr_at(r, world, shot->to, family);
+	if (rule && one_in(r, 2)) {
+		struct addr *remote = rule->direction == DIR_INGRESS ? &p->src : &p->dst;
+
+		if (rule->has_prefix && rule->prefix.addr.family == family)
+			*remote = in_prefix(r, &rule->prefix);
+		else if (rule->remote_group && rule->remote_group->members[family].n)
+			*remote = in_prefix(r,
+				&rule->remote_group->members[family]
+					 .items[below(r, rule->remote_group->members[family].n)]);
+	}
+	random_l4(r, rule, &shot->frame);
+	if (one_in(r, 25)) {
+		p->ethertype = pick(r, types);
+	} else if (one_in(r, 25)) {
+		p->ethertype = ETHERTYPE_ARP;
+		p->arp_spa = addr_at(r, world, shot->from, FAMILY_IPV4);
+		p->arp_sha = one_in(r, 4) ? shot->to->mac : p->eth_src;
+	}
+}
+
+/* What the other side would answer. */
+static void answer_to(struct shot *shot, const struct shot *asked)
+{
+	const struct packet *q = &asked->frame.packet;
+	struct packet *p = &shot->frame.packet;
+
+	*shot = *asked;
+	shot->from = asked->to;
+	shot->to = asked->from;
+	p->eth_src = asked->to->mac;
+	p->eth_dst = asked->from->mac;
+	p->src = q->dst;
+	p->dst = q->src;
+	p->sport = q->dport;
+	p->dport = q->sport;
+	if (p->proto == PROTO_ICMP && p->icmp_type == 8)
+		p->icmp_type = 0;
+	if (p->proto == PROTO_ICMPV6 && p->icmp_type == 128)
+		p->icmp_type = 129;
+	shot->frame.tcp_flags = NET_SYN | NET_ACK;
+	shot->frame.tcp_seq = 1;
+	shot->frame.tcp_ack = asked->frame.tcp_seq + 1;
+}
+
+/* The model of conntrack knows no handshakes but the first two packets of TCP. */
+static bool is_answerable(const struct shot *shot)
+{
+	const struct packet *p = &shot->frame.packet;
+
+	if (p->ethertype != ETHERTYPE_IPV4 && p->ethertype != ETHERTYPE_IPV6)
+		return false;
+	if (shot->frame.bad_checksum || p->proto == PROTO_SCTP)
+		return false;
+	return p->proto != PROTO_TCP || shot->frame.tcp_flags == NET_SYN;
+}
+
+static uint64_t seed;
+static size_t n_policies = N_POLICIES;
+
+static size_t round_of_shots(struct random *r, struct world *world, struct shot *shots)
+{
+	size_t n = 0;
+
+	while (n < N_SHOTS) {
+		random_shot(r, world, &shots[n++]);
+		/* set here and not by the judge, so that the answer has it too */
+		shots[n - 1].frame.icmp_id = (uint16_t)(1 + below(r, 65535));
+		if (n < N_SHOTS && one_in(r, 4) && is_answerable(&shots[n - 1])) {
+			answer_to(&shots[n], &shots[n - 1]);
+			n++;
+		}
+	}
+	return world_judge(world, shots, n);
+}
+
+static void random_packets_have_one_answer(struct world *world)
+{
+	struct shot *shots = calloc(N_SHOTS, sizeof(*shots));
+	size_t n_wrong = 0, n_passed = 0, n_unknown = 0;
+
+	for (size_t i = 0; i < n_policies && !n_wrong; i++) {
+		struct text yaml CLEANUP(text_done) = TEXT_INIT;
+		struct random r = { seed + i * 1000003 };
+		struct err err = { 0 };
+
+		random_policy(&r, &yaml);
+		if (!world_try(world, yaml.data, &err))
+			fail_msg("seed %llu: %s\n%s\n%s", (unsigned long long)seed, yaml.data,
+				err.text, err.next_step);
+		world_forget_flows(world);
+		n_wrong = round_of_shots(&r, world, shots);
+		for (size_t s = 0; s < N_SHOTS; s++) {
+			n_passed += shots[s].arrived;
+			n_unknown += shots[s].wanted == VERDICT_CANNOT_TELL;
+		}
+		if (n_wrong)
+			print_message("# policy %zu of seed %llu:\n%s", i, (unsigned long long)seed,
+				yaml.data);
+	}
+	free(shots);
+	if (n_wrong)
+		fail_msg("PORTWALL_SEED=%llu repeats this", (unsigned long long)seed);
+	/* the packets must be worth asking about */
+	print_message("# %zu of %zu passed\n", n_passed, n_policies * N_SHOTS);
+	assert_int_equal(n_unknown, 0);
+	assert_in_range(n_passed, n_policies * N_SHOTS / 10, n_policies * N_SHOTS * 9 / 10);
+}
+
+int main(void)
+{
+	static const struct world_case cases[] = {
+		WORLD_CASE(random_packets_have_one_answer, ON_SHARED | ON_HYBRID | BY_BOTH),
+	};
+	const char *given = getenv("PORTWALL_SEED"), *more = getenv("PORTWALL_POLICIES");
+
+	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+	if (more)
+		n_policies = strtoull(more, NULL, 10);
+	printf("# PORTWALL_SEED=%llu\n", (unsigned long long)seed);
+	return world_main(cases, N_OF(cases));
+}
