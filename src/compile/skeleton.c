@@ -178,8 +178,7 @@ static void dispatch_open(struct compiler *c, const struct skeleton *s, struct p
 
 	rule_add(c, s->forward, p->bridged_out, 2, target_of(TARGET_ACCEPT), comment, in);
 	rule_add(c, s->forward, p->bridged_in, 2, target_of(TARGET_ACCEPT), comment, out);
-	if (!is_trusted)
-		rule_add(c, s->input, p->bridged_in, 1, target_of(TARGET_ACCEPT), comment, out);
+	/* Nothing in INPUT: the host's own rules say what this VM may send to the host. */
 }
 
 static void dispatch_add(struct compiler *c, const struct skeleton *s, enum family family)

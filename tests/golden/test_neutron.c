@@ -176,6 +176,9 @@ static bool d10_input(const struct difference *d, struct arena *arena)
 		return false;
 	if (d->ours)
 		return some_rule(arena, d, d->their_chain, has_is_bridged, d->our_text);
+	/* "port security is disabled": that line never matched either, and ours must not */
+	if (d->theirs && d->theirs->target.kind == TARGET_ACCEPT)
+		return strstr(d->their_text, " --physdev-is-bridged") != NULL;
 	return d->theirs && some_rule(arena, d, d->our_chain, lacks_is_bridged, d->their_text);
 }
 
