@@ -3,11 +3,11 @@
 #define BASE_LIMITS_H
 
 /* Every size that a user, a file or the kernel controls has its bound here, checked on entry. */
-#define LIMIT_POLICY_FILE_SIZE ((size_t)256 * 1024 * 1024) /* bytes */
-#define LIMIT_POLICY_DEPTH     16			   /* nesting of the YAML */
-#define LIMIT_POLICY_NODES     40000000			   /* values and keys in the YAML */
-#define LIMIT_POLICY_ALIASED   4000000			   /* values that its aliases stand for */
-#define LIMIT_PORTS	       20000			   /* Neutron zones end at 61,439 ports */
+#define LIMIT_POLICY_FILE_SIZE ((size_t)64 * 1024 * 1024) /* bytes */
+#define LIMIT_POLICY_DEPTH     16			  /* nesting of the YAML */
+#define LIMIT_POLICY_NODES     40000000			  /* values and keys in the YAML */
+#define LIMIT_POLICY_ALIASED   4000000			  /* values that its aliases stand for */
+#define LIMIT_PORTS	       20000			  /* Neutron zones end at 61,439 ports */
 #define LIMIT_GROUPS	       100000
 #define LIMIT_RULES	       2000000 /* of all groups */
 #define LIMIT_MEMBERS	       4000000 /* of all address groups and ports */

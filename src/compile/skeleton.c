@@ -189,6 +189,10 @@ static void dispatch_add(struct compiler *c, const struct skeleton *s, enum fami
 	chain_reserve(c, s->input, c->n_ports);
 	chain_reserve(c, s->sg_chain, 2 * c->n_filtered + 1);
 	chain_reserve(c, s->routed, c->n_filtered);
+	/* First, and without return: none of the lines for bridged packets is for these. */
+	rule_add(c, s->forward, matches_copy(c, &unbridged, 1), 1,
+		(struct target){ .kind = TARGET_GOTO, .chain = c->names.routed }, NULL,
+		origin_of_host(c, DUTY_SKELETON));
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
 		if (policy_port_is_filtered(p->port))
 			dispatch_filtered(c, s, p);
@@ -199,8 +203,6 @@ static void dispatch_add(struct compiler *c, const struct skeleton *s, enum fami
 				dispatch_open(c, s, p);
 	rule_add(c, s->sg_chain, NULL, 0, target_of(TARGET_ACCEPT), NULL,
 		origin_of_host(c, DUTY_SKELETON));
-	rule_add(c, s->forward, matches_copy(c, &unbridged, 1), 1, target_jump(c->names.routed),
-		NULL, origin_of_host(c, DUTY_SKELETON));
 	routed_add(c, s->routed, s->output, family);
 }
 

@@ -321,7 +321,7 @@ static bool is_waved_through(const struct policy_port *port, struct decision *re
 {
 	if (policy_port_is_filtered(port))
 		return false;
-	*ret = because(port->port_security ? REASON_TRUSTED : REASON_PORT_SECURITY_OFF);
+	*ret = because(policy_port_is_trusted(port) ? REASON_TRUSTED : REASON_PORT_SECURITY_OFF);
 	return true;
 }
 

@@ -190,8 +190,8 @@ static bool d11_routed(const struct difference *d, struct arena *arena)
 	if (strcmp(d->chain, PREFIX "routed") == 0)
 		return !d->ours || has_origin(d, DUTY_DISPATCH);
 	return d->ours && strcmp(d->chain, PREFIX "FORWARD") == 0 &&
-	       strcmp(d->our_text, "-m physdev ! --physdev-is-bridged -j " PREFIX "routed") == 0 &&
-	       d->ours == &d->our_chain->rules[d->our_chain->n_rules - 1];
+	       strcmp(d->our_text, "-m physdev ! --physdev-is-bridged -g " PREFIX "routed") == 0 &&
+	       d->ours == d->our_chain->rules;
 }
 
 static bool d12_mark(const struct difference *d, struct arena *arena)

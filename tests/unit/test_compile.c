@@ -205,13 +205,13 @@ static void unfiltered_and_trusted_ports_are_waved_through_behind_the_filtered(v
 		"fixed_ips: [10.0.0.3], security_groups: [], device_owner: 'network:dhcp'}\n" PORT_B);
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
 		assert_chain(&b, f, "filter", P "FORWARD",
+			"-m physdev ! --physdev-is-bridged -g " P "routed\n"
 			"-m physdev --physdev-out tapB --physdev-is-bridged -j " P "sg-chain\n"
 			"-m physdev --physdev-in tapB --physdev-is-bridged -j " P "sg-chain\n"
 			"-m physdev --physdev-out tapC --physdev-is-bridged -j ACCEPT\n"
 			"-m physdev --physdev-in tapC --physdev-is-bridged -j ACCEPT\n"
 			"-m physdev --physdev-out tapA --physdev-is-bridged -j ACCEPT\n"
-			"-m physdev --physdev-in tapA --physdev-is-bridged -j ACCEPT\n"
-			"-m physdev ! --physdev-is-bridged -j " P "routed\n");
+			"-m physdev --physdev-in tapA --physdev-is-bridged -j ACCEPT\n");
 		assert_chain(&b, f, "filter", P "INPUT",
 			"-m physdev --physdev-in tapB -j " P "o" B "\n");
 		assert_chain(&b, f, "filter", P "routed",
