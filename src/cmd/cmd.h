@@ -82,6 +82,8 @@ void output_add(const struct invocation *invocation, struct text *out, enum colo
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void output_print_text(const struct text *text);
 void output_print_json(json_t *value); /* takes the reference */
+/* Did all that was printed arrive? Who reads a half must not take it for the whole. */
+bool output_finish(struct err *err);
 /* agent_options.progress: the stage on standard error when that is a terminal; NULL erases it. */
 void output_progress(void *data, const char *stage);
 void output_print_error(const struct err *err, bool colour);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/cmd.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,18 +41,61 @@ static enum exit_code refuse_command(const char *word)
 	return EXIT_USAGE;
 }
 
+static bool is_colour_for(int fd)
+{
+	return isatty(fd) && !getenv("NO_COLOR");
+}
+
+/* done: what stands although its report was lost; NULL: nothing was changed. */
+static enum exit_code finish(const char *done)
+{
+	struct err err;
+
+	if (output_finish(&err))
+		return EXIT_DONE;
+	if (done)
+		err_prefix(&err, "%s is done, but its report is lost", done);
+	output_print_error(&err, is_colour_for(STDERR_FILENO));
+	return EXIT_FAILED;
+}
+
 static enum exit_code print_and_end(void (*print)(struct text *out))
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
 	print(&out);
 	output_print_text(&out);
-	return EXIT_DONE;
+	return finish(NULL);
 }
 
 static void print_version(struct text *out)
 {
 	text_addf(out, "portwall %s\n", PORTWALL_VERSION);
+}
+
+/* The options behind a wrong one were not read. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "--json") || !strcmp(argv[i], "-j"))
+			return true;
+	return false;
+}
+
+/*
+ * Who is started without 0, 1 or 2 would open its files there, and print into them or read
+ * from them. What stands there instead can neither be read (0) nor written (1, 2), so that it
+ * is an error as before.
+ */
+static void hold_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_PATH);
+	while (fd >= 0 && fd < STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
 
 static enum exit_code command_run(const struct command *command, int argc, char **argv)
@@ -59,7 +104,7 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 	struct invocation invocation = { .command = command,
 		.arena = arena,
 		.agent = { .lock_wait_s = LOCK_WAIT_S, .progress = output_progress },
-		.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+		.colour = is_colour_for(STDOUT_FILENO) };
 	bool help = false;
 	struct err err;
 
@@ -69,14 +114,17 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 
 			options_print_help(&out, command);
 			output_print_text(&out);
-			return EXIT_DONE;
+			return finish(NULL);
 		}
 		if (command->run(&invocation, &err))
-			return EXIT_DONE;
+			return finish(invocation.agent.dry_run || command->run == cmd_show ||
+						      command->run == cmd_groups
+					      ? NULL
+					      : command->name);
 	}
-	if (invocation.json)
+	if (invocation.json || asks_for_json(argc, argv))
 		output_print_json(output_json_error(&err));
-	output_print_error(&err, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+	output_print_error(&err, is_colour_for(STDERR_FILENO));
 	return exit_code_of(&err);
 }
 
@@ -93,6 +141,7 @@ int main(int argc, char **argv)
 	};
 	const struct command *command;
 
+	hold_standard_fds();
 	if (argc < 2) {
 		struct text out CLEANUP(text_done) = TEXT_INIT;
 

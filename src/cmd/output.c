@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cmd/cmd.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +45,14 @@ void output_print_json(json_t *value)
 	json_decref(value);
 }
 
+bool output_finish(struct err *err)
+{
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	return err_system(err, errno, "cannot write standard output");
+}
+
 void output_progress(void *data, const char *stage)
 {
 	(void)data;
@@ -52,8 +62,15 @@ void output_progress(void *data, const char *stage)
 
 void output_print_error(const struct err *err, bool colour)
 {
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+
+	/* a word of argv may be anything: nothing of it may command the terminal */
+	text_add(&words, err->text);
+	for (char *c = words.data; *c; c++)
+		if (iscntrl((unsigned char)*c) && *c != '\n')
+			*c = '?';
 	output_progress(NULL, NULL);
-	fprintf(stderr, "%sportwall: %s%s\n", colour ? colour_codes[COLOUR_RED] : "", err->text,
+	fprintf(stderr, "%sportwall: %s%s\n", colour ? colour_codes[COLOUR_RED] : "", words.data,
 		colour ? "\033[0m" : "");
 	if (err->next_step[0])
 		fprintf(stderr, "  -> %s\n", err->next_step);
@@ -66,12 +83,27 @@ void output_print_warnings(const char *const *warnings, size_t n)
 		fprintf(stderr, "portwall: warning: %s\n", warnings[i]);
 }
 
+/* JSON is UTF-8, and a word of argv or a name of the kernel need not be. */
+static json_t *json_words(const char *words)
+{
+	struct text ascii CLEANUP(text_done) = TEXT_INIT;
+	json_t *value = json_string(words);
+
+	if (value)
+		return value;
+	text_add(&ascii, words);
+	for (char *c = ascii.data; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(ascii.data);
+}
+
 json_t *output_json_error(const struct err *err)
 {
 	static const char *const kinds[] = { "none", "input", "system", "conflict", "limit" };
 
-	return json_pack("{s:{s:s, s:s, s:s}}", "error", "kind", kinds[err->kind], "text",
-		err->text, "next_step", err->next_step);
+	return json_pack("{s:{s:s, s:o, s:o}}", "error", "kind", kinds[err->kind], "text",
+		json_words(err->text), "next_step", json_words(err->next_step));
 }
 
 static void add_count(
@@ -178,7 +210,7 @@ static json_t *json_report(
 				plan->changes[i].table, "chain", plan->changes[i].chain, "words",
 				plan->changes[i].words));
 	for (size_t i = 0; i < report->n_warnings; i++)
-		json_array_append_new(warnings, json_string(report->warnings[i]));
+		json_array_append_new(warnings, json_words(report->warnings[i]));
 	for (size_t i = 0; inv->agent.dry_run && i < plan->n_steps; i++)
 		json_array_append_new(
 			steps, json_pack("{s:s, s:s}", "tool", tool_name(plan->steps[i].tool),

@@ -135,6 +135,13 @@ same 'and leads to the same state' applied after
 says 'groups prints a table' 0 '\| web +\|' pw groups
 check 'groups --json' jq -e '.security_groups[0].security_group_rules | length == 5' <(pw groups --json)
 check 'a reader that closes early does no harm' sh -c "'$PORTWALL' show | head -1 >/dev/null"
+says 'a full standard output is no success' 1 'cannot write standard output' sh -c "'$PORTWALL' show > /dev/full"
+says 'and what is done nevertheless is said' 1 'apply is done, but' sh -c "'$PORTWALL' apply good.yaml > /dev/full"
+says 'a closed standard output is no success' 1 'cannot write standard output' sh -c "'$PORTWALL' show >&-"
+check 'JSON of an error is JSON, whatever bytes were given' jq -e '.error.kind == "input"' <(pw show --json $'vm\xff' 2>/dev/null)
+check 'JSON of an error does not need --json in front of it' jq -e '.error.kind == "input"' <(pw show --jsn --json 2>/dev/null)
+pw $'\033[31m' 2> said
+check 'no word of argv commands the terminal' sh -c '! grep -q "$(printf "\033")" said'
 
 # -- others
 iptables -A FORWARD -p tcp --dport 9 -j ACCEPT -m comment --comment "somebody else's"
