@@ -90,6 +90,9 @@ static bool may_pass_later(const struct commit *commit, enum tool tool, const ch
 	const char *line;
 	size_t len;
 
+	/* legacy has waited for that lock already, as long as it was told to */
+	if (strstr(refusal->message, "xtables lock") || strstr(refusal->message, "xtables.lock"))
+		return false;
 	if (refusal->is_transient)
 		return true;
 	if (is_iptables(tool) && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
