@@ -130,7 +130,7 @@ enum ct_state net_ct_look(struct net_ct *ct, uint16_t zone, const struct net_fra
 	struct tuple tuple = tuple_of(zone, &frame->packet, frame->icmp_id), inv = inverse(&tuple);
 	struct entry *entry;
 
-	if (first == CT_UNTRACKED || frame->bad_checksum)
+	if (first == CT_UNTRACKED || (frame->bad_checksum && first == CT_INVALID))
 		return first;
 	if (is_error(&frame->packet)) {
 		if (!frame->inner)
