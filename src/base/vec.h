@@ -30,4 +30,7 @@ void *vec_grow_(struct arena *arena, void *items, size_t *cap, size_t n, size_t 
 		var++)
 // NOLINTEND(bugprone-macro-parentheses)
 
+/* How many elements an array has; not for pointers. */
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 #endif

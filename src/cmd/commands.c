@@ -10,7 +10,7 @@ static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
 
-#define OPTIONS(array) .options = (array), .n_options = sizeof(array) / sizeof((array)[0])
+#define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
 const struct command commands[] = {
 	{
@@ -79,4 +79,4 @@ const struct command commands[] = {
 	},
 };
 
-const size_t n_commands = sizeof(commands) / sizeof(commands[0]);
+const size_t n_commands = N_OF(commands);

@@ -2,7 +2,7 @@
 #include "cmd/cmd.h"
 
 static const char *const titles[] = { "id", "name", "description", "security_group_rules" };
-#define N_COLUMNS (sizeof(titles) / sizeof(titles[0]))
+#define N_COLUMNS N_OF(titles)
 
 static const char *direction_name(enum direction direction)
 {

@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 		fputs(out.data, stderr);
 		return EXIT_USAGE;
 	}
-	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+	for (size_t i = 0; i < N_OF(printers); i++)
 		if (!strcmp(argv[1], printers[i].word))
 			return (int)print_and_end(printers[i].print);
 	command = command_find(argv[1]);

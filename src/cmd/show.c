@@ -175,7 +175,7 @@ static void port_view_fill(struct arena *arena, const struct agent_view *view,
 	} ip_chains[] = { { DIR_INGRESS, 'i' }, { DIR_EGRESS, 'o' }, { DIR_EGRESS, 's' } };
 	VEC(struct section) sections = { 0 };
 
-	for (size_t c = 0; c < sizeof(ip_chains) / sizeof(ip_chains[0]); c++)
+	for (size_t c = 0; c < N_OF(ip_chains); c++)
 		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
 			*vec_push(&sections, arena) = (struct section){ .family = f,
 				.direction = ip_chains[c].direction,

@@ -6,8 +6,6 @@
 #include "base/vec.h"
 #include "compile/compile.h"
 
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
-
 /* Of compile only: what its files share. */
 
 #define CHAIN_NAME_MAX 28  /* characters; iptables' limit */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/vec.h"
 #include "kernel/kernel.h"
 
 /* /proc/PID/comm is cut to this. */
@@ -33,7 +34,7 @@ static bool is_agent(const char *program, const char *chain_prefix)
 {
 	size_t len = strlen(chain_prefix);
 
-	for (size_t i = 0; i < sizeof(known_agents) / sizeof(known_agents[0]); i++)
+	for (size_t i = 0; i < N_OF(known_agents); i++)
 		if (!strcmp(program, known_agents[i]))
 			return true;
 	return len == PREFIX_NAME_LEN + 1 && chain_prefix[len - 1] == '-' &&
@@ -57,7 +58,7 @@ static const char *agent_of(struct arena *arena, const char *pid, const char *ch
 
 	if (text_load(&comm, arena_printf(arena, "/proc/%s/comm", pid), 64, &ignored)) {
 		comm.data[strcspn(comm.data, "\n")] = '\0';
-		for (size_t i = 0; i < sizeof(known_agents) / sizeof(known_agents[0]); i++)
+		for (size_t i = 0; i < N_OF(known_agents); i++)
 			if (strlen(comm.data) == COMM_LEN &&
 				!strncmp(comm.data, known_agents[i], COMM_LEN))
 				return known_agents[i];

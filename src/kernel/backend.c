@@ -8,6 +8,7 @@
 
 #include "kernel/kernel.h"
 #include "kernel/tool.h"
+#include "base/vec.h"
 
 /* Linux numbers its capabilities for good (include/uapi/linux/capability.h). */
 #define CAP_NET_ADMIN_BIT 12
@@ -65,7 +66,7 @@ bool kernel_backend_in_use(enum backend backend)
 
 	if (backend == BACKEND_NFT)
 		return true;
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (size_t i = 0; i < N_OF(lists); i++) {
 		int fd = open(lists[i], O_RDONLY | O_CLOEXEC);
 		char first;
 		bool is_listed = fd >= 0 && read(fd, &first, 1) == 1;

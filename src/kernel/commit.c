@@ -17,6 +17,7 @@
 #include "kernel/refusal.h"
 #include "kernel/tool.h"
 #include "kernel/undo.h"
+#include "base/vec.h"
 
 /* 10 + 20 + ... + 640 ms: longer than any kernel object lingers after its last user. */
 #define TRIES	      8
@@ -220,7 +221,7 @@ static void hold_signals(sigset_t *ret_old)
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof(enders) / sizeof(enders[0]); i++)
+	for (size_t i = 0; i < N_OF(enders); i++)
 		sigaddset(&set, enders[i]);
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 }

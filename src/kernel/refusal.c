@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/vec.h"
 
 /*
  * The forms, as iptables 1.8.9, ipset 7.17 and nft 1.0.6 print them:
@@ -131,7 +132,7 @@ struct refusal refusal_parse(struct arena *arena, const char *text)
 		text += len + (text[len] == '\n');
 	}
 	refusal.message = trimmed(arena, message ? message : "");
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (size_t i = 0; i < N_OF(known); i++)
 		if (strstr(refusal.message, known[i].said)) {
 			refusal.is_known = true;
 			refusal.is_transient |= known[i].is_transient;
@@ -141,7 +142,7 @@ struct refusal refusal_parse(struct arena *arena, const char *text)
 
 void refusal_advise(const struct refusal *refusal, struct err *err)
 {
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+	for (size_t i = 0; i < N_OF(known); i++)
 		if (strstr(refusal->message, known[i].said)) {
 			err_next(err, "%s", known[i].next_step);
 			return;

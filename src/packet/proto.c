@@ -8,6 +8,8 @@
 
 #include <strings.h>
 
+#include "base/vec.h"
+
 static const struct {
 	const char *name;
 	uint8_t number;
@@ -39,7 +41,7 @@ static const struct {
 	{ "vrrp", 112 },
 };
 
-#define N_API_PROTOS (sizeof(api_protos) / sizeof(api_protos[0]))
+#define N_API_PROTOS N_OF(api_protos)
 
 const char *const *proto_names(size_t *ret_n)
 {

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "base/vec.h"
 #include "policy/source.h"
 
 const char *const rule_field_names[N_RULE_FIELDS] = {
@@ -348,7 +349,7 @@ static bool check_remote(struct arena *arena, const char *const fields[N_RULE_FI
 		return err_next(&fault->err, "For this prefix: ethertype: %s.",
 			family_name(rule->prefix.addr.family));
 	}
-	for (size_t i = 0; i < sizeof(remotes) / sizeof(remotes[0]); i++) {
+	for (size_t i = 0; i < N_OF(remotes); i++) {
 		if (!fields[remotes[i]])
 			continue;
 		if (first) {

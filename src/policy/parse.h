@@ -7,6 +7,11 @@
 #include "policy/policy.h"
 #include "policy/yaml.h"
 
+/* Both kinds of group begin alike. */
+struct head {
+	const char *id, *name, *description;
+};
+
 /* The reading of one file, from its tree to a policy. */
 struct reader {
 	struct arena *arena;   /* the policy's: what is made */
@@ -34,6 +39,8 @@ bool fail_at(struct reader *r, const struct node *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool fail_fault(struct reader *r, const struct node *at, const struct fault *fault);
 const char *shown(struct reader *r, const char *text);
+/* "name, id, description", for a message */
+const char *list_names(struct reader *r, const char *const *names, size_t n);
 
 /*
  * The values of a mapping by the index of their key; NULL for what is absent or null. what:

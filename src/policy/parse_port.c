@@ -6,8 +6,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
-
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "base/vec.h"
 
 /* Neutron's chains are named by so many characters of the port's id, its taps by one more. */
 #define CHAIN_ID_LEN  10

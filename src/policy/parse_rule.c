@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "base/vec.h"
 
 static const char *const ignored[] = { "security_group_id", "normalized_cidr", "project_id",
 	"tenant_id", "created_at", "updated_at", "revision_number", "standard_attr_id", "tags",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/vec.h"
 
 #define BAD_CHARACTER UINT32_MAX
 
@@ -79,7 +80,7 @@ static unsigned char_width(uint32_t c)
 	if ((c >= 0x300 && c <= 0x36f) || (c >= 0x20d0 && c <= 0x20ff) ||
 		(c >= 0xfe00 && c <= 0xfe0f))
 		return 0;
-	for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+	for (size_t i = 0; i < N_OF(wide); i++)
 		if (c >= wide[i].first && c <= wide[i].last)
 			return 2;
 	return 1;

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/vec.h"
 
 struct builder {
 	struct arena *arena;
@@ -56,7 +57,7 @@ static const char *syntax_hint(const char *problem)
 		{ "unexpected end of stream", "What begins here is not closed." },
 	};
 
-	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+	for (size_t i = 0; i < N_OF(hints); i++)
 		if (strstr(problem, hints[i].problem))
 			return hints[i].hint;
 	return NULL;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ruleset/ruleset.h"
+#include "base/vec.h"
 
 #define MAX_DEPTH 64 /* nf_tables allows 16 */
 #define MAX_STEPS 65536
@@ -260,7 +261,7 @@ static bool goes_on(const struct walk *walk, const char *text)
 
 	if (walk->table->family == FAMILY_BRIDGE)
 		return strcmp(text, "continue") == 0;
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+	for (size_t i = 0; i < N_OF(targets); i++)
 		if (strlen(targets[i]) == len && strncmp(targets[i], text, len) == 0)
 			return true;
 	return false;

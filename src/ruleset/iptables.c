@@ -227,7 +227,7 @@ static bool proto_number(struct iptables_parser *p, const char *value, uint8_t *
 	uint32_t number;
 	uintptr_t known;
 
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+	for (size_t i = 0; i < N_OF(fixed); i++) {
 		if (strcmp(value, fixed[i].name) == 0) {
 			*ret = fixed[i].number;
 			return true;
@@ -241,7 +241,7 @@ static bool proto_number(struct iptables_parser *p, const char *value, uint8_t *
 	if (!known && getprotobyname_r(value, &entry, buf, sizeof(buf), &found) == 0 && found &&
 		found->p_proto >= 0 && found->p_proto <= 255)
 		known = (uintptr_t)found->p_proto + 1;
-	for (size_t i = 0; !known && i < sizeof(debian) / sizeof(debian[0]); i++)
+	for (size_t i = 0; !known && i < N_OF(debian); i++)
 		if (strcmp(value, debian[i].name) == 0)
 			known = (uintptr_t)debian[i].number + 1;
 	if (!known)
@@ -356,7 +356,7 @@ static struct target parse_jump(struct iptables_parser *p, size_t from, size_t e
 
 	if (is_word(first, "CT") && parse_ct_target(p, from + 1, end, &target))
 		return target;
-	for (size_t i = 0; end - from == 1 && i < sizeof(verdicts) / sizeof(verdicts[0]); i++)
+	for (size_t i = 0; end - from == 1 && i < N_OF(verdicts); i++)
 		if (is_word(first, verdicts[i].name))
 			return (struct target){ .kind = verdicts[i].kind };
 	/* A chain or an extension: resolve_jumps decides when all chains are known. */
@@ -515,7 +515,7 @@ static struct chain *chain_of_rule(struct iptables_parser *p, const char *name)
 
 	if (found)
 		return &p->table->chains[found - p->table->chains];
-	for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++) {
+	for (size_t i = 0; i < N_OF(built_in); i++) {
 		if (strcmp(name, built_in[i]) != 0)
 			continue;
 		chain = table_add_chain(p->arena, p->table, name);

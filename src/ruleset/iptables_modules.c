@@ -301,7 +301,7 @@ static bool parse_states(const char *text, unsigned *ret)
 		{ "ESTABLISHED", CT_ESTABLISHED },
 		{ "UNTRACKED", CT_UNTRACKED },
 	};
-	enum { N_NAMES = sizeof(names) / sizeof(names[0]) };
+	enum { N_NAMES = N_OF(names) };
 	unsigned states = 0;
 
 	for (;; text++) {
@@ -409,7 +409,7 @@ static size_t parse_known(struct iptables_parser *p, const struct module *module
 	/* "-m tcp" without "-p tcp" is refused by iptables and could not be printed again. */
 	if (of_proto && strcmp(of_proto, module->name) == 0)
 		return parse_ports(p, module);
-	for (size_t i = 0; i < sizeof(parsers) / sizeof(parsers[0]); i++)
+	for (size_t i = 0; i < N_OF(parsers); i++)
 		if (strcmp(parsers[i].name, module->name) == 0)
 			return parsers[i].parse(p, module);
 	return module->from;

@@ -77,7 +77,7 @@ bool nft_parse_verdict(struct nft_parser *p, size_t from, size_t end, struct tar
 		{ "goto", TARGET_GOTO, 2 },
 	};
 
-	for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
+	for (size_t i = 0; i < N_OF(verdicts); i++) {
 		struct target target = { .kind = verdicts[i].kind };
 
 		if (from >= end || end - from != verdicts[i].n_tokens ||
@@ -181,7 +181,7 @@ static bool parse_ethertype(const char *text, uint16_t *ret)
 	};
 	unsigned value = 0;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < N_OF(names); i++) {
 		if (strcmp(text, names[i].name) == 0) {
 			*ret = names[i].type;
 			return true;
@@ -231,7 +231,7 @@ static size_t parse_match(struct nft_parser *p, size_t at, size_t end, struct ma
 		{ { "arp", "saddr", "ip" }, 3, MATCH_ARP_SPA },
 	};
 
-	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
+	for (size_t k = 0; k < N_OF(keys); k++) {
 		struct match match = { .kind = keys[k].kind };
 		size_t i = 0;
 

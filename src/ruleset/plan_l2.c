@@ -32,7 +32,7 @@ static const char *priority_parse(const char *text, long *ret)
 	} names[] = { { "dstnat", -300 }, { "filter", -200 }, { "out", 100 }, { "srcnat", 300 } };
 	char *end;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < N_OF(names); i++) {
 		long sign;
 
 		if (!text_has_prefix(text, names[i].name))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ruleset/print.h"
+#include "base/vec.h"
 
 static const char *const iptables_protos[256] = {
 	[PROTO_ICMP] = "icmp",
@@ -180,7 +181,7 @@ static void print_ct_states(struct text *out, const struct match *match)
 
 	text_add(out, match->is_conntrack ? " -m conntrack" : " -m state");
 	print_option(out, match, match->is_conntrack ? "--ctstate" : "--state");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < N_OF(names); i++) {
 		if (!(match->ct_states & names[i].state))
 			continue;
 		text_addf(out, "%s%s", before, names[i].name);

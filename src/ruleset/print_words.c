@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ruleset/ruleset.h"
 
+#include "base/vec.h"
+
 static void print_port_range(struct text *out, const struct match *match)
 {
 	for (size_t i = 0; i < match->ports.n_ranges; i++) {
@@ -28,7 +30,7 @@ static void print_states(struct text *out, const struct match *match)
 		{ CT_UNTRACKED, "untracked" } };
 	const char *before = "";
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < N_OF(names); i++) {
 		if (!(match->ct_states & names[i].state))
 			continue;
 		text_addf(out, "%s%s", before, names[i].name);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/vec.h"
+
 #define N_BUCKETS 4096
 
 /* No padding: compared as bytes. */
@@ -54,7 +56,7 @@ static uint8_t answer_of(uint8_t proto, uint8_t type)
 		{ PROTO_ICMP, 15, 16 }, { PROTO_ICMP, 17, 18 }, { PROTO_ICMPV6, 128, 129 },
 		{ PROTO_ICMPV6, 139, 140 } };
 
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+	for (size_t i = 0; i < N_OF(pairs); i++) {
 		if (pairs[i][0] == proto && pairs[i][1] == type)
 			return pairs[i][2];
 		if (pairs[i][0] == proto && pairs[i][2] == type)

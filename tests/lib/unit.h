@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+#include "base/vec.h"
 
 /*
  * Ends a test function early, as skipped. cmocka's own skip() has no place for the reason, and

@@ -50,7 +50,7 @@ static void a_number_is_whole_or_refused(void **state)
 	assert_int_equal(value, 0);
 	assert_true(text_to_u32("65535", 0, 65535, &value));
 	assert_int_equal(value, 65535);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < N_OF(bad); i++)
 		assert_false(text_to_u32(bad[i], 0, 65535, &value));
 	assert_int_equal(value, 65535); /* untouched on failure */
 }
