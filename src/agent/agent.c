@@ -258,6 +258,21 @@ static bool commit(struct pass *pass, const struct plan *plan, struct err *err)
 	return false;
 }
 
+/* The policy's text is on the disk before its rules are in the kernel: a full disk changes nothing. */
+static bool commit_and_keep(struct pass *pass, const struct plan *plan, struct err *err)
+{
+	struct text staged CLEANUP(text_staged_drop) = TEXT_INIT;
+	const struct text *source = pass->options->source;
+
+	if (source && !agent_policy_stage(source, &staged, err))
+		return err_prefix(err, "cannot keep the policy for \"portwall show\"");
+	if (!commit(pass, plan, err))
+		return false;
+	if (source && !agent_policy_keep(&staged, err))
+		return err_prefix(err, "applied, but \"portwall show\" will not know it");
+	return true;
+}
+
 bool agent_apply(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_report *ret, struct err *err)
 {
@@ -269,7 +284,7 @@ bool agent_apply(struct arena *arena, const struct policy *policy,
 		!plan_make(arena, pass.wanted, pass.found, &pass.scope, &report.plan, err))
 		return false;
 	if (!options->dry_run &&
-		(!commit(&pass, report.plan, err) ||
+		(!commit_and_keep(&pass, report.plan, err) ||
 			!agent_cut_flows(arena, pass.plugs, pass.n_plugs, pass.zones, report.plan,
 				&report.n_flows_cut, err)))
 		return false;

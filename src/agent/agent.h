@@ -23,6 +23,8 @@ struct agent_options {
 	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
 	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
 	unsigned lock_wait_s;
+	/* The file that an applied policy was read from, kept for show and groups; NULL: not kept. */
+	const struct text *source;
 	/* Told at the start of each stage of a pass ("writing the rules"); NULL: nobody. */
 	void (*progress)(void *data, const char *stage);
 	void *progress_data;
@@ -68,8 +70,5 @@ bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_t
 	const struct policy **ret, struct err *err);
 /* The policy that was applied last in this namespace. */
 bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err);
-/* Keeps the text of an applied policy file for show and groups. */
-bool agent_policy_save(const struct text *text, struct err *err);
-bool agent_policy_forget(struct err *err);
 
 #endif

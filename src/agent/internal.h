@@ -27,4 +27,10 @@ bool agent_plug_ports(struct arena *arena, const struct policy *policy, const st
 bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
 	const struct zone_map *zones, const struct plan *plan, size_t *ret_n_cut, struct err *err);
 
+/* The text of a policy file for agent_policy_load: written before the rules are, kept after. */
+bool agent_policy_stage(const struct text *text, struct text *ret_staged, struct err *err);
+bool agent_policy_keep(struct text *staged, struct err *err);
+/* What agent_policy_load finds is gone afterwards. */
+bool agent_policy_forget(struct err *err);
+
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The policy that was applied last, kept as its own text for show and groups. */
-#include "agent/agent.h"
+#include "agent/internal.h"
 
 #include <errno.h>
 #include <sys/utsname.h>
@@ -31,15 +31,29 @@ bool agent_policy_load(struct arena *arena, const struct policy **ret, struct er
 		err_system(err, 0, "no policy has been applied in this network namespace");
 		return err_next(err, "portwall apply FILE");
 	}
-	return agent_policy_read(arena, path, &text, ret, err);
+	if (agent_policy_read(arena, path, &text, ret, err))
+		return true;
+	if (err->sys == EACCES)
+		err_next(err, "call it with sudo");
+	if (err->sys)
+		err->kind = ERR_SYSTEM;
+	return false;
 }
 
-bool agent_policy_save(const struct text *text, struct err *err)
+bool agent_policy_stage(const struct text *text, struct text *ret_staged, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const char *path;
 
-	return kernel_state_path(arena, &path, err) && text_save(text, path, err);
+	return kernel_state_path(arena, &path, err) && text_stage(text, path, ret_staged, err);
+}
+
+bool agent_policy_keep(struct text *staged, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *path;
+
+	return kernel_state_path(arena, &path, err) && text_staged_place(staged, path, err);
 }
 
 bool agent_policy_forget(struct err *err)

@@ -126,7 +126,7 @@ bool text_load(struct text *text, const char *path, size_t max_size, struct err 
 	return true;
 }
 
-bool text_save(const struct text *text, const char *path, struct err *err)
+bool text_stage(const struct text *text, const char *path, struct text *ret_staged, struct err *err)
 {
 	struct text beside = TEXT_INIT;
 	size_t done = 0;
@@ -148,12 +148,39 @@ bool text_save(const struct text *text, const char *path, struct err *err)
 		sys = errno;
 	if (fd >= 0 && close(fd) < 0 && !sys)
 		sys = errno;
-	if (!sys && rename(beside.data, path) < 0)
-		sys = errno;
-	if (sys && fd >= 0)
-		unlink(beside.data);
-	text_done(&beside);
+	if (sys) {
+		if (fd >= 0)
+			unlink(beside.data);
+		text_done(&beside);
+		return err_system(err, sys, "cannot write %s", path);
+	}
+	text_done(ret_staged);
+	*ret_staged = beside;
+	return true;
+}
+
+bool text_staged_place(struct text *staged, const char *path, struct err *err)
+{
+	int sys = rename(staged->data, path) < 0 ? errno : 0;
+
+	if (sys)
+		unlink(staged->data);
+	text_done(staged);
 	return sys ? err_system(err, sys, "cannot write %s", path) : true;
+}
+
+void text_staged_drop(struct text *staged)
+{
+	if (staged->len)
+		unlink(staged->data);
+	text_done(staged);
+}
+
+bool text_save(const struct text *text, const char *path, struct err *err)
+{
+	struct text staged = TEXT_INIT;
+
+	return text_stage(text, path, &staged, err) && text_staged_place(&staged, path, err);
 }
 
 bool text_to_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)

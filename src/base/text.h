@@ -39,6 +39,16 @@ bool text_load(struct text *text, const char *path, size_t max_size, struct err 
 bool text_save(const struct text *text, const char *path, struct err *err);
 
 /*
+ * The same in two steps, for a file that must be sure before something else is done and be seen
+ * after it: text_stage may be refused (a full disk), text_staged_place hardly. Both end the staged
+ * name, as text_staged_drop does.
+ */
+bool text_stage(
+	const struct text *text, const char *path, struct text *ret_staged, struct err *err);
+bool text_staged_place(struct text *staged, const char *path, struct err *err);
+void text_staged_drop(struct text *staged);
+
+/*
  * A whole decimal number within [min, max]; no sign, no space, no leading "+". Leading zeros are
  * refused: other programs read them as octal.
  */

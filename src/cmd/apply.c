@@ -7,11 +7,10 @@ bool cmd_apply(struct invocation *invocation, struct err *err)
 	const struct policy *policy;
 	struct agent_report report;
 
+	invocation->agent.source = &text;
 	if (!agent_policy_read(invocation->arena, invocation->args[0], &text, &policy, err) ||
 		!agent_apply(invocation->arena, policy, &invocation->agent, &report, err))
 		return false;
-	if (!invocation->agent.dry_run && !agent_policy_save(&text, err))
-		return err_prefix(err, "applied, but \"portwall show\" will not know it");
 	output_print_report(invocation,
 		arena_printf(invocation->arena,
 			"applied %s: %zu port%s on this host%s (iptables-%s)", invocation->args[0],

@@ -77,7 +77,7 @@ void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
 const char *kernel_other_agent(struct arena *arena, const char *chain_prefix);
 
 /* Where the last applied policy of this namespace and boot is kept:
- * "/run/portwall/<SO_NETNS_COOKIE>-<boot id>.yaml". Makes the folder. PORTWALL_RUN_DIR in the
+ * "/run/portwall/<SO_NETNS_COOKIE>-<boot id>.yaml". The folder is made with the lock. PORTWALL_RUN_DIR in the
  * environment names another one, for this file and for the lock. */
 bool kernel_state_path(struct arena *arena, const char **ret, struct err *err);
 

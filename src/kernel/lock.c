@@ -45,6 +45,12 @@ static bool netns_cookie(uint64_t *ret, struct err *err)
 	return true;
 }
 
+static bool refuse_access(int sys, const char *verb, const char *path, struct err *err)
+{
+	err_system(err, sys, "cannot %s %s", verb, path);
+	return sys == EACCES || sys == EPERM ? err_next(err, "call it with sudo") : false;
+}
+
 /* Of this namespace: "DIR/<cookie><suffix>". */
 static bool file_path(struct arena *arena, const char *suffix, const char **ret, struct err *err)
 {
@@ -53,10 +59,15 @@ static bool file_path(struct arena *arena, const char *suffix, const char **ret,
 
 	if (!netns_cookie(&cookie, err))
 		return false;
-	if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-		return err_system(err, errno, "cannot make %s", dir);
 	*ret = arena_printf(arena, "%s/%llu%s", dir, (unsigned long long)cookie, suffix);
 	return true;
+}
+
+static bool make_run_dir(struct err *err)
+{
+	if (mkdir(run_dir(), 0755) == 0 || errno == EEXIST)
+		return true;
+	return refuse_access(errno, "make", run_dir(), err);
 }
 
 bool kernel_state_path(struct arena *arena, const char **ret, struct err *err)
@@ -85,8 +96,9 @@ static bool conflict(int fd, const char *path, struct err *err)
 /* -1 with errno */
 static int open_lock_file(const char *path)
 {
-	/* a link that somebody put there must not lead us to another file */
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* a link that somebody put there must not lead us to another file; who may open it may
+	 * hold the lock for ever, and that needs no more than reading */
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (fd >= 0 && fd <= STDERR_FILENO) {
 		int low = fd;
@@ -114,12 +126,12 @@ bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
 	const char *path = NULL;
 	int fd;
 
-	if (!file_path(arena, ".lock", &path, err))
+	if (!make_run_dir(err) || !file_path(arena, ".lock", &path, err))
 		return false;
 	for (;;) {
 		fd = open_lock_file(path);
 		if (fd < 0)
-			return err_system(err, errno, "cannot open %s", path);
+			return refuse_access(errno, "open", path, err);
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 			if (is_still_there(fd, path))
 				break;

@@ -201,6 +201,16 @@ kill -INT -- -$slow
 wait $slow 2>/dev/null
 says 'Ctrl-C in the middle of an apply leaves no half of it' 0 '# nothing would change' pw apply --dry-run both.yaml
 pw apply good.yaml >/dev/null
+mkdir full
+mount -t tmpfs -o size=4k,nr_inodes=9 none full
+check 'with a full /run nothing is applied' sh -c "! PORTWALL_RUN_DIR=full '$PORTWALL' apply changed.yaml 2> said"
+says 'and it says why' 0 'cannot keep the policy.*No space left' cat said
+says 'and nothing was changed' 0 '# nothing would change' pw apply --dry-run good.yaml
+mount -o remount,ro full
+says 'show needs no /run to write to' 1 'portwall apply FILE' env PORTWALL_RUN_DIR=full "$PORTWALL" show
+umount full
+says 'a state that only root may read says so' 1 'call it with sudo' setpriv --reuid=65534 --regid=65534 \
+	--clear-groups "$PORTWALL" show
 mkdir empty
 says 'a host without iptables is told what to install' 1 'apt-get install' unshare --mount \
 	sh -c "mount --bind empty /usr/sbin && '$PORTWALL' apply good.yaml"
