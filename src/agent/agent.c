@@ -73,12 +73,28 @@ static bool refuse_other_backend(struct pass *pass, struct err *err)
 		return false;
 	if (!compile_has_mark(found, &pass->scope))
 		return true;
-	err_conflict(err,
-		"portwall's rules stand in iptables-%s, and this pass would write iptables-%s",
+	err_conflict(err, "portwall's rules stand in iptables-%s, not in iptables-%s",
 		backend_name(other), backend_name(pass->backend));
 	return err_next(err,
 		"go on with --backend %s, or take them away first: portwall clear --backend %s",
 		backend_name(other), backend_name(other));
+}
+
+/*
+ * The table of frames, the policy that show knows and the zones are one for a namespace: a second
+ * prefix would take the first one's ports out of the table.
+ */
+static bool refuse_other_prefix(struct pass *pass, struct err *err)
+{
+	const char *other = compile_other_mark(pass->arena, pass->found, &pass->scope);
+
+	if (!other || pass->has_mark)
+		return true;
+	err_conflict(err, "portwall's chains in this network namespace begin with %s, not with %s",
+		other, pass->scope.chain_prefix);
+	return err_next(err,
+		"go on with --prefix %s, or take them away first: portwall clear --prefix %s",
+		other, other);
 }
 
 static bool refuse_other_owner(struct pass *pass, struct err *err)
@@ -136,7 +152,7 @@ static bool pass_open(struct arena *arena, const struct agent_options *options,
 			return false;
 	}
 	return pass_begin(arena, options, ret, err) && refuse_other_backend(ret, err) &&
-	       refuse_other_owner(ret, err);
+	       refuse_other_prefix(ret, err) && refuse_other_owner(ret, err);
 }
 
 static void pass_report(const struct pass *pass, struct agent_report *report)
@@ -347,7 +363,8 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 
 	looking.allow_missing = true;
 	looking.fix_sysctl = false;
-	if (!pass_begin(arena, &looking, &pass, err) || !pass_compile(&pass, policy, err))
+	if (!pass_begin(arena, &looking, &pass, err) || !refuse_other_backend(&pass, err) ||
+		!refuse_other_prefix(&pass, err) || !pass_compile(&pass, policy, err))
 		return false;
 	*ret = (struct agent_view){ .policy = policy,
 		.backend = pass.backend,

@@ -15,7 +15,8 @@ static const struct option_spec {
 	[OPT_HELP] = { "help", 'h', NULL, "print this help" },
 	[OPT_JSON] = { "json", 'j', NULL, "print JSON on standard output" },
 	[OPT_PREFIX] = { "prefix", 0, "PREFIX",
-		"prefix of the chains (default neutron-openvswi-), at most 17 characters" },
+		"prefix of the chains (default neutron-openvswi-), at most 17 characters; one for a "
+		"network namespace" },
 	[OPT_BACKEND] = { "backend", 0, "nft|legacy",
 		"which iptables (default: the host's own, see iptables --version)" },
 	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,

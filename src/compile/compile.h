@@ -107,6 +107,9 @@ bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_
 
 /* Did portwall make these chains? Looks for the mark (DUTY_MARK) in table filter. */
 bool compile_has_mark(const struct ruleset *found, const struct plan_scope *scope);
+/* The chain prefix of another portwall's mark, such as "pw-"; NULL: there is none. */
+const char *compile_other_mark(
+	struct arena *arena, const struct ruleset *found, const struct plan_scope *scope);
 /* The notes kept in the mark. */
 void compile_mark_notes(struct arena *arena, const struct ruleset *found,
 	const struct plan_scope *scope, const char *const **ret, size_t *ret_n);

@@ -158,6 +158,12 @@ bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_
 	return true;
 }
 
+static bool is_marked(const struct chain *chain)
+{
+	return chain->n_rules && chain->rules[0].comment &&
+	       text_has_prefix(chain->rules[0].comment, MARK_COMMENT);
+}
+
 /* The chain that holds the mark, of whichever family has it. */
 static const struct chain *mark_chain(const struct ruleset *found, const struct plan_scope *scope)
 {
@@ -170,8 +176,7 @@ static const struct chain *mark_chain(const struct ruleset *found, const struct 
 		const struct table *table = ruleset_table(found, f, "filter");
 		const struct chain *chain = table ? table_chain(table, name) : NULL;
 
-		if (chain && chain->n_rules && chain->rules[0].comment &&
-			text_has_prefix(chain->rules[0].comment, MARK_COMMENT))
+		if (chain && is_marked(chain))
 			return chain;
 	}
 	return NULL;
@@ -180,6 +185,28 @@ static const struct chain *mark_chain(const struct ruleset *found, const struct 
 bool compile_has_mark(const struct ruleset *found, const struct plan_scope *scope)
 {
 	return mark_chain(found, scope) != NULL;
+}
+
+const char *compile_other_mark(
+	struct arena *arena, const struct ruleset *found, const struct plan_scope *scope)
+{
+	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
+		const struct table *table = ruleset_table(found, f, "filter");
+
+		for (size_t i = 0; table && i < table->n_chains; i++) {
+			const struct chain *chain = &table->chains[i];
+			size_t len = strlen(chain->name), end = strlen(MARK_CHAIN_END);
+			const char *prefix;
+
+			if (len <= end || strcmp(chain->name + len - end, MARK_CHAIN_END) != 0 ||
+				!is_marked(chain))
+				continue;
+			prefix = arena_strndup(arena, chain->name, len - end);
+			if (strcmp(prefix, scope->chain_prefix) != 0)
+				return prefix;
+		}
+	}
+	return NULL;
 }
 
 void compile_mark_notes(struct arena *arena, const struct ruleset *found,

@@ -160,7 +160,9 @@ same 'and nothing is changed' before after
 says '--takeover goes on' 0 '^applied' pw apply --takeover good.yaml
 kill $agent
 wait $agent 2>/dev/null
-says 'another prefix beside ours is refused or stands alone' 0 '.' pw apply --dry-run --prefix pw- good.yaml
+says 'another prefix beside ours is refused' 1 'clear --prefix neutron-openvswi-' pw apply --prefix pw- good.yaml
+says 'and not cleared as if it were there' 1 'begin with neutron-openvswi-' pw clear --prefix pw-
+says 'nor shown' 1 'go on with --prefix neutron-openvswi-' pw show --prefix pw-
 
 kept=$(basename "$PORTWALL_RUN_DIR"/*.yaml)
 flock "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 5 &
@@ -238,6 +240,7 @@ iptables -X neutron-openvswi-FORWARD
 if iptables-legacy -S >/dev/null 2>&1; then
 	says 'apply through iptables-legacy' 0 'iptables-legacy' pw apply --backend legacy good.yaml
 	says 'rules in the other variant are found' 1 'stand in iptables-legacy' pw apply --backend nft good.yaml
+	says 'show does not call them missing' 1 'go on with --backend legacy' pw show --backend nft
 	says 'clear through iptables-legacy' 0 '^cleared' pw clear --backend legacy
 	check 'nothing of ours is left in it' sh -c '! iptables-legacy-save | grep -q neutron'
 else
