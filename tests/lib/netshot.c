@@ -102,8 +102,14 @@ static uint8_t read_flags(const char *text)
 	static const char letters[] = "FSRPA";
 	uint8_t flags = 0;
 
-	for (; *text; text++)
-		flags |= (uint8_t)(1 << (strchr(letters, *text) - letters));
+	for (; *text; text++) {
+		const char *at = strchr(letters, *text);
+
+		if (!at)
+			fail_msg("no TCP flag %c", *text);
+		else
+			flags |= (uint8_t)(1 << (at - letters));
+	}
 	return flags;
 }
 
@@ -119,6 +125,16 @@ static struct mac read_mac(struct reader *r)
 	return mac;
 }
 
+static uint32_t read_number(struct reader *r)
+{
+	const char *text = next(r);
+	uint32_t number;
+
+	if (!text_to_u32(text, 0, UINT32_MAX, &number))
+		fail_msg("no number %s in: %s", text, r->shot->text);
+	return number;
+}
+
 static void read_options(struct reader *r)
 {
 	struct net_frame *frame = &r->shot->frame;
@@ -127,9 +143,9 @@ static void read_options(struct reader *r)
 		const char *word = next(r);
 
 		if (!strcmp(word, "type"))
-			frame->packet.icmp_type = (uint8_t)atoi(next(r));
+			frame->packet.icmp_type = (uint8_t)read_number(r);
 		else if (!strcmp(word, "code"))
-			frame->packet.icmp_code = (uint8_t)atoi(next(r));
+			frame->packet.icmp_code = (uint8_t)read_number(r);
 		else if (!strcmp(word, "flags"))
 			frame->tcp_flags = read_flags(next(r));
 		else if (!strcmp(word, "mac"))
@@ -141,17 +157,17 @@ static void read_options(struct reader *r)
 		else if (!strcmp(word, "bad"))
 			frame->bad_checksum = true;
 		else if (!strcmp(word, "pieces"))
-			frame->fragment_size = (uint16_t)atoi(next(r));
+			frame->fragment_size = (uint16_t)read_number(r);
 		else if (!strcmp(word, "size"))
-			frame->payload_size = (uint16_t)atoi(next(r));
+			frame->payload_size = (uint16_t)read_number(r);
 		else if (!strcmp(word, "id"))
-			frame->icmp_id = (uint16_t)atoi(next(r));
+			frame->icmp_id = (uint16_t)read_number(r);
 		else if (!strcmp(word, "seq"))
-			frame->tcp_seq = (uint32_t)strtoul(next(r), NULL, 10);
+			frame->tcp_seq = read_number(r);
 		else if (!strcmp(word, "ack"))
-			frame->tcp_ack = (uint32_t)strtoul(next(r), NULL, 10);
+			frame->tcp_ack = read_number(r);
 		else if (!strcmp(word, "chunk"))
-			frame->sctp_chunk_plus_1 = (uint8_t)(atoi(next(r)) + 1);
+			frame->sctp_chunk_plus_1 = (uint8_t)(read_number(r) + 1);
 		else
 			fail_msg("what is %s in: %s", word, r->shot->text);
 	}
