@@ -289,6 +289,19 @@ static bool commit_and_keep(struct pass *pass, const struct plan *plan, struct e
 	return true;
 }
 
+static void report_switched(struct pass *pass, struct agent_report *report)
+{
+	VEC(const char *) switched = { 0 };
+
+	if (!pass->options->fix_sysctl)
+		return;
+	vec_for_each (change, &pass->nf_calls)
+		*vec_push(&switched, pass->arena) = arena_printf(
+			pass->arena, "%s %s", change->bridge, nf_call_attribute(change->family));
+	report->switched = switched.items;
+	report->n_switched = switched.n;
+}
+
 bool agent_apply(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_report *ret, struct err *err)
 {
@@ -305,6 +318,7 @@ bool agent_apply(struct arena *arena, const struct policy *policy,
 				&report.n_flows_cut, err)))
 		return false;
 	count_ports(policy, &report);
+	report_switched(&pass, &report);
 	pass_report(&pass, &report);
 	*ret = report;
 	return true;
@@ -349,8 +363,45 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 						 &report.n_flows_cut, err) ||
 					 !restore_notes(&pass, err) || !agent_policy_forget(err)))
 		return false;
+	report.switched = (const char *const *)pass.notes.items;
+	report.n_switched = pass.notes.n;
 	pass_report(&pass, &report);
 	*ret = report;
+	return true;
+}
+
+static bool is_plugged_whole(const struct pass *pass)
+{
+	for (size_t i = 0; i < pass->n_plugs; i++)
+		if (!pass->plugs[i].bridge)
+			return false;
+	return true;
+}
+
+/*
+ * Rules that count nothing because the jump to them is gone look like rules without traffic: who
+ * looks must be told of what stands beside the ports' own chains, too. What a port without its
+ * interface will need is not known, so then only the jumps are compared.
+ */
+static bool warn_of_differences(struct pass *pass, struct err *err)
+{
+	bool is_whole = is_plugged_whole(pass);
+	const struct plan *plan;
+	size_t n = 0;
+
+	if (!plan_make(pass->arena, pass->wanted, pass->found, &pass->scope, &plan, err))
+		return false;
+	for (size_t i = 0; i < plan->n_changes; i++) {
+		const struct plan_change *change = &plan->changes[i];
+
+		n += is_whole || (change->rule && change->family != FAMILY_BRIDGE &&
+					 !plan_scope_has_chain(&pass->scope, change->chain));
+	}
+	if (n)
+		*vec_push(&pass->warnings, pass->arena) = arena_printf(pass->arena,
+			"the kernel differs from this policy in %zu place%s: portwall apply mends "
+			"that, apply --dry-run shows it",
+			n, n == 1 ? "" : "s");
 	return true;
 }
 
@@ -362,9 +413,11 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 	struct pass pass;
 
 	looking.allow_missing = true;
+	looking.is_looking = true;
 	looking.fix_sysctl = false;
 	if (!pass_begin(arena, &looking, &pass, err) || !refuse_other_backend(&pass, err) ||
-		!refuse_other_prefix(&pass, err) || !pass_compile(&pass, policy, err))
+		!refuse_other_prefix(&pass, err) || !pass_compile(&pass, policy, err) ||
+		!warn_of_differences(&pass, err))
 		return false;
 	*ret = (struct agent_view){ .policy = policy,
 		.backend = pass.backend,

@@ -21,6 +21,7 @@ struct agent_options {
 	bool dry_run;		  /* plan only */
 	bool takeover;		  /* of chains that another agent made */
 	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
+	bool is_looking;	  /* show: a port that cannot be filtered is a warning */
 	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
 	unsigned lock_wait_s;
 	/* The file that an applied policy was read from, kept for show and groups; NULL: not kept. */
@@ -36,6 +37,8 @@ struct agent_report {
 	const struct plan *plan;
 	size_t n_local_ports, n_remote_ports;
 	size_t n_flows_cut;
+	const char *const *switched; /* "br0 nf_call_iptables": turned on; off by clear */
+	size_t n_switched;
 	const char *const *warnings; /* sentences: "groups are not enforced on br0: ..." */
 	size_t n_warnings;
 };

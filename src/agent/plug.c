@@ -93,8 +93,14 @@ static bool plug_port(
 	if (!link)
 		return plug_missing(p, port, plug, err);
 	bridge = link->master_index ? host_link_by_index(p->host, link->master_index) : NULL;
-	if (!bridge || strcmp(bridge->kind, "bridge") != 0)
-		return refuse_no_bridge(port, bridge, err);
+	if (!bridge || strcmp(bridge->kind, "bridge") != 0) {
+		if (!p->options->is_looking)
+			return refuse_no_bridge(port, bridge, err);
+		*vec_push(p->warnings, p->arena) = arena_printf(p->arena,
+			"port %s: interface %s is in no bridge, so nothing filters it", port->name,
+			port->device);
+		return true;
+	}
 	plug->bridge = bridge->name;
 	plug->is_routed = bridge->has_address;
 	if (plug->is_routed)

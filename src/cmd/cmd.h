@@ -89,6 +89,7 @@ void output_progress(void *data, const char *stage);
 void output_print_error(const struct err *err, bool colour);
 void output_print_warnings(const char *const *warnings, size_t n);
 json_t *output_json_error(const struct err *err);
+json_t *output_json_warnings(const char *const *warnings, size_t n);
 /* What a pass did or, after --dry-run, would do. */
 void output_print_report(
 	const struct invocation *invocation, const char *what, const struct agent_report *report);

@@ -98,6 +98,15 @@ static json_t *json_words(const char *words)
 	return json_string(ascii.data);
 }
 
+json_t *output_json_warnings(const char *const *warnings, size_t n)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(array, json_words(warnings[i]));
+	return array;
+}
+
 json_t *output_json_error(const struct err *err)
 {
 	static const char *const kinds[] = { "none", "input", "system", "conflict", "limit" };
@@ -193,11 +202,25 @@ static json_t *json_cost(void)
 		(json_int_t)tools.ru_maxrss);
 }
 
+/* Or would it be, dry. */
+static bool has_changed(const struct agent_report *report)
+{
+	return report->plan->n_steps || report->n_flows_cut || report->n_switched;
+}
+
+/* "  bridge br0 nf_call_iptables: turned on" */
+static void add_switched(struct text *out, const char *begin, const struct agent_report *report,
+	const char *direction)
+{
+	for (size_t i = 0; i < report->n_switched; i++)
+		text_addf(out, "%s%s: turned %s\n", begin, report->switched[i], direction);
+}
+
 static json_t *json_report(
 	const struct invocation *inv, const char *what, const struct agent_report *report)
 {
 	json_t *root = json_object(), *families = json_object(), *changes = json_array(),
-	       *warnings = json_array(), *steps = json_array();
+	       *steps = json_array(), *switched = json_array();
 	const struct plan *plan = report->plan;
 
 	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
@@ -209,8 +232,6 @@ static json_t *json_report(
 				"family", family_name(plan->changes[i].family), "table",
 				plan->changes[i].table, "chain", plan->changes[i].chain, "words",
 				plan->changes[i].words));
-	for (size_t i = 0; i < report->n_warnings; i++)
-		json_array_append_new(warnings, json_words(report->warnings[i]));
 	for (size_t i = 0; inv->agent.dry_run && i < plan->n_steps; i++)
 		json_array_append_new(
 			steps, json_pack("{s:s, s:s}", "tool", tool_name(plan->steps[i].tool),
@@ -218,14 +239,19 @@ static json_t *json_report(
 	json_object_set_new(root, "command", json_string(what));
 	json_object_set_new(root, "dry_run", json_boolean(inv->agent.dry_run));
 	json_object_set_new(root, "backend", json_string(backend_name(report->backend)));
-	json_object_set_new(root, "changed", json_boolean(plan->n_steps > 0));
+	json_object_set_new(root, "changed", json_boolean(has_changed(report)));
 	json_object_set_new(root, "local_ports", json_integer((json_int_t)report->n_local_ports));
 	json_object_set_new(root, "remote_ports", json_integer((json_int_t)report->n_remote_ports));
+	for (size_t i = 0; i < report->n_switched; i++)
+		json_array_append_new(switched, json_words(report->switched[i]));
+	json_object_set_new(
+		root, inv->command->run == cmd_clear ? "turned_off" : "turned_on", switched);
 	json_object_set_new(root, "flows_cut", json_integer((json_int_t)report->n_flows_cut));
 	json_object_set_new(root, "counts", families);
 	json_object_set_new(root, "n_changes", json_integer((json_int_t)plan->n_changes));
 	json_object_set_new(root, "changes", changes);
-	json_object_set_new(root, "warnings", warnings);
+	json_object_set_new(
+		root, "warnings", output_json_warnings(report->warnings, report->n_warnings));
 	json_object_set_new(root, "cost", json_cost());
 	if (inv->agent.dry_run)
 		json_object_set_new(root, "steps", steps);
@@ -238,6 +264,8 @@ void output_print_report(
 	const struct invocation *inv, const char *what, const struct agent_report *report)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
+	bool is_clear = inv->command->run == cmd_clear;
+	const char *direction = is_clear ? "off" : "on";
 
 	output_print_warnings(report->warnings, report->n_warnings);
 	if (inv->json) {
@@ -245,22 +273,26 @@ void output_print_report(
 		return;
 	}
 	if (inv->agent.dry_run) {
-		if (!report->plan->n_steps)
+		if (!has_changed(report))
 			text_add(&out, "# nothing would change\n");
+		add_switched(&out, "# bridge ", report, direction);
 		add_steps(&out, report->plan);
 		output_print_text(&out);
 		return;
 	}
 	output_add(inv, &out, COLOUR_BOLD, "%s", what);
-	if (!report->plan->n_steps)
+	if (!has_changed(report))
 		text_add(&out, ": nothing to change");
 	text_add(&out, "\n");
 	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
 		add_family_counts(&out, f, &report->plan->counts[f]);
 	if (report->plan->n_changes)
 		add_changes(inv, &out, report->plan);
+	add_switched(&out, "  bridge ", report, direction);
 	if (report->n_flows_cut)
-		text_addf(&out, "  %zu connection%s cut that no rule allows any more\n",
+		text_addf(&out,
+			is_clear ? "  %zu tracked connection%s forgotten\n"
+				 : "  %zu connection%s cut that no rule allows any more\n",
 			report->n_flows_cut, report->n_flows_cut == 1 ? "" : "s");
 	output_print_text(&out);
 }

@@ -28,6 +28,7 @@ struct section {
 
 struct port_view {
 	const struct plug *plug;
+	bool is_there; /* the interface */
 	struct section *sections;
 	size_t n_sections;
 };
@@ -190,7 +191,8 @@ static void port_view_fill(struct arena *arena, const struct agent_view *view,
 				arena, (enum direction)d, plug->port->id) };
 	vec_for_each (section, &sections)
 		section_fill(arena, view, section);
-	*ret = (struct port_view){ plug, sections.items, sections.n };
+	*ret = (struct port_view){ plug, host_link(view->host, plug->port->device) != NULL,
+		sections.items, sections.n };
 }
 
 static void add_section(
@@ -227,8 +229,10 @@ static void add_section(
 	}
 }
 
-static void add_port_title(const struct invocation *inv, struct text *out, const struct plug *plug)
+static void add_port_title(
+	const struct invocation *inv, struct text *out, const struct port_view *view)
 {
+	const struct plug *plug = view->plug;
 	const struct policy_port *port = plug->port;
 
 	output_add(inv, out, COLOUR_BOLD, "port %s", port->name);
@@ -236,7 +240,7 @@ static void add_port_title(const struct invocation *inv, struct text *out, const
 	if (plug->bridge)
 		text_addf(out, " on %s", plug->bridge);
 	else
-		text_add(out, " (not there yet)");
+		text_add(out, view->is_there ? " (in no bridge)" : " (not there yet)");
 	if (plug->zone)
 		text_addf(out, ", conntrack zone %u", plug->zone);
 	text_addf(out, "  %s\n  ", port->id);
@@ -256,7 +260,7 @@ static void add_port_title(const struct invocation *inv, struct text *out, const
 
 static void add_port(const struct invocation *inv, struct text *out, const struct port_view *view)
 {
-	add_port_title(inv, out, view->plug);
+	add_port_title(inv, out, view);
 	if (!policy_port_is_filtered(view->plug->port)) {
 		text_addf(out, "  not filtered: %s\n",
 			policy_port_is_trusted(view->plug->port) ? "a network: port"
@@ -384,7 +388,8 @@ bool cmd_show(struct invocation *inv, struct err *err)
 	}
 	output_print_warnings(view.warnings, view.n_warnings);
 	if (inv->json) {
-		output_print_json(json_pack("{s:o}", "ports", ports));
+		output_print_json(json_pack("{s:o, s:o}", "ports", ports, "warnings",
+			output_json_warnings(view.warnings, view.n_warnings)));
 	} else {
 		json_decref(ports);
 		output_print_text(&out);

@@ -29,8 +29,9 @@ static bool plug_check(const struct plug *plug, struct err *err)
 	for (size_t i = 0; i < N_OF(names); i++)
 		if (names[i].name && !name_is_interface(names[i].name))
 			return err_input(err,
-				"port %s: the %s \"%s\" is not a name that an interface can have",
-				plug->port->id, names[i].what, names[i].name);
+				"port %s: the name of the %s, \"%s\", cannot be written in a rule: "
+				"iptables and nft give one of its characters a meaning",
+				plug->port->name, names[i].what, names[i].name);
 	return true;
 }
 

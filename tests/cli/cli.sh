@@ -129,9 +129,20 @@ iptables -D "$chain" "$(pw show --json vm1 | jq '[.ports[0].chains[] | select(.d
 iptables -I "$chain" 1 -s 203.0.113.5 -j ACCEPT
 says 'show marks a rule that somebody took away' 0 'MISSING IN THE KERNEL: allow tcp 80' pw show vm1
 says 'show marks a rule that somebody put in' 0 "NOT PORTWALL'S: .*203.0.113.5" pw show vm1
-says 'apply mends both' 0 'rules?' pw apply good.yaml
+iptables -D FORWARD -j neutron-openvswi-FORWARD
+says 'show warns of what is beside the chains of ports' 0 'the kernel differs from this policy in 3 places' pw show vm1
+says 'apply mends all' 0 'rules?' pw apply good.yaml
 all_state > after
 same 'and leads to the same state' applied after
+check 'show of a policy that stands has no warning' jq -e '.warnings == []' <(pw show --json)
+ip link set tap2 nomaster
+says 'show does not fail for a port that was taken out of its bridge' 0 '^port vm2  tap2 .in no bridge' pw show
+says 'and warns' 0 'tap2 is in no bridge' pw show vm1
+ip link set tap2 master br0
+echo 0 > /sys/class/net/br0/bridge/nf_call_iptables
+says 'a bridge that is all there is to mend is said' 0 'br0 nf_call_iptables: turned on' pw apply --fix-sysctl good.yaml
+echo 0 > /sys/class/net/br0/bridge/nf_call_iptables
+check 'and is a change' jq -e '.changed and .turned_on == ["br0 nf_call_iptables"]' <(pw apply --fix-sysctl --json good.yaml)
 says 'groups prints a table' 0 '\| web +\|' pw groups
 check 'groups --json' jq -e '.security_groups[0].security_group_rules | length == 5' <(pw groups --json)
 check 'a reader that closes early does no harm' sh -c "'$PORTWALL' show | head -1 >/dev/null"
