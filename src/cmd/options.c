@@ -22,7 +22,7 @@ static const struct option_spec {
 	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,
 		"print the exact batches for iptables-restore, ipset and nft; change nothing" },
 	[OPT_TAKEOVER] = { "takeover", 0, NULL,
-		"go on although another agent made these chains; its rules are replaced" },
+		"go on although another agent made these chains; its rules go" },
 	[OPT_ALLOW_MISSING] = { "allow-missing", 0, NULL,
 		"close ports whose interface is not there yet, ahead of it" },
 	[OPT_FIX_SYSCTL] = { "fix-sysctl", 0, NULL,
@@ -208,7 +208,8 @@ static void add_option_words(struct text *out, const struct option_spec *spec)
 
 void options_print_help(struct text *out, const struct command *command)
 {
-	text_addf(out, "Usage: portwall %s [OPTION...] %s\n\n", command->name, command->args);
+	text_addf(out, "Usage: portwall %s [OPTION...]%s%s\n\n", command->name,
+		*command->args ? " " : "", command->args);
 	add_wrapped(out, command->description, 0, 80);
 	text_add(out, "\nOptions:\n");
 	for (size_t i = 0; i < command->n_options; i++) {
@@ -221,7 +222,8 @@ void options_print_help(struct text *out, const struct command *command)
 		text_addf(out, "  %-24s %s", words.data, help.data + 27);
 	}
 	text_add(out,
-		"\nExit status: 0 done, 1 failed (nothing was changed), 2 wrong usage or bad input.\n"
+		"\nExit status: 0 done, 1 failed (what was changed is taken back, or the message says "
+		"what stands),\n2 wrong usage or bad input (nothing was changed).\n"
 		"\nExamples:\n");
 	for (const char *line = command->examples; *line;) {
 		size_t len = strcspn(line, "\n");
@@ -315,7 +317,8 @@ void options_print_man(struct text *out)
 	}
 	text_add(out,
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
-		"something, or somebody else owns the chains. Nothing was changed.\n.TP\n.B 2\n"
+		"something, or somebody else owns the chains. Nothing was changed, or what was changed "
+		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file. Nothing was changed.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last and a lock file, "
 		"one each for every network namespace.\n"
