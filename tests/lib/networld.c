@@ -430,14 +430,18 @@ int world_main(const struct world_case *cases, size_t n)
 {
 	static const char *const kinds[] = { "shared", "hybrid", "routed" };
 	static const char *const backends[] = { "nft", "legacy" };
-	struct CMUnitTest *tests = calloc(n * 6, sizeof(*tests));
-	struct variant *variants = calloc(n * 6, sizeof(*variants));
+	struct CMUnitTest *tests;
+	struct variant *variants;
 	const char *only = getenv("PORTWALL_CASE");
 	size_t n_tests = 0;
 	int result;
 
 	if (!net_main())
 		return 0;
+	tests = calloc(n * 6, sizeof(*tests));
+	variants = calloc(n * 6, sizeof(*variants));
+	if (!tests || !variants)
+		abort();
 	for (size_t i = 0; i < n * 6; i++) {
 		const struct world_case *test = &cases[i / 6];
 		unsigned kind = (unsigned)(i % 6 / 2), backend = (unsigned)(i % 2);

@@ -294,13 +294,14 @@ static bool is_set_used(const struct ruleset *rs, const char *name)
 static void set_create(struct paper *paper, const char *name, char *rest, bool exist)
 {
 	struct set *set = (struct set *)ruleset_set(paper->rs, name);
+	const char *last = strrchr(rest, ' ');
 	bool is_ipv6;
-	uint32_t max;
+	uint32_t max = 0;
 
 	expect(paper, strlen(name) <= 31);
 	is_ipv6 = text_has_prefix(rest, "hash:net family inet6 maxelem ");
 	expect(paper, is_ipv6 || text_has_prefix(rest, "hash:net family inet maxelem "));
-	expect(paper, text_to_u32(strrchr(rest, ' ') + 1, 1, UINT32_MAX, &max));
+	expect(paper, last && text_to_u32(last + 1, 1, UINT32_MAX, &max));
 	if (set) {
 		expect(paper, exist && set->max_elem == max);
 		return;

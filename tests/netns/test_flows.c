@@ -79,7 +79,7 @@ static bool try_connect(struct world *world, const char *client, const char *ser
 static struct connection must_connect(
 	struct world *world, const char *client, const char *server, const char *ip, uint16_t port)
 {
-	struct connection c;
+	struct connection c = { -1, -1 };
 
 	if (!try_connect(world, client, server, ip, port, &c))
 		fail_msg("no connection from %s to %s port %u", client, ip, port);

@@ -71,7 +71,7 @@ static int new_host(void **state)
 {
 	backend = *(enum backend *)*state;
 	if (!path_before)
-		path_before = strdup(getenv("PATH"));
+		path_before = strdup(getenv("PATH") ?: "");
 	setenv("PATH", path_before, 1);
 	if (unshare(CLONE_NEWNET) != 0)
 		return -1;
