@@ -304,6 +304,9 @@ static bool read_port(struct reader *r, const struct node *node, struct policy_p
 		return fail_port_fault(r, node, values, &fault);
 	if (port->n_groups)
 		port->stateful = port->groups[0]->stateful;
+	/* Nova's ports have "" for a name, and messages speak of ports by name */
+	if (!port->name[0])
+		port->name = port->device;
 	return count_members(r, node, port);
 }
 

@@ -87,6 +87,8 @@ says 'groups before any apply tells what to do' 1 'portwall apply FILE' pw group
 says 'groups of a file needs no apply' 0 'ingress, IPv4: .*tcp' pw groups good.yaml
 all_state > before
 says 'an interface that is not there is named with the nearest' 2 'tap9' pw apply missing.yaml
+sed 's/name: vm2, device: tap2/name: "", device: tap9/' good.yaml > nameless.yaml
+says 'a port without a name is called by its interface' 2 'port tap9: there is no interface' pw apply nameless.yaml
 says 'an interface in no bridge is named' 2 'loose is not a port of a bridge' pw apply loose.yaml
 all_state > after
 same 'refused policies changed nothing' before after
