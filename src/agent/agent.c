@@ -25,6 +25,7 @@ struct pass {
 	})
 	nf_calls;
 	VEC(const char *) notes;
+	struct journal journal; /* of a pass before that did not end */
 	struct zone_map *zones;
 	struct plug *plugs;
 	size_t n_plugs;
@@ -109,7 +110,8 @@ static bool refuse_other_owner(struct pass *pass, struct err *err)
 		return err_next(
 			err, "stop that agent, then use --takeover; or choose another --prefix");
 	}
-	if (pass->has_mark || !has_own_chains(pass->found, &pass->scope))
+	/* The mark comes and goes with one of several batches. */
+	if (pass->has_mark || pass->journal.was_there || !has_own_chains(pass->found, &pass->scope))
 		return true;
 	err_conflict(err,
 		"the chains %s* were made by another program (Neutron's agent writes chains of "
@@ -134,7 +136,8 @@ static bool pass_begin(
 	if (!choose_backend(options, &pass.backend, err) ||
 		!kernel_check_requirements(pass.backend, err) ||
 		!kernel_host_read(arena, &pass.host, err) ||
-		!kernel_ruleset_read(arena, pass.backend, &pass.found, err))
+		!kernel_ruleset_read(arena, pass.backend, &pass.found, err) ||
+		!journal_load(arena, &pass.journal, err))
 		return false;
 	pass.has_mark = compile_has_mark(pass.found, &pass.scope);
 	pass.zones = zone_map_read(arena, pass.found, &pass.scope);
@@ -222,7 +225,7 @@ static bool set_nf_calls(const struct pass *pass, bool on, struct err *err)
 	return true;
 }
 
-static void keep_notes_of_mark(struct pass *pass)
+static void keep_notes(struct pass *pass)
 {
 	const char *const *notes;
 	size_t n;
@@ -230,6 +233,8 @@ static void keep_notes_of_mark(struct pass *pass)
 	compile_mark_notes(pass->arena, pass->found, &pass->scope, &notes, &n);
 	for (size_t i = 0; i < n; i++)
 		add_note(pass, notes[i]);
+	vec_for_each (note, &pass->journal.notes)
+		add_note(pass, *note);
 }
 
 /* From a policy to the ruleset that this host should have for it. */
@@ -240,7 +245,7 @@ static bool pass_compile(struct pass *pass, const struct policy *policy, struct 
 	if (!agent_plug_ports(pass->arena, policy, pass->host, pass->zones, pass->options,
 		    &pass->plugs, &pass->n_plugs, &pass->warnings, err))
 		return false;
-	keep_notes_of_mark(pass);
+	keep_notes(pass);
 	for (size_t i = 0; i < pass->n_plugs; i++)
 		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
 			check_nf_call(pass, &pass->plugs[i], f);
@@ -261,28 +266,42 @@ static void count_ports(const struct policy *policy, struct agent_report *report
 	}
 }
 
-static bool commit(struct pass *pass, const struct plan *plan, struct err *err)
+/* Before the first change: with it a pass that is killed does not lose what only it knew. */
+static bool begin_change(struct pass *pass, const struct plan *plan, struct err *err)
+{
+	if (!plan->n_steps && !pass->nf_calls.n && !pass->journal.was_there)
+		return true;
+	agent_gone_prefixes(pass->arena, plan, &pass->journal.gone);
+	pass->journal.notes.n = 0;
+	vec_for_each (note, &pass->notes)
+		*vec_push(&pass->journal.notes, pass->arena) = *note;
+	return journal_save(&pass->journal, err);
+}
+
+static bool commit(
+	struct pass *pass, const struct plan *plan, const struct kernel_lock *lock, struct err *err)
 {
 	struct err ignored;
 
 	tell(pass->options, "writing the rules");
-	if (!set_nf_calls(pass, true, err))
+	if (!begin_change(pass, plan, err) || !set_nf_calls(pass, true, err))
 		return false;
-	if (kernel_plan_commit(plan, pass->backend, err))
+	if (kernel_plan_commit(plan, pass->backend, lock, err))
 		return true;
 	set_nf_calls(pass, false, &ignored);
 	return false;
 }
 
 /* The policy's text is on the disk before its rules are in the kernel: a full disk changes nothing. */
-static bool commit_and_keep(struct pass *pass, const struct plan *plan, struct err *err)
+static bool commit_and_keep(
+	struct pass *pass, const struct plan *plan, const struct kernel_lock *lock, struct err *err)
 {
 	struct text staged CLEANUP(text_staged_drop) = TEXT_INIT;
 	const struct text *source = pass->options->source;
 
 	if (source && !agent_policy_stage(source, &staged, err))
 		return err_prefix(err, "cannot keep the policy for \"portwall show\"");
-	if (!commit(pass, plan, err))
+	if (!commit(pass, plan, lock, err))
 		return false;
 	if (source && !agent_policy_keep(&staged, err))
 		return err_prefix(err, "applied, but \"portwall show\" will not know it");
@@ -313,9 +332,10 @@ bool agent_apply(struct arena *arena, const struct policy *policy,
 		!plan_make(arena, pass.wanted, pass.found, &pass.scope, &report.plan, err))
 		return false;
 	if (!options->dry_run &&
-		(!commit_and_keep(&pass, report.plan, err) ||
-			!agent_cut_flows(arena, pass.plugs, pass.n_plugs, pass.zones, report.plan,
-				&report.n_flows_cut, err)))
+		(!commit_and_keep(&pass, report.plan, &lock, err) ||
+			!agent_cut_flows(arena, pass.plugs, pass.n_plugs, pass.zones,
+				&pass.journal.gone, &report.n_flows_cut, err) ||
+			!journal_remove(err)))
 		return false;
 	count_ports(policy, &report);
 	report_switched(&pass, &report);
@@ -355,13 +375,16 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 
 	if (!pass_open(arena, options, &lock, &pass, err))
 		return false;
-	keep_notes_of_mark(&pass);
+	keep_notes(&pass);
 	if (!plan_make(arena, nothing, pass.found, &pass.scope, &report.plan, err))
 		return false;
-	if (!options->dry_run && (!kernel_plan_commit(report.plan, pass.backend, err) ||
-					 !agent_cut_flows(arena, NULL, 0, pass.zones, report.plan,
-						 &report.n_flows_cut, err) ||
-					 !restore_notes(&pass, err) || !agent_policy_forget(err)))
+	if (!options->dry_run &&
+		(!begin_change(&pass, report.plan, err) ||
+			!kernel_plan_commit(report.plan, pass.backend, &lock, err) ||
+			!agent_cut_flows(arena, NULL, 0, pass.zones, &pass.journal.gone,
+				&report.n_flows_cut, err) ||
+			!restore_notes(&pass, err) || !agent_policy_forget(err) ||
+			!journal_remove(err)))
 		return false;
 	report.switched = (const char *const *)pass.notes.items;
 	report.n_switched = pass.notes.n;
@@ -419,6 +442,11 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 		!refuse_other_prefix(&pass, err) || !pass_compile(&pass, policy, err) ||
 		!warn_of_differences(&pass, err))
 		return false;
+	if (pass.journal.was_there)
+		*vec_push(&pass.warnings, arena) =
+			"the last apply or clear has not ended: it still runs, or was killed or "
+			"refused; the kernel's rules may differ from this policy. portwall apply FILE "
+			"makes them right";
 	*ret = (struct agent_view){ .policy = policy,
 		.backend = pass.backend,
 		.scope = pass.scope,

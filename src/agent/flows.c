@@ -4,7 +4,8 @@
  * them ESTABLISHED, and the chains let those pass before they ask any rule. Every pass looks at
  * every flow of the zones it knows and asks the policy whether the flow's first packet would be
  * allowed today; what is not is cut. That every pass does it, also one that changes nothing,
- * heals a pass that was killed between its commit and its cut.
+ * heals a pass that was killed between its commit and its cut; what such a pass took from the
+ * ports is in its journal.
  */
 #include "agent/internal.h"
 
@@ -17,7 +18,7 @@ struct flow_judge {
 	size_t *first_of_zone, *next_of_zone;
 	size_t n_plugs;
 	/* source addresses that some port was allowed before this pass */
-	VEC(struct prefix) gone;
+	const prefix_vec *gone;
 };
 
 static bool port_owns(const struct policy_port *port, const struct addr *addr)
@@ -47,7 +48,7 @@ static bool is_wanted_of_one(const struct policy_port *port, const struct flow *
 
 static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
 {
-	vec_for_each (prefix, &judge->gone)
+	vec_for_each (prefix, judge->gone)
 		if (prefix_contains(prefix, addr))
 			return true;
 	return false;
@@ -93,8 +94,7 @@ static bool is_wanted(void *data, const struct flow *flow)
 }
 
 /* Pairs that were taken from a port: the rules of its anti-spoofing chain that go. */
-static void find_gone_prefixes(
-	struct arena *arena, struct flow_judge *judge, const struct plan *plan)
+void agent_gone_prefixes(struct arena *arena, const struct plan *plan, prefix_vec *gone)
 {
 	for (size_t c = 0; c < plan->n_changes; c++) {
 		const struct rule *rule = plan->changes[c].rule;
@@ -110,14 +110,16 @@ static void find_gone_prefixes(
 				has_mac = true;
 		}
 		if (prefix && has_mac)
-			*vec_push(&judge->gone, arena) = *prefix;
+			*vec_push(gone, arena) = *prefix;
 	}
 }
 
 bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
-	const struct zone_map *zones, const struct plan *plan, size_t *ret_n_cut, struct err *err)
+	const struct zone_map *zones, const prefix_vec *gone, size_t *ret_n_cut, struct err *err)
 {
-	struct flow_judge judge = { .plugs = plugs, .zones = zones, .n_plugs = n_plugs };
+	struct flow_judge judge = {
+		.plugs = plugs, .zones = zones, .n_plugs = n_plugs, .gone = gone
+	};
 	const size_t n_zones = (size_t)UINT16_MAX + 1;
 
 	judge.first_of_zone = arena_new_array(arena, size_t, n_zones);
@@ -130,6 +132,5 @@ bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plu
 		judge.next_of_zone[i] = judge.first_of_zone[plugs[i].zone];
 		judge.first_of_zone[plugs[i].zone] = i;
 	}
-	find_gone_prefixes(arena, &judge, plan);
 	return kernel_flows_cut(is_wanted, &judge, ret_n_cut, err);
 }

@@ -23,9 +23,25 @@ bool agent_plug_ports(struct arena *arena, const struct policy *policy, const st
 	struct zone_map *zones, const struct agent_options *options, struct plug **ret,
 	size_t *ret_n, warning_list *warnings, struct err *err);
 
-/* flows.c: cuts the flows that the policy allows no more. */
+typedef VEC(struct prefix) prefix_vec;
+
+/* flows.c: adds the source addresses that the plan takes from ports. */
+void agent_gone_prefixes(struct arena *arena, const struct plan *plan, prefix_vec *gone);
+/* Cuts the flows that the policy allows no more. */
 bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
-	const struct zone_map *zones, const struct plan *plan, size_t *ret_n_cut, struct err *err);
+	const struct zone_map *zones, const prefix_vec *gone, size_t *ret_n_cut, struct err *err);
+
+/* journal.c: what the next pass must know if this one is killed. */
+struct journal {
+	bool was_there;		 /* a pass before did not end */
+	VEC(const char *) notes; /* what clear has to put back, as in the mark */
+	prefix_vec gone;	 /* source addresses that ports had; their flows may be uncut */
+};
+
+/* An empty one when there is none. */
+bool journal_load(struct arena *arena, struct journal *ret, struct err *err);
+bool journal_save(const struct journal *journal, struct err *err);
+bool journal_remove(struct err *err);
 
 /* The text of a policy file for agent_policy_load: written before the rules are, kept after. */
 bool agent_policy_stage(const struct text *text, struct text *ret_staged, struct err *err);

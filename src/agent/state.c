@@ -23,12 +23,18 @@ bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_t
 bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct journal journal;
 	const char *path;
 
 	if (!kernel_state_path(arena, &path, err))
 		return false;
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
-		err_system(err, 0, "no policy has been applied in this network namespace");
+		if (!journal_load(arena, &journal, err))
+			return false;
+		err_system(err, 0,
+			journal.was_there ? "the first apply in this network namespace has not "
+					    "ended: it still runs, or was killed"
+					  : "no policy has been applied in this network namespace");
 		return err_next(err, "portwall apply FILE");
 	}
 	if (agent_policy_read(arena, path, &text, ret, err))

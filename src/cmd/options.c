@@ -320,8 +320,8 @@ void options_print_man(struct text *out)
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file. Nothing was changed.\n"
-		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last and a lock file, "
-		"one each for every network namespace.\n"
+		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
+		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"
 		".B NO_COLOR\nNo colour, on a terminal too.\n"
 		".SH SEE ALSO\n.BR iptables (8),\n.BR ipset (8),\n.BR nft (8),\n.BR bridge (8)\n");

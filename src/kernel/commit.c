@@ -28,6 +28,7 @@
 struct commit {
 	struct arena *arena;
 	enum backend backend;
+	int lock_fd; /* 0: none */
 };
 
 /* How far a batch came. */
@@ -104,14 +105,17 @@ static bool may_pass_later(const struct commit *commit, enum tool tool, const ch
 	return len == strlen("COMMIT") && strncmp(line, "COMMIT", len) == 0;
 }
 
-/* A program that was killed, or that gives no line while there were several tables to take. */
+/* A program that was killed, or that gives no line while there were several tables to take. Of
+ * ipset the undo leads back from any part, unless it is one command. */
 static bool may_be_done(
 	enum tool tool, const char *text, const struct refusal *refusal, int exit_code)
 {
 	const char *first = strstr(text, "COMMIT\n");
 
-	if (!is_iptables(tool) || refusal->line || refusal->is_known)
+	if (refusal->line || refusal->is_known)
 		return false;
+	if (!is_iptables(tool))
+		return exit_code >= 128;
 	return exit_code >= 128 || (first && strstr(first + 1, "COMMIT\n"));
 }
 
@@ -161,10 +165,11 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		struct refusal refusal;
 		size_t applied;
 
+		run.shared_fd = commit->lock_fd;
 		if (!tool_start(&run, argv, rest, err))
 			return false;
 		if (!tools_finish(&run, 1, err)) {
-			progress->is_unsure = is_iptables(tool);
+			progress->is_unsure = true;
 			return false;
 		}
 		if (run.exit_code == 0) {
@@ -189,11 +194,26 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 	}
 }
 
-/* Takes steps[0 .. n_done] back, the last one as far as it came. left: which could not be, and
- * why, for the end of the message. */
+/*
+ * Takes steps[0 .. n_done] back, the last one as far as it came. left: which could not be, and why,
+ * for the end of the message.
+ *
+ * Between two steps the filters hold, whichever two (plan.c); with one taken back below another
+ * that stands they do not: a set may be the old one while the new rules look into it. So the first that
+ * cannot be taken back, or of which nobody knows whether it was done, ends it.
+ */
 static void take_back(struct commit *commit, const struct plan *plan, size_t n_done,
 	const struct progress *last, struct text *left)
 {
+	const struct plan_step *refused = &plan->steps[n_done];
+
+	if (last->is_unsure && (refused->tool != TOOL_IPSET || refused->is_atomic)) {
+		text_addf(left,
+			"whether step %zu of %zu (%s) was done is not known, and the steps before "
+			"it stand",
+			n_done + 1, plan->n_steps, tool_name(refused->tool));
+		return;
+	}
 	for (size_t i = n_done + 1; i-- > 0;) {
 		const struct plan_step *step = &plan->steps[i];
 		struct text undo CLEANUP(text_done) = TEXT_INIT;
@@ -201,13 +221,12 @@ static void take_back(struct commit *commit, const struct plan *plan, size_t n_d
 		struct err err;
 
 		undo_print(&undo, step, i == n_done ? last->applied_len : strlen(step->text));
-		if (i == n_done && last->is_unsure)
-			text_addf(left, "whether step %zu of %zu (%s) was done is not known", i + 1,
-				plan->n_steps, tool_name(step->tool));
-		if (undo.len && !run_batch(commit, step->tool, undo.data, true, &ignored, &err))
-			text_addf(left, "%sstep %zu of %zu (%s) stands%s: %s",
-				left->len ? "; " : "", i + 1, plan->n_steps, tool_name(step->tool),
-				i == n_done ? " in part" : "", err.text);
+		if (!undo.len || run_batch(commit, step->tool, undo.data, true, &ignored, &err))
+			continue;
+		text_addf(left, "step %zu of %zu (%s) stands%s%s: %s", i + 1, plan->n_steps,
+			tool_name(step->tool), i == n_done ? " in part" : "",
+			i ? ", and all before it" : "", err.text);
+		return;
 	}
 }
 
@@ -249,10 +268,13 @@ static bool run_plan(struct commit *commit, const struct plan *plan, struct err 
 	return true;
 }
 
-bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err)
+bool kernel_plan_commit(const struct plan *plan, enum backend backend,
+	const struct kernel_lock *lock, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct commit commit = { .arena = arena, .backend = backend };
+	struct commit commit = {
+		.arena = arena, .backend = backend, .lock_fd = lock ? lock->fd : 0
+	};
 	sigset_t old;
 	bool ok;
 

@@ -36,12 +36,26 @@ bool kernel_ruleset_read(
 	struct arena *arena, enum backend backend, const struct ruleset **ret, struct err *err);
 
 /*
- * Runs the steps. When one is refused, the undo of those done is run in reverse and err says
- * which tool refused what, with the line of the batch; if even the undo is refused, err says so.
- * A batch that was refused in its middle is taken back as far as it came. A refusal that may
- * pass (busy, locked, a set that its last rule has only just left) is tried again for a second.
+ * One change of a namespace's filters at a time: a lock file of this namespace in
+ * /run/portwall. Waits up to wait_s seconds, then names the process that holds it.
  */
-bool kernel_plan_commit(const struct plan *plan, enum backend backend, struct err *err);
+struct kernel_lock {
+	int fd; /* {0}: not held */
+};
+bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err);
+void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
+
+/*
+ * Runs the steps. When one is refused, the undo of those done is run in reverse and err says
+ * which tool refused what, with the line of the batch. If even the undo is refused, or a tool was
+ * killed and may have done its step, all before it stays as it is, and err says so. A batch that was refused in its middle is taken back as far as it came. A refusal that may
+ * pass (busy, locked, a set that its last rule has only just left) is tried again for a second.
+ *
+ * The tools share the lock (NULL: none): should this process be killed, nobody else begins before
+ * the tool that it left behind has ended.
+ */
+bool kernel_plan_commit(const struct plan *plan, enum backend backend,
+	const struct kernel_lock *lock, struct err *err);
 
 /*
  * One conntrack entry, as the filter chains saw its first packet (after NAT of the destination):
@@ -61,16 +75,6 @@ bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, 
 
 /* nf_call_iptables and nf_call_ip6tables of one bridge, through its own attribute. */
 bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, struct err *err);
-
-/*
- * One change of a namespace's filters at a time: a lock file of this namespace in
- * /run/portwall. Waits up to wait_s seconds, then names the process that holds it.
- */
-struct kernel_lock {
-	int fd; /* {0}: not held */
-};
-bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err);
-void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
 
 /* A running process of this network namespace that maintains Neutron's chains, as
  * "neutron-openvswitch-agent (pid 812)"; NULL when there is none. */

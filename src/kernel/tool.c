@@ -17,6 +17,8 @@
 #include "base/vec.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
+/* Where a program has what it shares with us. */
+#define SHARED_FD (STDERR_FILENO + 1)
 /* Fewer turns between the programs: a save of 500 ports is 3 MB. */
 #define PIPE_SIZE (1024 * 1024)
 
@@ -103,8 +105,11 @@ static int spawn(struct tool_run *run, const char *const *argv, const int fds[3]
 	posix_spawn_file_actions_init(&actions);
 	for (int i = 0; i < 3; i++)
 		posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+	if (run->shared_fd > STDERR_FILENO)
+		posix_spawn_file_actions_adddup2(&actions, run->shared_fd, SHARED_FD);
 	/* those that our caller left open for us are not for programs either */
-	posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
+	posix_spawn_file_actions_addclosefrom_np(
+		&actions, run->shared_fd > STDERR_FILENO ? SHARED_FD + 1 : SHARED_FD);
 	posix_spawnattr_init(&attr);
 	/* The signals that a commit holds back are held back from its tools too: see commit.c. */
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF);

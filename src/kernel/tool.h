@@ -11,12 +11,13 @@
 
 /*
  * Private to kernel: other programs. No shell; messages in English (LC_ALL=C); nothing of ours
- * but standard input, output and error reaches them.
+ * but standard input, output and error, and shared_fd, reaches them.
  */
 struct tool_run {
 	const char *program;  /* as found in PATH */
 	pid_t pid;	      /* 0: not running */
 	int out_fd, error_fd; /* -1: closed */
+	int shared_fd;	      /* the program holds it open too, as long as it runs; 0: none */
 	struct text out, error;
 	int exit_code; /* of the program, or 128 + the signal that ended it */
 };

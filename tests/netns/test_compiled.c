@@ -152,8 +152,8 @@ static void a_plan_leads_to_what_we_compiled(void **state)
 			golden_compile(arena, golden, golden_policy(arena, golden));
 		struct err err = { 0 };
 
-		if (!kernel_plan_commit(
-			    plan_of(arena, golden->name, wanted, read_all(arena)), backend, &err))
+		if (!kernel_plan_commit(plan_of(arena, golden->name, wanted, read_all(arena)),
+			    backend, NULL, &err))
 			fail_msg("%s: %s", golden->name, err.text);
 		assert_settled(arena, golden->name, wanted);
 	}
@@ -178,7 +178,8 @@ static void a_rule_in_front_of_our_jumps_is_behind_them_after_a_pass(void **stat
 		for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
 			net_sh("%s-%s -t %s -I %s 1 -p tcp -j ACCEPT", programs[f],
 				backend_name(backend), places[i].table, places[i].chain);
-	if (!kernel_plan_commit(plan_of(arena, "front", wanted, read_all(arena)), backend, &err))
+	if (!kernel_plan_commit(
+		    plan_of(arena, "front", wanted, read_all(arena)), backend, NULL, &err))
 		fail_msg("%s", err.text);
 	found = read_all(arena);
 	for (size_t i = 0; i < N_OF(places); i++)

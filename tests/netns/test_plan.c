@@ -31,7 +31,7 @@ static void commit(uint64_t seed, const struct plan_step *steps, size_t n)
 	const struct plan plan = { .steps = (struct plan_step *)steps, .n_steps = n };
 	struct err err = { 0 };
 
-	if (!kernel_plan_commit(&plan, backend, &err))
+	if (!kernel_plan_commit(&plan, backend, NULL, &err))
 		fail_msg("seed %lu: %s", (unsigned long)seed, err.text);
 }
 
