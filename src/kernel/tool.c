@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,11 +18,9 @@
 #include "base/limits.h"
 #include "base/vec.h"
 
-#define READ_SIZE ((size_t)64 * 1024)
+#define READ_SIZE ((size_t)4 * 1024)
 /* Where a program has what it shares with us. */
 #define SHARED_FD (STDERR_FILENO + 1)
-/* Fewer turns between the programs: a save of 500 ports is 3 MB. */
-#define PIPE_SIZE (1024 * 1024)
 
 static const char safe_path[] = "/usr/sbin:/sbin:/usr/bin:/bin";
 
@@ -143,31 +143,41 @@ static bool open_pipe(int ends[2])
 	}
 	ends[0] = raise_fd(ends[0]);
 	ends[1] = raise_fd(ends[1]);
-	fcntl(ends[0], F_SETPIPE_SZ, PIPE_SIZE); /* a smaller one does too */
 	return ends[0] >= 0 && ends[1] >= 0;
+}
+
+/*
+ * A file in memory here too: a save of 500 ports is 3 MB, which a program writes into a pipe in
+ * pieces of 4 KiB, and each piece would wake us. Standard error stays a pipe; its end is the
+ * program's end.
+ */
+static int open_output(void)
+{
+	return raise_fd(memfd_create("output", MFD_CLOEXEC));
 }
 
 bool tool_start(struct tool_run *run, const char *const *argv, const char *input, struct err *err)
 {
 	int in = raise_fd(open_input(input)), sys = in < 0 ? errno : 0;
-	int out[2] = { -1, -1 }, error[2] = { -1, -1 };
+	int out = sys ? -1 : open_output(), error[2] = { -1, -1 };
 
 	text_clear(&run->out);
 	text_clear(&run->error);
 	run->program = argv[0];
-	if (!sys && (!open_pipe(out) || !open_pipe(error)))
+	if (!sys && (out < 0 || !open_pipe(error)))
 		sys = errno;
 	if (!sys)
-		sys = spawn(run, argv, (int[]){ in, out[1], error[1] });
+		sys = spawn(run, argv, (int[]){ in, out, error[1] });
 	close_fd(&in);
-	close_fd(&out[1]);
 	close_fd(&error[1]);
 	if (sys) {
-		close_fd(&out[0]);
+		close_fd(&out);
 		close_fd(&error[0]);
 		return err_system(err, sys, "cannot run %s", argv[0]);
 	}
-	run->out_fd = out[0];
+	prlimit(run->pid, RLIMIT_FSIZE, &(struct rlimit){ LIMIT_TOOL_OUTPUT, LIMIT_TOOL_OUTPUT },
+		NULL);
+	run->out_fd = out;
 	run->error_fd = error[0];
 	return true;
 }
@@ -180,22 +190,48 @@ static long long now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-static bool drain(struct tool_run *run, int *fd, struct text *into, struct err *err)
+static bool drain_error(struct tool_run *run, struct err *err)
 {
 	char buf[READ_SIZE];
-	ssize_t got = read(*fd, buf, sizeof(buf));
+	ssize_t got = read(run->error_fd, buf, sizeof(buf));
 
 	if (got < 0 && errno == EINTR)
 		return true;
 	if (got < 0)
 		return err_system(err, errno, "cannot read what %s prints", run->program);
 	if (got == 0)
-		close_fd(fd);
-	else if (into->len + (size_t)got > LIMIT_TOOL_OUTPUT)
+		close_fd(&run->error_fd);
+	else if (run->error.len + (size_t)got > LIMIT_TOOL_OUTPUT)
 		return err_limit(err, "%s prints more than %zu bytes", run->program,
 			(size_t)LIMIT_TOOL_OUTPUT);
 	else
-		text_add_n(into, buf, (size_t)got);
+		text_add_n(&run->error, buf, (size_t)got);
+	return true;
+}
+
+/* What the program left in the file of its standard output. */
+static bool take_output(struct tool_run *run, struct err *err)
+{
+	struct stat file;
+	size_t size;
+	void *data;
+
+	if (run->out_fd < 0)
+		return true;
+	if (run->exit_code == 128 + SIGXFSZ)
+		return err_limit(err, "%s prints more than %zu bytes", run->program,
+			(size_t)LIMIT_TOOL_OUTPUT);
+	if (fstat(run->out_fd, &file) < 0)
+		return err_system(err, errno, "cannot read what %s prints", run->program);
+	size = (size_t)file.st_size;
+	if (size) {
+		data = mmap(NULL, size, PROT_READ, MAP_SHARED, run->out_fd, 0);
+		if (data == MAP_FAILED)
+			return err_system(err, errno, "cannot read what %s prints", run->program);
+		text_add_n(&run->out, data, size);
+		munmap(data, size);
+	}
+	close_fd(&run->out_fd);
 	return true;
 }
 
@@ -221,8 +257,6 @@ static bool drain_all(
 		long long left = until_ms - now_ms();
 
 		for (size_t r = 0; r < n; r++) {
-			if (runs[r].out_fd >= 0)
-				fds[n_fds++] = (struct pollfd){ runs[r].out_fd, POLLIN, 0 };
 			if (runs[r].error_fd >= 0)
 				fds[n_fds++] = (struct pollfd){ runs[r].error_fd, POLLIN, 0 };
 		}
@@ -235,11 +269,7 @@ static bool drain_all(
 		for (size_t r = 0; r < n; r++) {
 			struct tool_run *run = &runs[r];
 
-			if (run->out_fd >= 0 && fds[i++].revents &&
-				!drain(run, &run->out_fd, &run->out, err))
-				return false;
-			if (run->error_fd >= 0 && fds[i++].revents &&
-				!drain(run, &run->error_fd, &run->error, err))
+			if (run->error_fd >= 0 && fds[i++].revents && !drain_error(run, err))
 				return false;
 		}
 	}
@@ -248,11 +278,11 @@ static bool drain_all(
 bool tools_finish(struct tool_run *runs, size_t n, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct pollfd *fds = arena_new_array(arena, struct pollfd, 2 * n + 1);
+	struct pollfd *fds = arena_new_array(arena, struct pollfd, n + 1);
 	bool ok = drain_all(runs, n, fds, now_ms() + TOOL_TIMEOUT_MS, err);
 
 	for (size_t i = 0; ok && i < n; i++)
-		ok = !runs[i].pid || reap(&runs[i], err);
+		ok = (!runs[i].pid || reap(&runs[i], err)) && take_output(&runs[i], err);
 	return ok;
 }
 
