@@ -55,30 +55,31 @@ static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
 }
 
 /*
- * Several ports in the zone: whoever owns an end must allow it. A flow of which nobody owns an end
- * passes through between machines that the policy does not name: not ours to cut, unless the
- * address was a port's until now.
+ * Several ports in the zone: whoever owns an end must allow it. An end that nobody owns belongs to
+ * a machine that the policy does not name: not ours to judge, unless the address was a port's
+ * until now.
  */
 static bool is_wanted_of_several(const struct flow_judge *judge, const struct flow *flow)
 {
-	bool is_owned = false;
+	bool is_src_owned = false, is_dst_owned = false;
 
 	for (size_t i = judge->first_of_zone[flow->zone]; i < judge->n_plugs;
 		i = judge->next_of_zone[i]) {
 		const struct policy_port *port = judge->plugs[i].port;
 
 		if (port_owns(port, &flow->first.src)) {
-			is_owned = true;
+			is_src_owned = true;
 			if (!policy_allows_flow(port, DIR_EGRESS, &flow->first))
 				return false;
 		}
 		if (port_owns(port, &flow->first.dst)) {
-			is_owned = true;
+			is_dst_owned = true;
 			if (!policy_allows_flow(port, DIR_INGRESS, &flow->first))
 				return false;
 		}
 	}
-	return is_owned || (!is_gone(judge, &flow->first.src) && !is_gone(judge, &flow->first.dst));
+	return (is_src_owned || !is_gone(judge, &flow->first.src)) &&
+	       (is_dst_owned || !is_gone(judge, &flow->first.dst));
 }
 
 static bool is_wanted(void *data, const struct flow *flow)
