@@ -119,30 +119,38 @@ static const struct {
 } header_options[] = {
 	{ "-s", "--source", "--src", HEADER_SRC },
 	{ "-d", "--destination", "--dst", HEADER_DST },
-	{ "-i", "--in-interface", "", HEADER_IN },
-	{ "-o", "--out-interface", "", HEADER_OUT },
+	{ "-i", "--in-interface", "--in-interface", HEADER_IN },
+	{ "-o", "--out-interface", "--out-interface", HEADER_OUT },
 	{ "-p", "--protocol", "--proto", HEADER_PROTO },
-	{ "-f", "--fragment", "", HEADER_FRAGMENT },
+	{ "-f", "--fragment", "--fragment", HEADER_FRAGMENT },
 };
+
+/* "-s" or "--source": asked of every word of a save, so one letter is compared before all. */
+static bool is_option(const struct word *word, const char *name, const char *long_name)
+{
+	const char *value = word->value;
+
+	if (word->is_quoted || value[0] != '-')
+		return false;
+	if (value[1] != '-')
+		return value[1] == name[1] && value[2] == '\0';
+	return value[2] == long_name[2] && strcmp(value, long_name) == 0;
+}
 
 static bool header_of_word(const struct word *word, enum header *ret)
 {
-	if (word->is_quoted || word->value[0] != '-')
+	if (word->value[0] != '-')
 		return false;
 	for (size_t i = 0; i < N_HEADERS; i++) {
-		if (strcmp(word->value, header_options[i].name) == 0 ||
-			strcmp(word->value, header_options[i].long_name) == 0 ||
-			strcmp(word->value, header_options[i].other_name) == 0) {
+		const char *other = header_options[i].other_name;
+
+		if (is_option(word, header_options[i].name, header_options[i].long_name) ||
+			is_option(word, header_options[i].name, other)) {
 			*ret = header_options[i].header;
 			return true;
 		}
 	}
 	return false;
-}
-
-static bool is_option(const struct word *word, const char *name, const char *long_name)
-{
-	return is_word(word, name) || is_word(word, long_name);
 }
 
 /* Does a new part of the rule start here, so that a module or a target ends? */
