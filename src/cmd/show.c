@@ -51,7 +51,7 @@ static const char *duty_words(enum duty duty)
 	case DUTY_ANTI_SPOOF:
 		return "check the source address and MAC";
 	case DUTY_SPOOF_DROP:
-		return "DROP: source address or MAC is not the port's (anti-spoofing)";
+		return "DROP: source address is not the port's, or not its MAC's (anti-spoofing)";
 	case DUTY_ESTABLISHED:
 		return "allow replies and related packets";
 	case DUTY_INVALID:
@@ -63,7 +63,7 @@ static const char *duty_words(enum duty duty)
 	case DUTY_TRUSTED:
 		return "allow everything: a network: port";
 	case DUTY_FRAMES:
-		return "DROP: forged ARP, or a frame that is neither IP nor ARP";
+		return "DROP: foreign source MAC, forged ARP, or a frame that is neither IP nor ARP";
 	default:
 		return "built-in rule";
 	}

@@ -53,7 +53,7 @@ enum duty {
 	DUTY_DEFAULT_DROP,
 	DUTY_PORT_SECURITY_OFF,
 	DUTY_TRUSTED,
-	DUTY_FRAMES, /* the bridge family: what iptables never sees */
+	DUTY_FRAMES, /* the bridge family: source MACs, and what iptables never sees */
 	DUTY_MARK,   /* portwall's sign that the chains are its own */
 };
 

@@ -5,15 +5,17 @@
  * forged address passes (bridge-nf-filter-vlan-tagged is 0 by default).
  *
  * A port's frames are judged in chains of its own, found through a map by interface, so that a
- * thousand ports cost a look-up. IP goes on to iptables unseen: its MAC is asked for there, where the
- * port's anti-spoof counter is. The priority is before br_netfilter's hooks (-300 in prerouting).
+ * thousand ports cost a look-up. IP with one of the port's MACs goes on to iptables, which knows
+ * the MACs' addresses. A foreign MAC ends here in every kind of frame: behind this hook the bridge
+ * learns it, and would send its owner's traffic to this port even though iptables drops the frame.
+ * The priority is before br_netfilter's hooks (-300 in prerouting).
  */
 #include "compile/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FROM_TEXT "Drop what is neither IP nor ARP of the port's own addresses."
+#define FROM_TEXT "Drop foreign MACs, forged ARP, and what is neither IP nor ARP."
 #define TO_TEXT	  "Drop what is neither IP nor ARP."
 
 #define FROM_MAP "from-port"
@@ -60,13 +62,26 @@ static bool mac_is_repeated(const struct address_pair *pairs, size_t i)
 	return false;
 }
 
-/* What QEMU sends behind a migration, so that switches learn where the VM is now. */
-static void rarp_add(
-	struct compiler *c, struct chain *chain, struct mac mac, const struct origin *origin)
+/* The port's MACs, each once, its own first. */
+static struct mac *macs_of(struct compiler *c, const struct policy_port *port, size_t *ret_n)
+{
+	struct mac *macs = arena_new_array(c->arena, struct mac, port->n_pairs + 1);
+	size_t n = 0;
+
+	macs[n++] = port->mac;
+	for (size_t i = 0; i < port->n_pairs; i++)
+		if (!mac_equal(port->pairs[i].mac, port->mac) && !mac_is_repeated(port->pairs, i))
+			macs[n++] = port->pairs[i].mac;
+	*ret_n = n;
+	return macs;
+}
+
+static void typed_add(struct compiler *c, struct chain *chain, struct mac mac, uint16_t type,
+	const struct origin *origin)
 {
 	struct match matches[] = {
 		{ .kind = MATCH_ETH_SRC, .mac = mac },
-		{ .kind = MATCH_ETHERTYPE, .ethertype = ETHERTYPE_RARP },
+		{ .kind = MATCH_ETHERTYPE, .ethertype = type },
 	};
 
 	rule_add(c, chain, matches_copy(c, matches, N_OF(matches)), N_OF(matches),
@@ -79,10 +94,13 @@ static void from_make(struct compiler *c, struct chain *chain, struct port_plan 
 	const struct origin *origin = origin_of(c, port, DUTY_FRAMES, DIR_EGRESS);
 	const struct policy_port *p = port->port;
 	struct address_pair *pairs;
-	size_t n;
+	size_t n, n_macs;
+	const struct mac *macs = macs_of(c, p, &n_macs);
 
-	ethertype_add(c, chain, ETHERTYPE_IPV4, origin);
-	ethertype_add(c, chain, ETHERTYPE_IPV6, origin);
+	for (size_t i = 0; i < n_macs; i++) {
+		typed_add(c, chain, macs[i], ETHERTYPE_IPV4, origin);
+		typed_add(c, chain, macs[i], ETHERTYPE_IPV6, origin);
+	}
 	if (policy_port_has_family(p, FAMILY_IPV4)) {
 		pairs = port_sources(c, p, FAMILY_IPV4, &n);
 		for (size_t i = 0; i < n; i++)
@@ -93,10 +111,9 @@ static void from_make(struct compiler *c, struct chain *chain, struct port_plan 
 			if (!mac_is_repeated(pairs, i))
 				arp_add(c, chain, pairs[i].mac, &probe, origin);
 	}
-	rarp_add(c, chain, p->mac, origin);
-	for (size_t i = 0; i < p->n_pairs; i++)
-		if (!mac_equal(p->pairs[i].mac, p->mac) && !mac_is_repeated(p->pairs, i))
-			rarp_add(c, chain, p->pairs[i].mac, origin);
+	/* What QEMU sends behind a migration, so that switches learn where the VM is now. */
+	for (size_t i = 0; i < n_macs; i++)
+		typed_add(c, chain, macs[i], ETHERTYPE_RARP, origin);
 	drop_add(c, chain, FROM_TEXT, origin);
 }
 

@@ -314,6 +314,9 @@ static struct decision decide_ip(const struct question *q, enum direction direct
 {
 	if (direction == DIR_INGRESS)
 		return decide_ingress_ip(q);
+	/* Before all exceptions: a bridge learns the MAC of whatever goes on from here. */
+	if (q->has_frame && !mac_is_own(q->port, q->packet->eth_src))
+		return because(DROP_SPOOF);
 	return q->family == FAMILY_IPV6 ? decide_egress_ipv6(q) : decide_egress_ipv4(q);
 }
 

@@ -136,7 +136,7 @@ enum reason {
 	/* dropped */
 	DROP_FRAME_TYPE, /* tagged, PPPoE, anything that is not IP or ARP */
 	DROP_ARP_SPOOF,
-	DROP_SPOOF,	  /* source address or MAC is not the port's */
+	DROP_SPOOF,	  /* source MAC is not the port's, or the address not that MAC's */
 	DROP_NO_FAMILY,	  /* IPv6 from a port without IPv6, or IPv4 without IPv4 */
 	DROP_DHCP_SERVER, /* a VM must not answer DHCP */
 	DROP_RA,	  /* a VM must not advertise routes */

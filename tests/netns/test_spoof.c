@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a guest may claim to be: addresses, MACs, a DHCP server, a router; and the frames that
- * iptables never sees. All ports allow everything by their groups, so that what is dropped here is
+ * What a guest may claim to be: addresses, MACs (to the filters and to the bridge that learns
+ * them), a DHCP server, a router; and the frames that iptables never sees. All ports allow everything by their groups, so that what is dropped here is
  * dropped for the claim alone.
  */
 #include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #include "netpolicy.h"
 #include "networld.h"
@@ -80,6 +83,10 @@ static void allowed_pairs_are_own_addresses(struct world *world)
 		{ "A", "out", "arp 10.0.0.60", DROP(ARP_SPOOF) },
 		{ "A", "out", "arp A mac 00:00:5e:00:01:05", DROP(ARP_SPOOF) },
 		{ "A", "out", "rarp 0.0.0.0 mac 00:00:5e:00:01:05", PASS(ARP) },
+		/* and what has no address yet */
+		{ "A", "out", "udp 0.0.0.0:68 > 255.255.255.255:67 mac 00:00:5e:00:01:05",
+			PASS(DHCP_CLIENT) },
+		{ "A", "out", "icmpv6 :: > ff02::16 type 143 mac 00:00:5e:00:02:05", PASS(ND) },
 	};
 
 	world_apply(world,
@@ -163,6 +170,8 @@ static void dhcp_and_discovery_work_without_rules(struct world *world)
 		{ "A", "out", "udp A:68 > out:67", PASS(DHCP_CLIENT) },
 		{ "A", "out", "udp 10.0.0.20:68 > out:67", DROP(SPOOF) },
 		{ "A", "out", "udp 0.0.0.0:68 > out:67", DROP(SPOOF) },
+		{ "A", "out", "udp 0.0.0.0:68 > 255.255.255.255:67 mac B", DROP(SPOOF) },
+		{ "A", "out", "udp 0.0.0.0:68 > 255.255.255.255:67 mac " OTHER, DROP(SPOOF) },
 		{ "A", "out", "udp A:68 > out:68", DROP(NO_RULE) },
 		{ "A", "out", "tcp A:68 > out:67", DROP(NO_RULE) },
 		{ "A", "out", "udp Al:546 > [ff02::1:2]:547", PASS(DHCP_CLIENT) },
@@ -187,6 +196,8 @@ static void dhcp_and_discovery_work_without_rules(struct world *world)
 		{ "A", "out", "icmpv6 :: > ff02::16 type 143", PASS(ND) },
 		{ "A", "out", "icmpv6 :: > ff02::2 type 133", DROP(SPOOF) },
 		{ "A", "out", "icmpv6 :: > 2001:db8::99 type 135", DROP(SPOOF) },
+		{ "A", "out", "icmpv6 :: > ff02::1:ff00:b type 135 mac B", DROP(SPOOF) },
+		{ "A", "out", "icmpv6 :: > ff02::16 type 143 mac " OTHER, DROP(SPOOF) },
 		{ "A", "out", "icmpv6 Al > ff02::2 type 133", PASS(ND) },
 		{ "A", "out", "icmpv6 A6 > out6 type 135", PASS(ND) },
 		{ "A", "out", "icmpv6 A6 > out6 type 136", PASS(ND) },
@@ -301,6 +312,134 @@ static void fragments_are_judged_whole(struct world *world)
 	check(world, rows);
 }
 
+/* The bridge says that a MAC lives behind tap, or nowhere when tap is NULL. */
+static bool lives_at(const char *bridge, const char *mac, const char *tap)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT, line CLEANUP(text_done) = TEXT_INIT;
+	static const char *const argv[] = { "bridge", "fdb", "show", "br", NULL, NULL };
+	const char *args[N_OF(argv)], *found;
+
+	memcpy(args, argv, sizeof(args));
+	args[4] = bridge;
+	assert_true(net_try("", &out, args));
+	if (!tap)
+		return !strstr(out.data, mac);
+	text_addf(&line, "%s dev %s ", mac, tap);
+	found = strstr(out.data, line.data);
+	return found && !strstr(found + 1, mac) && strstr(out.data, mac) == found;
+}
+
+/* What a guest could say in another's name, if learning had no rule before it. */
+static const char *const claims[] = {
+	"tcp A > out:80",
+	"tcp B > out:80",
+	"udp 10.0.0.20 > 255.255.255.255:9",
+	"tcp B > B:80",
+	"icmp A > out",
+	"udp 0.0.0.0:68 > 255.255.255.255:67",
+	"udp A > out:53 pieces 24 size 64",
+	"tcp A6 > out6:80",
+	"tcp B6 > out6:80",
+	"icmpv6 :: > ff02::1:ff00:b type 135",
+	"icmpv6 :: > ff02::16 type 143",
+	"icmpv6 Bl > ff02::1 type 136",
+	"udp Bl:546 > [ff02::1:2]:547",
+	"arp A",
+	"arp B",
+	"arp 0.0.0.0",
+	"arp A sha A",
+	"rarp 0.0.0.0",
+	"vlan udp A > out",
+	"vlan udp B > out",
+	"vlan tcp B6 > out6",
+	"qinq udp B > out",
+	"pppoe udp B > out",
+	"pppoe udp B6 > out6",
+	"type 88cc",
+	"type 88b5",
+	"type 8863",
+	"type 0042",
+};
+
+static void claim(struct world *world, const char *what, const char *mac, const char *tap)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s mac %s", what, mac);
+	assert_false(world_arrives(world, "A", "out", text));
+	if (!lives_at(world_end(world, "A")->bridge, mac, tap))
+		fail_msg("\"%s\" moved the MAC", text);
+}
+
+/* One bridge, on which everything is learned: what is dropped must not be learned either. */
+static void no_guest_takes_the_mac_of_another(struct world *world)
+{
+	const struct net_end *a = world_end(world, "A"), *b = world_end(world, "B");
+
+	world_apply(world, OPEN PORTS PORT_A("open") PORT_B("open") PORT_C("open"));
+	for (size_t i = 0; i < world->net->n_ends; i++)
+		net_ip(world->net->ns, "link set %s type bridge_slave learning on\n",
+			world->net->ends[i]->tap);
+	/* the static entry that the tests make, then a learned one */
+	for (int is_learned = 0; is_learned <= 1; is_learned++) {
+		if (is_learned) {
+			net_sh("bridge fdb del " MAC_B " dev %s master", b->tap);
+			assert_true(lives_at("br0", MAC_B, NULL));
+			assert_true(world_shoot(world, "B", "out", "arp B"));
+		}
+		assert_true(lives_at("br0", MAC_B, b->tap));
+		for (size_t i = 0; i < N_OF(claims); i++) {
+			claim(world, claims[i], MAC_B, b->tap);
+			claim(world, claims[i], OTHER, NULL);
+		}
+		assert_true(world_shoot(world, "out", "B", "tcp out > B:80"));
+		assert_true(world_shoot(world, "C", "B", "tcp C6 > B6:80"));
+		assert_true(world_shoot(world, "A", "B", "tcp A > B:80"));
+	}
+	/* its own is learned anew, by any frame that passes */
+	net_sh("bridge fdb del " MAC_A " dev %s master", a->tap);
+	assert_true(world_shoot(world, "A", "out", "tcp A6 > out6:80"));
+	assert_true(lives_at("br0", MAC_A, a->tap));
+}
+
+/* What is for the bridge itself is kept from teaching it by a switch of the bridge (D5). */
+static void no_guest_takes_a_mac_by_frames_to_the_bridge_itself(struct world *world)
+{
+	world_apply(world, OPEN PORTS PORT_A("open") PORT_B("open"));
+	net_ip(world->net->ns,
+		"link set %s type bridge_slave learning on\n"
+		"link set br0 type bridge no_linklocal_learn 1\n",
+		world_end(world, "A")->tap);
+	for (unsigned to = 0; to < 16; to++) {
+		static const char *const types[] = { "type 88cc", "tcp B > B:80", "arp B" };
+
+		for (size_t i = 0; i < N_OF(types); i++) {
+			char text[100];
+
+			snprintf(text, sizeof(text), "%s dmac 01:80:c2:00:00:%02x", types[i], to);
+			claim(world, text, MAC_B, world_end(world, "B")->tap);
+			claim(world, text, OTHER, NULL);
+		}
+	}
+}
+
+/* A bridge for each guest: nobody else lives behind its tap. */
+static void a_hybrid_bridge_learns_its_own_guest_only(struct world *world)
+{
+	const struct net_end *a = world_end(world, "A");
+
+	world_apply(world, OPEN PORTS PORT_A("open") PORT_B("open"));
+	net_ip(world->net->ns, "link set %s type bridge_slave learning on\n", a->tap);
+	for (size_t i = 0; i < N_OF(claims); i++) {
+		claim(world, claims[i], MAC_B, a->peer);
+		claim(world, claims[i], OTHER, NULL);
+	}
+	net_sh("bridge fdb del " MAC_A " dev %s master", a->tap);
+	assert_true(lives_at(a->bridge, MAC_A, NULL));
+	assert_true(world_shoot(world, "A", "out", "tcp A > out:80"));
+	assert_true(lives_at(a->bridge, MAC_A, a->tap));
+}
+
 int main(void)
 {
 	static const struct world_case cases[] = {
@@ -315,6 +454,9 @@ int main(void)
 		WORLD_CASE(dhcp_and_discovery_work_without_rules, ON_SHARED | ON_HYBRID | BY_BOTH),
 		WORLD_CASE(no_guest_is_a_dhcp_server_or_a_router, ON_SHARED | ON_HYBRID | BY_BOTH),
 		WORLD_CASE(only_plain_ip_and_arp_cross, ON_SHARED | ON_HYBRID | BY_NFT),
+		WORLD_CASE(no_guest_takes_the_mac_of_another, ON_SHARED | BY_BOTH),
+		WORLD_CASE(no_guest_takes_a_mac_by_frames_to_the_bridge_itself, ON_SHARED | BY_NFT),
+		WORLD_CASE(a_hybrid_bridge_learns_its_own_guest_only, ON_HYBRID | BY_BOTH),
 		WORLD_CASE(fragments_are_judged_whole, ON_SHARED | ON_HYBRID | BY_BOTH),
 	};
 

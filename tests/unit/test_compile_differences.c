@@ -145,7 +145,10 @@ static void frames_are_judged_by_the_ports_own_addresses(void **state)
 	table = ruleset_table(b.rs, FAMILY_BRIDGE, "portwall");
 	assert_non_null(table);
 	assert_chain(&b, FAMILY_BRIDGE, "portwall", "o-" A,
-		"ether type ip accept\nether type ip6 accept\n"
+		"ether saddr " M " ether type ip accept\n"
+		"ether saddr " M " ether type ip6 accept\n"
+		"ether saddr " N " ether type ip accept\n"
+		"ether saddr " N " ether type ip6 accept\n"
 		"ether saddr " N " arp saddr ether " N " arp saddr ip 10.9.0.0/16 accept\n"
 		"ether saddr " M " arp saddr ether " M " arp saddr ip 10.0.0.1 accept\n"
 		"ether saddr " N " arp saddr ether " N " accept\n"
@@ -156,7 +159,8 @@ static void frames_are_judged_by_the_ports_own_addresses(void **state)
 		"counter packets 0 bytes 0 drop\n");
 	/* no IPv4: no ARP */
 	assert_chain(&b, FAMILY_BRIDGE, "portwall", "o-" B,
-		"ether type ip accept\nether type ip6 accept\n"
+		"ether saddr " M " ether type ip accept\n"
+		"ether saddr " M " ether type ip6 accept\n"
 		"ether saddr " M " ether type 0x8035 accept\ncounter packets 0 bytes 0 drop\n");
 	/* no addresses: any */
 	assert_non_null(strstr(bench_print(&b, FAMILY_BRIDGE, "portwall", "o-" C),

@@ -176,6 +176,9 @@ static void record(void *data, const struct chain *chain, const struct rule *rul
 
 	(void)chain;
 	assert_non_null(origin);
+	/* What the bridge table lets go on is judged later. */
+	if (origin->duty == DUTY_FRAMES && rule->target.kind != TARGET_DROP)
+		return;
 	if (origin->port && origin->duty != DUTY_DISPATCH)
 		trace->last[origin->port - trace->world->ports][origin->direction] = origin;
 }
@@ -195,6 +198,8 @@ static enum reason reason_of(const struct origin *origin, enum family family)
 		return REASON_RA_IN;
 	case DUTY_ND:
 		return REASON_ND;
+	case DUTY_FRAMES: /* of IP it drops foreign MACs only */
+		return DROP_SPOOF;
 	case DUTY_SPOOF_DROP:
 		return policy_port_has_family(origin->port, family) ? DROP_SPOOF : DROP_NO_FAMILY;
 	case DUTY_ESTABLISHED:
@@ -256,12 +261,16 @@ static enum verdict walk(const struct ruleset *rs, enum family family, const cha
 	return e.verdict;
 }
 
-/* Does a packet of this world pass the tables at a place (a built-in chain of filter)? */
+/* Does a packet of this world pass the tables at a place (a built-in chain of filter)? What comes
+ * from a port of the bridge meets the bridge table before. */
 static bool passes(const struct ruleset *rs, const char *chain, const struct packet *packet,
 	struct trace *trace)
 {
 	enum family family = packet->ethertype == ETHERTYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
 
+	if (packet->physdev_in &&
+		walk(rs, FAMILY_BRIDGE, "portwall", "prerouting", packet, trace) == VERDICT_DROP)
+		return false;
 	return walk(rs, family, "filter", chain, packet, trace) == VERDICT_ACCEPT;
 }
 
@@ -656,12 +665,13 @@ static void every_frame_is_judged_by_the_bridge_table(void **state)
 				.arp_spa = addr_of(sources[0][i / 2 / N_OF(types) / 9]),
 			};
 			struct decision decision = policy_decide(&w.ports[0], direction, &frame);
-			/* IP is judged in iptables. */
-			bool is_ip = frame.ethertype == ETHERTYPE_IPV4 ||
-				     frame.ethertype == ETHERTYPE_IPV6;
+			bool passes = !reason_is_drop(decision.reason);
 
-			if (frame_passes(&w, rs, direction, &frame) !=
-				(is_ip || !reason_is_drop(decision.reason)))
+			/* IP with a MAC of the port is judged in iptables. */
+			if (frame.ethertype == ETHERTYPE_IPV4 || frame.ethertype == ETHERTYPE_IPV6)
+				passes |= direction == DIR_INGRESS || frame.eth_src.bytes[5] == 1 ||
+					  (frame.eth_src.bytes[5] == 7 && w.ports[0].n_pairs);
+			if (frame_passes(&w, rs, direction, &frame) != passes)
 				fail_packet(&frame, "frame", decision, NULL);
 		}
 	}

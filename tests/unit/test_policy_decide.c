@@ -281,7 +281,8 @@ static void the_source_must_be_the_ports_own(void **state)
 		{ WIRE("roam", OUT, "1.2.3.4", "8.8.8.8", OTHER_MAC, 6, 1, 2), DROP_SPOOF, 0 },
 		{ WIRE("roam", OUT, "2001:db8::5", "2001:db8::6", ROAM_MAC, 6, 1, 2), DROP_NO_RULE,
 			0 },
-		/* no address of the family */
+		/* no address of the family; a foreign MAC is told first */
+		{ WIRE("v6", OUT, "10.0.0.13", "8.8.8.8", OTHER_MAC, 6, 1, 2), DROP_SPOOF, 0 },
 		{ WIRE("v4", OUT, "2001:db8::5", "2001:db8::6", V4_MAC, 6, 1, 2), DROP_NO_FAMILY,
 			0 },
 		{ WIRE("v4", OUT, "fe80::f816:3eff:fe00:2", "ff02::2", V4_MAC, 58, 133, 0),
@@ -298,10 +299,12 @@ static void the_source_must_be_the_ports_own(void **state)
 static void dhcp_works_and_nobody_serves_it(void **state)
 {
 	static const struct expectation cases[] = {
-		/* before there is an address, from any MAC as in Neutron */
+		/* before there is an address, but from a MAC of the port */
 		{ WIRE("vm", OUT, "0.0.0.0", "255.255.255.255", VM_MAC, 17, 68, 67),
 			REASON_DHCP_CLIENT, 0 },
-		{ WIRE("vm", OUT, "0.0.0.0", "255.255.255.255", OTHER_MAC, 17, 68, 67),
+		{ WIRE("vm", OUT, "0.0.0.0", "255.255.255.255", OTHER_MAC, 17, 68, 67), DROP_SPOOF,
+			0 },
+		{ WIRE("v4", OUT, "0.0.0.0", "255.255.255.255", VRRP_MAC, 17, 68, 67),
 			REASON_DHCP_CLIENT, 0 },
 		{ WIRE("vm", OUT, "0.0.0.0", "255.255.255.255", VM_MAC, 17, 68, 67, .frag = true),
 			DROP_SPOOF, 0 },
@@ -342,7 +345,9 @@ static void ipv6_keeps_its_icmp_and_no_vm_is_a_router(void **state)
 	static const struct expectation cases[] = {
 		{ WIRE("vm", OUT, "::", "ff02::1:ff00:11", VM_MAC, 58, 135, 0), REASON_ND, 0 },
 		{ WIRE("vm", OUT, "::", "ff02::16", VM_MAC, 58, 143, 0), REASON_ND, 0 },
-		{ WIRE("vm", OUT, "::", "ff02::16", OTHER_MAC, 58, 131, 0), REASON_ND, 0 },
+		{ WIRE("vm", OUT, "::", "ff02::16", VM_MAC, 58, 131, 0), REASON_ND, 0 },
+		{ WIRE("vm", OUT, "::", "ff02::16", OTHER_MAC, 58, 131, 0), DROP_SPOOF, 0 },
+		{ WIRE("vm", OUT, "::", "ff02::1:ff00:11", OTHER_MAC, 58, 135, 0), DROP_SPOOF, 0 },
 		{ WIRE("vm", OUT, "::", "ff02::2", VM_MAC, 58, 133, 0), DROP_SPOOF, 0 },
 		{ WIRE("vm", OUT, "::", "ff03::16", VM_MAC, 58, 143, 0), DROP_SPOOF, 0 },
 		{ WIRE("vm", OUT, VM_LLA, "ff02::2", VM_MAC, 58, 133, 0), REASON_ND, 0 },
