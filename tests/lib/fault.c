@@ -112,12 +112,13 @@ static void exec_portwall(
 		setenv("PATH", path, 1);
 	dup2(fd, 1);
 	dup2(fd, 2);
-	execv(argv[0], (char *const *)argv);
+	if (argv[0])
+		execv(argv[0], (char *const *)argv);
 	_exit(126);
 }
 
 struct child fault_start(
-	const struct fault *f, const struct fault_plan *fault, const char *const *words)
+	const struct fault *f, const struct fault_plan *plan, const char *const *words)
 {
 	struct text zero CLEANUP(text_done) = TEXT_INIT;
 	struct child child = { 0 };
@@ -128,7 +129,7 @@ struct child fault_start(
 	clock_gettime(CLOCK_MONOTONIC, &child.begin);
 	child.pid = fork();
 	if (child.pid == 0)
-		exec_portwall(f, fault, words);
+		exec_portwall(f, plan, words);
 	assert_true(child.pid > 0);
 	setpgid(child.pid, child.pid); /* whoever is first */
 	return child;

@@ -294,7 +294,7 @@ static bool is_set_used(const struct ruleset *rs, const char *name)
 static void set_create(struct paper *paper, const char *name, char *rest, bool exist)
 {
 	struct set *set = (struct set *)ruleset_set(paper->rs, name);
-	const char *last = strrchr(rest, ' ');
+	const char *last = rest ? strrchr(rest, ' ') : NULL;
 	bool is_ipv6;
 	uint32_t max = 0;
 
