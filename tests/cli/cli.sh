@@ -261,7 +261,6 @@ else
 fi
 
 # -- what is made from the option table
-check 'the man page has no error' sh -c "'$PORTWALL' --man > portwall.1 && MANROFFSEQ= LC_ALL=C man --warnings -l ./portwall.1 2>&1 >/dev/null | (! grep .)"
 check 'the completion is a valid script' bash -n <(pw completion)
 # shellcheck disable=SC2016
 check 'the completion knows commands and options' bash -c '
