@@ -78,6 +78,7 @@ struct packet {
 	uint16_t sport, dport;	      /* tcp udp sctp dccp udplite */
 	uint8_t icmp_type, icmp_code; /* icmp, icmpv6 */
 	enum ct_state ct_state;
+	uint32_t ct_mark; /* of its flow; 0: never marked */
 
 	/* ARP (RFC 826) */
 	struct mac arp_sha;

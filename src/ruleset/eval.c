@@ -213,6 +213,12 @@ static enum answer match_eval(const struct walk *walk, const struct match *match
 			return CANNOT_TELL;
 		is_it = packet->ct_state & match->ct_states;
 		break;
+	case MATCH_CT_MARK:
+		/* without an entry there is no mark, and no answer to "not this mark" either */
+		if (packet->ct_state == CT_UNTRACKED || packet->ct_state == CT_INVALID)
+			return NO;
+		is_it = (packet->ct_mark & match->ct_mark.mask) == match->ct_mark.value;
+		break;
 	case MATCH_SET:
 		return set_matches(walk, match);
 	case MATCH_ETHERTYPE:

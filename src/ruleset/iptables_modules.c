@@ -5,6 +5,8 @@
  * when nothing was taken, and else continues the module. Only modules whose options are
  * independent conditions ("and") may leave a rest; for the others it is all or nothing.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ruleset/iptables.h"
@@ -336,6 +338,47 @@ static size_t parse_ct_state(struct iptables_parser *p, const struct module *mod
 	return option.after;
 }
 
+/* Decimal, 0x and octal, as iptables takes them. */
+static bool parse_mark_number(const char **at, uint32_t *ret)
+{
+	unsigned long number;
+	char *end;
+
+	if (**at < '0' || **at > '9')
+		return false;
+	errno = 0;
+	number = strtoul(*at, &end, 0);
+	if (errno || number > UINT32_MAX)
+		return false;
+	*at = end;
+	*ret = (uint32_t)number;
+	return true;
+}
+
+static size_t parse_ct_mark(struct iptables_parser *p, const struct module *module)
+{
+	struct match match = { .kind = MATCH_CT_MARK, .ct_mark.mask = UINT32_MAX };
+	struct option option;
+	const char *at;
+
+	if (!option_at(p, module->from, module->end, &option) || option.after != module->end ||
+		!option.value || strcmp(option.name, "--mark") != 0)
+		return module->from;
+	at = option.value;
+	if (!parse_mark_number(&at, &match.ct_mark.value))
+		return module->from;
+	if (*at == '/') {
+		at++;
+		if (!parse_mark_number(&at, &match.ct_mark.mask))
+			return module->from;
+	}
+	if (*at)
+		return module->from;
+	match.inverted = option.inverted;
+	add_match(p, &match);
+	return module->end;
+}
+
 static size_t parse_set(struct iptables_parser *p, const struct module *module)
 {
 	struct match match = { .kind = MATCH_SET };
@@ -398,6 +441,7 @@ static size_t parse_known(struct iptables_parser *p, const struct module *module
 		{ "physdev", parse_physdev },
 		{ "state", parse_ct_state },
 		{ "conntrack", parse_ct_state },
+		{ "connmark", parse_ct_mark },
 		{ "set", parse_set },
 		{ "mac", parse_mac },
 		{ "multiport", parse_multiport },

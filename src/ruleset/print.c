@@ -189,6 +189,15 @@ static void print_ct_states(struct text *out, const struct match *match)
 	}
 }
 
+static void print_ct_mark(struct text *out, const struct match *match)
+{
+	text_add(out, " -m connmark");
+	print_option(out, match, "--mark");
+	text_addf(out, " 0x%x", match->ct_mark.value);
+	if (match->ct_mark.mask != UINT32_MAX)
+		text_addf(out, "/0x%x", match->ct_mark.mask);
+}
+
 static void print_physdev(struct text *out, const struct rule *rule, size_t i)
 {
 	const struct match *match = &rule->matches[i];
@@ -242,6 +251,9 @@ static void print_match(struct text *out, enum family family, const struct rule 
 		break;
 	case MATCH_CT_STATE:
 		print_ct_states(out, match);
+		break;
+	case MATCH_CT_MARK:
+		print_ct_mark(out, match);
 		break;
 	case MATCH_SET:
 		text_add(out, " -m set");

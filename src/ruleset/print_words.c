@@ -80,6 +80,11 @@ static void print_value(struct text *out, const struct match *match)
 	case MATCH_CT_STATE:
 		print_states(out, match);
 		break;
+	case MATCH_CT_MARK:
+		text_addf(out, "0x%x", match->ct_mark.value);
+		if (match->ct_mark.mask != UINT32_MAX)
+			text_addf(out, "/0x%x", match->ct_mark.mask);
+		break;
 	case MATCH_SET:
 		text_addf(out, "set %s", match->set.name);
 		break;
@@ -120,6 +125,8 @@ static const char *words_before(const struct match *match)
 		return "type ";
 	case MATCH_PHYSDEV_BRIDGED:
 		return "bridged";
+	case MATCH_CT_MARK:
+		return "connection mark ";
 	case MATCH_SET:
 		return match->set.is_src ? "from " : "to ";
 	case MATCH_ARP_SHA:

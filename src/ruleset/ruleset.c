@@ -223,6 +223,8 @@ bool match_equal(const struct match *a, const struct match *b)
 		return true;
 	case MATCH_CT_STATE:
 		return a->ct_states == b->ct_states && a->is_conntrack == b->is_conntrack;
+	case MATCH_CT_MARK:
+		return a->ct_mark.value == b->ct_mark.value && a->ct_mark.mask == b->ct_mark.mask;
 	case MATCH_SET:
 		return a->set.is_src == b->set.is_src && text_equal(a->set.name, b->set.name);
 	case MATCH_ETHERTYPE:

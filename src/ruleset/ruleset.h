@@ -26,6 +26,7 @@ enum match_kind {
 	MATCH_PHYSDEV_OUT,
 	MATCH_PHYSDEV_BRIDGED, /* --physdev-is-bridged: only ever true with an output port */
 	MATCH_CT_STATE,	       /* -m state, -m conntrack --ctstate: ct_states */
+	MATCH_CT_MARK,	       /* -m connmark --mark: ct_mark */
 	MATCH_SET,	       /* -m set --match-set: set */
 	/* the bridge family (nft) */
 	MATCH_ETHERTYPE, /* ether type: ethertype */
@@ -61,6 +62,9 @@ struct match {
 			bool any_code;
 		} icmp;
 		unsigned ct_states; /* enum ct_state, or-ed */
+		struct {
+			uint32_t value, mask;
+		} ct_mark;
 		struct {
 			const char *name;
 			bool is_src; /* else dst */

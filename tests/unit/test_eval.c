@@ -28,7 +28,8 @@ static struct packet tcp_packet(void)
 		.proto = PROTO_TCP,
 		.sport = 40000,
 		.dport = 443,
-		.ct_state = CT_NEW };
+		.ct_state = CT_NEW,
+		.ct_mark = 0x40000005 };
 }
 
 /* The answer for a packet in FORWARD, as "A 5", "D policy", "? 7": verdict and line. */
@@ -110,6 +111,13 @@ static void every_match_says_yes_and_no(void **state)
 		{ "-m state --state NEW", true },
 		{ "-m state --state RELATED,ESTABLISHED", false },
 		{ "-m conntrack ! --ctstate INVALID", true },
+		{ "-m connmark --mark 0x40000000/0x40000000", true },
+		{ "-m connmark ! --mark 0x40000000/0x40000000", false },
+		{ "-m connmark --mark 0x40000005", true },
+		{ "-m connmark --mark 0x40000000", false },
+		{ "-m connmark --mark 0x2/0x2", false },
+		{ "-m connmark ! --mark 0x2/0x2", true },
+		{ "-m connmark --mark 0x7/0x5", false }, /* a bit outside of the mask */
 		{ "-m set --match-set s src", true },
 		{ "-m set ! --match-set s dst", false },
 		{ "-m comment --comment x", true },
@@ -126,6 +134,25 @@ static void every_match_says_yes_and_no(void **state)
 		snprintf(rule, sizeof(rule), "-A FORWARD %s -j ACCEPT", cases[i].match);
 		assert_answer(rule, FAMILY_IPV4, &packet, cases[i].yes ? "A 7" : "D policy");
 	}
+}
+
+static void what_is_not_tracked_has_no_mark(void **state)
+{
+	static const enum ct_state states[] = { CT_UNTRACKED, CT_INVALID };
+	struct packet packet = tcp_packet();
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(states); i++) {
+		packet.ct_state = states[i];
+		packet.ct_mark = 0;
+		assert_answer("-A FORWARD -m connmark --mark 0x0/0x1 -j ACCEPT", FAMILY_IPV4,
+			&packet, "D policy");
+		assert_answer("-A FORWARD -m connmark ! --mark 0x1/0x1 -j ACCEPT", FAMILY_IPV4,
+			&packet, "D policy");
+	}
+	packet.ct_state = CT_NEW;
+	assert_answer(
+		"-A FORWARD -m connmark ! --mark 0x1/0x1 -j ACCEPT", FAMILY_IPV4, &packet, "A 7");
 }
 
 static void a_later_fragment_has_no_ports_and_no_type(void **state)
@@ -395,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_match_says_yes_and_no),
+		cmocka_unit_test(what_is_not_tracked_has_no_mark),
 		cmocka_unit_test(a_later_fragment_has_no_ports_and_no_type),
 		cmocka_unit_test(icmp_types_are_of_their_family),
 		cmocka_unit_test(without_an_output_port_a_packet_is_not_bridged),

@@ -49,6 +49,7 @@ static void an_iptables_rule_is_printed_as_iptables_save_does(void **state)
 		{ .kind = MATCH_PHYSDEV_BRIDGED },
 	};
 	struct match known = { .kind = MATCH_CT_STATE, .ct_states = CT_RELATED | CT_ESTABLISHED };
+	struct match cut = { .kind = MATCH_CT_MARK, .ct_mark = { 0x40000000, 0x40000000 } };
 	struct match ping[] = { { .kind = MATCH_PROTO, .proto = PROTO_ICMPV6 },
 		{ .kind = MATCH_ICMP_TYPE, .icmp = { .type = 128, .any_code = true } } };
 	struct match ipip = { .kind = MATCH_PROTO, .proto = PROTO_IPIP };
@@ -78,6 +79,10 @@ static void an_iptables_rule_is_printed_as_iptables_save_does(void **state)
 			.target = { .kind = TARGET_GOTO, .chain = "c" } },
 		"-m comment --comment plain -m state --state RELATED,ESTABLISHED -g c",
 		"established or related: go to c");
+	assert_prints(FAMILY_IPV4,
+		&(struct rule){ .matches = &cut, .n_matches = 1, .target.kind = TARGET_DROP },
+		"-m connmark --mark 0x40000000/0x40000000 -j DROP",
+		"connection mark 0x40000000/0x40000000: drop");
 	assert_prints(FAMILY_IPV6, &(struct rule){ .matches = ping, .n_matches = 2 },
 		"-p ipv6-icmp -m icmp6 --icmpv6-type 128", "icmpv6 type 128: count");
 	assert_prints(FAMILY_IPV4,

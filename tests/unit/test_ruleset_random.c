@@ -132,6 +132,12 @@ static void add_modules(struct arena *arena, struct random *random, enum family 
 		match->is_conntrack = chance(random);
 	}
 	if (chance(random)) {
+		struct match *match = add(rule, random, MATCH_CT_MARK);
+
+		match->ct_mark.value = (uint32_t)random_u64(random);
+		match->ct_mark.mask = chance(random) ? UINT32_MAX : (uint32_t)random_u64(random);
+	}
+	if (chance(random)) {
 		struct match *match = add(rule, random, MATCH_SET);
 
 		match->set.name = "NIPv4599886bb-89ec-54e8-af3b-";
