@@ -6,6 +6,18 @@
  * allowed today; what is not is cut. That every pass does it, also one that changes nothing,
  * heals a pass that was killed between its commit and its cut; what such a pass took from the
  * ports is in its journal.
+ *
+ * Cut is not deleted. Conntrack takes up TCP in the middle: of a client's connection whose entry
+ * is gone the guest's next segment begins a new one, from the guest to the client; a group that
+ * allows all egress, as Neutron's default group does, lets it pass, and then the client's segments
+ * are ESTABLISHED again. So the entry of a TCP flow stays and bears a mark (COMPILE_CUT_MARK),
+ * which the chains drop before anything else. A mark says what the policy says now: each pass
+ * takes it from the flows that are allowed again, and they go on. A datagram of the guest is a
+ * flow of its own right; those entries are deleted.
+ *
+ * Deleted, marked or not, is what is no port's any more: a port is gone, its address, the zone.
+ * Deleted, not marked, is what only a stateless port refuses: its chains judge each packet by
+ * itself, and a mark would drop the ones that they allow.
  */
 #include "agent/internal.h"
 
@@ -37,13 +49,20 @@ static bool port_owns(const struct policy_port *port, const struct addr *addr)
 	return false;
 }
 
+static enum flow_verdict refused_by(const struct policy_port *port)
+{
+	return port->stateful ? FLOW_CUT : FLOW_FORGET;
+}
+
 /* One port a zone: what it did not start, it was sent. */
-static bool is_wanted_of_one(const struct policy_port *port, const struct flow *flow)
+static enum flow_verdict judge_for_one(const struct policy_port *port, const struct flow *flow)
 {
 	if (policy_allows_flow(port, DIR_EGRESS, &flow->first))
-		return true;
-	return !port_owns(port, &flow->first.src) &&
-	       policy_allows_flow(port, DIR_INGRESS, &flow->first);
+		return FLOW_ALLOW;
+	if (!port_owns(port, &flow->first.src) &&
+		policy_allows_flow(port, DIR_INGRESS, &flow->first))
+		return FLOW_ALLOW;
+	return refused_by(port);
 }
 
 static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
@@ -57,41 +76,54 @@ static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
 /*
  * Several ports in the zone: whoever owns an end must allow it. An end that nobody owns belongs to
  * a machine that the policy does not name: not ours to judge, unless the address was a port's
- * until now.
+ * until now. A mark in a zone of ours says that it was; in zone 0 it may be another program's.
  */
-static bool is_wanted_of_several(const struct flow_judge *judge, const struct flow *flow)
+static enum flow_verdict judge_for_several(const struct flow_judge *judge, const struct flow *flow)
 {
-	bool is_src_owned = false, is_dst_owned = false;
+	static const enum direction directions[] = { DIR_EGRESS, DIR_INGRESS };
+	const struct addr *ends[] = { &flow->first.src, &flow->first.dst };
+	bool is_owned[] = { false, false }, is_refused = false;
 
 	for (size_t i = judge->first_of_zone[flow->zone]; i < judge->n_plugs;
 		i = judge->next_of_zone[i]) {
 		const struct policy_port *port = judge->plugs[i].port;
 
-		if (port_owns(port, &flow->first.src)) {
-			is_src_owned = true;
-			if (!policy_allows_flow(port, DIR_EGRESS, &flow->first))
-				return false;
-		}
-		if (port_owns(port, &flow->first.dst)) {
-			is_dst_owned = true;
-			if (!policy_allows_flow(port, DIR_INGRESS, &flow->first))
-				return false;
+		for (size_t end = 0; end < N_OF(ends); end++) {
+			if (!port_owns(port, ends[end]))
+				continue;
+			is_owned[end] = true;
+			if (policy_allows_flow(port, directions[end], &flow->first))
+				continue;
+			if (refused_by(port) == FLOW_CUT)
+				return FLOW_CUT;
+			is_refused = true;
 		}
 	}
-	return (is_src_owned || !is_gone(judge, &flow->first.src)) &&
-	       (is_dst_owned || !is_gone(judge, &flow->first.dst));
+	for (size_t end = 0; end < N_OF(ends); end++)
+		is_refused |= !is_owned[end] && is_gone(judge, ends[end]);
+	if (is_refused)
+		return FLOW_FORGET;
+	if (is_owned[0] || is_owned[1])
+		return FLOW_ALLOW;
+	return flow->is_marked && flow->zone != 0 ? FLOW_FORGET : FLOW_LEAVE;
 }
 
-static bool is_wanted(void *data, const struct flow *flow)
+static enum flow_verdict judge_flow(void *data, const struct flow *flow)
 {
 	const struct flow_judge *judge = data;
 	size_t i = judge->first_of_zone[flow->zone];
 
-	if (i == judge->n_plugs)
-		return flow->zone == 0 || !zone_map_had(judge->zones, flow->zone);
-	if (judge->plugs[i].hybrid_peer)
-		return is_wanted_of_one(judge->plugs[i].port, flow);
-	return is_wanted_of_several(judge, flow);
+	if (i < judge->n_plugs && judge->plugs[i].hybrid_peer)
+		return judge_for_one(judge->plugs[i].port, flow);
+	if (i < judge->n_plugs)
+		return judge_for_several(judge, flow);
+	if (flow->zone != 0)
+		return zone_map_had(judge->zones, flow->zone) ? FLOW_FORGET : FLOW_LEAVE;
+	/* The last port of a bridge for which the host routes is gone. */
+	if (flow->is_marked &&
+		(is_gone(judge, &flow->first.src) || is_gone(judge, &flow->first.dst)))
+		return FLOW_FORGET;
+	return FLOW_LEAVE;
 }
 
 /* Pairs that were taken from a port: the rules of its anti-spoofing chain that go. */
@@ -133,5 +165,5 @@ bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plu
 		judge.next_of_zone[i] = judge.first_of_zone[plugs[i].zone];
 		judge.first_of_zone[plugs[i].zone] = i;
 	}
-	return kernel_flows_cut(is_wanted, &judge, ret_n_cut, err);
+	return kernel_flows_cut(judge_flow, &judge, COMPILE_CUT_MARK, ret_n_cut, err);
 }

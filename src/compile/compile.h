@@ -51,6 +51,7 @@ enum duty {
 	DUTY_INVALID,
 	DUTY_FALLBACK, /* the jump to the default drop: its counter is the port's */
 	DUTY_DEFAULT_DROP,
+	DUTY_CUT, /* flows that no rule allows any more: COMPILE_CUT_MARK */
 	DUTY_PORT_SECURITY_OFF,
 	DUTY_TRUSTED,
 	DUTY_FRAMES, /* the bridge family: source MACs, and what iptables never sees */
@@ -104,6 +105,15 @@ const char *compile_zone_comment(struct arena *arena, const char *key);
 bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_t *ret_zone);
 #define COMPILE_ZONE_MIN 4097 /* 1..4096 are left to others, as Neutron does (LP 1745642) */
 #define COMPILE_ZONE_MAX 65535
+
+/*
+ * The bit of a flow's conntrack mark (connmark) that says: no rule allows it any more, drop it.
+ * One bit, so that the others keep what they mean; a high one, because marks that count begin
+ * low (Neutron's OVS firewall and OVN 0x1, AWS VPC CNI 0x80, Istio 0x539), and none of those
+ * that copy packet marks into flows has it (kube 0x4000 and 0x8000, mwan3 0x3f00, Tailscale
+ * 0xff0000, Calico 0x1ff00000 at most). OVN's upper half is only set in zones of its own.
+ */
+#define COMPILE_CUT_MARK 0x40000000u
 
 /* Did portwall make these chains? Looks for the mark (DUTY_MARK) in table filter. */
 bool compile_has_mark(const struct ruleset *found, const struct plan_scope *scope);

@@ -20,6 +20,7 @@ const char *duty_name(enum duty duty)
 		[DUTY_INVALID] = "invalid",
 		[DUTY_FALLBACK] = "fallback",
 		[DUTY_DEFAULT_DROP] = "default-drop",
+		[DUTY_CUT] = "cut",
 		[DUTY_PORT_SECURITY_OFF] = "port-security-off",
 		[DUTY_TRUSTED] = "trusted",
 		[DUTY_FRAMES] = "frames",

@@ -15,6 +15,9 @@
  *    port that br_netfilter remembers; and i of the port they go to. Which bridge port that will
  *    be is only decided behind FORWARD, so i is found by address.
  *  - from the host itself: P-OUTPUT -> i, by address too.
+ *
+ * In front of every such dispatch stands one line for flows that were cut (COMPILE_CUT_MARK):
+ * ports let what is ESTABLISHED pass before they ask any rule.
  */
 #include "compile/internal.h"
 
@@ -25,6 +28,7 @@
 #define SG_CHAIN_TEXT "Jump to the VM specific chain."
 #define INPUT_TEXT    "Direct incoming traffic from VM to the security group chain."
 #define FALLBACK_TEXT "Default drop rule for unmatched traffic."
+#define CUT_TEXT      "Drop connections that no rule allows any more."
 #define OFF_TEXT      "Accept all packets when port security is disabled."
 #define TRUSTED_TEXT  "Accept all packets when port is trusted."
 
@@ -181,18 +185,32 @@ static void dispatch_open(struct compiler *c, const struct skeleton *s, struct p
 	/* Nothing in INPUT: the host's own rules say what this VM may send to the host. */
 }
 
+/* On every host, with ports or without, so that no port that comes or goes changes it. */
+static void cut_add(struct compiler *c, struct chain *chain)
+{
+	static const struct match marked = { .kind = MATCH_CT_MARK,
+		.ct_mark = { .value = COMPILE_CUT_MARK, .mask = COMPILE_CUT_MARK } };
+
+	rule_add(c, chain, matches_copy(c, &marked, 1), 1, target_jump(c->names.sg_fallback),
+		CUT_TEXT, origin_of_host(c, DUTY_CUT));
+}
+
 static void dispatch_add(struct compiler *c, const struct skeleton *s, enum family family)
 {
 	static const struct match unbridged = { .kind = MATCH_PHYSDEV_BRIDGED, .inverted = true };
 
 	chain_reserve(c, s->forward, 2 * c->n_ports + 1);
-	chain_reserve(c, s->input, c->n_ports);
-	chain_reserve(c, s->sg_chain, 2 * c->n_filtered + 1);
-	chain_reserve(c, s->routed, c->n_filtered);
+	chain_reserve(c, s->input, c->n_ports + 1);
+	chain_reserve(c, s->sg_chain, 2 * c->n_filtered + 2);
+	chain_reserve(c, s->routed, c->n_filtered + 1);
 	/* First, and without return: none of the lines for bridged packets is for these. */
 	rule_add(c, s->forward, matches_copy(c, &unbridged, 1), 1,
 		(struct target){ .kind = TARGET_GOTO, .chain = c->names.routed }, NULL,
 		origin_of_host(c, DUTY_SKELETON));
+	cut_add(c, s->sg_chain);
+	cut_add(c, s->input);
+	cut_add(c, s->routed);
+	cut_add(c, s->output);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
 		if (policy_port_is_filtered(p->port))
 			dispatch_filtered(c, s, p);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Conntrack: one dump, and the entries that nothing allows any more are deleted one by one, each
- * by what the dump said of it (tuple, zone, id), copied byte for byte: another entry that took
- * the tuple meanwhile has another id (unless it lies at the same place in memory) and stays.
+ * Conntrack: one dump, and the entries that nothing allows any more are marked or deleted one by
+ * one, each by what the dump said of it (tuple, zone, id), copied byte for byte: another entry
+ * that took the tuple meanwhile has another id (unless it lies at the same place in memory) and is
+ * not deleted. Marks are set by tuple and zone alone, the kernel does not look at the id there: such
+ * an entry bears the mark until it is judged by the next pass.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdlib.h>
@@ -17,7 +20,7 @@
 #include "kernel/netlink.h"
 
 /* So few that all their refusals fit into the socket's receive buffer of 208 KiB. */
-#define DELETE_BATCH 100
+#define REQUEST_BATCH 100
 
 /* What conntrack tells flows apart by, in one direction. */
 struct tuple {
@@ -40,17 +43,27 @@ struct child {
 	const struct nlmsghdr *entry;
 };
 
+enum change { CHANGE_DELETE, CHANGE_MARK, CHANGE_UNMARK };
+
+struct request {
+	size_t offset; /* in the text of all requests */
+	enum change change;
+	bool is_counted; /* cut now, not before */
+	bool is_refused; /* the mark; to be deleted */
+};
+
 struct cut {
-	kernel_flow_fn *is_wanted;
+	kernel_flow_fn *judge;
 	void *data;
+	uint32_t mark;
 	/* of one dump */
 	struct arena *arena;
 	VEC(struct translation) translations;
 	VEC(struct child) children;
-	/* Delete requests, one behind the other, and the offset of each. */
-	struct text requests;
-	VEC(size_t) offsets;
-	size_t n_gone;
+	/* One behind the other as they are sent. */
+	struct text text;
+	VEC(struct request) requests;
+	size_t n_cut;
 	int refusal; /* errno of the first entry that would not go */
 };
 
@@ -78,6 +91,11 @@ static void read_addr(const struct nlattr *attr, enum family family, struct addr
 static uint16_t read_u16(const struct nlattr *attr)
 {
 	return mnl_attr_get_payload_len(attr) >= 2 ? ntohs(mnl_attr_get_u16(attr)) : 0;
+}
+
+static uint32_t read_u32(const struct nlattr *attr)
+{
+	return mnl_attr_get_payload_len(attr) >= 4 ? ntohl(mnl_attr_get_u32(attr)) : 0;
 }
 
 static uint8_t read_u8(const struct nlattr *attr)
@@ -150,6 +168,7 @@ static void read_tuple(const struct nlattr *attr, struct tuple *tuple)
 struct entry {
 	const struct nlattr *original, *zone, *id;
 	struct tuple tuple, reply, master;
+	uint32_t mark, status; /* enum ip_conntrack_status */
 	bool has_master;
 };
 
@@ -178,6 +197,12 @@ static void read_entry(const struct nlmsghdr *nlh, struct entry *entry)
 		case CTA_ID:
 			entry->id = attr;
 			break;
+		case CTA_MARK:
+			entry->mark = read_u32(attr);
+			break;
+		case CTA_STATUS:
+			entry->status = read_u32(attr);
+			break;
 		}
 	}
 	if (entry->zone)
@@ -185,37 +210,87 @@ static void read_entry(const struct nlmsghdr *nlh, struct entry *entry)
 	entry->master.zone = entry->tuple.zone;
 }
 
+static void add_attr(struct text *text, uint16_t type, uint32_t value)
+{
+	const struct nlattr attr = { .nla_type = type, .nla_len = NLA_HDRLEN + sizeof(value) };
+	const uint32_t wire = htonl(value);
+
+	text_add_n(text, (const char *)&attr, sizeof(attr));
+	text_add_n(text, (const char *)&wire, sizeof(wire));
+}
+
+static uint16_t type_of(enum change change)
+{
+	return NFNL_SUBSYS_CTNETLINK << 8 |
+	       (change == CHANGE_DELETE ? IPCTNL_MSG_CT_DELETE : IPCTNL_MSG_CT_NEW);
+}
+
+static struct nlmsghdr *header_of(struct cut *cut, const struct request *request)
+{
+	return (struct nlmsghdr *)(void *)(cut->text.data + request->offset);
+}
+
 /* The request keeps what it needs of the entry: the dump's buffer is used again. */
-static void add_request(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry)
+static void add_request(
+	struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry, enum change change)
 {
 	const struct nlattr *attrs[] = { entry->original, entry->zone, entry->id };
 	const struct nfgenmsg *msg = mnl_nlmsg_get_payload(nlh);
-	struct nlmsghdr request = {
-		.nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
-		.nlmsg_flags = NLM_F_REQUEST,
-		.nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
-	};
+	/* without NLM_F_CREATE: an entry that went by itself is not made again */
+	struct nlmsghdr header = { .nlmsg_type = type_of(change), .nlmsg_flags = NLM_F_REQUEST };
 	struct nfgenmsg to = { .nfgen_family = msg->nfgen_family, .version = NFNETLINK_V0 };
+	struct request request = { .offset = cut->text.len,
+		.change = change,
+		.is_counted = change != CHANGE_UNMARK && !(entry->mark & cut->mark) };
 
-	for (size_t i = 0; i < 3; i++)
+	text_add_n(&cut->text, (const char *)&header, sizeof(header));
+	text_add_n(&cut->text, (const char *)&to, sizeof(to));
+	for (size_t i = 0; i < N_OF(attrs); i++)
 		if (attrs[i])
-			request.nlmsg_len += NLMSG_ALIGN(attrs[i]->nla_len);
-	*vec_push(&cut->offsets, cut->arena) = cut->requests.len;
-	text_add_n(&cut->requests, (const char *)&request, sizeof(request));
-	text_add_n(&cut->requests, (const char *)&to, sizeof(to));
-	for (size_t i = 0; i < 3; i++)
-		if (attrs[i])
-			text_add_n(&cut->requests, (const char *)attrs[i],
-				NLMSG_ALIGN(attrs[i]->nla_len));
+			text_add_n(
+				&cut->text, (const char *)attrs[i], NLMSG_ALIGN(attrs[i]->nla_len));
+	if (change != CHANGE_DELETE) {
+		add_attr(&cut->text, CTA_MARK, change == CHANGE_MARK ? cut->mark : 0);
+		add_attr(&cut->text, CTA_MARK_MASK, cut->mark);
+	}
+	header_of(cut, &request)->nlmsg_len = (uint32_t)(cut->text.len - request.offset);
+	*vec_push(&cut->requests, cut->arena) = request;
 }
 
-static void judge(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
+/* What the verdict means for this entry. */
+static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
+	enum flow_verdict verdict)
+{
+	bool is_marked = entry->mark & cut->mark;
+
+	switch (verdict) {
+	case FLOW_LEAVE:
+		break;
+	case FLOW_ALLOW:
+		if (is_marked)
+			add_request(cut, nlh, entry, CHANGE_UNMARK);
+		break;
+	case FLOW_CUT:
+		/* A flowtable forwards it past the rule that drops: let the kernel refuse. */
+		if (entry->tuple.proto != PROTO_TCP || entry->status & IPS_OFFLOAD)
+			add_request(cut, nlh, entry, CHANGE_DELETE);
+		else if (!is_marked)
+			add_request(cut, nlh, entry, CHANGE_MARK);
+		break;
+	case FLOW_FORGET:
+		add_request(cut, nlh, entry, CHANGE_DELETE);
+		break;
+	}
+}
+
+static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
 	const struct tuple *tuple, const struct addr *dst, uint16_t dport)
 {
 	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
 	bool has_ports = proto_has_ports(tuple->proto);
 	const struct flow flow = {
 		.zone = tuple->zone,
+		.is_marked = entry->mark & cut->mark,
 		.handle = nlh,
 		.first = {
 			.ethertype = tuple->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6
@@ -228,11 +303,11 @@ static void judge(struct cut *cut, const struct nlmsghdr *nlh, const struct entr
 			.icmp_type = is_icmp ? tuple->icmp_type : 0,
 			.icmp_code = is_icmp ? tuple->icmp_code : 0,
 			.ct_state = CT_NEW,
+			.ct_mark = entry->mark,
 		},
 	};
 
-	if (!cut->is_wanted(cut->data, &flow))
-		add_request(cut, nlh, entry);
+	follow(cut, nlh, entry, cut->judge(cut->data, &flow));
 }
 
 static int each_entry(const struct nlmsghdr *nlh, void *data)
@@ -258,7 +333,7 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 			(struct child){ .master = entry.master, .entry = copy };
 		return MNL_CB_OK;
 	}
-	judge(cut, nlh, &entry, &entry.tuple, &entry.reply.src, entry.reply.sport);
+	judge_entry(cut, nlh, &entry, &entry.tuple, &entry.reply.src, entry.reply.sport);
 	return MNL_CB_OK;
 }
 
@@ -292,7 +367,7 @@ static void judge_children(struct cut *cut)
 			found = bsearch(&key, cut->translations.items, cut->translations.n,
 				sizeof(key), by_original);
 		read_entry(child->entry, &entry);
-		judge(cut, child->entry, &entry, &child->master,
+		judge_entry(cut, child->entry, &entry, &child->master,
 			found ? &found->dst : &child->master.dst,
 			found ? found->dport : child->master.dport);
 	}
@@ -307,46 +382,30 @@ static enum netlink_result dump(struct netlink *nl, struct cut *cut, struct err 
 	request->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
 	msg->nfgen_family = AF_UNSPEC;
 	msg->version = NFNETLINK_V0;
-	cut->translations.n = cut->children.n = cut->offsets.n = 0;
-	text_clear(&cut->requests);
+	cut->translations.n = cut->children.n = cut->requests.n = 0;
+	text_clear(&cut->text);
 	return netlink_dump(nl, request, each_entry, cut, "conntrack entries", err);
 }
 
-/* One answer of a batch: a refusal, or the acknowledgement of its last request. */
-static bool take_answer(struct cut *cut, const struct nlmsghdr *nlh, unsigned last_seq, size_t *n)
+static void take_refusal(struct cut *cut, struct request *request, int error)
 {
-	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(nlh);
-
-	if (nlh->nlmsg_type != NLMSG_ERROR)
-		return false;
-	if (answer->error) {
-		--*n;
-		/* not there any more: it went by itself */
-		if (answer->error != -ENOENT && !cut->refusal)
-			cut->refusal = -answer->error;
-	}
-	return nlh->nlmsg_seq == last_seq;
+	request->is_counted = false;
+	/* not there any more: it went by itself */
+	if (error == ENOENT)
+		return;
+	if (request->change == CHANGE_MARK)
+		request->is_refused = true;
+	else if (!cut->refusal)
+		cut->refusal = error;
 }
 
-static bool delete_batch(
-	struct netlink *nl, struct cut *cut, size_t first, size_t n, struct err *err)
+/* The answers to a batch: its refusals, and the acknowledgement of its last request. */
+static bool take_answers(struct netlink *nl, struct cut *cut, struct request *requests,
+	unsigned first_seq, struct err *err)
 {
-	size_t from = cut->offsets.items[first];
-	size_t end = first + n < cut->offsets.n ? cut->offsets.items[first + n] : cut->requests.len;
 	char buf[NETLINK_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	bool is_last = false;
-	size_t n_gone = n;
 
-	for (size_t i = 0; i < n; i++) {
-		struct nlmsghdr *request =
-			(struct nlmsghdr *)(void *)(cut->requests.data +
-						    cut->offsets.items[first + i]);
-
-		request->nlmsg_seq = ++nl->seq;
-		request->nlmsg_flags |= i + 1 == n ? NLM_F_ACK : 0;
-	}
-	if (mnl_socket_sendto(nl->socket, cut->requests.data + from, end - from) < 0)
-		return err_system(err, errno, "cannot delete conntrack entries");
 	while (!is_last) {
 		ssize_t got = mnl_socket_recvfrom(nl->socket, buf, sizeof(buf));
 		int left = (int)got;
@@ -354,26 +413,71 @@ static bool delete_batch(
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return err_system(err, errno, "cannot delete conntrack entries");
+			return err_system(err, errno, "cannot change conntrack entries");
 		for (struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)buf; mnl_nlmsg_ok(nlh, left);
-			nlh = mnl_nlmsg_next(nlh, &left))
-			is_last |= take_answer(cut, nlh, nl->seq, &n_gone);
+			nlh = mnl_nlmsg_next(nlh, &left)) {
+			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(nlh);
+			unsigned i = nlh->nlmsg_seq - first_seq;
+
+			if (nlh->nlmsg_type != NLMSG_ERROR || i > nl->seq - first_seq)
+				continue;
+			if (answer->error)
+				take_refusal(cut, &requests[i], -answer->error);
+			is_last |= nlh->nlmsg_seq == nl->seq;
+		}
 	}
-	cut->n_gone += n_gone;
+	return true;
+}
+
+static bool send_batch(
+	struct netlink *nl, struct cut *cut, struct request *requests, size_t n, struct err *err)
+{
+	size_t from = requests[0].offset;
+	size_t end = requests[n - 1].offset + header_of(cut, &requests[n - 1])->nlmsg_len;
+	unsigned first_seq = nl->seq + 1;
+
+	for (size_t i = 0; i < n; i++) {
+		struct nlmsghdr *header = header_of(cut, &requests[i]);
+
+		header->nlmsg_seq = ++nl->seq;
+		header->nlmsg_flags |= i + 1 == n ? NLM_F_ACK : 0;
+	}
+	if (mnl_socket_sendto(nl->socket, cut->text.data + from, end - from) < 0)
+		return err_system(err, errno, "cannot change conntrack entries");
+	if (!take_answers(nl, cut, requests, first_seq, err))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		cut->n_cut += requests[i].is_counted;
+	return true;
+}
+
+/* Instead of the mark that the kernel would not set. */
+static bool delete_refused(struct netlink *nl, struct cut *cut, struct err *err)
+{
+	vec_for_each (request, &cut->requests) {
+		if (!request->is_refused)
+			continue;
+		request->change = CHANGE_DELETE;
+		request->is_counted = true;
+		header_of(cut, request)->nlmsg_type = type_of(CHANGE_DELETE);
+		if (!send_batch(nl, cut, request, 1, err))
+			return false;
+	}
 	return true;
 }
 
 static void cut_done(struct cut *cut)
 {
 	arena_free(cut->arena);
-	text_done(&cut->requests);
+	text_done(&cut->text);
 }
 
-bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, struct err *err)
+bool kernel_flows_cut(
+	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err)
 {
 	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	struct cut cut CLEANUP(cut_done) = {
-		.is_wanted = is_wanted, .data = data, .arena = arena_new(), .requests = TEXT_INIT
+		.judge = judge, .data = data, .mark = mark, .arena = arena_new(), .text = TEXT_INIT
 	};
 	enum netlink_result result = NETLINK_AGAIN;
 
@@ -386,18 +490,21 @@ bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, 
 	if (result != NETLINK_DONE)
 		return false;
 	judge_children(&cut);
-	for (size_t i = 0; i < cut.offsets.n; i += DELETE_BATCH) {
-		size_t left = cut.offsets.n - i;
+	for (size_t i = 0; i < cut.requests.n; i += REQUEST_BATCH) {
+		size_t left = cut.requests.n - i;
 
-		if (!delete_batch(&nl, &cut, i, left < DELETE_BATCH ? left : DELETE_BATCH, err))
+		if (!send_batch(&nl, &cut, cut.requests.items + i,
+			    left < REQUEST_BATCH ? left : REQUEST_BATCH, err))
 			return false;
 	}
+	if (!delete_refused(&nl, &cut, err))
+		return false;
 	if (cut.refusal) {
-		err_system(err, cut.refusal, "a conntrack entry could not be deleted");
+		err_system(err, cut.refusal, "a conntrack entry could not be changed");
 		if (cut.refusal == EBUSY)
 			err_next(err, "it is offloaded by a flowtable of nftables");
 		return false;
 	}
-	*ret_n_cut = cut.n_gone;
+	*ret_n_cut = cut.n_cut;
 	return true;
 }

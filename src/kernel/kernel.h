@@ -65,13 +65,30 @@ bool kernel_plan_commit(const struct plan *plan, enum backend backend,
  */
 struct flow {
 	uint16_t zone;
+	bool is_marked; /* has the mark of cut flows */
 	struct packet first;
 	const void *handle; /* of the dump; for the cut */
 };
 
-/* Dumps conntrack once; cuts every entry for which is_wanted says false. */
-typedef bool kernel_flow_fn(void *data, const struct flow *flow);
-bool kernel_flows_cut(kernel_flow_fn *is_wanted, void *data, size_t *ret_n_cut, struct err *err);
+enum flow_verdict {
+	FLOW_LEAVE, /* not ours: nothing is changed, also not its mark */
+	FLOW_ALLOW, /* goes on: a marked one loses the mark */
+	FLOW_CUT,
+	FLOW_FORGET, /* its entry is deleted, marked or not */
+};
+
+/*
+ * Dumps conntrack once and does what the verdict of each entry says. To cut a TCP flow is to set
+ * the bit mark of its conntrack mark, and no other bit: a rule has to drop what bears it. To
+ * delete its entry would be no end: conntrack takes TCP up in the middle (nf_conntrack_tcp_loose), as
+ * a flow begun by whoever speaks first. Flows of all other protocols are cut by deleting, and so
+ * is one whose mark the kernel refuses to set. An entry that is offloaded to a flowtable, where
+ * no rule sees it, cannot be cut: a failure.
+ * ret_n_cut: those that were cut or forgotten and had no mark before.
+ */
+typedef enum flow_verdict kernel_flow_fn(void *data, const struct flow *flow);
+bool kernel_flows_cut(
+	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err);
 
 /* nf_call_iptables and nf_call_ip6tables of one bridge, through its own attribute. */
 bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, struct err *err);

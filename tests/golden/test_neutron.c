@@ -224,6 +224,14 @@ static bool d14_stateless_shared(const struct difference *d, struct arena *arena
 	       d->theirs->n_matches == 1 && d->theirs->matches[0].kind == MATCH_CT_STATE;
 }
 
+static bool d17_cut(const struct difference *d, struct arena *arena)
+{
+	(void)arena;
+	return !d->theirs && has_origin(d, DUTY_CUT) && d->ours == d->our_chain->rules &&
+	       strcmp(d->our_text,
+		       "-m connmark --mark 0x40000000/0x40000000 -j " PREFIX "sg-fallback") == 0;
+}
+
 static bool is_same(const char *other, const char *text)
 {
 	return strcmp(other, text) == 0;
@@ -259,6 +267,7 @@ static const struct claim {
 	{ 14, d14_stateless_shared, NULL },
 	{ 15, d15_duplicates, NULL },
 	{ 16, NULL, "the place among other programs' rules: netns/test_compiled" },
+	{ 17, d17_cut, NULL },
 };
 
 static size_t n_claimed[N_OF(claims)];

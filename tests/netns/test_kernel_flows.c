@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <libmnl/libmnl.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack_tcp.h>
 
@@ -37,6 +38,8 @@ static int close_netns(void **state)
 	return nfct_close(ct);
 }
 
+#define MARK 0x40000000u
+
 struct want {
 	const char *src, *dst;
 	uint8_t proto;
@@ -44,6 +47,7 @@ struct want {
 	uint16_t zone;
 	const char *real_dst; /* behind NAT of the destination */
 	uint16_t real_dport;
+	uint32_t mark;
 };
 
 static void set_addr(struct nf_conntrack *x, bool is_reply, bool is_dst, const struct addr *addr)
@@ -111,6 +115,8 @@ static struct nf_conntrack *entry_of(const struct want *want)
 		nfct_set_attr_u32(x, ATTR_STATUS, IPS_CONFIRMED | IPS_DST_NAT | IPS_DST_NAT_DONE);
 	if (want->zone)
 		nfct_set_attr_u16(x, ATTR_ZONE, want->zone);
+	if (want->mark)
+		nfct_set_attr_u32(x, ATTR_MARK, want->mark);
 	return x;
 }
 
@@ -149,13 +155,13 @@ struct seen {
 	bool (*is_wanted)(const struct flow *flow);
 };
 
-static bool look(void *data, const struct flow *flow)
+static enum flow_verdict look(void *data, const struct flow *flow)
 {
 	struct seen *seen = data;
 
 	assert_true(seen->n < N_OF(seen->flows));
 	seen->flows[seen->n++] = *flow;
-	return !seen->is_wanted || seen->is_wanted(flow);
+	return !seen->is_wanted || seen->is_wanted(flow) ? FLOW_LEAVE : FLOW_FORGET;
 }
 
 static size_t cut(struct seen *seen, bool (*is_wanted)(const struct flow *flow))
@@ -164,7 +170,7 @@ static size_t cut(struct seen *seen, bool (*is_wanted)(const struct flow *flow))
 	size_t n = 99;
 
 	*seen = (struct seen){ .is_wanted = is_wanted };
-	if (!kernel_flows_cut(look, seen, &n, &err))
+	if (!kernel_flows_cut(look, seen, MARK, &n, &err))
 		fail_msg("%s", err.text);
 	return n;
 }
@@ -501,7 +507,7 @@ static const struct want replaced = {
 };
 
 /* Linux makes the id of an entry of its place in memory and its tuple: so one more in between. */
-static bool replace(void *data, const struct flow *flow)
+static enum flow_verdict replace(void *data, const struct flow *flow)
 {
 	static const struct want another = {
 		.src = "10.0.0.8", .dst = "10.0.0.9", .proto = PROTO_UDP, .sport = 1, .dport = 2
@@ -510,14 +516,14 @@ static bool replace(void *data, const struct flow *flow)
 	bool *come_again = data;
 
 	if (flow->zone != replaced.zone || count_listed("src=10.0.0.8"))
-		return true;
+		return FLOW_LEAVE;
 	assert_int_equal(nfct_query(ct, NFCT_Q_DESTROY, x), 0);
 	if (*come_again) {
 		add(&another);
 		assert_int_equal(nfct_query(ct, NFCT_Q_CREATE, x), 0);
 	}
 	nfct_destroy(x);
-	return false;
+	return FLOW_CUT;
 }
 
 static void an_entry_that_came_after_the_look_is_not_cut(void **state)
@@ -528,7 +534,7 @@ static void an_entry_that_came_after_the_look_is_not_cut(void **state)
 
 	(void)state;
 	add(&replaced);
-	assert_true(kernel_flows_cut(replace, &come_again, &n, &err));
+	assert_true(kernel_flows_cut(replace, &come_again, MARK, &n, &err));
 	assert_int_equal(n, 0);
 	assert_int_equal(count_listed("zone=3"), 1);
 }
@@ -541,15 +547,15 @@ static void an_entry_that_went_by_itself_is_no_failure(void **state)
 
 	(void)state;
 	add(&replaced);
-	assert_true(kernel_flows_cut(replace, &come_again, &n, &err));
+	assert_true(kernel_flows_cut(replace, &come_again, MARK, &n, &err));
 	assert_int_equal(n, 0);
 	assert_int_equal(count_listed("mark="), 0);
 }
 
-static bool odd_ports(void *data, const struct flow *flow)
+static enum flow_verdict odd_ports(void *data, const struct flow *flow)
 {
 	++*(size_t *)data;
-	return flow->first.sport % 2;
+	return flow->first.sport % 2 ? FLOW_ALLOW : FLOW_CUT;
 }
 
 static void a_hundred_thousand_entries_are_cut_in_seconds(void **state)
@@ -575,7 +581,7 @@ static void a_hundred_thousand_entries_are_cut_in_seconds(void **state)
 		add(&want);
 	}
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	if (!kernel_flows_cut(odd_ports, &n_seen, &n, &err))
+	if (!kernel_flows_cut(odd_ports, &n_seen, MARK, &n, &err))
 		fail_msg("%s", err.text);
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	seconds = (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
@@ -586,6 +592,160 @@ static void a_hundred_thousand_entries_are_cut_in_seconds(void **state)
 	assert_int_equal(count_listed("sport="), N / 2);
 	net_try_sh(&even, "conntrack -L 2>/dev/null | grep -c 'sport=[0-9]*[02468] dport=53'");
 	assert_string_equal(even.data, "0\n");
+}
+
+struct judged {
+	enum flow_verdict verdicts[8]; /* by the source port */
+	bool is_marked[8];
+};
+
+static enum flow_verdict by_port(void *data, const struct flow *flow)
+{
+	struct judged *judged = data;
+
+	assert_in_range(flow->first.sport, 0, 7);
+	judged->is_marked[flow->first.sport] = flow->is_marked;
+	return judged->verdicts[flow->first.sport];
+}
+
+static size_t cut_by_port(struct judged *judged)
+{
+	struct err err = { 0 };
+	size_t n = 99;
+
+	if (!kernel_flows_cut(by_port, judged, MARK, &n, &err))
+		fail_msg("%s", err.text);
+	return n;
+}
+
+static bool is_listed(unsigned sport, uint32_t mark)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT, cmd CLEANUP(text_done) = TEXT_INIT;
+
+	text_addf(&cmd,
+		"{ conntrack -L -f ipv4; conntrack -L -f ipv6; } 2>/dev/null | "
+		"grep -E ' sport=%u dport=80 .* mark=%u '",
+		sport, mark);
+	return net_try_sh(&out, cmd.data);
+}
+
+static void add_tcp(uint16_t sport, uint32_t mark)
+{
+	bool is_v6 = sport % 2;
+
+	add(&(struct want){ .src = is_v6 ? "fd00::1" : "10.0.0.1",
+		.dst = is_v6 ? "fd00::2" : "10.0.0.2",
+		.proto = PROTO_TCP,
+		.sport = sport,
+		.dport = 80,
+		.zone = sport < 4 ? 4097 : 0,
+		.mark = mark });
+}
+
+static void a_tcp_flow_is_cut_by_one_bit_of_its_mark(void **state)
+{
+	struct judged judged = { .verdicts = { FLOW_CUT, FLOW_CUT, FLOW_ALLOW, FLOW_LEAVE, FLOW_CUT,
+					 FLOW_CUT } };
+
+	(void)state;
+	add_tcp(0, 0);
+	add_tcp(1, 0);
+	add_tcp(2, 0);
+	add_tcp(3, 0);
+	add_tcp(4, 0x80000005);
+	add_tcp(5, ~MARK);
+	assert_int_equal(cut_by_port(&judged), 4);
+	assert_true(is_listed(0, MARK) && is_listed(1, MARK));
+	assert_true(is_listed(2, 0) && is_listed(3, 0));
+	assert_true(is_listed(4, 0xc0000005) && is_listed(5, UINT32_MAX));
+	for (size_t i = 0; i < 6; i++)
+		assert_false(judged.is_marked[i]);
+	/* what is cut already is not cut again */
+	assert_int_equal(cut_by_port(&judged), 0);
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(judged.is_marked[i], i != 2 && i != 3);
+	assert_true(is_listed(0, MARK) && is_listed(4, 0xc0000005));
+}
+
+static void a_flow_that_is_allowed_again_loses_that_bit(void **state)
+{
+	struct judged judged = { .verdicts = { FLOW_ALLOW, FLOW_ALLOW, FLOW_LEAVE, FLOW_CUT,
+					 FLOW_FORGET, FLOW_FORGET } };
+
+	(void)state;
+	add_tcp(0, MARK);
+	add_tcp(1, UINT32_MAX);
+	add_tcp(2, MARK);
+	add_tcp(3, MARK);
+	add_tcp(4, MARK);
+	add_tcp(5, 7);
+	/* of those that are forgotten one had been cut before */
+	assert_int_equal(cut_by_port(&judged), 1);
+	assert_true(is_listed(0, 0) && is_listed(1, ~MARK));
+	assert_true(is_listed(2, MARK) && is_listed(3, MARK));
+	assert_int_equal(count_listed("mark="), 4);
+}
+
+static void a_udp_flow_is_deleted_marked_or_not(void **state)
+{
+	struct judged judged = { .verdicts = { FLOW_CUT, FLOW_CUT, FLOW_ALLOW } };
+	struct want want = {
+		.src = "10.0.0.1", .dst = "10.0.0.2", .proto = PROTO_UDP, .dport = 80
+	};
+
+	(void)state;
+	for (want.sport = 0; want.sport < 3; want.sport++) {
+		want.mark = want.sport ? MARK : 0;
+		add(&want);
+	}
+	assert_int_equal(cut_by_port(&judged), 1);
+	assert_true(is_listed(2, 0));
+	assert_int_equal(count_listed("mark="), 1);
+}
+
+static bool marks_are_refused;
+
+/* In front of libmnl's own: a kernel that knows no change of an entry. */
+ssize_t mnl_socket_sendto(const struct mnl_socket *nl, const void *req, size_t siz)
+{
+	char *copy = malloc(siz);
+	ssize_t sent;
+
+	memcpy(copy, req, siz);
+	for (size_t at = 0; at < siz;) {
+		struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)(copy + at);
+
+		if (marks_are_refused &&
+			nlh->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
+			nlh->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | 0xff;
+		at += NLMSG_ALIGN(nlh->nlmsg_len);
+	}
+	sent = send(mnl_socket_get_fd(nl), copy, siz, 0);
+	free(copy);
+	return sent;
+}
+
+static void a_flow_that_cannot_be_marked_is_deleted(void **state)
+{
+	struct judged judged = { .verdicts = {
+					 FLOW_CUT, FLOW_CUT, FLOW_LEAVE, FLOW_FORGET, FLOW_CUT } };
+	struct err err = { 0 };
+	size_t n = 99;
+
+	(void)state;
+	for (uint16_t sport = 0; sport < 5; sport++)
+		add_tcp(sport, 0);
+	marks_are_refused = true;
+	assert_int_equal(cut_by_port(&judged), 4);
+	assert_int_equal(count_listed("mark="), 1);
+	assert_true(is_listed(2, 0));
+	/* but one that is to go on is not lost without a word */
+	add_tcp(0, MARK);
+	judged.verdicts[0] = FLOW_ALLOW;
+	assert_false(kernel_flows_cut(by_port, &judged, MARK, &n, &err));
+	assert_non_null(strstr(err.text, "a conntrack entry could not be changed"));
+	marks_are_refused = false;
+	assert_true(is_listed(0, MARK));
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, new_netns, close_netns)
@@ -603,6 +763,10 @@ int main(void)
 		CASE(the_master_of_a_related_flow_may_be_behind_nat),
 		CASE(an_entry_that_came_after_the_look_is_not_cut),
 		CASE(an_entry_that_went_by_itself_is_no_failure),
+		CASE(a_tcp_flow_is_cut_by_one_bit_of_its_mark),
+		CASE(a_flow_that_is_allowed_again_loses_that_bit),
+		CASE(a_udp_flow_is_deleted_marked_or_not),
+		CASE(a_flow_that_cannot_be_marked_is_deleted),
 		CASE(a_hundred_thousand_entries_are_cut_in_seconds),
 	};
 

@@ -57,6 +57,8 @@ static void a_prefix_makes_a_scope(void **state)
 	}
 }
 
+#define CUT "-m connmark --mark 0x40000000/0x40000000 -j " P "sg-fallback\n"
+
 static void a_host_without_ports_gets_the_skeleton(void **state)
 {
 	struct bench b;
@@ -70,9 +72,10 @@ static void a_host_without_ports_gets_the_skeleton(void **state)
 		assert_chain(&b, f, "filter", "OUTPUT", "-j neutron-filter-top\n-j " P "OUTPUT\n");
 		assert_chain(&b, f, "filter", "neutron-filter-top", "-j " P "local\n");
 		assert_chain(&b, f, "filter", P "local", "");
-		assert_chain(&b, f, "filter", P "INPUT", "");
-		assert_chain(&b, f, "filter", P "OUTPUT", "");
-		assert_chain(&b, f, "filter", P "sg-chain", "-j ACCEPT\n");
+		assert_chain(&b, f, "filter", P "INPUT", CUT);
+		assert_chain(&b, f, "filter", P "OUTPUT", CUT);
+		assert_chain(&b, f, "filter", P "routed", CUT);
+		assert_chain(&b, f, "filter", P "sg-chain", CUT "-j ACCEPT\n");
 		assert_chain(&b, f, "filter", P "sg-fallback", "-j DROP\n");
 		assert_chain(&b, f, "raw", "PREROUTING", "-j " P "PREROUTING\n");
 		assert_chain(&b, f, "raw", "OUTPUT", "-j " P "OUTPUT\n");
@@ -213,9 +216,9 @@ static void unfiltered_and_trusted_ports_are_waved_through_behind_the_filtered(v
 			"-m physdev --physdev-out tapA --physdev-is-bridged -j ACCEPT\n"
 			"-m physdev --physdev-in tapA --physdev-is-bridged -j ACCEPT\n");
 		assert_chain(&b, f, "filter", P "INPUT",
-			"-m physdev --physdev-in tapB -j " P "o" B "\n");
+			CUT "-m physdev --physdev-in tapB -j " P "o" B "\n");
 		assert_chain(&b, f, "filter", P "routed",
-			"-m physdev --physdev-in tapB -j " P "o" B "\n");
+			CUT "-m physdev --physdev-in tapB -j " P "o" B "\n");
 		assert_null(bench_chain(&b, f, "filter", P "i" A));
 		assert_null(bench_chain(&b, f, "filter", P "i" C));
 	}

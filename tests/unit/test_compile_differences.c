@@ -321,12 +321,14 @@ static void a_set_is_as_large_as_its_members_need(void **state)
 	"- {id: " id ", device: " device ", mac_address: '" mac "', fixed_ips: [" ip               \
 	"],\n   security_groups: [g], allowed_address_pairs: [" pairs "]}\n"
 
+#define CUT "-m connmark --mark 0x40000000/0x40000000 -j " P "sg-fallback\n"
+
 /* D10 and D11 */
 static void what_the_host_routes_is_judged_by_address(void **state)
 {
-	static const char *const routed = "-m physdev --physdev-in tapA -j " P "o" A "\n"
-					  "-m physdev --physdev-in tapB -j " P "o" B "\n"
-					  "-m physdev --physdev-in tapC -j " P "o" C "\n";
+	static const char *const routed = CUT "-m physdev --physdev-in tapA -j " P "o" A "\n"
+					      "-m physdev --physdev-in tapB -j " P "o" B "\n"
+					      "-m physdev --physdev-in tapC -j " P "o" C "\n";
 	/* A and C share 10.0.0.9: both are asked; but B, who has all of 10.0.0.0/24, is not. */
 	static const char *const by_address = "-d 10.0.0.1/32 -o br0 -g " P "i" A "\n"
 					      "-d 10.0.0.2/32 -o br0 -g " P "i" B "\n"
@@ -334,7 +336,7 @@ static void what_the_host_routes_is_judged_by_address(void **state)
 					      "-d 10.0.0.9/32 -o br0 -g " P "i" C "\n"
 					      "-d 10.1.0.1/32 -o br0 -j " P "i" C "\n"
 					      "-d 10.0.0.0/24 -o br0 -j " P "i" B "\n";
-	struct text all CLEANUP(text_done) = TEXT_INIT;
+	struct text all CLEANUP(text_done) = TEXT_INIT, output CLEANUP(text_done) = TEXT_INIT;
 	struct bench b;
 
 	(void)state;
@@ -347,16 +349,17 @@ static void what_the_host_routes_is_judged_by_address(void **state)
 				"{ip_address: 10.0.0.9}, "
 				"{ip_address: 10.0.0.9, mac_address: '02:00:00:00:00:78'}"));
 	text_addf(&all, "%s%s", routed, by_address);
+	text_addf(&output, "%s%s", CUT, by_address);
 	assert_chain(&b, FAMILY_IPV4, "filter", P "routed", all.data);
-	assert_chain(&b, FAMILY_IPV4, "filter", P "OUTPUT", by_address);
+	assert_chain(&b, FAMILY_IPV4, "filter", P "OUTPUT", output.data);
 	assert_chain(&b, FAMILY_IPV6, "filter", P "routed", routed);
 	assert_chain(&b, FAMILY_IPV4, "raw", P "PREROUTING", "");
 	arena_free(b.arena);
 
 	bench_compile(&b, SHARED, NO_GROUPS PORT_A);
-	assert_chain(&b, FAMILY_IPV4, "filter", P "OUTPUT", "");
+	assert_chain(&b, FAMILY_IPV4, "filter", P "OUTPUT", CUT);
 	assert_chain(&b, FAMILY_IPV4, "filter", P "routed",
-		"-m physdev --physdev-in tapA -j " P "o" A "\n");
+		CUT "-m physdev --physdev-in tapA -j " P "o" A "\n");
 	arena_free(b.arena);
 }
 
@@ -369,8 +372,8 @@ static void a_link_local_address_is_found_by_address_too(void **state)
 		NO_GROUPS "- {id: " ID_A ", device: tapA, mac_address: '02:00:00:00:00:01', "
 			  "fixed_ips: ['2001:db8::1'], security_groups: [g]}\n");
 	assert_chain(&b, FAMILY_IPV6, "filter", P "OUTPUT",
-		"-d 2001:db8::1/128 -o br0 -j " P "i" A "\n"
-		"-d fe80::ff:fe00:1/128 -o br0 -j " P "i" A "\n");
+		CUT "-d 2001:db8::1/128 -o br0 -j " P "i" A "\n"
+		    "-d fe80::ff:fe00:1/128 -o br0 -j " P "i" A "\n");
 	arena_free(b.arena);
 }
 
@@ -517,6 +520,62 @@ static void equal_matches_of_two_groups_are_one_rule_of_both(void **state)
 #undef R
 }
 
+/* Every line that asks a port stands behind the one for flows that were cut. */
+static void assert_cut_first(const struct bench *b, enum family family, const char *name)
+{
+	const struct chain *chain = bench_chain(b, family, "filter", name);
+	const struct rule *rule = &chain->rules[0];
+
+	assert_true(chain->n_rules > 1);
+	assert_int_equal(rule->origin->duty, DUTY_CUT);
+	assert_null(rule->origin->port);
+	assert_int_equal(rule->matches[0].kind, MATCH_CT_MARK);
+	assert_int_equal(rule->matches[0].ct_mark.value, COMPILE_CUT_MARK);
+	assert_int_equal(rule->matches[0].ct_mark.mask, COMPILE_CUT_MARK);
+	assert_string_equal(rule->target.chain, P "sg-fallback");
+	assert_string_equal(rule->comment, "Drop connections that no rule allows any more.");
+}
+
+static enum verdict forward_verdict(const struct bench *b, const struct packet *packet)
+{
+	const struct table *table = ruleset_table(b->rs, FAMILY_IPV4, "filter");
+
+	return ruleset_eval(b->rs, table, table_chain(table, "FORWARD"), packet, NULL, NULL)
+		.verdict;
+}
+
+/* D17 */
+static void what_was_cut_is_dropped_before_any_port_is_asked(void **state)
+{
+	struct packet packet = { .in_iface = "br0",
+		.out_iface = "br0",
+		.physdev_in = "tapX",
+		.physdev_out = "tapA",
+		.ethertype = ETHERTYPE_IPV4,
+		.proto = PROTO_TCP,
+		.ct_state = CT_ESTABLISHED };
+	struct bench b;
+
+	(void)state;
+	assert_true(addr_parse("10.0.0.9", &packet.src) && addr_parse("10.0.0.1", &packet.dst));
+	bench_compile(&b, ROUTED, NO_GROUPS PORT_A);
+	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
+		assert_cut_first(&b, f, P "sg-chain");
+		assert_cut_first(&b, f, P "INPUT");
+		assert_cut_first(&b, f, P "routed");
+	}
+	assert_cut_first(&b, FAMILY_IPV4, P "OUTPUT");
+	assert_int_equal(forward_verdict(&b, &packet), VERDICT_ACCEPT);
+	packet.ct_mark = ~COMPILE_CUT_MARK;
+	assert_int_equal(forward_verdict(&b, &packet), VERDICT_ACCEPT);
+	packet.ct_mark |= COMPILE_CUT_MARK;
+	assert_int_equal(forward_verdict(&b, &packet), VERDICT_DROP);
+	/* between others than filtered ports it means nothing */
+	packet.physdev_out = "tapY";
+	assert_int_equal(forward_verdict(&b, &packet), VERDICT_ACCEPT);
+	arena_free(b.arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -537,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_shared_bridge_has_one_zone),
 		cmocka_unit_test(a_stateless_port_does_not_ask_conntrack),
 		cmocka_unit_test(equal_matches_of_two_groups_are_one_rule_of_both),
+		cmocka_unit_test(what_was_cut_is_dropped_before_any_port_is_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
