@@ -26,7 +26,7 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 build/release/build.ninja: | need-tools
-	@meson setup build/release --prefix=$(PREFIX) >/dev/null || { tools/install-deps --check; exit 1; }
+	@meson setup build/release --optimization=3 --prefix=$(PREFIX) >/dev/null || { tools/install-deps --check; exit 1; }
 
 build/test/build.ninja: | need-tools
 	@meson setup build/test -Db_sanitize=address,undefined >/dev/null || { tools/install-deps --check; exit 1; }
