@@ -256,28 +256,30 @@ static void another_agent_is_found_by_what_it_runs(void **state)
 {
 	char dir[] = "/run/agents-XXXXXX";
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const char *agent, *fifo, *log, *found;
+	const char *agent, *script, *log, *found;
 	pid_t pid;
 
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	agent = arena_printf(arena, "%s/neutron-openvswitch-agent", dir);
-	fifo = arena_printf(arena, "%s/neutron-linuxbridge-agent", dir);
+	script = arena_printf(arena, "%s/neutron-linuxbridge-agent", dir);
 	log = arena_printf(arena, "%s/neutron-openvswitch-agent.log", dir);
-	net_sh("cp /bin/sleep %s; touch %s", agent, log);
-	assert_int_equal(mkfifo(fifo, 0600), 0);
+	net_sh("cp /bin/sleep %s; touch %s; echo 'import time; time.sleep(100)' > %s", agent, log,
+		script);
 	assert_null(kernel_other_agent(arena, "neutron-openvswi-"));
 
 	/* its own program */
 	pid = pretend(agent, (const char *[]){ agent, "100", NULL }, NULL);
 	found = kernel_other_agent(arena, "neutron-openvswi-");
+	assert_non_null(found);
 	assert_string_equal(found, arena_printf(arena, "neutron-openvswitch-agent (pid %d)", pid));
 	end(pid);
 
 	/* a script of Python's */
-	pid = pretend(
-		"/bin/cat", (const char *[]){ "/usr/bin/python3", fifo, "--config", NULL }, NULL);
+	pid = pretend("/usr/bin/python3",
+		(const char *[]){ "/usr/bin/python3", script, "--config", NULL }, NULL);
 	found = kernel_other_agent(arena, "neutron-openvswi-");
+	assert_non_null(found);
 	assert_string_equal(found, arena_printf(arena, "neutron-linuxbridge-agent (pid %d)", pid));
 	end(pid);
 
