@@ -14,7 +14,15 @@
  * byte order. Nothing here knows rules or the kernel.
  */
 
-enum family { FAMILY_IPV4, FAMILY_IPV6, FAMILY_BRIDGE };
+/* Of addresses, of packets, of tables. A table of inet is asked for IPv4 and IPv6. */
+enum family {
+	FAMILY_IPV4,
+	FAMILY_IPV6,
+	FAMILY_BRIDGE,
+	FAMILY_INET,
+	FAMILY_ARP,
+	FAMILY_NETDEV,
+};
 #define N_IP_FAMILIES 2 /* FAMILY_IPV4 and FAMILY_IPV6, usable as indices */
 
 struct mac {
@@ -60,6 +68,30 @@ enum ct_state {
 	CT_UNTRACKED = 1 << 4,
 };
 
+/* IPS_..., include/uapi/linux/netfilter/nf_conntrack_common.h */
+enum ct_status {
+	CT_STATUS_EXPECTED = 1 << 0,
+	CT_STATUS_SEEN_REPLY = 1 << 1,
+	CT_STATUS_ASSURED = 1 << 2,
+	CT_STATUS_CONFIRMED = 1 << 3,
+	CT_STATUS_SRC_NAT = 1 << 4,
+	CT_STATUS_DST_NAT = 1 << 5,
+};
+
+enum tcp_flag {
+	TCP_FIN = 1 << 0,
+	TCP_SYN = 1 << 1,
+	TCP_RST = 1 << 2,
+	TCP_PSH = 1 << 3,
+	TCP_ACK = 1 << 4,
+	TCP_URG = 1 << 5,
+	TCP_ECE = 1 << 6,
+	TCP_CWR = 1 << 7,
+};
+
+/* PACKET_..., include/uapi/linux/if_packet.h */
+enum pkt_type { PKT_HOST, PKT_BROADCAST, PKT_MULTICAST, PKT_OTHERHOST };
+
 /*
  * One packet at one place. Interfaces are names, NULL where there is none. For a packet that a
  * bridge forwards, netfilter's IP hooks see in_iface = out_iface = the bridge and the bridge's
@@ -71,18 +103,40 @@ struct packet {
 	struct mac eth_src, eth_dst;
 	uint16_t ethertype; /* of the frame as on the wire: ETHERTYPE_VLAN for a tagged one */
 
+	uint16_t vlan_id;	      /* of a tagged frame; 0: none */
+	enum pkt_type pkt_type;
+
 	/* IPv4 and IPv6 */
 	struct addr src, dst;
 	uint8_t proto;
+	uint8_t ttl, tos;	      /* hop limit, traffic class */
+	uint16_t length;	      /* of the IP packet with its header; 0: not said */
 	bool is_later_fragment;	      /* no transport header to look at */
+	bool is_first_fragment;
 	uint16_t sport, dport;	      /* tcp udp sctp dccp udplite */
+	uint8_t tcp_flags;	      /* enum tcp_flag, or-ed */
 	uint8_t icmp_type, icmp_code; /* icmp, icmpv6 */
+
+	/* what the kernel knows of it */
+	uint32_t mark; /* of the packet (skb->mark) */
 	enum ct_state ct_state;
 	uint32_t ct_mark; /* of its flow; 0: never marked */
+	uint16_t ct_zone;
+	unsigned ct_status; /* enum ct_status, or-ed */
+	bool is_reply;	    /* direction of its flow */
+	/* of its flow as the first packet had it, before NAT; src and dst where nothing is known */
+	struct addr ct_orig_src, ct_orig_dst;
+	uint16_t ct_orig_sport, ct_orig_dport;
+	uint32_t uid, gid; /* of the process that sends it */
 
 	/* ARP (RFC 826) */
-	struct mac arp_sha;
-	struct addr arp_spa;
+	uint16_t arp_op; /* 1 request, 2 reply */
+	struct mac arp_sha, arp_tha;
+	struct addr arp_spa, arp_tpa;
+
+	/* Fields that are not known, as bits 1 << enum field (packet/field.h): rules that ask for one split
+	 * the packet. 0: all are known. */
+	uint64_t unknown;
 };
 
 bool mac_parse(const char *text, struct mac *ret); /* aa:bb:.., aa-bb-.., any case */

@@ -120,6 +120,9 @@ struct rule {
 
 struct chain {
 	const char *name;
+	/* nft, base chains: what hook_text says. iptables' own tables: see ruleset_hook_chains. */
+	const char *device; /* "dev" of a netdev or ingress chain; NULL: none */
+	int priority;
 	bool is_base;	    /* built in (iptables) or with a hook (nft) */
 	const char *policy; /* "ACCEPT", "DROP" (nft's too); NULL for a chain of one's own */
 	/* nft: the whole line, "type filter hook forward priority -310; policy accept;"; else NULL */
@@ -148,7 +151,12 @@ struct set {
 	const char *opaque; /* a set of another type: its "create" line; elements unknown */
 };
 
+/* Who keeps a table: iptables-nft's tables are in "nft list ruleset" too, but only its own tools print
+ * them whole. Tables of one family and name may be there once for each source. */
+enum table_source { SOURCE_IPTABLES, SOURCE_IPTABLES_LEGACY, SOURCE_NFT };
+
 struct table {
+	enum table_source source;
 	enum family family;
 	const char *name;
 	const char *comment;  /* nft; NULL without */
