@@ -14,7 +14,7 @@ struct pass {
 	const struct agent_options *options;
 	struct plan_scope scope;
 	enum backend backend;
-	const struct host *host;
+	const struct netns *host;
 	const struct ruleset *found;
 	bool has_mark;
 	warning_list warnings;
@@ -135,7 +135,7 @@ static bool pass_begin(
 	tell(options, "reading what is there");
 	if (!choose_backend(options, &pass.backend, err) ||
 		!kernel_check_requirements(pass.backend, err) ||
-		!kernel_host_read(arena, &pass.host, err) ||
+		!kernel_netns_read(arena, &pass.host, err) ||
 		!kernel_ruleset_read(arena, pass.backend, &pass.found, err) ||
 		!journal_load(arena, &pass.journal, err))
 		return false;
@@ -192,10 +192,10 @@ static void add_note(struct pass *pass, const char *note)
  */
 static void check_nf_call(struct pass *pass, const struct plug *plug, enum family family)
 {
-	const struct link *bridge = plug->bridge ? host_link(pass->host, plug->bridge) : NULL;
+	const struct link *bridge = plug->bridge ? netns_link(pass->host, plug->bridge) : NULL;
 
 	if (!bridge || !policy_port_is_filtered(plug->port) ||
-		host_bridge_is_filtered(pass->host, bridge, family) ||
+		netns_bridge_is_filtered(pass->host, bridge, family) ||
 		is_planned(pass, bridge->name, family))
 		return;
 	*vec_push(&pass->nf_calls, pass->arena) = (struct nf_call_change){ bridge->name, family };
@@ -358,7 +358,7 @@ static bool restore_notes(struct pass *pass, struct err *err)
 		if (!strcmp(space + 1, nf_call_attribute(FAMILY_IPV6)))
 			family = FAMILY_IPV6;
 		/* A bridge that is gone has nothing to put back. */
-		if (host_link(pass->host, bridge) &&
+		if (netns_link(pass->host, bridge) &&
 			!kernel_bridge_set_nf_call(bridge, family, false, err))
 			return false;
 	}

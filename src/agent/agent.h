@@ -56,7 +56,7 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 struct agent_view {
 	enum backend backend;
 	struct plan_scope scope;
-	const struct host *host;
+	const struct netns *host;
 	const struct policy *policy;
 	const struct plug *plugs;
 	size_t n_plugs;

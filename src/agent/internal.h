@@ -19,7 +19,7 @@ bool zone_map_get(struct zone_map *zones, const char *key, uint16_t *ret, struct
 bool zone_map_had(const struct zone_map *zones, uint16_t zone);
 
 /* plug.c: how the local ports of a policy sit on this host. */
-bool agent_plug_ports(struct arena *arena, const struct policy *policy, const struct host *host,
+bool agent_plug_ports(struct arena *arena, const struct policy *policy, const struct netns *host,
 	struct zone_map *zones, const struct agent_options *options, struct plug **ret,
 	size_t *ret_n, warning_list *warnings, struct err *err);
 

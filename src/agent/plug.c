@@ -8,7 +8,7 @@
 
 struct plugger {
 	struct arena *arena;
-	const struct host *host;
+	const struct netns *host;
 	const struct agent_options *options;
 	struct zone_map *zones;
 	warning_list *warnings;
@@ -62,7 +62,7 @@ static const char *hybrid_peer(struct plugger *p, const struct link *bridge)
 
 	if (!text_has_prefix(bridge->name, "qbr"))
 		return NULL;
-	peer = host_link(p->host, arena_printf(p->arena, "qvb%s", bridge->name + 3));
+	peer = netns_link(p->host, arena_printf(p->arena, "qvb%s", bridge->name + 3));
 	return peer && peer->master_index == bridge->index ? peer->name : NULL;
 }
 
@@ -87,12 +87,12 @@ static bool plug_missing(
 static bool plug_port(
 	struct plugger *p, const struct policy_port *port, struct plug *plug, struct err *err)
 {
-	const struct link *link = host_link(p->host, port->device), *bridge;
+	const struct link *link = netns_link(p->host, port->device), *bridge;
 
 	plug->port = port;
 	if (!link)
 		return plug_missing(p, port, plug, err);
-	bridge = link->master_index ? host_link_by_index(p->host, link->master_index) : NULL;
+	bridge = link->master_index ? netns_link_by_index(p->host, link->master_index) : NULL;
 	if (!bridge || strcmp(bridge->kind, "bridge") != 0) {
 		if (!p->options->is_looking)
 			return refuse_no_bridge(port, bridge, err);
@@ -136,7 +136,7 @@ static void warn_of_unknown_addresses(struct plugger *p, const struct plug *plug
 			plug->port->name, plug->bridge);
 }
 
-bool agent_plug_ports(struct arena *arena, const struct policy *policy, const struct host *host,
+bool agent_plug_ports(struct arena *arena, const struct policy *policy, const struct netns *host,
 	struct zone_map *zones, const struct agent_options *options, struct plug **ret,
 	size_t *ret_n, warning_list *warnings, struct err *err)
 {

@@ -191,7 +191,7 @@ static void port_view_fill(struct arena *arena, const struct agent_view *view,
 				arena, (enum direction)d, plug->port->id) };
 	vec_for_each (section, &sections)
 		section_fill(arena, view, section);
-	*ret = (struct port_view){ plug, host_link(view->host, plug->port->device) != NULL,
+	*ret = (struct port_view){ plug, netns_link(view->host, plug->port->device) != NULL,
 		sections.items, sections.n };
 }
 

@@ -9,14 +9,14 @@ static int name_to_link(const void *name, const void *link)
 	return strcmp(name, ((const struct link *)link)->name);
 }
 
-const struct link *host_link(const struct host *host, const char *name)
+const struct link *netns_link(const struct netns *host, const char *name)
 {
 	if (!host->n_links)
 		return NULL;
 	return bsearch(name, host->links, host->n_links, sizeof(*host->links), name_to_link);
 }
 
-const struct link *host_link_by_index(const struct host *host, int index)
+const struct link *netns_link_by_index(const struct netns *host, int index)
 {
 	for (size_t i = 0; i < host->n_links; i++)
 		if (host->links[i].index == index)
@@ -24,7 +24,8 @@ const struct link *host_link_by_index(const struct host *host, int index)
 	return NULL;
 }
 
-bool host_bridge_is_filtered(const struct host *host, const struct link *bridge, enum family family)
+bool netns_bridge_is_filtered(
+	const struct netns *host, const struct link *bridge, enum family family)
 {
 	if (!host->has_br_netfilter || family >= N_IP_FAMILIES)
 		return false;

@@ -26,15 +26,16 @@ struct port_vlan {
 struct link {
 	const char *name;
 	int index;
-	const char *kind; /* "bridge", "veth", "tun", "vlan", "vxlan", "bond", "vrf", "openvswitch" ...; "" for hardware */
-	int master_index; /* of a bridge, a bond, a VRF; 0: none */
-	int lower_index;  /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
-	int peer_index;	  /* veth; 0: none */
+	const char *
+		kind; /* "bridge", "veth", "tun", "vlan", "vxlan", "bond", "vrf", "openvswitch" ...; "" for hardware */
+	int master_index;  /* of a bridge, a bond, a VRF; 0: none */
+	int lower_index;   /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
+	int peer_index;	   /* veth; 0: none */
 	bool is_peer_away; /* peer_index is a number of another namespace */
-	int peer_netns;	  /* index into host.netns, -1: not known; its own when the peer is here too */
+	int peer_netns; /* index into host.netns, -1: not known; its own when the peer is here too */
 	struct mac mac;
 	unsigned mtu;
-	bool is_up;	 /* IFF_UP */
+	bool is_up;	  /* IFF_UP */
 	bool has_carrier; /* IFF_LOWER_UP: for a veth, that the peer is up */
 	bool is_loopback, is_noarp, is_promisc;
 	bool has_address; /* an IPv4 address or an IPv6 one beyond link-local */
@@ -62,7 +63,7 @@ struct address {
 	int index; /* of the link */
 	struct addr local;
 	uint8_t len;
-	struct addr peer; /* point to point: the other end; else as local */
+	struct addr peer;      /* point to point: the other end; else as local */
 	struct addr broadcast; /* IPv4; all zero: none */
 	bool is_secondary, is_tentative, is_deprecated, is_link_scope, is_host_scope;
 };
@@ -97,8 +98,8 @@ struct route {
 	uint32_t priority; /* metric: less is better */
 	bool has_prefsrc;
 	struct addr prefsrc;
-	uint8_t scope, protocol; /* RT_SCOPE_..., RTPROT_... */
-	unsigned mtu;		 /* 0: the link's */
+	uint8_t scope, protocol;     /* RT_SCOPE_..., RTPROT_... */
+	unsigned mtu;		     /* 0: the link's */
 	const struct next_hop *hops; /* several: multipath */
 	size_t n_hops;
 };
@@ -119,14 +120,14 @@ struct routing_rule {
 	bool is_inverted, is_l3mdev;
 	bool has_src, has_dst;
 	struct prefix src, dst;
-	const char *iif, *oif; /* NULL: any */
+	const char *iif, *oif;	  /* NULL: any */
 	uint32_t mark, mark_mask; /* mask 0: any */
 	uint8_t tos, proto;	  /* 0: any */
 	bool has_sport, has_dport, has_uid;
 	struct port_range sport, dport;
 	uint32_t uid_min, uid_max;
 	int suppress_len; /* suppress_prefixlength; -1: none */
-	bool is_opaque; /* it has a condition that is not one of these */
+	bool is_opaque;	  /* it has a condition that is not one of these */
 };
 
 struct neighbour {
@@ -141,7 +142,7 @@ struct neighbour {
 struct fdb_entry {
 	int bridge_index, port_index; /* port = bridge: the bridge's own address */
 	struct mac mac;
-	uint16_t vlan; /* 0: none */
+	uint16_t vlan;	   /* 0: none */
 	bool is_permanent; /* for the host itself (local) */
 	bool is_static;
 };
@@ -162,13 +163,15 @@ struct conntrack_entry {
 };
 
 struct sysctl {
-	const char *name; /* "net.ipv4.conf.eth0.rp_filter"; the interface's dots as slashes: "eth0/5" */
+	const char *
+		name; /* "net.ipv4.conf.eth0.rp_filter"; the interface's dots as slashes: "eth0/5" */
 	const char *value;
 };
 
 /* A listening or unconnected socket: who would get a packet for this host. */
 struct socket {
-	enum family family; /* FAMILY_IPV6 with an unspecified address also takes IPv4, unless is_v6_only */
+	enum family
+		family; /* FAMILY_IPV6 with an unspecified address also takes IPv4, unless is_v6_only */
 	uint8_t proto;
 	bool is_v6_only;
 	struct addr local;
@@ -190,21 +193,22 @@ struct ovs_port {
 };
 struct ovs_bridge {
 	const char *name;
-	const char *fail_mode; /* "secure", "standalone" */
+	const char *fail_mode;	  /* "secure", "standalone" */
 	const char *const *flows; /* as ovs-ofctl dump-flows prints them, a line each */
 	size_t n_flows;
 	const struct ovs_fdb {
 		const char *port;
 		uint16_t vlan;
 		struct mac mac;
-	} *fdb;
+	} * fdb;
 	size_t n_fdb;
 	bool has_flows, has_fdb; /* they were read */
 };
 
 /* The text that a tool printed and that "ruleset" was read from. */
 struct ruleset_text {
-	const char *tool; /* "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "nft", "ipset", "ebtables-legacy" */
+	const char *
+		tool; /* "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "nft", "ipset", "ebtables-legacy" */
 	const char *text;
 };
 
@@ -214,9 +218,11 @@ struct unread {
 };
 
 struct netns {
-	const char *name; /* of ip netns, or "pid 812 (qemu)"; "" for the one that the host was read from */
+	const char *
+		name; /* of ip netns, or "pid 812 (qemu)"; "" for the one that the host was read from */
 	uint64_t inode;
-	const char *const *vms; /* names of the guests that use taps of it: "tap...=instance-0001" */
+	const char *const
+		*vms; /* names of the guests that use taps of it: "tap...=instance-0001" */
 	size_t n_vms;
 	struct link *links; /* sorted by name */
 	size_t n_links;

@@ -26,7 +26,7 @@ const char *backend_name(enum backend backend); /* "nft", "legacy" */
 bool kernel_backend_in_use(enum backend backend);
 
 /* Links, bridge attributes, sysctls (rtnetlink). */
-bool kernel_host_read(struct arena *arena, const struct host **ret, struct err *err);
+bool kernel_netns_read(struct arena *arena, const struct netns **ret, struct err *err);
 
 /*
  * iptables-save -c, ip6tables-save -c (tables filter and raw), ipset save, and the tables of

@@ -5,7 +5,6 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/vec.h"
@@ -168,13 +167,12 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct link *)a)->name, ((const struct link *)b)->name);
 }
 
-bool kernel_host_read(struct arena *arena, const struct host **ret, struct err *err)
+bool kernel_netns_read(struct arena *arena, const struct netns **ret, struct err *err)
 {
 	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	enum netlink_result result = NETLINK_AGAIN;
-	struct host *host = arena_new_one(arena, struct host);
+	struct netns *host = arena_new_one(arena, struct netns);
 	struct pass pass = { .arena = arena };
-	struct utsname uts;
 
 	if (!netlink_open(&nl, NETLINK_ROUTE, err))
 		return false;
@@ -192,7 +190,7 @@ bool kernel_host_read(struct arena *arena, const struct host **ret, struct err *
 	host->n_links = pass.links.n;
 	if (host->n_links)
 		qsort(host->links, host->n_links, sizeof(*host->links), by_name);
-	host->name = arena_strdup(arena, uname(&uts) == 0 ? uts.nodename : "");
+	host->name = "";
 	host->has_br_netfilter = access("/proc/sys/net/bridge", F_OK) == 0;
 	host->nf_call[FAMILY_IPV4] = sysctl_is_on("/proc/sys/net/bridge/bridge-nf-call-iptables");
 	host->nf_call[FAMILY_IPV6] = sysctl_is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");

@@ -24,9 +24,9 @@ enum field {
 	FIELD_SRC,
 	FIELD_DST,
 	FIELD_PROTO,
-	FIELD_TTL, /* hop limit */
-	FIELD_TOS, /* traffic class: DSCP and ECN */
-	FIELD_LENGTH, /* of the IP packet with its header, bytes */
+	FIELD_TTL,	/* hop limit */
+	FIELD_TOS,	/* traffic class: DSCP and ECN */
+	FIELD_LENGTH,	/* of the IP packet with its header, bytes */
 	FIELD_FRAGMENT, /* 0 whole, 1 first, 2 later */
 	/* transport */
 	FIELD_SPORT,
@@ -70,7 +70,8 @@ unsigned field_width(enum field field, enum family family);
 /* Does the packet have the field at all (ports of an ICMP packet: no)? Then *ret is its value, unless
  * packet->unknown has its bit: then *ret is untouched. Not for names. */
 enum field_answer { FIELD_ABSENT, FIELD_KNOWN, FIELD_UNKNOWN };
-enum field_answer packet_field(const struct packet *packet, enum field field, struct field_value *ret);
+enum field_answer packet_field(
+	const struct packet *packet, enum field field, struct field_value *ret);
 
 /* The value as people write it: "10.0.0.1", "443", "fa:16:3e:..", "syn,ack". */
 void field_value_print(

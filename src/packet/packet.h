@@ -103,15 +103,15 @@ struct packet {
 	struct mac eth_src, eth_dst;
 	uint16_t ethertype; /* of the frame as on the wire: ETHERTYPE_VLAN for a tagged one */
 
-	uint16_t vlan_id;	      /* of a tagged frame; 0: none */
+	uint16_t vlan_id; /* of a tagged frame; 0: none */
 	enum pkt_type pkt_type;
 
 	/* IPv4 and IPv6 */
 	struct addr src, dst;
 	uint8_t proto;
-	uint8_t ttl, tos;	      /* hop limit, traffic class */
-	uint16_t length;	      /* of the IP packet with its header; 0: not said */
-	bool is_later_fragment;	      /* no transport header to look at */
+	uint8_t ttl, tos;	/* hop limit, traffic class */
+	uint16_t length;	/* of the IP packet with its header; 0: not said */
+	bool is_later_fragment; /* no transport header to look at */
 	bool is_first_fragment;
 	uint16_t sport, dport;	      /* tcp udp sctp dccp udplite */
 	uint8_t tcp_flags;	      /* enum tcp_flag, or-ed */

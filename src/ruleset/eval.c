@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ruleset/ruleset.h"
+#include "ruleset/eval.h"
 #include "base/vec.h"
 
 #define MAX_DEPTH 64 /* nf_tables allows 16 */

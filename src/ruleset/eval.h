@@ -79,10 +79,10 @@ struct eval {
 
 /* One thing that was done to the packet. Steps are shared: each knows only what was before it. */
 enum step_kind {
-	STEP_MATCH,	  /* the rule matched: its counter rises */
-	STEP_MAYBE,	  /* it was assumed to match */
-	STEP_MAYBE_NOT,	  /* it was assumed not to match; its counter does not rise */
-	STEP_POLICY,	  /* the end of a base chain: its policy */
+	STEP_MATCH,	/* the rule matched: its counter rises */
+	STEP_MAYBE,	/* it was assumed to match */
+	STEP_MAYBE_NOT, /* it was assumed not to match; its counter does not rise */
+	STEP_POLICY,	/* the end of a base chain: its policy */
 };
 struct step {
 	const struct step *before; /* NULL: the first */
@@ -90,14 +90,22 @@ struct step {
 	const struct table *table;
 	const struct chain *chain;
 	const struct rule *rule; /* NULL for STEP_POLICY */
-	const struct match *assumed; /* STEP_MAYBE, STEP_MAYBE_NOT: the first match that could not be told */
+	const struct match
+		*assumed; /* STEP_MAYBE, STEP_MAYBE_NOT: the first match that could not be told */
 	const struct packet *after; /* the packet behind it, when the rule changed it; else NULL */
 };
 
 /* What a NAT rule asks for; addresses that depend on the host (masquerade, redirect) are chosen by
  * whoever knows it. */
 struct nat {
-	enum nat_kind { NAT_NONE, NAT_SNAT, NAT_DNAT, NAT_MASQUERADE, NAT_REDIRECT, NAT_NETMAP } kind;
+	enum nat_kind {
+		NAT_NONE,
+		NAT_SNAT,
+		NAT_DNAT,
+		NAT_MASQUERADE,
+		NAT_REDIRECT,
+		NAT_NETMAP
+	} kind;
 	bool has_addr, has_ports, is_random; /* NAT_NETMAP: addr_min.. is the network's range */
 	struct addr addr_min, addr_max;
 	uint16_t port_min, port_max;
@@ -114,7 +122,7 @@ enum verdict {
 struct outcome {
 	enum verdict verdict;
 	struct packet packet;
-	struct nat nat; /* from a chain of type nat */
+	struct nat nat;		 /* from a chain of type nat */
 	const struct step *last; /* the way here, from its end */
 	/* that decided; NULL: the policy, or, in a chain that is none, its end */
 	const struct rule *rule;

@@ -217,24 +217,4 @@ void set_element_print(struct text *out, const struct set *set, const struct set
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
 void rule_print_words(struct text *out, const struct rule *rule);
 
-/*
- * Meaning. Walks a packet through a base chain; the answer is three-valued. record, when not
- * NULL, is called for every rule that matched, in order (its counter would rise).
- */
-enum verdict { VERDICT_ACCEPT, VERDICT_DROP, VERDICT_CANNOT_TELL };
-
-struct evaluation {
-	enum verdict verdict;
-	/* that decided, or that could not be told; NULL: the policy, or, with "cannot tell", the
-	 * end of a chain that has none because it is no base chain */
-	const struct rule *rule;
-	const struct chain *chain;
-};
-
-typedef void ruleset_record_fn(void *data, const struct chain *chain, const struct rule *rule);
-
-struct evaluation ruleset_eval(const struct ruleset *rs, const struct table *table,
-	const struct chain *chain, const struct packet *packet, ruleset_record_fn *record,
-	void *data);
-
 #endif

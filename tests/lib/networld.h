@@ -3,6 +3,7 @@
 #define TESTS_NETWORLD_H
 
 #include "agent/agent.h"
+#include "ruleset/eval.h"
 #include "net.h"
 #include "netct.h"
 

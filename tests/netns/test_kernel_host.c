@@ -22,19 +22,19 @@ static int new_netns(void **state)
 	return unshare(CLONE_NEWNET);
 }
 
-static const struct host *read_host(struct arena *arena)
+static const struct netns *read_host(struct arena *arena)
 {
-	const struct host *host = NULL;
+	const struct netns *host = NULL;
 	struct err err = { 0 };
 
-	if (!kernel_host_read(arena, &host, &err))
+	if (!kernel_netns_read(arena, &host, &err))
 		fail_msg("%s", err.text);
 	return host;
 }
 
-static const struct link *link_of(const struct host *host, const char *name)
+static const struct link *link_of(const struct netns *host, const char *name)
 {
-	const struct link *link = host_link(host, name);
+	const struct link *link = netns_link(host, name);
 
 	if (!link)
 		fail_msg("no link %s", name);
@@ -45,7 +45,7 @@ static void links_are_read_with_kind_master_peer_mac_and_state(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct link *bridge, *port, *peer, *tap, *vlan, *lo;
-	const struct host *host;
+	const struct netns *host;
 	struct mac mac;
 
 	(void)state;
@@ -78,7 +78,7 @@ static void links_are_read_with_kind_master_peer_mac_and_state(void **state)
 	assert_false(peer->is_up);
 	assert_true(mac_parse("02:00:00:00:00:aa", &mac));
 	assert_true(mac_equal(port->mac, mac));
-	assert_ptr_equal(host_link_by_index(host, tap->index), tap);
+	assert_ptr_equal(netns_link_by_index(host, tap->index), tap);
 	/* what another link stands on is not its peer */
 	if (net_try_sh(NULL, "ip link add link p1 name p1.5 type vlan id 5")) {
 		host = read_host(arena);
@@ -110,7 +110,7 @@ static void a_peer_in_another_namespace_is_not_taken_for_a_link_of_this_one(void
 static void an_address_counts_unless_it_is_link_local_ipv6(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const struct host *host;
+	const struct netns *host;
 
 	(void)state;
 	net_sh("for i in none v4 v6 ll; do ip link add $i type bridge; done;"
@@ -129,7 +129,7 @@ static void links_with_odd_names_are_links(void **state)
 	static const char *const names[] = { "a'b", "a\"b", "$(reboot)", "a;b", "-rf", "\xc3\xa9t",
 		"a@b", "fifteen-letters", "a\\b" };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const struct host *host;
+	const struct netns *host;
 	struct err err;
 
 	(void)state;
@@ -178,7 +178,7 @@ static void a_bridges_own_switch_is_set_by_family_and_read_back(void **state)
 static void the_sysctls_of_this_namespace_are_read(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const struct host *host;
+	const struct netns *host;
 
 	(void)state;
 	net_sh("echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables;"
@@ -199,7 +199,7 @@ static void a_thousand_taps_are_read_in_a_moment(void **state)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text batch CLEANUP(text_done) = TEXT_INIT, out CLEANUP(text_done) = TEXT_INIT;
 	static const char *const argv[] = { "ip", "-batch", "-", NULL };
-	const struct host *host;
+	const struct netns *host;
 	clock_t begin;
 
 	(void)state;

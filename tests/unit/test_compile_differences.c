@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset/eval.h"
 #include "ruleset_text.h"
 
 /* D1, D2, and the forms of a rule */

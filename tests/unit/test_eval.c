@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "random.h"
+#include "ruleset/eval.h"
 #include "ruleset/ruleset.h"
 
 static struct addr addr_of(const char *text)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "compile/compile.h"
+#include "ruleset/eval.h"
 
 enum { ADDR_A, ADDR_B, ADDR_GROUP, ADDR_OTHER, N_ADDRS };
 

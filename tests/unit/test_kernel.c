@@ -408,26 +408,27 @@ static void a_host_finds_its_links_and_knows_what_is_filtered(void **state)
 		{ .name = "eth0", .index = 2, .kind = "" },
 		{ .name = "tap1", .index = 9, .kind = "tun", .master_index = 7 },
 	};
-	struct host host = { .links = links, .n_links = 3, .has_br_netfilter = true }, none = { 0 };
+	struct netns host = { .links = links, .n_links = 3, .has_br_netfilter = true },
+		     none = { 0 };
 
 	(void)state;
-	assert_ptr_equal(host_link(&host, "tap1"), &links[2]);
-	assert_ptr_equal(host_link(&host, "br0"), &links[0]);
-	assert_null(host_link(&host, "br"));
-	assert_null(host_link(&none, "br0"));
-	assert_ptr_equal(host_link_by_index(&host, 7), &links[0]);
-	assert_null(host_link_by_index(&host, 0));
+	assert_ptr_equal(netns_link(&host, "tap1"), &links[2]);
+	assert_ptr_equal(netns_link(&host, "br0"), &links[0]);
+	assert_null(netns_link(&host, "br"));
+	assert_null(netns_link(&none, "br0"));
+	assert_ptr_equal(netns_link_by_index(&host, 7), &links[0]);
+	assert_null(netns_link_by_index(&host, 0));
 
 	/* the sysctl or the bridge's own attribute, by family; neither without br_netfilter */
-	assert_false(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
+	assert_false(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
 	host.nf_call[FAMILY_IPV4] = true;
-	assert_true(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
-	assert_false(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
+	assert_true(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
+	assert_false(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
 	links[0].nf_call[FAMILY_IPV6] = true;
-	assert_true(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
+	assert_true(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
 	host.has_br_netfilter = false;
-	assert_false(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
-	assert_false(host_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
+	assert_false(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV4));
+	assert_false(netns_bridge_is_filtered(&host, &links[0], FAMILY_IPV6));
 }
 
 int main(void)

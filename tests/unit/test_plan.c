@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "paper.h"
 #include "random_rulesets.h"
+#include "ruleset/eval.h"
 #include "ruleset/plan.h"
 
 #define scope model_scope
