@@ -22,7 +22,7 @@ struct agent_options {
 	bool takeover;		  /* of chains that another agent made */
 	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
 	bool is_looking;	  /* show: a port that cannot be filtered is a warning */
-	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
+	bool fix_sysctl;	  /* turn on the switches of bridges that ports need */
 	unsigned lock_wait_s;
 	/* The file that an applied policy was read from, kept for show and groups; NULL: not kept. */
 	const struct text *source;

@@ -10,6 +10,16 @@
  * meet netfilter. kernel fills it; everybody else reads it.
  */
 
+/* Switches of a bridge, each its own attribute (IFLA_BR_...). */
+enum bridge_switch {
+	SWITCH_NF_CALL_IPTABLES,
+	SWITCH_NF_CALL_IP6TABLES,
+	SWITCH_NO_LINKLOCAL_LEARN, /* frames to 01:80:c2:00:00:0X teach it nothing */
+	N_BRIDGE_SWITCHES,
+};
+/* "nf_call_iptables": as "ip link set BRIDGE type bridge" takes it. */
+const char *bridge_switch_name(enum bridge_switch which);
+
 struct link {
 	const char *name;
 	int index;
@@ -22,6 +32,7 @@ struct link {
 	bool has_address; /* an IPv4 address or an IPv6 one beyond link-local */
 	/* bridges: IFLA_BR_NF_CALL_IPTABLES, IFLA_BR_NF_CALL_IP6TABLES */
 	bool nf_call[N_IP_FAMILIES];
+	bool no_linklocal_learn; /* of IFLA_BR_MULTI_BOOLOPT */
 };
 
 struct host {
