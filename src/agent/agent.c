@@ -98,6 +98,13 @@ static bool refuse_other_owner(struct pass *pass, struct err *err)
 
 	if (pass->options->takeover)
 		return true;
+	if (compile_is_frames_table_foreign(pass->found, &pass->scope)) {
+		err_conflict(err, "the nft table \"bridge %s\" was made by another program",
+			pass->scope.l2_table);
+		return err_next(err,
+			"see nft list table bridge %s; remove it, or use --takeover to replace it",
+			pass->scope.l2_table);
+	}
 	if (agent) {
 		err_conflict(err, "%s runs here and maintains the chains %s*", agent,
 			pass->scope.chain_prefix);

@@ -68,7 +68,7 @@ struct agent_view {
 bool agent_view_read(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_view *ret, struct err *err);
 
-/* A policy file ("-" is standard input), with its text, for this host. */
+/* A policy file ("-" is standard input) for this host; ret_text as for policy_load. */
 bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
 	const struct policy **ret, struct err *err);
 /* The policy that was applied last in this namespace. */

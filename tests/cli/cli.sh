@@ -252,6 +252,14 @@ says 'chains without our mark are not ours' 1 'made by another program' pw apply
 says 'clear does not take them either' 1 'made by another program' pw clear
 iptables -X neutron-openvswi-FORWARD
 
+# -- a table that somebody else made
+nft 'table bridge portwall { chain theirs { counter; }; }'
+says 'an nft table of our name is not ours' 1 'the nft table "bridge portwall" was made by another program' pw apply good.yaml
+says 'clear does not take it either' 1 'use --takeover' pw clear
+check 'and it is still there' nft list chain bridge portwall theirs
+says 'who says so may replace it' 0 '^applied' pw apply --takeover good.yaml
+says 'and then it is ours' 0 '^cleared' pw clear
+
 # -- legacy and nft
 if iptables-legacy -S >/dev/null 2>&1; then
 	says 'apply through iptables-legacy' 0 'iptables-legacy' pw apply --backend legacy good.yaml

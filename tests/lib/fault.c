@@ -234,7 +234,8 @@ struct version *version_new(struct fault *f, const struct text *text)
 		snprintf(version->path, sizeof(version->path), FAULT_DIR "/policy%u.yaml",
 			f->n_versions++);
 		save(version->path, text);
-		if (!policy_load(version->arena, version->path, "here", &version->policy, &err))
+		if (!policy_load(
+			    version->arena, version->path, "here", NULL, &version->policy, &err))
 			fail_msg("%s\n%s", err.text, text->data);
 	}
 	fill_state(f, version);
