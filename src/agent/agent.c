@@ -18,14 +18,8 @@ struct pass {
 	const struct ruleset *found;
 	bool has_mark;
 	warning_list warnings;
-	/* bridges whose nf_call attribute this pass turns on, and how to put it back */
-	VEC(struct nf_call_change {
-		const char *bridge;
-		enum family family;
-	})
-	nf_calls;
-	VEC(const char *) notes;
-	struct journal journal; /* of a pass before that did not end */
+	struct switches switches; /* of bridges */
+	struct journal journal;	  /* of a pass before that did not end */
 	struct zone_map *zones;
 	struct plug *plugs;
 	size_t n_plugs;
@@ -104,6 +98,13 @@ static bool refuse_other_owner(struct pass *pass, struct err *err)
 
 	if (pass->options->takeover)
 		return true;
+	if (compile_is_frames_table_foreign(pass->found, &pass->scope)) {
+		err_conflict(err, "the nft table \"bridge %s\" was made by another program",
+			pass->scope.l2_table);
+		return err_next(err,
+			"see nft list table bridge %s; remove it, or use --takeover to replace it",
+			pass->scope.l2_table);
+	}
 	if (agent) {
 		err_conflict(err, "%s runs here and maintains the chains %s*", agent,
 			pass->scope.chain_prefix);
@@ -165,66 +166,6 @@ static void pass_report(const struct pass *pass, struct agent_report *report)
 	report->n_warnings = pass->warnings.n;
 }
 
-static const char *nf_call_attribute(enum family family)
-{
-	return family == FAMILY_IPV4 ? "nf_call_iptables" : "nf_call_ip6tables";
-}
-
-static bool is_planned(const struct pass *pass, const char *bridge, enum family family)
-{
-	vec_for_each (change, &pass->nf_calls)
-		if (change->family == family && !strcmp(change->bridge, bridge))
-			return true;
-	return false;
-}
-
-static void add_note(struct pass *pass, const char *note)
-{
-	vec_for_each (other, &pass->notes)
-		if (!strcmp(*other, note))
-			return;
-	*vec_push(&pass->notes, pass->arena) = note;
-}
-
-/*
- * A bridge that does not call iptables forwards past every group. The cure is the bridge's own
- * attribute, not the sysctl: that would change every other bridge of the host too.
- */
-static void check_nf_call(struct pass *pass, const struct plug *plug, enum family family)
-{
-	const struct link *bridge = plug->bridge ? netns_link(pass->host, plug->bridge) : NULL;
-
-	if (!bridge || !policy_port_is_filtered(plug->port) ||
-		netns_bridge_is_filtered(pass->host, bridge, family) ||
-		is_planned(pass, bridge->name, family))
-		return;
-	*vec_push(&pass->nf_calls, pass->arena) = (struct nf_call_change){ bridge->name, family };
-	if (pass->options->fix_sysctl) {
-		add_note(pass, arena_printf(pass->arena, "%s %s", bridge->name,
-				       nf_call_attribute(family)));
-		return;
-	}
-	*vec_push(&pass->warnings, pass->arena) = arena_printf(pass->arena,
-		"%s groups are NOT ENFORCED on bridge %s: %s; --fix-sysctl turns %s of this bridge on",
-		family_name(family), bridge->name,
-		pass->host->has_br_netfilter
-			? family == FAMILY_IPV4 ? "net.bridge.bridge-nf-call-iptables is 0"
-						: "net.bridge.bridge-nf-call-ip6tables is 0"
-			: "the kernel module br_netfilter is not loaded (modprobe br_netfilter)",
-		nf_call_attribute(family));
-}
-
-static bool set_nf_calls(const struct pass *pass, bool on, struct err *err)
-{
-	if (!pass->options->fix_sysctl)
-		return true;
-	vec_for_each (change, &pass->nf_calls)
-		if (!kernel_bridge_set_nf_call(change->bridge, change->family, on, err))
-			return err_prefix(err, "%s of bridge %s", nf_call_attribute(change->family),
-				change->bridge);
-	return true;
-}
-
 static void keep_notes(struct pass *pass)
 {
 	const char *const *notes;
@@ -232,9 +173,9 @@ static void keep_notes(struct pass *pass)
 
 	compile_mark_notes(pass->arena, pass->found, &pass->scope, &notes, &n);
 	for (size_t i = 0; i < n; i++)
-		add_note(pass, notes[i]);
+		switches_add_note(pass->arena, &pass->switches, notes[i]);
 	vec_for_each (note, &pass->journal.notes)
-		add_note(pass, *note);
+		switches_add_note(pass->arena, &pass->switches, *note);
 }
 
 /* From a policy to the ruleset that this host should have for it. */
@@ -247,11 +188,11 @@ static bool pass_compile(struct pass *pass, const struct policy *policy, struct 
 		return false;
 	keep_notes(pass);
 	for (size_t i = 0; i < pass->n_plugs; i++)
-		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
-			check_nf_call(pass, &pass->plugs[i], f);
+		switches_check(pass->arena, &pass->switches, pass->host, &pass->plugs[i],
+			pass->options->fix_sysctl, &pass->warnings);
 	options = (struct compile_options){ .scope = pass->scope,
-		.restore_notes = (const char *const *)pass->notes.items,
-		.n_restore_notes = pass->notes.n };
+		.restore_notes = (const char *const *)pass->switches.notes.items,
+		.n_restore_notes = pass->switches.notes.n };
 	return compile_policy(
 		pass->arena, policy, pass->plugs, pass->n_plugs, &options, &pass->wanted, err);
 }
@@ -269,11 +210,11 @@ static void count_ports(const struct policy *policy, struct agent_report *report
 /* Before the first change: with it a pass that is killed does not lose what only it knew. */
 static bool begin_change(struct pass *pass, const struct plan *plan, struct err *err)
 {
-	if (!plan->n_steps && !pass->nf_calls.n && !pass->journal.was_there)
+	if (!plan->n_steps && !pass->switches.planned.n && !pass->journal.was_there)
 		return true;
 	agent_gone_prefixes(pass->arena, plan, &pass->journal.gone);
 	pass->journal.notes.n = 0;
-	vec_for_each (note, &pass->notes)
+	vec_for_each (note, &pass->switches.notes)
 		*vec_push(&pass->journal.notes, pass->arena) = *note;
 	return journal_save(&pass->journal, err);
 }
@@ -284,11 +225,11 @@ static bool commit(
 	struct err ignored;
 
 	tell(pass->options, "writing the rules");
-	if (!begin_change(pass, plan, err) || !set_nf_calls(pass, true, err))
+	if (!begin_change(pass, plan, err) || !switches_set(&pass->switches, true, err))
 		return false;
 	if (kernel_plan_commit(plan, pass->backend, lock, err))
 		return true;
-	set_nf_calls(pass, false, &ignored);
+	switches_set(&pass->switches, false, &ignored);
 	return false;
 }
 
@@ -308,19 +249,6 @@ static bool commit_and_keep(
 	return true;
 }
 
-static void report_switched(struct pass *pass, struct agent_report *report)
-{
-	VEC(const char *) switched = { 0 };
-
-	if (!pass->options->fix_sysctl)
-		return;
-	vec_for_each (change, &pass->nf_calls)
-		*vec_push(&switched, pass->arena) = arena_printf(
-			pass->arena, "%s %s", change->bridge, nf_call_attribute(change->family));
-	report->switched = switched.items;
-	report->n_switched = switched.n;
-}
-
 bool agent_apply(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_report *ret, struct err *err)
 {
@@ -338,30 +266,9 @@ bool agent_apply(struct arena *arena, const struct policy *policy,
 			!journal_remove(err)))
 		return false;
 	count_ports(policy, &report);
-	report_switched(&pass, &report);
+	report.switched = switches_turned_on(arena, &pass.switches, &report.n_switched);
 	pass_report(&pass, &report);
 	*ret = report;
-	return true;
-}
-
-/* Puts back what the mark remembers: "BRIDGE nf_call_iptables". */
-static bool restore_notes(struct pass *pass, struct err *err)
-{
-	vec_for_each (note, &pass->notes) {
-		const char *space = strchr(*note, ' ');
-		enum family family = FAMILY_IPV4;
-		const char *bridge;
-
-		if (!space)
-			continue;
-		bridge = arena_strndup(pass->arena, *note, (size_t)(space - *note));
-		if (!strcmp(space + 1, nf_call_attribute(FAMILY_IPV6)))
-			family = FAMILY_IPV6;
-		/* A bridge that is gone has nothing to put back. */
-		if (netns_link(pass->host, bridge) &&
-			!kernel_bridge_set_nf_call(bridge, family, false, err))
-			return false;
-	}
 	return true;
 }
 
@@ -383,11 +290,11 @@ bool agent_clear(struct arena *arena, const struct agent_options *options, struc
 			!kernel_plan_commit(report.plan, pass.backend, &lock, err) ||
 			!agent_cut_flows(arena, NULL, 0, pass.zones, &pass.journal.gone,
 				&report.n_flows_cut, err) ||
-			!restore_notes(&pass, err) || !agent_policy_forget(err) ||
-			!journal_remove(err)))
+			!switches_restore(arena, &pass.switches, pass.host, err) ||
+			!agent_policy_forget(err) || !journal_remove(err)))
 		return false;
-	report.switched = (const char *const *)pass.notes.items;
-	report.n_switched = pass.notes.n;
+	report.switched = (const char *const *)pass.switches.notes.items;
+	report.n_switched = pass.switches.notes.n;
 	pass_report(&pass, &report);
 	*ret = report;
 	return true;

@@ -22,7 +22,7 @@ struct agent_options {
 	bool takeover;		  /* of chains that another agent made */
 	bool allow_missing;	  /* ports whose interface is not there yet are closed ahead */
 	bool is_looking;	  /* show: a port that cannot be filtered is a warning */
-	bool fix_sysctl;	  /* turn nf_call on for the bridges that have ports */
+	bool fix_sysctl;	  /* turn on the switches of bridges that ports need */
 	unsigned lock_wait_s;
 	/* The file that an applied policy was read from, kept for show and groups; NULL: not kept. */
 	const struct text *source;
@@ -68,7 +68,7 @@ struct agent_view {
 bool agent_view_read(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_view *ret, struct err *err);
 
-/* A policy file ("-" is standard input), with its text, for this host. */
+/* A policy file ("-" is standard input) for this host; ret_text as for policy_load. */
 bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
 	const struct policy **ret, struct err *err);
 /* The policy that was applied last in this namespace. */

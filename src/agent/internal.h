@@ -23,6 +23,29 @@ bool agent_plug_ports(struct arena *arena, const struct policy *policy, const st
 	struct zone_map *zones, const struct agent_options *options, struct plug **ret,
 	size_t *ret_n, warning_list *warnings, struct err *err);
 
+/* switches.c: the switches of bridges without which groups do not hold. */
+struct switch_change {
+	const char *bridge;
+	enum bridge_switch which;
+};
+struct switches {
+	VEC(struct switch_change) planned; /* they are off and have to be on */
+	VEC(const char *) notes;	   /* "br0 nf_call_iptables": what clear turns off */
+	bool may_fix;			   /* --fix-sysctl; else planned is only warned of */
+};
+
+/* What the bridge of a plugged port needs. */
+void switches_check(struct arena *arena, struct switches *switches, const struct netns *host,
+	const struct plug *plug, bool may_fix, warning_list *warnings);
+void switches_add_note(struct arena *arena, struct switches *switches, const char *note);
+/* Turns on what is planned, or off again; nothing without may_fix. */
+bool switches_set(const struct switches *switches, bool on, struct err *err);
+const char *const *switches_turned_on(
+	struct arena *arena, const struct switches *switches, size_t *ret_n);
+/* Turns off what the notes remember. */
+bool switches_restore(struct arena *arena, const struct switches *switches,
+	const struct netns *host, struct err *err);
+
 typedef VEC(struct prefix) prefix_vec;
 
 /* flows.c: adds the source addresses that the plan takes from ports. */

@@ -6,8 +6,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/limits.h"
-
 bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
 	const struct policy **ret, struct err *err)
 {
@@ -15,14 +13,11 @@ bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_t
 
 	if (uname(&names) < 0)
 		return err_system(err, errno, "uname");
-	if (!text_load(ret_text, path, LIMIT_POLICY_FILE_SIZE, err))
-		return false;
-	return policy_parse(arena, path, ret_text->data, ret_text->len, names.nodename, ret, err);
+	return policy_load(arena, path, names.nodename, ret_text, ret, err);
 }
 
 bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err)
 {
-	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct journal journal;
 	const char *path;
 
@@ -37,7 +32,7 @@ bool agent_policy_load(struct arena *arena, const struct policy **ret, struct er
 					  : "no policy has been applied in this network namespace");
 		return err_next(err, "portwall apply FILE");
 	}
-	if (agent_policy_read(arena, path, &text, ret, err))
+	if (agent_policy_read(arena, path, NULL, ret, err))
 		return true;
 	if (err->sys == EACCES)
 		err_next(err, "call it with sudo");

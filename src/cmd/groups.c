@@ -97,11 +97,10 @@ static void print_table(struct arena *arena, const struct policy *policy)
 
 bool cmd_groups(struct invocation *invocation, struct err *err)
 {
-	struct text text CLEANUP(text_done) = TEXT_INIT;
 	const struct policy *policy;
 
-	if (invocation->n_args ? !agent_policy_read(invocation->arena, invocation->args[0], &text,
-					 &policy, err)
+	if (invocation->n_args ? !agent_policy_read(
+					 invocation->arena, invocation->args[0], NULL, &policy, err)
 			       : !agent_policy_load(invocation->arena, &policy, err))
 		return false;
 	if (invocation->json)

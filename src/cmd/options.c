@@ -26,8 +26,8 @@ static const struct option_spec {
 	[OPT_ALLOW_MISSING] = { "allow-missing", 0, NULL,
 		"close ports whose interface is not there yet, ahead of it" },
 	[OPT_FIX_SYSCTL] = { "fix-sysctl", 0, NULL,
-		"turn nf_call_iptables and nf_call_ip6tables on for bridges that have ports "
-		"(clear turns them off again)" },
+		"turn nf_call_iptables and nf_call_ip6tables on for bridges that have ports, and "
+		"no_linklocal_learn for those that several may share (clear turns them off again)" },
 	[OPT_WAIT] = { "wait", 'w', "SECONDS",
 		"how long to wait for another portwall to finish (default 10)" },
 	[OPT_VERBOSE] = { "verbose", 'v', NULL, "list every changed rule" },

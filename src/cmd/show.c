@@ -357,16 +357,15 @@ static bool refuse_port(
 bool cmd_show(struct invocation *inv, struct err *err)
 {
 	const char *key = inv->n_args ? inv->args[0] : NULL;
-	struct text text CLEANUP(text_done) = TEXT_INIT, out CLEANUP(text_done) = TEXT_INIT;
+	struct text out CLEANUP(text_done) = TEXT_INIT;
 	json_t *ports = json_array();
 	const struct policy *policy;
 	struct agent_view view;
 	size_t n_shown = 0;
 	bool ok;
 
-	ok = (inv->policy_path
-			     ? agent_policy_read(inv->arena, inv->policy_path, &text, &policy, err)
-			     : agent_policy_load(inv->arena, &policy, err)) &&
+	ok = (inv->policy_path ? agent_policy_read(inv->arena, inv->policy_path, NULL, &policy, err)
+			       : agent_policy_load(inv->arena, &policy, err)) &&
 	     agent_view_read(inv->arena, policy, &inv->agent, &view, err);
 	for (size_t i = 0; ok && i < view.n_plugs; i++) {
 		struct port_view port;

@@ -115,6 +115,8 @@ bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_
  */
 #define COMPILE_CUT_MARK 0x40000000u
 
+/* Is there an nft table of the name of ours that has not our shape? */
+bool compile_is_frames_table_foreign(const struct ruleset *found, const struct plan_scope *scope);
 /* Did portwall make these chains? Looks for the mark (DUTY_MARK) in table filter. */
 bool compile_has_mark(const struct ruleset *found, const struct plan_scope *scope);
 /* The chain prefix of another portwall's mark, such as "pw-"; NULL: there is none. */

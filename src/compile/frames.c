@@ -193,3 +193,12 @@ void frames_make(struct compiler *c, struct table *table)
 	map_fill(c, table_add_set(c->arena, table, FROM_MAP), from);
 	map_fill(c, table_add_set(c->arena, table, TO_MAP), to);
 }
+
+/* A table that is committed whole has its maps; an empty one holds nothing that could be lost. */
+bool compile_is_frames_table_foreign(const struct ruleset *found, const struct plan_scope *scope)
+{
+	const struct table *table = ruleset_table(found, FAMILY_BRIDGE, scope->l2_table);
+
+	return table && (table->n_chains || table->n_sets) &&
+	       !(table_set(table, FROM_MAP) && table_set(table, TO_MAP));
+}

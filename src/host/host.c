@@ -4,6 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *bridge_switch_name(enum bridge_switch which)
+{
+	static const char *const names[N_BRIDGE_SWITCHES] = {
+		[SWITCH_NF_CALL_IPTABLES] = "nf_call_iptables",
+		[SWITCH_NF_CALL_IP6TABLES] = "nf_call_ip6tables",
+		[SWITCH_NO_LINKLOCAL_LEARN] = "no_linklocal_learn",
+	};
+
+	return names[which];
+}
+
 static int name_to_link(const void *name, const void *link)
 {
 	return strcmp(name, ((const struct link *)link)->name);

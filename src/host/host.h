@@ -15,6 +15,16 @@
  * ask netns_is_unread first, and then "cannot tell".
  */
 
+/* Switches of a bridge, each its own attribute (IFLA_BR_...). */
+enum bridge_switch {
+	SWITCH_NF_CALL_IPTABLES,
+	SWITCH_NF_CALL_IP6TABLES,
+	SWITCH_NO_LINKLOCAL_LEARN, /* frames to 01:80:c2:00:00:0X teach it nothing */
+	N_BRIDGE_SWITCHES,
+};
+/* "nf_call_iptables": as "ip link set BRIDGE type bridge" takes it. */
+const char *bridge_switch_name(enum bridge_switch which);
+
 enum port_state { PORT_DISABLED, PORT_LISTENING, PORT_LEARNING, PORT_FORWARDING, PORT_BLOCKING };
 
 /* VLANs of a bridge port (vlan_filtering). */

@@ -90,8 +90,8 @@ typedef enum flow_verdict kernel_flow_fn(void *data, const struct flow *flow);
 bool kernel_flows_cut(
 	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err);
 
-/* nf_call_iptables and nf_call_ip6tables of one bridge, through its own attribute. */
-bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, struct err *err);
+/* One switch of one bridge, through the bridge's own attribute. */
+bool kernel_bridge_set(const char *bridge, enum bridge_switch which, bool on, struct err *err);
 
 /* A running process of this network namespace that maintains Neutron's chains, as
  * "neutron-openvswitch-agent (pid 812)"; NULL when there is none. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -22,6 +23,16 @@ struct pass {
 	struct place *by_index; /* sorted, once all links are there */
 };
 
+static void read_bool_options(const struct nlattr *attr, struct link *link)
+{
+	struct br_boolopt_multi options;
+
+	if (mnl_attr_get_payload_len(attr) < sizeof(options))
+		return;
+	memcpy(&options, mnl_attr_get_payload(attr), sizeof(options));
+	link->no_linklocal_learn = options.optval & 1U << BR_BOOLOPT_NO_LL_LEARN;
+}
+
 static void read_bridge(const struct nlattr *data, struct link *link)
 {
 	const struct nlattr *attr;
@@ -34,6 +45,8 @@ static void read_bridge(const struct nlattr *data, struct link *link)
 			link->nf_call[FAMILY_IPV4] = mnl_attr_get_u8(attr);
 		else if (mnl_attr_get_type(attr) == IFLA_BR_NF_CALL_IP6TABLES)
 			link->nf_call[FAMILY_IPV6] = mnl_attr_get_u8(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_BR_MULTI_BOOLOPT)
+			read_bool_options(attr, link);
 	}
 }
 
@@ -127,30 +140,31 @@ static enum netlink_result dump_links(struct netlink *nl, struct pass *pass, str
 {
 	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
 	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *msg;
 
 	request->nlmsg_type = RTM_GETLINK;
-	msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
-	msg->ifi_family = AF_UNSPEC;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg)); /* zeroed: AF_UNSPEC */
 	mnl_attr_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return netlink_dump(nl, request, each_link, pass, "links", err);
 }
 
-static enum netlink_result dump_addresses(struct netlink *nl, struct pass *pass, struct err *err)
+static void index_links(struct pass *pass)
 {
-	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-	struct ifaddrmsg *msg;
-
-	request->nlmsg_type = RTM_GETADDR;
-	msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
-	msg->ifa_family = AF_UNSPEC;
 	pass->by_index = arena_new_array(pass->arena, struct place, pass->links.n);
 	for (size_t i = 0; i < pass->links.n; i++)
 		pass->by_index[i] =
 			(struct place){ pass->links.items[i].index, &pass->links.items[i] };
 	if (pass->links.n)
 		qsort(pass->by_index, pass->links.n, sizeof(*pass->by_index), by_index);
+}
+
+static enum netlink_result dump_addresses(struct netlink *nl, struct pass *pass, struct err *err)
+{
+	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+
+	index_links(pass);
+	request->nlmsg_type = RTM_GETADDR;
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg)); /* zeroed: AF_UNSPEC */
 	return netlink_dump(nl, request, each_address, pass, "addresses", err);
 }
 
@@ -198,7 +212,24 @@ bool kernel_netns_read(struct arena *arena, const struct netns **ret, struct err
 	return true;
 }
 
-bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, struct err *err)
+static void put_switch(struct nlmsghdr *request, enum bridge_switch which, bool on)
+{
+	const struct br_boolopt_multi options = { .optval = (uint32_t)on << BR_BOOLOPT_NO_LL_LEARN,
+		.optmask = 1U << BR_BOOLOPT_NO_LL_LEARN };
+
+	switch (which) {
+	case SWITCH_NF_CALL_IPTABLES:
+		mnl_attr_put_u8(request, IFLA_BR_NF_CALL_IPTABLES, on);
+		break;
+	case SWITCH_NF_CALL_IP6TABLES:
+		mnl_attr_put_u8(request, IFLA_BR_NF_CALL_IP6TABLES, on);
+		break;
+	default:
+		mnl_attr_put(request, IFLA_BR_MULTI_BOOLOPT, sizeof(options), &options);
+	}
+}
+
+bool kernel_bridge_set(const char *bridge, enum bridge_switch which, bool on, struct err *err)
 {
 	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -219,13 +250,12 @@ bool kernel_bridge_set_nf_call(const char *bridge, enum family family, bool on, 
 	info = mnl_attr_nest_start(request, IFLA_LINKINFO);
 	mnl_attr_put_str(request, IFLA_INFO_KIND, "bridge");
 	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
-	mnl_attr_put_u8(request,
-		family == FAMILY_IPV6 ? IFLA_BR_NF_CALL_IP6TABLES : IFLA_BR_NF_CALL_IPTABLES, on);
+	put_switch(request, which, on);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, info);
 	sys = netlink_ask(&nl, request);
 	if (sys)
-		return err_system(err, sys, "cannot set nf_call_%s of the bridge %s",
-			family == FAMILY_IPV6 ? "ip6tables" : "iptables", bridge);
+		return err_system(err, sys, "cannot set %s of the bridge %s",
+			bridge_switch_name(which), bridge);
 	return true;
 }

@@ -224,15 +224,15 @@ bool policy_parse(struct arena *arena, const char *name, const char *text, size_
 	return true;
 }
 
-bool policy_load(struct arena *arena, const char *path, const char *host, const struct policy **ret,
-	struct err *err)
+bool policy_load(struct arena *arena, const char *path, const char *host, struct text *ret_text,
+	const struct policy **ret, struct err *err)
 {
-	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct text own CLEANUP(text_done) = TEXT_INIT, *text = ret_text ? ret_text : &own;
 
-	if (!text_load(&text, path, LIMIT_POLICY_FILE_SIZE, err))
+	if (!text_load(text, path, LIMIT_POLICY_FILE_SIZE, err))
 		return false;
-	return policy_parse(arena, strcmp(path, "-") ? path : "standard input", text.data, text.len,
-		host, ret, err);
+	return policy_parse(arena, strcmp(path, "-") ? path : "standard input", text->data,
+		text->len, host, ret, err);
 }
 
 const struct policy_group *policy_group_find(const struct policy *policy, const char *key)

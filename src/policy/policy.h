@@ -102,8 +102,9 @@ struct policy {
  */
 bool policy_parse(struct arena *arena, const char *name, const char *text, size_t size,
 	const char *host, const struct policy **ret, struct err *err);
-bool policy_load(struct arena *arena, const char *path, const char *host, const struct policy **ret,
-	struct err *err);
+/* A file, or standard input for "-". ret_text: its text, on failure too; NULL: not asked for. */
+bool policy_load(struct arena *arena, const char *path, const char *host, struct text *ret_text,
+	const struct policy **ret, struct err *err);
 
 /* By id or by name; NULL when there is none, or when a name means several. */
 const struct policy_group *policy_group_find(const struct policy *policy, const char *key);

@@ -95,11 +95,13 @@ same 'refused policies changed nothing' before after
 
 # -- apply, idempotent; the batches are what it says
 says 'bridges that do not call iptables are warned of' 0 'NOT ENFORCED on bridge br0' pw apply --dry-run good.yaml
+says 'and bridges that learn from what no hook sees' 0 'on bridge br0 a VM can draw its neighbours.*no_linklocal_learn' pw apply --dry-run good.yaml
 pw apply --dry-run good.yaml > batches 2>/dev/null
 all_state > after
 same '--dry-run changed nothing' before after
 says 'apply says what it did' 0 'applied good.yaml: 2 ports on this host, 1 elsewhere' pw apply --fix-sysctl good.yaml
 check 'nf_call is on for the bridge that has ports' grep -qx 1 /sys/class/net/br0/bridge/nf_call_iptables
+check 'and no_linklocal_learn' grep -qx 1 /sys/class/net/br0/bridge/no_linklocal_learn
 check 'nf_call stays off for other bridges' grep -qx 0 /sys/class/net/br1/bridge/nf_call_iptables
 all_state > applied
 says 'the same policy again changes nothing' 0 'nothing to change' pw apply good.yaml
@@ -240,6 +242,7 @@ iptables -X SOMEBODY
 all_state | grep -E '^(-A|:neutron|create|add|table)' > after
 check 'nothing of ours is left' test ! -s after
 check 'nf_call of the bridge is off again' grep -qx 0 /sys/class/net/br0/bridge/nf_call_iptables
+check 'and no_linklocal_learn' grep -qx 0 /sys/class/net/br0/bridge/no_linklocal_learn
 says 'clear again has nothing to do' 0 'nothing to change' pw clear
 check 'no lock and no policy is left' test -z "$(ls "$PORTWALL_RUN_DIR")"
 
@@ -248,6 +251,14 @@ iptables -N neutron-openvswi-FORWARD
 says 'chains without our mark are not ours' 1 'made by another program' pw apply good.yaml
 says 'clear does not take them either' 1 'made by another program' pw clear
 iptables -X neutron-openvswi-FORWARD
+
+# -- a table that somebody else made
+nft 'table bridge portwall { chain theirs { counter; }; }'
+says 'an nft table of our name is not ours' 1 'the nft table "bridge portwall" was made by another program' pw apply good.yaml
+says 'clear does not take it either' 1 'use --takeover' pw clear
+check 'and it is still there' nft list chain bridge portwall theirs
+says 'who says so may replace it' 0 '^applied' pw apply --takeover good.yaml
+says 'and then it is ours' 0 '^cleared' pw clear
 
 # -- legacy and nft
 if iptables-legacy -S >/dev/null 2>&1; then

@@ -184,7 +184,7 @@ void fault_shot(const struct fault *f, struct text *out)
 		"sort -s -k1,2; done; done; ipset save | sed 's, initval 0x[0-9a-f]*,,; s, hashsize [0-9]*,,' | sort;"
 		"nft -s list ruleset bridge | awk '/^\\t[a-z]/ { b = $1 \" \" $2 } "
 		"!/^}?$/ { print b \"|\" $0 }' | sort -s -t '|' -k1,1;"
-		"ip -d -j link show type bridge | grep -o '\"nf_call_ip[a-z0-9]*\":[0-9]*'",
+		"ip -d -j link show type bridge | grep -oE '\"(nf_call_ip|no_linklocal_learn)[a-z0-9]*\":[0-9]*'",
 		f->backend);
 	text_clear(out);
 	if (!net_try_sh(out, command.data))
@@ -234,7 +234,8 @@ struct version *version_new(struct fault *f, const struct text *text)
 		snprintf(version->path, sizeof(version->path), FAULT_DIR "/policy%u.yaml",
 			f->n_versions++);
 		save(version->path, text);
-		if (!policy_load(version->arena, version->path, "here", &version->policy, &err))
+		if (!policy_load(
+			    version->arena, version->path, "here", NULL, &version->policy, &err))
 			fail_msg("%s\n%s", err.text, text->data);
 	}
 	fill_state(f, version);

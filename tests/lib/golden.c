@@ -34,7 +34,8 @@ const struct policy *golden_policy(struct arena *arena, const struct golden *gol
 	const struct policy *policy = NULL;
 	struct err err = { 0 };
 
-	if (!policy_load(arena, golden_path(arena, golden->policy, "yaml"), "host", &policy, &err))
+	if (!policy_load(
+		    arena, golden_path(arena, golden->policy, "yaml"), "host", NULL, &policy, &err))
 		fail_msg("%s: %s", err.text, err.next_step);
 	return policy;
 }

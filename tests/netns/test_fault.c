@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "both.h"
 #include "fault.h"
 
 /*
@@ -495,14 +496,10 @@ static void however_it_is_killed_the_next_apply_makes_it_right(void **state)
 	net_free(c.f.net);
 }
 
-#define CASE(fn)                                                                                   \
-	cmocka_unit_test_prestate(fn, (void *)"nft"),                                              \
-		cmocka_unit_test_prestate(fn, (void *)"legacy")
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(however_it_is_killed_the_next_apply_makes_it_right),
+		BY_BOTH_VARIANTS(however_it_is_killed_the_next_apply_makes_it_right, NULL),
 	};
 
 	if (!net_main())

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "both.h"
 #include "fault.h"
 
 /* What a kill could lose, one case each: the lock, flows, what clear puts back, what show knows. */
@@ -206,17 +207,13 @@ static void show_says_that_an_apply_did_not_end(void **state)
 	done(&f, a, b);
 }
 
-#define CASE(fn)                                                                                   \
-	cmocka_unit_test_prestate(fn, (void *)"nft"),                                              \
-		cmocka_unit_test_prestate(fn, (void *)"legacy")
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_tool_that_outlives_portwall_is_waited_for),
-		CASE(a_flow_is_cut_though_the_kill_fell_between_commit_and_cut),
-		CASE(clear_puts_back_what_a_killed_apply_turned_on),
-		CASE(show_says_that_an_apply_did_not_end),
+		BY_BOTH_VARIANTS(a_tool_that_outlives_portwall_is_waited_for, NULL),
+		BY_BOTH_VARIANTS(a_flow_is_cut_though_the_kill_fell_between_commit_and_cut, NULL),
+		BY_BOTH_VARIANTS(clear_puts_back_what_a_killed_apply_turned_on, NULL),
+		BY_BOTH_VARIANTS(show_says_that_an_apply_did_not_end, NULL),
 	};
 
 	if (!net_main())

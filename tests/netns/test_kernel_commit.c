@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "both.h"
 #include "kernel/kernel.h"
 #include "net.h"
 
@@ -69,7 +70,7 @@ static void fill_host(void)
 
 static int new_host(void **state)
 {
-	backend = *(enum backend *)*state;
+	backend = strcmp(*state, "nft") ? BACKEND_LEGACY : BACKEND_NFT;
 	if (!path_before)
 		path_before = strdup(getenv("PATH") ?: "");
 	setenv("PATH", path_before, 1);
@@ -528,34 +529,28 @@ static void a_table_that_iptables_cannot_express_is_a_conflict(void **state)
 	assert_null(rs);
 }
 
-static enum backend nft = BACKEND_NFT, legacy = BACKEND_LEGACY;
-
-#define CASE(fn)                                                                                   \
-	{ #fn " (nft)", fn, new_host, NULL, &nft },                                                \
-	{                                                                                          \
-#fn " (legacy)", fn, new_host, NULL, &legacy                                       \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_good_plan_is_carried_out),
-		CASE(rules_bring_their_counters_wherever_they_go),
-		CASE(a_bad_rule_at_each_place_leaves_everything_as_it_was),
-		CASE(a_set_that_is_full_leaves_everything_as_it_was),
-		CASE(a_set_that_is_not_there_leaves_everything_as_it_was),
-		CASE(a_frame_rule_that_nft_refuses_leaves_everything_as_it_was),
-		CASE(of_two_tables_the_one_that_was_taken_is_taken_back),
-		CASE(a_kernel_that_is_busy_once_is_asked_again),
-		CASE(a_kernel_that_stays_busy_leaves_everything_as_it_was),
-		CASE(what_could_not_be_taken_back_is_said),
-		CASE(a_set_can_go_right_after_its_last_rule),
-		CASE(a_set_that_somebody_still_uses_is_named),
-		CASE(the_xtables_lock_is_waited_for),
-		CASE(a_tool_that_is_killed_is_not_taken_for_a_refusal),
-		CASE(everything_of_a_host_is_read),
-		CASE(a_host_without_filters_is_read_and_nothing_is_made_by_reading),
-		CASE(a_table_that_iptables_cannot_express_is_a_conflict),
+		BY_BOTH_VARIANTS(a_good_plan_is_carried_out, new_host),
+		BY_BOTH_VARIANTS(rules_bring_their_counters_wherever_they_go, new_host),
+		BY_BOTH_VARIANTS(a_bad_rule_at_each_place_leaves_everything_as_it_was, new_host),
+		BY_BOTH_VARIANTS(a_set_that_is_full_leaves_everything_as_it_was, new_host),
+		BY_BOTH_VARIANTS(a_set_that_is_not_there_leaves_everything_as_it_was, new_host),
+		BY_BOTH_VARIANTS(
+			a_frame_rule_that_nft_refuses_leaves_everything_as_it_was, new_host),
+		BY_BOTH_VARIANTS(of_two_tables_the_one_that_was_taken_is_taken_back, new_host),
+		BY_BOTH_VARIANTS(a_kernel_that_is_busy_once_is_asked_again, new_host),
+		BY_BOTH_VARIANTS(a_kernel_that_stays_busy_leaves_everything_as_it_was, new_host),
+		BY_BOTH_VARIANTS(what_could_not_be_taken_back_is_said, new_host),
+		BY_BOTH_VARIANTS(a_set_can_go_right_after_its_last_rule, new_host),
+		BY_BOTH_VARIANTS(a_set_that_somebody_still_uses_is_named, new_host),
+		BY_BOTH_VARIANTS(the_xtables_lock_is_waited_for, new_host),
+		BY_BOTH_VARIANTS(a_tool_that_is_killed_is_not_taken_for_a_refusal, new_host),
+		BY_BOTH_VARIANTS(everything_of_a_host_is_read, new_host),
+		BY_BOTH_VARIANTS(
+			a_host_without_filters_is_read_and_nothing_is_made_by_reading, new_host),
+		BY_BOTH_VARIANTS(a_table_that_iptables_cannot_express_is_a_conflict, new_host),
 	};
 
 	if (!net_main())

@@ -138,14 +138,14 @@ static void links_with_odd_names_are_links(void **state)
 			"bridge", NULL };
 
 		assert_true(net_try(NULL, NULL, argv));
-		assert_true(kernel_bridge_set_nf_call(names[i], FAMILY_IPV4, true, &err));
+		assert_true(kernel_bridge_set(names[i], SWITCH_NF_CALL_IPTABLES, true, &err));
 	}
 	host = read_host(arena);
 	for (size_t i = 0; i < N_OF(names); i++)
 		assert_true(link_of(host, names[i])->nf_call[FAMILY_IPV4]);
 }
 
-static void a_bridges_own_switch_is_set_by_family_and_read_back(void **state)
+static void a_bridges_own_switches_are_set_and_read_back(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct link *link;
@@ -154,25 +154,33 @@ static void a_bridges_own_switch_is_set_by_family_and_read_back(void **state)
 	(void)state;
 	net_sh("ip link add br0 type bridge; ip link add br1 type bridge;"
 	       "ip link add p0 type veth peer name p1");
-	assert_true(kernel_bridge_set_nf_call("br0", FAMILY_IPV6, true, &err));
+	assert_true(kernel_bridge_set("br0", SWITCH_NF_CALL_IP6TABLES, true, &err));
 	link = link_of(read_host(arena), "br0");
 	assert_false(link->nf_call[FAMILY_IPV4]);
 	assert_true(link->nf_call[FAMILY_IPV6]);
 	net_sh("ip -d link show br0 | grep -q 'nf_call_iptables 0 nf_call_ip6tables 1'");
-	assert_true(kernel_bridge_set_nf_call("br0", FAMILY_IPV4, true, &err));
-	assert_true(kernel_bridge_set_nf_call("br0", FAMILY_IPV6, false, &err));
+	assert_true(kernel_bridge_set("br0", SWITCH_NF_CALL_IPTABLES, true, &err));
+	assert_true(kernel_bridge_set("br0", SWITCH_NF_CALL_IP6TABLES, false, &err));
 	link = link_of(read_host(arena), "br0");
 	assert_true(link->nf_call[FAMILY_IPV4]);
 	assert_false(link->nf_call[FAMILY_IPV6]);
+	assert_false(link->no_linklocal_learn);
+	assert_true(kernel_bridge_set("br0", SWITCH_NO_LINKLOCAL_LEARN, true, &err));
+	link = link_of(read_host(arena), "br0");
+	assert_true(link->nf_call[FAMILY_IPV4]);
+	assert_true(link->no_linklocal_learn);
+	net_sh("ip -d link show br0 | grep -q 'no_linklocal_learn 1'");
+	assert_true(kernel_bridge_set("br0", SWITCH_NO_LINKLOCAL_LEARN, false, &err));
+	assert_false(link_of(read_host(arena), "br0")->no_linklocal_learn);
 	link = link_of(read_host(arena), "br1");
 	assert_false(link->nf_call[FAMILY_IPV4]);
 
-	assert_false(kernel_bridge_set_nf_call("p0", FAMILY_IPV4, true, &err));
+	assert_false(kernel_bridge_set("p0", SWITCH_NF_CALL_IPTABLES, true, &err));
 	assert_non_null(strstr(err.text, "bridge p0"));
-	assert_false(kernel_bridge_set_nf_call("nosuch", FAMILY_IPV4, true, &err));
+	assert_false(kernel_bridge_set("nosuch", SWITCH_NF_CALL_IPTABLES, true, &err));
 	assert_non_null(strstr(err.text, "nosuch"));
-	assert_false(kernel_bridge_set_nf_call(
-		"a-name-of-more-than-15-letters", FAMILY_IPV4, true, &err));
+	assert_false(kernel_bridge_set(
+		"a-name-of-more-than-15-letters", SWITCH_NF_CALL_IPTABLES, true, &err));
 }
 
 static void the_sysctls_of_this_namespace_are_read(void **state)
@@ -363,7 +371,7 @@ int main(void)
 		CASE(a_peer_in_another_namespace_is_not_taken_for_a_link_of_this_one),
 		CASE(an_address_counts_unless_it_is_link_local_ipv6),
 		CASE(links_with_odd_names_are_links),
-		CASE(a_bridges_own_switch_is_set_by_family_and_read_back),
+		CASE(a_bridges_own_switches_are_set_and_read_back),
 		CASE(the_sysctls_of_this_namespace_are_read),
 		CASE(a_thousand_taps_are_read_in_a_moment),
 		CASE(another_agent_is_found_by_what_it_runs),

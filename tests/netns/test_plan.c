@@ -3,7 +3,9 @@
 
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "both.h"
 #include "kernel/kernel.h"
 #include "net.h"
 #include "paper.h"
@@ -22,7 +24,7 @@ static enum backend backend;
 
 static int new_host(void **state)
 {
-	backend = *(enum backend *)*state;
+	backend = strcmp(*state, "nft") ? BACKEND_LEGACY : BACKEND_NFT;
 	return unshare(CLONE_NEWNET);
 }
 
@@ -176,20 +178,12 @@ static void an_empty_host_is_filled_and_cleared(void **state)
 	for_random_pairs(check_round_trip, 0);
 }
 
-static enum backend nft = BACKEND_NFT, legacy = BACKEND_LEGACY;
-
-#define CASE(fn)                                                                                   \
-	{ #fn " (nft)", fn, new_host, NULL, &nft },                                                \
-	{                                                                                          \
-#fn " (legacy)", fn, new_host, NULL, &legacy                                       \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_was_found_becomes_what_is_wanted_and_back),
-		CASE(what_a_killed_run_leaves_is_mended),
-		CASE(an_empty_host_is_filled_and_cleared),
+		BY_BOTH_VARIANTS(what_was_found_becomes_what_is_wanted_and_back, new_host),
+		BY_BOTH_VARIANTS(what_a_killed_run_leaves_is_mended, new_host),
+		BY_BOTH_VARIANTS(an_empty_host_is_filled_and_cleared, new_host),
 	};
 
 	if (!net_main())

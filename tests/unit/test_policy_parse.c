@@ -441,7 +441,7 @@ static void a_file_that_is_not_there_is_named(void **state)
 	struct err err;
 
 	(void)state;
-	assert_false(policy_load(arena, "/nonexistent/policy.yaml", "h", &policy, &err));
+	assert_false(policy_load(arena, "/nonexistent/policy.yaml", "h", NULL, &policy, &err));
 	assert_int_equal(err.kind, ERR_INPUT);
 	assert_string_equal(
 		err.text, "cannot open /nonexistent/policy.yaml: No such file or directory");
@@ -462,7 +462,7 @@ static void the_examples_are_policies(void **state)
 		struct err err;
 
 		text_addf(&path, "%s/../../examples/policies/%s.yaml", golden, names[i]);
-		if (!policy_load(arena, path.data, "compute1", &policy, &err))
+		if (!policy_load(arena, path.data, "compute1", NULL, &policy, &err))
 			fail_msg("%s\n%s", err.text, err.next_step);
 		assert_true(policy->n_ports > 0 && policy->n_groups > 0);
 		for (size_t p = 0; p < policy->n_ports; p++)
