@@ -70,12 +70,17 @@ static struct known known_of(
 		return (struct known){ .kind = HAS_NOT };
 	if (key->kind == NFT_KEY_IN_IFACE || key->kind == NFT_KEY_OUT_IFACE)
 		return name_of(table, key, packet);
-	if (key->kind == NFT_KEY_UNKNOWN)
+	/* "th" reads at the place of ports whatever is there; without a known state there may be no
+	 * conntrack entry to ask */
+	if (key->kind == NFT_KEY_UNKNOWN || (key->needs & NFT_NEED_CT && !packet->ct_state) ||
+		((key->field == FIELD_SPORT || key->field == FIELD_DPORT) && !key->proto &&
+			!packet->is_later_fragment && !proto_has_ports(packet->proto)))
 		return (struct known){ .kind = HAS_UNKNOWN };
 	if (key->kind == NFT_KEY_NFPROTO) {
 		enum family family = ip_family_of(packet);
 
-		if (family == FAMILY_ARP)
+		if (family == FAMILY_ARP || table->family == FAMILY_BRIDGE ||
+			table->family == FAMILY_NETDEV)
 			return (struct known){ .kind = HAS_UNKNOWN };
 		known.number = field_value_of_number(family == FAMILY_IPV6 ? 10 : 2);
 		return known;
@@ -150,6 +155,18 @@ static const struct nft_element *find_sorted(const struct set *set, const struct
 	return NULL;
 }
 
+/* An element may have a limit of its own. */
+static enum answer found(const struct nft_element *element, const struct nft_element **ret)
+{
+	const char *extra = element->extra;
+
+	if (extra &&
+		(strstr(extra, "limit ") || strstr(extra, "quota ") || strstr(extra, "ct count ")))
+		return CANNOT_TELL;
+	*ret = element;
+	return YES;
+}
+
 /* Elements that time out, or that packets add, may have changed since. */
 static enum answer set_find(
 	const struct set *set, const struct known *known, size_t n, const struct nft_element **ret)
@@ -160,8 +177,9 @@ static enum answer set_find(
 	if (!set || set->opaque || set->n_types != n || set->is_dynamic || set->has_timeout)
 		return CANNOT_TELL;
 	if (set->sorted && known[0].kind == HAS_NUMBER) {
-		*ret = find_sorted(set, known);
-		return *ret ? YES : NO;
+		const struct nft_element *element = find_sorted(set, known);
+
+		return element ? found(element, ret) : NO;
 	}
 	for (size_t i = 0; i < set->n_nft_elements; i++) {
 		const struct nft_element *element = &set->nft_elements[i];
@@ -172,16 +190,15 @@ static enum answer set_find(
 			continue;
 		}
 		if (one == YES) {
-			*ret = element;
 			/* what else an unknown value might find decides otherwise in a map only */
-			return answer == CANNOT_TELL && set->is_map ? CANNOT_TELL : YES;
+			return answer == CANNOT_TELL && set->is_map ? CANNOT_TELL
+								    : found(element, ret);
 		}
 		if (one == CANNOT_TELL)
 			answer = CANNOT_TELL;
 	}
 	if (answer == NO && catch_all) {
-		*ret = catch_all;
-		return YES;
+		return found(catch_all, ret);
 	}
 	return answer;
 }

@@ -288,6 +288,7 @@ static void matches_answer_for_packets(void **state)
 		{ "limit rate 1/second burst 5 packets", CANNOT_TELL },
 		{ "icmp type != echo-request", NO },
 		{ "arp operation request", NO },
+		{ "ip saddr { 10.1.2.3 limit rate 1/second burst 5 packets }", CANNOT_TELL },
 	};
 	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
 		.in_iface = "tap1",
