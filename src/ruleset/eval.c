@@ -236,6 +236,9 @@ static enum answer match_eval(const struct walk *walk, const struct match *match
 		break;
 	case MATCH_OPAQUE:
 		return opaque_matches(walk, match->text);
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
+		return CANNOT_TELL;
 	default:
 		abort();
 	}
@@ -287,6 +290,7 @@ static bool may_decide(const struct walk *walk, const struct target *target)
 	case TARGET_NONE:
 	case TARGET_CT_ZONE:
 	case TARGET_CT_NOTRACK:
+	case TARGET_NFT_CONTINUE:
 		return false;
 	case TARGET_OPAQUE:
 		return !goes_on(walk, target->text);
@@ -355,6 +359,14 @@ static bool follow(struct walk *walk, const struct target *target, enum verdict 
 		if (!rejects(walk, target->text))
 			return may_decide(walk, target);
 		*ret_verdict = VERDICT_DROP;
+		return true;
+	case TARGET_NFT_REJECT:
+		*ret_verdict = VERDICT_DROP;
+		return true;
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+	case TARGET_NFT_TAKEN:
 		return true;
 	default:
 		return false;
