@@ -132,7 +132,6 @@ struct router *router_new(const char *const *names, size_t n)
 
 	router->net = net_new(NET_SHARED);
 	set_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
-	set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/default/rp_filter", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/accept_local", "1");
@@ -140,6 +139,8 @@ struct router *router_new(const char *const *names, size_t n)
 	set_sysctl("/proc/sys/net/ipv4/conf/default/send_redirects", "0");
 	for (size_t i = 0; i < n; i++)
 		add_port(router, names[i]);
+	/* not before multicast is off: routers join a group, and report that */
+	set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 	net_ip(router->net->ns,
 		"rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
 		"rule add pref 51 iif lo blackhole\n",
