@@ -311,6 +311,9 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 		return set_match(asking, match);
 	case MATCH_OPAQUE:
 		return opaque_match(asking, match->text);
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
+		return CANNOT_TELL;
 	}
 	abort();
 }

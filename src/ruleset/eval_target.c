@@ -167,7 +167,18 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 		vmap_effect(asking, target, ret);
 		return;
 	case TARGET_OPAQUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_TAKEN:
 		opaque_effect(asking, target, ret);
+		return;
+	case TARGET_NFT_CONTINUE:
+		return;
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+		ret->kind = EFFECT_VERDICT;
+		ret->verdict = VERDICT_CANNOT_TELL;
+		ret->why = "maps and NAT of nft are not modelled";
 		return;
 	}
 	abort();

@@ -26,6 +26,28 @@ static const char *nft_ethertype(uint16_t type)
 	}
 }
 
+void match_print_nft(struct text *out, const struct match *match)
+{
+	(void)out;
+	(void)match;
+}
+
+void target_print_nft(struct text *out, const struct target *target)
+{
+	(void)out;
+	(void)target;
+}
+
+bool match_equal_nft(const struct match *a, const struct match *b)
+{
+	return a == b;
+}
+
+bool target_equal_nft(const struct target *a, const struct target *b)
+{
+	return a == b;
+}
+
 static void print_key(struct text *out, const struct match *match, const char *key)
 {
 	text_addf(out, " %s%s ", key, match->inverted ? " !=" : "");
@@ -91,9 +113,7 @@ static void print_target(struct text *out, const struct target *target)
 	case TARGET_OPAQUE:
 		text_addf(out, " %s", target->text);
 		break;
-	case TARGET_NONE:
-	case TARGET_CT_ZONE:
-	case TARGET_CT_NOTRACK:
+	default:
 		break;
 	}
 }

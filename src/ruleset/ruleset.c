@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "ruleset/print.h"
 
 struct ruleset *ruleset_new(struct arena *arena)
 {
@@ -231,6 +232,9 @@ bool match_equal(const struct match *a, const struct match *b)
 		return a->ethertype == b->ethertype;
 	case MATCH_OPAQUE:
 		return text_equal(a->text, b->text);
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
+		return match_equal_nft(a, b);
 	}
 	abort(); /* every kind returns above */
 }
@@ -256,6 +260,13 @@ bool target_equal(const struct target *a, const struct target *b)
 		       text_equal(a->vmap.map, b->vmap.map);
 	case TARGET_OPAQUE:
 		return text_equal(a->text, b->text);
+	case TARGET_NFT_CONTINUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+	case TARGET_NFT_TAKEN:
+		return target_equal_nft(a, b);
 	}
 	abort();
 }
@@ -263,6 +274,7 @@ bool target_equal(const struct target *a, const struct target *b)
 bool rule_equal(const struct rule *a, const struct rule *b)
 {
 	if (a->n_matches != b->n_matches || a->has_counter != b->has_counter ||
+		a->n_behind_counter != b->n_behind_counter ||
 		!target_equal(&a->target, &b->target) || !text_equal(a->comment, b->comment) ||
 		(a->comment && a->n_behind_comment != b->n_behind_comment))
 		return false;
