@@ -131,6 +131,8 @@ struct router *router_new(const char *const *names, size_t n)
 	struct router *router = calloc(1, sizeof(*router));
 
 	router->net = net_new(NET_SHARED);
+	/* only its namespaces and its clock are wanted */
+	net_ip(router->net->ns, "link del up0\nlink del br0\n");
 	set_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/default/rp_filter", "0");

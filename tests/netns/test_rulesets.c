@@ -550,6 +550,7 @@ static void judge(struct bench *bench, struct batch *batch)
 		print_message("# %s by %s: a batch of packets disagrees, each alone does not\n",
 			bench->name, backend_names[bench->backend]);
 		holds(bench, batch, 0, batch->n, true, true);
+		holds(bench, batch, 0, batch->n, false, true);
 	}
 }
 
