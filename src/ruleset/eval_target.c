@@ -133,7 +133,7 @@ static void vmap_effect(struct asking *asking, const struct target *target, stru
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
 	ret->kind = EFFECT_NONE;
-	ret->nat.kind = NAT_NONE;
+	ret->nat = (struct nat){ .kind = NAT_NONE };
 	ret->why = NULL;
 	switch (target->kind) {
 	case TARGET_NONE:
