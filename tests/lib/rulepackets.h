@@ -6,6 +6,11 @@
 #include "random.h"
 #include "ruleset/eval.h"
 
+static inline bool one_in(struct random *random, unsigned n)
+{
+	return random_below(random, n) == 0;
+}
+
 /*
  * Packets at the boundaries of a ruleset's rules, for a router: a rule is chosen, with the jumps that
  * lead to it, and what it matches is set to a value that just matches, or one that just does not.
