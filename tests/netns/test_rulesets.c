@@ -19,9 +19,9 @@
 
 #include "rulepackets.h"
 
-#define N_PACKETS 300 /* a ruleset and backend */
-#define N_RANDOM  24  /* rulesets by chance */
-#define BATCH	  60
+#define N_PACKETS 600 /* a ruleset and backend */
+#define N_RANDOM  30  /* rulesets by chance */
+#define BATCH	  150
 #define MAX_ENDS  64
 #define MAX_FAILS 3 /* a ruleset: printed */
 
