@@ -23,7 +23,7 @@
 
 #define MAX_DEPTH 64 /* nf_tables allows 16 */
 #define MAX_LIVE  32
-#define MAX_ASKED (16 * 1000 * 1000) /* rules */
+#define MAX_ASKED ((size_t)16 * 1000 * 1000) /* rules */
 
 struct live {
 	struct live_packet {

@@ -3,13 +3,8 @@
 #define TESTS_RULEPACKETS_H
 
 #include "netrouter.h"
-#include "random.h"
+#include "random_iptables.h"
 #include "ruleset/eval.h"
-
-static inline bool one_in(struct random *random, unsigned n)
-{
-	return random_below(random, n) == 0;
-}
 
 /*
  * Packets at the boundaries of a ruleset's rules, for a router: a rule is chosen, with the jumps that
