@@ -38,15 +38,30 @@ struct table *ruleset_add_table(
 	bool found;
 	size_t at = table_place(rs, family, name, &found);
 
-	if (found)
+	return found ? &rs->tables[at]
+		     : ruleset_add_table_from(arena, rs, SOURCE_IPTABLES, family, name);
+}
+
+struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
+	enum table_source source, enum family family, const char *name)
+{
+	bool found;
+	size_t at = table_place(rs, family, name, &found);
+
+	while (at < rs->n_tables && table_compare(&rs->tables[at], family, name) == 0 &&
+		rs->tables[at].source < source)
+		at++;
+	if (at < rs->n_tables && table_compare(&rs->tables[at], family, name) == 0 &&
+		rs->tables[at].source == source)
 		return &rs->tables[at];
 	rs->tables =
 		vec_grow_(arena, rs->tables, &rs->cap_tables, rs->n_tables, sizeof(rs->tables[0]));
 	memmove(&rs->tables[at + 1], &rs->tables[at], (rs->n_tables - at) * sizeof(rs->tables[0]));
 	rs->n_tables++;
-	rs->tables[at] = (struct table){
-		.family = family, .name = arena_strdup(arena, name), .chain_index = map_new(arena)
-	};
+	rs->tables[at] = (struct table){ .source = source,
+		.family = family,
+		.name = arena_strdup(arena, name),
+		.chain_index = map_new(arena) };
 	return &rs->tables[at];
 }
 

@@ -100,6 +100,7 @@ struct nft_match {
 	bool is_op_written; /* "==" is there */
 	bool has_mask;	    /* key & mask */
 	struct field_value mask;
+	bool is_slash;	       /* written "value / mask" */
 	const char *mask_text; /* as written: "(fin | syn)" */
 	struct nft_value
 		*values; /* with one key and no set: one; with n keys: n; NFT_BITS: its bits */
@@ -237,8 +238,10 @@ struct rule {
 	const char *comment;	  /* NULL without */
 	uint8_t n_behind_comment; /* matches that are printed behind it; 0 in what we compile */
 	struct counters counters;
-	bool has_counter;	  /* nft: a counter statement is part of the rule */
-	uint8_t n_behind_counter; /* nft: matches that come behind it, and must not match for it to rise */
+	bool has_counter;  /* nft: a counter statement is part of the rule */
+	bool is_stateless; /* nft: and it came without values ("nft -s") */
+	uint16_t
+		n_behind_counter; /* nft: matches that come behind it, and must not match for it to rise */
 	unsigned line;		  /* of the text it was read from, from 1; else 0 */
 	const struct origin *origin; /* NULL for what was read */
 };
@@ -349,6 +352,9 @@ struct ruleset *ruleset_new(struct arena *arena);
 /* _add: finds or makes. Pointers are stale after the next _add into the same vector. */
 struct table *ruleset_add_table(
 	struct arena *arena, struct ruleset *rs, enum family family, const char *name);
+/* The same for a table of one source; tables of other sources with this name are left alone. */
+struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
+	enum table_source source, enum family family, const char *name);
 struct chain *table_add_chain(struct arena *arena, struct table *table, const char *name);
 struct rule *chain_add_rule(struct arena *arena, struct chain *chain); /* zeroed, at the end */
 struct set *ruleset_add_set(struct arena *arena, struct ruleset *rs, const char *name);
