@@ -315,8 +315,10 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_OPAQUE:
 		return opaque_match(asking, match->text);
 	case MATCH_NFT_FIELD:
+		asking->decided |= nft_keys_fields(&match->nft->keys);
+		return nft_match_eval(asking->table, match, asking->packet);
 	case MATCH_NFT_DO:
-		return CANNOT_TELL;
+		return nft_match_eval(asking->table, match, asking->packet);
 	}
 	abort();
 }
