@@ -20,9 +20,9 @@
 #define LIMIT_LINKS	       65536 /* of one namespace; also its addresses */
 #define LIMIT_ROUTES	       2000000
 #define LIMIT_NEIGHBOURS       1000000 /* also of FDBs */
-#define LIMIT_SNAPSHOT_FILE    ((size_t)1024 * 1024 * 1024)	/* bytes, packed */
-#define LIMIT_SNAPSHOT_SIZE    ((size_t)2 * 1024 * 1024 * 1024) /* bytes, unpacked */
-#define LIMIT_SNAPSHOT_ITEMS   20000000				/* values in all lists */
+#define LIMIT_SNAPSHOT_SIZE    ((size_t)512 * 1024 * 1024) /* bytes of the JSON, or of its packing */
+#define LIMIT_SNAPSHOT_ITEMS   20000000			   /* values in all lists */
+#define LIMIT_SNAPSHOT_DEPTH   16
 #define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024)	/* bytes */
 
 #endif

@@ -253,6 +253,7 @@ struct netns {
 	const struct ruleset *ruleset; /* of all texts */
 	const struct unread *unread;
 	size_t n_unread;
+	size_t n_derived; /* the last of them: texts that were read, but not understood */
 
 	const struct link *const *links_by_index; /* sorted; NULL: netns_finish was not called */
 

@@ -32,13 +32,10 @@ static void add_unread(struct arena *arena, struct netns *ns, const char *what, 
 {
 	struct unread *all = arena_new_array(arena, struct unread, ns->n_unread + 1);
 
-	/* a save of a host that was read with this reason has it already */
-	for (size_t i = 0; i < ns->n_unread; i++)
-		if (!strcmp(ns->unread[i].what, what) && !strcmp(ns->unread[i].why, why))
-			return;
 	if (ns->n_unread)
 		memcpy(all, ns->unread, ns->n_unread * sizeof(*all));
 	all[ns->n_unread++] = (struct unread){ what, arena_strdup(arena, why) };
+	ns->n_derived++;
 	ns->unread = all;
 }
 
@@ -81,6 +78,8 @@ void netns_parse_texts(struct arena *arena, struct netns *ns)
 	VEC(struct table) tables = { 0 };
 	VEC(struct set) sets = { 0 };
 
+	ns->n_unread -= ns->n_derived;
+	ns->n_derived = 0;
 	for (size_t i = 0; i < ns->n_texts; i++) {
 		const struct ruleset_text *text = &ns->texts[i];
 		const struct tool *tool = tool_of(text->tool);

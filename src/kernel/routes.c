@@ -57,7 +57,6 @@ static int each_address(const struct nlmsghdr *nlh, void *data)
 
 	if (!family_of(msg->ifa_family, &family) || pass->addresses.n >= LIMIT_LINKS)
 		return MNL_CB_OK;
-	address.broadcast.family = family;
 	netlink_for_each(attr, nlh, sizeof(*msg))
 	{
 		switch (mnl_attr_get_type(attr)) {
