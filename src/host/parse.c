@@ -57,7 +57,7 @@ static const char *take_text(struct pass *pass, const json_t *value)
 	if (!strchr(text, 0xef))
 		return text;
 	for (const unsigned char *from = to; *from;) {
-		unsigned char foreign = utf8_foreign(from);
+		unsigned char foreign = host_utf8_foreign(from);
 
 		*to = foreign ? foreign : *from;
 		to++;

@@ -22,7 +22,7 @@ static void print_string(struct text *out, const char *value)
 		text_add_n(out, (const char *)run, (size_t)(at - run));
 		if (!*at)
 			break;
-		len = utf8_len(at);
+		len = host_utf8_len(at);
 		if (*at == '\n')
 			text_add(out, "\\n");
 		else if (*at == '\t')

@@ -8,7 +8,7 @@ static bool is_tail(unsigned char byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-size_t utf8_len(const unsigned char *text)
+size_t host_utf8_len(const unsigned char *text)
 {
 	unsigned long code;
 
@@ -31,7 +31,7 @@ size_t utf8_len(const unsigned char *text)
 	return 0;
 }
 
-unsigned char utf8_foreign(const unsigned char *text)
+unsigned char host_utf8_foreign(const unsigned char *text)
 {
 	unsigned code;
 

@@ -12,8 +12,8 @@
 #define UTF8_FOREIGN 0xf700
 
 /* How many bytes the character at text has (RFC 3629); 0: it is none. text ends in NUL. */
-size_t utf8_len(const unsigned char *text);
+size_t host_utf8_len(const unsigned char *text);
 /* The byte that the character at text stands for, or 0. It has 3 bytes. */
-unsigned char utf8_foreign(const unsigned char *text);
+unsigned char host_utf8_foreign(const unsigned char *text);
 
 #endif
