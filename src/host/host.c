@@ -42,6 +42,35 @@ static void sort_rules(struct arena *arena, struct netns *ns)
 	ns->rules = ns->n_rules ? rules : NULL;
 }
 
+struct place {
+	int index;
+	size_t at;
+};
+
+static int by_index_and_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->index != y->index)
+		return x->index < y->index ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* By link; those of one stay as they came. */
+static void sort_addresses(struct arena *arena, struct netns *ns)
+{
+	struct address *sorted = arena_new_array(arena, struct address, ns->n_addresses + 1);
+	struct place *places = arena_new_array(arena, struct place, ns->n_addresses + 1);
+
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		places[i] = (struct place){ ns->addresses[i].index, i };
+	if (ns->n_addresses)
+		qsort(places, ns->n_addresses, sizeof(*places), by_index_and_place);
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		sorted[i] = ns->addresses[places[i].at];
+	ns->addresses = ns->n_addresses ? sorted : NULL;
+}
+
 static void index_links(struct arena *arena, struct netns *ns)
 {
 	const struct link **by_index = arena_new_array(arena, const struct link *, ns->n_links + 1);
@@ -74,6 +103,7 @@ void netns_finish(struct arena *arena, struct netns *ns)
 
 	index_links(arena, ns);
 	sort_rules(arena, ns);
+	sort_addresses(arena, ns);
 	for (size_t i = 0; i < ns->n_addresses; i++) {
 		const struct link *found = netns_link_by_index(ns, ns->addresses[i].index);
 

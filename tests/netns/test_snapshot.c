@@ -334,6 +334,86 @@ static void the_command_writes_what_can_be_loaded_again(void **state)
 	net_sh("ip netns del blue; rm /run/a.*");
 }
 
+/* Leaves of a namespace what a sosreport has too. */
+static const char *common_part(struct arena *arena, const struct netns *from)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	struct netns ns = { .name = "" };
+	struct host host = { .name = "", .release = "", .netns = &ns, .n_netns = 1 };
+	struct route *routes = arena_new_array(arena, struct route, from->n_routes + 1);
+
+	ns.links = arena_new_array(arena, struct link, from->n_links + 1);
+	ns.n_links = from->n_links;
+	memcpy(ns.links, from->links, from->n_links * sizeof(*ns.links));
+	for (size_t i = 0; i < ns.n_links; i++)
+		ns.links[i].peer_netns = ns.links[i].is_peer_away ? -1 : 0;
+	memcpy(routes, from->routes, from->n_routes * sizeof(*routes));
+	for (size_t i = 0; i < from->n_routes; i++)
+		routes[i].protocol = 0;
+	ns.routes = routes;
+	ns.n_routes = from->n_routes;
+	ns.addresses = from->addresses;
+	ns.n_addresses = from->n_addresses;
+	ns.rules = from->rules;
+	ns.n_rules = from->n_rules;
+	ns.fdb = from->fdb;
+	ns.n_fdb = from->n_fdb;
+	host_print(&out, &host);
+	return arena_strdup(arena, out.data);
+}
+
+static void a_sosreport_says_what_the_kernel_says(void **state)
+{
+	static const char *const unread[] = { "links", "addresses", "routes", "rules", "neighbours",
+		"fdb", "sysctls", "nft", "iptables-nft" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct host *read, *host = NULL;
+	const struct netns *blue;
+	struct err err = { 0 };
+	struct text of_sos CLEANUP(text_done) = TEXT_INIT, of_kernel CLEANUP(text_done) = TEXT_INIT;
+
+	(void)state;
+	build_bridge();
+	net_sh("ip link add v8 type veth peer name v9; ip link set v9 up;"
+	       "ip route add 10.9.0.0/16 metric 7 nexthop via 10.1.2.5 dev br0 weight 2 "
+	       "nexthop via 10.1.2.6 dev br0; ip route add unreachable 10.10.0.0/16;"
+	       "ip route add table 1234 default via 10.1.2.7 dev br0 src 10.1.2.1 mtu 1300;"
+	       "ip -6 route add 2001:db8:5::/48 via 2001:db8::9 dev br0;"
+	       "ip rule add pref 50 not from 10.1.0.0/16 iif v0 fwmark 0x10/0xf0 lookup 1234;"
+	       "iptables-nft -A FORWARD -s 10.1.2.0/24 -j DROP;"
+	       "d=/run/sos/sos_commands; mkdir -p $d/networking $d/kernel; n=$d/networking;"
+	       "ip -s -d link >$n/ip_-s_-d_link; ip -d address >$n/ip_-d_address;"
+	       "ip route show table all >$n/ip_route_show_table_all;"
+	       "ip -6 route show table all >$n/ip_-6_route_show_table_all;"
+	       "ip -4 rule >$n/ip_-4_rule; ip -6 rule >$n/ip_-6_rule;"
+	       "ip -s -s neigh show >$n/ip_-s_-s_neigh_show;"
+	       "bridge -s -s -d -t fdb show >$n/bridge_-s_-s_-d_-t_fdb_show;"
+	       "iptables-nft-save >$n/iptables-save; nft list ruleset >$n/nft_list_ruleset;"
+	       "sysctl -a >$d/kernel/sysctl_-a 2>/run/a.out;"
+	       "ip -n blue address show >$n/ip_netns_exec_blue_ip_address_show;"
+	       "ip -n blue route show table all >$n/ip_netns_exec_blue_ip_route_show_table_all");
+	read = read_host(arena);
+	if (!host_load(arena, (const char *const[]){ "/run/sos" }, 1, &host, &err))
+		fail_msg("%s", err.text);
+	for (size_t i = 0; i < 7; i++) {
+		const char *why = "";
+
+		if (netns_is_unread(&host->netns[0], unread[i], &why))
+			fail_msg("%s: %s", unread[i], why);
+	}
+	assert_true(netns_is_unread(&host->netns[0], "conntrack", NULL));
+	text_add(&of_sos, common_part(arena, &host->netns[0]));
+	text_add(&of_kernel, common_part(arena, &read->netns[0]));
+	assert_string_equal(of_sos.data, of_kernel.data);
+	assert_string_equal(netns_sysctl(&host->netns[0], "net.ipv4.conf.br0.rp_filter"),
+		netns_sysctl(&read->netns[0], "net.ipv4.conf.br0.rp_filter"));
+	assert_non_null(ruleset_table(host->netns[0].ruleset, FAMILY_IPV4, "filter"));
+	blue = netns_of(host, "blue");
+	assert_true(link_of(blue, "eth0")->is_peer_away);
+	assert_int_equal(link_of(blue, "eth0")->peer_netns, -1);
+	net_sh("ip netns del blue; rm -r /run/sos /run/a.out");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +423,7 @@ int main(void)
 		cmocka_unit_test_setup(settings_of_links_are_those_of_proc, new_netns),
 		cmocka_unit_test_setup(rulesets_sockets_and_conntrack_are_read, new_netns),
 		cmocka_unit_test_setup(the_command_writes_what_can_be_loaded_again, new_netns),
+		cmocka_unit_test_setup(a_sosreport_says_what_the_kernel_says, new_netns),
 	};
 
 	if (!net_main())
