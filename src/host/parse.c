@@ -99,7 +99,7 @@ static bool take_enum(struct pass *pass, const struct at *at, const struct schem
 static bool take_range(
 	struct pass *pass, const struct at *at, const json_t *value, struct port_range *ret)
 {
-	uint64_t min, max;
+	uint64_t min = 0, max = 0;
 
 	if (json_array_size(value) != 2)
 		return refuse(pass, at, "must be a list of two ports");
