@@ -21,7 +21,8 @@ static const char *default_path(struct arena *arena, const struct host *host, bo
 	return arena_printf(arena, "%s-%s.pws", name, date);
 }
 
-static size_t print_unread(struct text *out, const char *where, const struct unread *unread, size_t n)
+static size_t print_unread(
+	struct text *out, const char *where, const struct unread *unread, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		text_addf(out, "  %s%s%s: %s\n", where, *where ? ": " : "", unread[i].what,
@@ -32,9 +33,8 @@ static size_t print_unread(struct text *out, const char *where, const struct unr
 static json_t *json_unread(const struct unread *unread, size_t n, const char *netns, json_t *list)
 {
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-			json_pack("{s:s*, s:s, s:s}", "netns", netns, "what", unread[i].what, "why",
-				unread[i].why));
+		json_array_append_new(list, json_pack("{s:s*, s:s, s:s}", "netns", netns, "what",
+						    unread[i].what, "why", unread[i].why));
 	return list;
 }
 

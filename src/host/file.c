@@ -37,8 +37,8 @@ static bool pack(const struct text *json, struct text *ret, struct err *err)
 	return result == Z_STREAM_END || err_system(err, 0, "cannot pack the snapshot");
 }
 
-static bool unpack(const char *name, const char *data, size_t size, struct text *ret,
-	struct err *err)
+static bool unpack(
+	const char *name, const char *data, size_t size, struct text *ret, struct err *err)
 {
 	z_stream stream = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size };
 	static unsigned char out[CHUNK];
@@ -54,8 +54,8 @@ static bool unpack(const char *name, const char *data, size_t size, struct text 
 	} while (result == Z_OK && ret->len <= LIMIT_SNAPSHOT_SIZE);
 	inflateEnd(&stream);
 	if (ret->len > LIMIT_SNAPSHOT_SIZE)
-		return err_limit(err, "%s: it unpacks to more than %zu bytes", name,
-			LIMIT_SNAPSHOT_SIZE);
+		return err_limit(
+			err, "%s: it unpacks to more than %zu bytes", name, LIMIT_SNAPSHOT_SIZE);
 	if (result == Z_STREAM_END)
 		return true;
 	err_input(err, "%s: %s", name,

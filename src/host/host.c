@@ -13,7 +13,8 @@ static int link_by_name(const void *a, const void *b)
 
 static int link_by_index(const void *a, const void *b)
 {
-	int x = (*(const struct link *const *)a)->index, y = (*(const struct link *const *)b)->index;
+	int x = (*(const struct link *const *)a)->index,
+	    y = (*(const struct link *const *)b)->index;
 
 	return (x > y) - (x < y);
 }
@@ -132,7 +133,7 @@ const struct link *netns_link(const struct netns *ns, const char *name)
 
 const struct link *netns_link_by_index(const struct netns *ns, int index)
 {
-	const struct link wanted = { .index = index }, *key = &wanted, *const *found;
+	const struct link wanted = { .index = index }, *key = &wanted, *const * found;
 
 	if (!ns->n_links)
 		return NULL;
@@ -169,8 +170,7 @@ bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_
 	return false;
 }
 
-bool netns_bridge_is_filtered(
-	const struct netns *ns, const struct link *bridge, enum family family)
+bool netns_bridge_is_filtered(const struct netns *ns, const struct link *bridge, enum family family)
 {
 	if (!ns->has_br_netfilter || family >= N_IP_FAMILIES)
 		return false;

@@ -28,9 +28,9 @@ struct link {
 	int index;
 	const char *
 		kind; /* "bridge", "veth", "tun", "vlan", "vxlan", "bond", "vrf", "openvswitch" ...; "" for hardware */
-	int master_index;  /* of a bridge, a bond, a VRF; 0: none */
-	int lower_index;   /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
-	int peer_index;	   /* veth; 0: none */
+	int master_index; /* of a bridge, a bond, a VRF; 0: none */
+	int lower_index;  /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
+	int peer_index;	  /* veth; 0: none */
 	bool is_peer_away; /* peer_index (of a VLAN or macvlan: lower_index) is a number of another namespace */
 	int peer_netns; /* index into host.netns, -1: not known; its own when the peer is here too */
 	struct mac mac;
@@ -98,9 +98,9 @@ struct route {
 	uint32_t priority; /* metric: less is better */
 	bool has_prefsrc;
 	struct addr prefsrc;
-	uint8_t scope, protocol;     /* RT_SCOPE_..., RTPROT_... */
-	unsigned mtu;		     /* 0: the link's */
-	bool is_opaque;		     /* it has something that is not one of these: an encapsulation */
+	uint8_t scope, protocol; /* RT_SCOPE_..., RTPROT_... */
+	unsigned mtu;		 /* 0: the link's */
+	bool is_opaque;		 /* it has something that is not one of these: an encapsulation */
 	const struct next_hop *hops; /* several: multipath */
 	size_t n_hops;
 };

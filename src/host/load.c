@@ -73,8 +73,8 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 				paths[i]);
 			return err_next(err, "take a snapshot on the host: portwall snapshot");
 		}
-		*vec_push(&texts, arena) = (struct ruleset_text){
-			tool, arena_strndup(arena, file.data, file.len) };
+		*vec_push(&texts, arena) =
+			(struct ruleset_text){ tool, arena_strndup(arena, file.data, file.len) };
 	}
 	for (size_t i = 0; i < N_OF(missing); i++)
 		*vec_push(&unread, arena) =
@@ -85,8 +85,8 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 		vec_for_each (text, &texts)
 			is_given |= !strcmp(text->tool, tools[t]);
 		if (!is_given)
-			*vec_push(&unread, arena) = (struct unread){ tools[t],
-				"no such file was given" };
+			*vec_push(&unread, arena) =
+				(struct unread){ tools[t], "no such file was given" };
 	}
 	*ns = (struct netns){ .name = "",
 		.texts = texts.items,

@@ -50,8 +50,8 @@ static bool refuse(struct pass *pass, const struct at *at, const char *why)
 
 static const char *take_text(struct pass *pass, const json_t *value)
 {
-	char *text = arena_strndup(
-		pass->arena, json_string_value(value), json_string_length(value));
+	char *text =
+		arena_strndup(pass->arena, json_string_value(value), json_string_length(value));
 	unsigned char *to = (unsigned char *)text;
 
 	if (!strchr(text, 0xef))
@@ -81,7 +81,7 @@ static bool take_enum(struct pass *pass, const struct at *at, const struct schem
 	const json_t *value, uint32_t *ret)
 {
 	const char *text = json_string_value(value);
-	uint64_t number;
+	uint64_t number = 0;
 
 	for (uint32_t i = 0; text && i < field->n_names; i++)
 		if (field->names[i] && !strcmp(text, field->names[i])) {
@@ -129,8 +129,7 @@ static bool take_words(struct pass *pass, const struct at *at, const struct sche
 		return refuse(pass, at, "must be a text");
 	switch (field->kind) {
 	case F_FAMILY:
-		*(enum family *)(void *)to =
-			!strcmp(text, "ipv6") ? FAMILY_IPV6 : FAMILY_IPV4;
+		*(enum family *)(void *)to = !strcmp(text, "ipv6") ? FAMILY_IPV6 : FAMILY_IPV4;
 		return !strcmp(text, "ipv6") || !strcmp(text, "ipv4") ||
 		       refuse(pass, at, "must be ipv4 or ipv6");
 	case F_ADDR:
@@ -187,8 +186,8 @@ static bool take_scalar(struct pass *pass, const struct at *at, const struct sch
 	}
 }
 
-static bool take_sysctls(struct pass *pass, const struct at *at, const json_t *value, void *to,
-	size_t *ret_n)
+static bool take_sysctls(
+	struct pass *pass, const struct at *at, const json_t *value, void *to, size_t *ret_n)
 {
 	VEC(struct sysctl) sysctls = { 0 };
 	char *line;
@@ -217,7 +216,8 @@ static bool take_struct(struct pass *pass, const struct at *at, const struct sch
 static bool take_list(struct pass *pass, const struct at *at, const struct schema_field *field,
 	const json_t *value, void *to, size_t *ret_n)
 {
-	size_t n = json_array_size(value), limit = field->limit ? field->limit : LIMIT_SNAPSHOT_ITEMS;
+	size_t n = json_array_size(value),
+	       limit = field->limit ? field->limit : LIMIT_SNAPSHOT_ITEMS;
 	bool is_struct = field->kind == F_LIST || field->kind == F_UNREAD;
 	size_t size = is_struct		       ? field->schema->size
 		      : field->kind == F_TEXTS ? sizeof(const char *)
@@ -357,7 +357,8 @@ static bool check_indices(struct pass *pass, const struct host *host)
 			if (host->netns[n].links[i].peer_netns < -1 ||
 				host->netns[n].links[i].peer_netns >= (int)host->n_netns)
 				return refuse(pass,
-					&(struct at){ NULL, host->netns[n].links[i].name, NO_INDEX },
+					&(struct at){
+						NULL, host->netns[n].links[i].name, NO_INDEX },
 					"its peer_netns is not in the list of namespaces");
 	for (size_t i = 0; i < host->n_ovs_ports; i++)
 		if (host->ovs_ports[i].netns < -1 || host->ovs_ports[i].netns >= (int)host->n_netns)

@@ -86,7 +86,7 @@ static bool number_of(const struct schema_field *field, const char *at, uint64_t
 static bool is_unset(const struct schema_field *field, const char *at)
 {
 	const char *text;
-	uint64_t number;
+	uint64_t number = 0;
 
 	if (number_of(field, at, &number))
 		return number == 0;
@@ -115,15 +115,15 @@ static bool is_unset(const struct schema_field *field, const char *at)
 static void print_struct(struct text *out, const struct schema *schema, const void *value);
 
 /* Each element on a line of its own. */
-static void print_list(struct text *out, const struct schema_field *field, const void *items,
-	size_t n)
+static void print_list(
+	struct text *out, const struct schema_field *field, const void *items, size_t n)
 {
 	text_add(out, "[");
 	for (size_t i = 0; i < n; i++) {
 		text_add(out, i ? ",\n" : "\n");
 		if (field->kind == F_LIST || field->kind == F_UNREAD)
-			print_struct(out, field->schema,
-				(const char *)items + i * field->schema->size);
+			print_struct(
+				out, field->schema, (const char *)items + i * field->schema->size);
 		else if (field->kind == F_TEXTS)
 			print_string(out, ((const char *const *)items)[i]);
 		else
@@ -197,9 +197,10 @@ static void print_struct(struct text *out, const struct schema *schema, const vo
 	for (size_t i = 0; i < schema->n_fields; i++) {
 		const struct schema_field *field = &schema->fields[i];
 		const char *at = (const char *)value + field->at;
-		size_t n = field->n_at ? *(const size_t *)(const void *)((const char *)value +
-								field->n_at)
-				       : 0;
+		size_t n =
+			field->n_at
+				? *(const size_t *)(const void *)((const char *)value + field->n_at)
+				: 0;
 
 		if (field->kind == F_UNREAD)
 			n -= ((const struct netns *)value)->n_derived;

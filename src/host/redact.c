@@ -104,23 +104,22 @@ static const struct region {
 	uint8_t bytes[16];
 	unsigned len, kept;
 } regions[] = {
-	{ FAMILY_IPV4, { 0 }, 8, 32 },		 /* 0.0.0.0/8 */
-	{ FAMILY_IPV4, { 127 }, 8, 32 },	 /* loopback */
-	{ FAMILY_IPV4, { 224 }, 4, 32 },	 /* multicast */
+	{ FAMILY_IPV4, { 0 }, 8, 32 },	 /* 0.0.0.0/8 */
+	{ FAMILY_IPV4, { 127 }, 8, 32 }, /* loopback */
+	{ FAMILY_IPV4, { 224 }, 4, 32 }, /* multicast */
 	{ FAMILY_IPV4, { 255, 255, 255, 255 }, 32, 32 },
-	{ FAMILY_IPV4, { 169, 254 }, 16, 16 },	 /* link-local */
+	{ FAMILY_IPV4, { 169, 254 }, 16, 16 },		 /* link-local */
 	{ FAMILY_IPV4, { 169, 254, 169, 254 }, 32, 32 }, /* the metadata service */
-	{ FAMILY_IPV4, { 10 }, 8, 8 },		 /* private, RFC 1918 */
-	{ FAMILY_IPV4, { 172, 16 }, 12, 12 },
-	{ FAMILY_IPV4, { 192, 168 }, 16, 16 },
-	{ FAMILY_IPV6, { 0 }, 128, 128 },	 /* :: */
-	{ FAMILY_IPV6, { [15] = 1 }, 128, 128 }, /* ::1 */
-	{ FAMILY_IPV6, { [10] = 0xff, [11] = 0xff }, 96, 96 },	 /* IPv4-mapped */
-	{ FAMILY_IPV6, { 0, 0x64, 0xff, 0x9b }, 96, 96 },	 /* NAT64 */
-	{ FAMILY_IPV6, { 0x20 }, 3, 3 },	 /* global */
-	{ FAMILY_IPV6, { 0xfc }, 7, 8 },	 /* unique local */
-	{ FAMILY_IPV6, { 0xfe, 0x80 }, 10, 64 }, /* link-local */
-	{ FAMILY_IPV6, { 0xff }, 8, 104 },	 /* multicast; the rest may be an address's */
+	{ FAMILY_IPV4, { 10 }, 8, 8 },			 /* private, RFC 1918 */
+	{ FAMILY_IPV4, { 172, 16 }, 12, 12 }, { FAMILY_IPV4, { 192, 168 }, 16, 16 },
+	{ FAMILY_IPV6, { 0 }, 128, 128 },		       /* :: */
+	{ FAMILY_IPV6, { [15] = 1 }, 128, 128 },	       /* ::1 */
+	{ FAMILY_IPV6, { [10] = 0xff, [11] = 0xff }, 96, 96 }, /* IPv4-mapped */
+	{ FAMILY_IPV6, { 0, 0x64, 0xff, 0x9b }, 96, 96 },      /* NAT64 */
+	{ FAMILY_IPV6, { 0x20 }, 3, 3 },		       /* global */
+	{ FAMILY_IPV6, { 0xfc }, 7, 8 },		       /* unique local */
+	{ FAMILY_IPV6, { 0xfe, 0x80 }, 10, 64 },	       /* link-local */
+	{ FAMILY_IPV6, { 0xff }, 8, 104 }, /* multicast; the rest may be an address's */
 };
 
 static bool is_free_of_regions(const uint8_t *bytes, unsigned bit, uint64_t kind)
@@ -150,8 +149,8 @@ static void redact_addr(const struct pass *pass, struct addr *addr, unsigned len
 	unsigned max = prefix_max_len(addr->family);
 
 	if (!is_known_group(addr))
-		scramble(pass, addr->bytes, len < max ? len : max, addr->family,
-			is_free_of_regions);
+		scramble(
+			pass, addr->bytes, len < max ? len : max, addr->family, is_free_of_regions);
 }
 
 #define KIND_MAC 100
@@ -235,9 +234,10 @@ static bool redact_hex(const struct pass *pass, struct text *out, const char *wo
 	if (n < 3 || memcmp(word, "0x", 2) != 0 || memcmp(word + n, "->", 2) != 0)
 		return false;
 	for (size_t i = 2; i < n; i++)
-		value = value << 4 | (unsigned)(isdigit((unsigned char)word[i])
-							? word[i] - '0'
-							: tolower((unsigned char)word[i]) - 'a' + 10);
+		value = value << 4 |
+			(unsigned)(isdigit((unsigned char)word[i])
+					   ? word[i] - '0'
+					   : tolower((unsigned char)word[i]) - 'a' + 10);
 	memcpy(target, word + n, strnlen(word + n, sizeof(target) - 1));
 	target[strcspn(target, "[,")] = '\0';
 	for (size_t i = 0; i < N_OF(addrs); i++)
@@ -334,15 +334,16 @@ static const char *redact_text(const struct pass *pass, const char *text)
 
 static void redact_struct(const struct pass *pass, const struct schema *schema, char *value);
 
-static void redact_list(const struct pass *pass, const struct schema_field *field, void *slot, size_t n)
+static void redact_list(
+	const struct pass *pass, const struct schema_field *field, void *slot, size_t n)
 {
 	const char *items = *(const char *const *)slot;
 	char *copy;
 
 	if (field->kind == F_NUMBERS || field->kind == F_SYSCTLS)
 		return;
-	copy = arena_alloc(pass->arena,
-		n * (field->kind == F_TEXTS ? sizeof(char *) : field->schema->size));
+	copy = arena_alloc(
+		pass->arena, n * (field->kind == F_TEXTS ? sizeof(char *) : field->schema->size));
 	memcpy(copy, items, n * (field->kind == F_TEXTS ? sizeof(char *) : field->schema->size));
 	for (size_t i = 0; i < n; i++) {
 		if (field->kind == F_TEXTS)
@@ -374,7 +375,8 @@ static void redact_struct(const struct pass *pass, const struct schema *schema, 
 			redact_addr(pass, slot, 128);
 			break;
 		case F_PREFIX:
-			redact_addr(pass, &((struct prefix *)slot)->addr, ((struct prefix *)slot)->len);
+			redact_addr(
+				pass, &((struct prefix *)slot)->addr, ((struct prefix *)slot)->len);
 			break;
 		case F_MAC:
 			redact_mac(pass, slot);
@@ -390,7 +392,8 @@ static void redact_struct(const struct pass *pass, const struct schema *schema, 
 	}
 }
 
-bool host_redact(struct arena *arena, const struct host *host, const struct host **ret, struct err *err)
+bool host_redact(
+	struct arena *arena, const struct host *host, const struct host **ret, struct err *err)
 {
 	struct host *copy = arena_new_one(arena, struct host);
 	struct pass pass = { .arena = arena, .host_name = host->name };

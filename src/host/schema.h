@@ -19,14 +19,14 @@ enum field_kind {
 	F_INT,
 	F_ENUM,
 	F_FAMILY,
-	F_ADDR,	   /* IPv4 0.0.0.0 is not written: it is what no address is */
+	F_ADDR, /* IPv4 0.0.0.0 is not written: it is what no address is */
 	F_PREFIX,
 	F_MAC,
-	F_RANGE,  /* struct port_range */
-	F_STRUCT, /* of schema, in place */
-	F_LIST,	  /* of schema */
-	F_UNREAD, /* a list, of a namespace, but for what is found again in its texts */
-	F_TEXTS,  /* const char *const * */
+	F_RANGE,   /* struct port_range */
+	F_STRUCT,  /* of schema, in place */
+	F_LIST,	   /* of schema */
+	F_UNREAD,  /* a list, of a namespace, but for what is found again in its texts */
+	F_TEXTS,   /* const char *const * */
 	F_NUMBERS, /* const uint16_t * */
 	F_SYSCTLS, /* "name = value" lines */
 };

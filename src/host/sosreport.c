@@ -37,10 +37,11 @@ static const char *load_first(struct pass *pass, const char *const *names)
 
 	for (; *names; names++) {
 		struct text file CLEANUP(text_done) = TEXT_INIT;
-		const char *path = arena_printf(
-			pass->arena, "%s/sos_commands/%s", pass->folder, *names);
+		const char *path =
+			arena_printf(pass->arena, "%s/sos_commands/%s", pass->folder, *names);
 
-		if (access(path, R_OK) == 0 && text_load(&file, path, LIMIT_SNAPSHOT_SIZE, &ignored))
+		if (access(path, R_OK) == 0 &&
+			text_load(&file, path, LIMIT_SNAPSHOT_SIZE, &ignored))
 			return arena_strndup(pass->arena, file.data, file.len);
 	}
 	return NULL;
@@ -51,8 +52,7 @@ static const char *load_first(struct pass *pass, const char *const *names)
 /* prefix: "" or "ip_netns_exec_NAME_". */
 static const char *command(struct pass *pass, const char *prefix, const char *words)
 {
-	return load_first(
-		pass, FILES(arena_printf(pass->arena, "networking/%s%s", prefix, words)));
+	return load_first(pass, FILES(arena_printf(pass->arena, "networking/%s%s", prefix, words)));
 }
 
 static void take(struct pass *pass, const char *what, const char *text, enum iproute_kind kind)
@@ -126,9 +126,9 @@ static void take_rulesets(struct pass *pass, const char *prefix)
 		for (size_t f = 0; !found && f < N_OF(files); f++)
 			for (size_t p = 0; !found && p < N_OF(plugins); p++)
 				if (!strcmp(files[f].tool, tools[t]))
-					found = load_first(pass,
-						FILES(arena_printf(pass->arena, "%s/%s%s",
-							plugins[p], prefix, files[f].words)));
+					found = load_first(
+						pass, FILES(arena_printf(pass->arena, "%s/%s%s",
+							      plugins[p], prefix, files[f].words)));
 		if (found)
 			*vec_push(&pass->texts, pass->arena) =
 				(struct ruleset_text){ tools[t], found };
@@ -181,13 +181,12 @@ static bool find_netns(struct arena *arena, const char *folder, struct host *hos
 
 		if (text_has_prefix(entry->d_name, begin) && len > around &&
 			!strcmp(entry->d_name + len - strlen(end), end) && names.n < LIMIT_NETNS)
-			*vec_push(&names, arena) = arena_strndup(
-				arena, entry->d_name + strlen(begin), len - around);
+			*vec_push(&names, arena) =
+				arena_strndup(arena, entry->d_name + strlen(begin), len - around);
 	}
 	closedir(dir);
 	if (names.n)
-		qsort(names.items, names.n, sizeof(*names.items),
-			by_text);
+		qsort(names.items, names.n, sizeof(*names.items), by_text);
 	host->n_netns = names.n + 1;
 	host->netns = arena_new_array(arena, struct netns, host->n_netns);
 	host->netns[0].name = "";
@@ -217,8 +216,8 @@ bool host_load_sosreport(
 	for (size_t i = 0; i < host->n_netns; i++) {
 		struct pass pass = { .arena = arena, .folder = folder, .ns = &host->netns[i] };
 
-		read_netns(&pass, i ? arena_printf(arena, "ip_netns_exec_%s_", host->netns[i].name)
-				    : "");
+		read_netns(&pass,
+			i ? arena_printf(arena, "ip_netns_exec_%s_", host->netns[i].name) : "");
 	}
 	missing[0] = (struct unread){ "ovsdb", "portwall does not read it from a sosreport" };
 	missing[1] = (struct unread){ "namespaces of processes", "not in a sosreport" };

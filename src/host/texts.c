@@ -61,8 +61,7 @@ static bool parse_text(struct arena *arena, const struct tool *tool,
 	bool ok = false;
 
 	if (tool->kind == IPTABLES)
-		ok = ruleset_parse_iptables(
-			arena, rs, tool->family, text->tool, text->text, err);
+		ok = ruleset_parse_iptables(arena, rs, tool->family, text->tool, text->text, err);
 	else if (tool->kind == NFT)
 		ok = ruleset_parse_nft(arena, rs, text->tool, text->text, err);
 	else

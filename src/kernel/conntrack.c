@@ -241,8 +241,8 @@ void reading_conntrack(struct reading *reading)
 	else if (result == NETLINK_FAILED)
 		reading_unread(reading, "conntrack", "%s", err.text);
 	else if (pass.is_cut)
-		reading_unread(reading, "conntrack", "more than %d entries: the others are not here",
-			LIMIT_CONNTRACK);
+		reading_unread(reading, "conntrack",
+			"more than %d entries: the others are not here", LIMIT_CONNTRACK);
 	reading->ns->conntrack = pass.entries.items;
 	reading->ns->n_conntrack = pass.entries.n;
 }

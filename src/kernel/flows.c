@@ -81,8 +81,8 @@ static struct nlmsghdr *header_of(struct cut *cut, const struct request *request
 }
 
 /* The request keeps what it needs of the entry: the dump's buffer is used again. */
-static void add_request(
-	struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry, enum change change)
+static void add_request(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry,
+	enum change change)
 {
 	const struct nlattr *attrs[] = { entry->original, entry->zone, entry->id };
 	const struct nfgenmsg *msg = mnl_nlmsg_get_payload(nlh);

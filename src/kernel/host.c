@@ -41,8 +41,9 @@ void reading_unread(struct reading *reading, const char *what, const char *fmt, 
 	va_list ap;
 
 	va_start(ap, fmt);
-	*vec_push(&reading->unread, reading->arena) = (struct unread){
-		arena_strdup(reading->arena, what), arena_vprintf(reading->arena, fmt, ap) };
+	*vec_push(&reading->unread, reading->arena) =
+		(struct unread){ arena_strdup(reading->arena, what),
+			arena_vprintf(reading->arena, fmt, ap) };
 	va_end(ap);
 }
 
@@ -84,8 +85,8 @@ static bool add_place(struct pass *pass, const char *path, const char *name)
 	if (stat(path, &file) < 0) {
 		/* a process that has gone takes nothing with it that could be said */
 		if (errno != ENOENT)
-			host_unread(pass, arena_printf(pass->arena, "netns %s", name),
-				strerror(errno));
+			host_unread(
+				pass, arena_printf(pass->arena, "netns %s", name), strerror(errno));
 		return false;
 	}
 	vec_for_each (place, &pass->places)
@@ -310,8 +311,8 @@ static bool read_there(struct pass *pass, int own, size_t p, struct netns *ns, s
 		*unread = (struct unread){ "everything", arena_strdup(pass->arena, strerror(sys)) };
 		ns->unread = unread;
 		ns->n_unread = 1;
-		host_unread(pass, arena_printf(pass->arena, "netns %s", place->name),
-			strerror(sys));
+		host_unread(
+			pass, arena_printf(pass->arena, "netns %s", place->name), strerror(sys));
 	}
 	if (fd >= 0)
 		close(fd);

@@ -354,8 +354,7 @@ static int each_bridge_port(const struct nlmsghdr *nlh, void *data)
 	const struct ifinfomsg *msg = mnl_nlmsg_get_payload(nlh);
 	struct pass *pass = data;
 	const struct place key = { .index = msg->ifi_index };
-	struct place *found =
-		bsearch(&key, pass->by_index, pass->links.n, sizeof(key), by_index);
+	struct place *found = bsearch(&key, pass->by_index, pass->links.n, sizeof(key), by_index);
 	const struct nlattr *attr;
 
 	netlink_for_each(attr, nlh, sizeof(*msg))
@@ -388,9 +387,9 @@ static enum netlink_result dump_vlans(struct netlink *nl, struct pass *pass, str
 bool links_read(struct arena *arena, struct netlink *nl, const struct links_read_options *options,
 	struct links *ret, struct err *err)
 {
-	struct pass pass = { .arena = arena,
-		.each_conf = options->each_conf,
-		.conf_data = options->conf_data };
+	struct pass pass = {
+		.arena = arena, .each_conf = options->each_conf, .conf_data = options->conf_data
+	};
 	enum netlink_result result = NETLINK_AGAIN;
 
 	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {

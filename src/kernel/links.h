@@ -16,7 +16,7 @@
 typedef void links_conf_fn(void *data, const char *link, const struct nlattr *af_spec);
 
 struct links_read_options {
-	bool with_vlans; /* those of bridge ports */
+	bool with_vlans;	   /* those of bridge ports */
 	void (*begin)(void *data); /* what was said before is void; NULL: nobody listens */
 	links_conf_fn *each_conf;
 	void *conf_data;

@@ -29,8 +29,8 @@ struct pass {
 
 static void unread(struct pass *pass, const char *what, const char *why)
 {
-	*vec_push(&pass->unread, pass->arena) = (struct unread){
-		arena_strdup(pass->arena, what), arena_strdup(pass->arena, why) };
+	*vec_push(&pass->unread, pass->arena) =
+		(struct unread){ arena_strdup(pass->arena, what), arena_strdup(pass->arena, why) };
 }
 
 static int connect_to(const char *path)
@@ -219,8 +219,8 @@ static void add_port(
 }
 
 /* The interfaces of a bond are ports here like others, with the bond's VLANs. */
-static void add_bridge(struct pass *pass, const json_t *row, const struct map *ports,
-	const struct map *interfaces)
+static void add_bridge(
+	struct pass *pass, const json_t *row, const struct map *ports, const struct map *interfaces)
 {
 	const char *name = text_of(pass->arena, json_object_get(row, "name"));
 	const json_t *port_id, *interface_id;
@@ -284,8 +284,8 @@ static void take_reply(struct pass *pass, const json_t *reply)
 }
 
 /* Runs a program to its end; why: NULL when its output is in run. */
-static const char *run_tool(struct pass *pass, struct tool_run *run, const char *name,
-	const char *const *args)
+static const char *run_tool(
+	struct pass *pass, struct tool_run *run, const char *name, const char *const *args)
 {
 	VEC(const char *) argv = { 0 };
 	const char *program = tool_find(pass->arena, name);
@@ -307,7 +307,8 @@ static const char *run_tool(struct pass *pass, struct tool_run *run, const char 
 static void read_flows(struct pass *pass, struct ovs_bridge *bridge)
 {
 	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
-	const char *target = arena_printf(pass->arena, "unix:%s/%s.mgmt", pass->folder, bridge->name);
+	const char *target =
+		arena_printf(pass->arena, "unix:%s/%s.mgmt", pass->folder, bridge->name);
 	const char *why = run_tool(pass, &run, "ovs-ofctl",
 		(const char *const[]){ "-t5", "-OOpenFlow10,OpenFlow13,OpenFlow14,OpenFlow15",
 			"dump-flows", target, NULL });
@@ -362,8 +363,8 @@ static void read_fdb(struct pass *pass, struct ovs_bridge *bridge)
 {
 	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
 	const char *why = run_tool(pass, &run, "ovs-appctl",
-		(const char *const[]){ "-T5", "-t", control_of(pass), "fdb/show", bridge->name,
-			NULL });
+		(const char *const[]){
+			"-T5", "-t", control_of(pass), "fdb/show", bridge->name, NULL });
 	VEC(struct ovs_fdb) fdb = { 0 };
 
 	if (why) {

@@ -21,7 +21,7 @@ void reading_unread(struct reading *reading, const char *what, const char *fmt, 
 	__attribute__((format(printf, 3, 4)));
 
 void reading_addresses(struct reading *reading);
-void reading_routes(struct reading *reading); /* and rules */
+void reading_routes(struct reading *reading);	  /* and rules */
 void reading_neighbours(struct reading *reading); /* and FDBs */
 void reading_conntrack(struct reading *reading);
 void reading_sockets(struct reading *reading);

@@ -146,7 +146,8 @@ static void read_multipath(
 		size_t step = RTNH_ALIGN(item->rtnh_len);
 
 		set_hop_flags(&hop, item->rtnh_flags);
-		for (; mnl_attr_ok(of, (int)((const char *)item + item->rtnh_len - (const char *)of));
+		for (; mnl_attr_ok(
+			     of, (int)((const char *)item + item->rtnh_len - (const char *)of));
 			of = mnl_attr_next(of)) {
 			if (mnl_attr_get_type(of) == RTA_GATEWAY) {
 				hop.has_gateway = true;
@@ -410,8 +411,8 @@ void reading_routes(struct reading *reading)
 		if (!reading_dump(&dump, &err))
 			reading_unread(reading, "routes", "%s", err.text);
 		else if (pass.n_unresolved)
-			reading_unread(reading, "routes", "%zu routes are too many or of a new type",
-				pass.n_unresolved);
+			reading_unread(reading, "routes",
+				"%zu routes are too many or of a new type", pass.n_unresolved);
 		dump.type = RTM_GETRULE;
 		dump.header_size = sizeof(struct fib_rule_hdr);
 		dump.what = f ? "IPv6 rules" : "IPv4 rules";

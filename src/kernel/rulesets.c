@@ -183,8 +183,8 @@ static void start_nft(struct pass *pass)
 
 	vec_for_each (table, &pass->tables) {
 		is_any |= !table->is_iptables;
-		is_one_by_one &= table->is_iptables ||
-				 (is_word(table->name) && nft_family(table->family));
+		is_one_by_one &=
+			table->is_iptables || (is_word(table->name) && nft_family(table->family));
 	}
 	if (!is_any)
 		return;
@@ -241,8 +241,8 @@ static bool is_incompatible(const struct pass *pass, const struct nft_table *tab
 	for (size_t i = 0; i < pass->reading->ns->n_texts; i++) {
 		const struct ruleset_text *text = &pass->reading->ns->texts[i];
 
-		if (!strcmp(text->tool, table->family == NFPROTO_IPV6 ? "ip6tables-nft"
-								      : "iptables-nft"))
+		if (!strcmp(text->tool,
+			    table->family == NFPROTO_IPV6 ? "ip6tables-nft" : "iptables-nft"))
 			return strstr(text->text, remark) != NULL;
 	}
 	return true; /* no save of this family could be had */

@@ -128,8 +128,7 @@ static void name_process(const char *pid, struct pass *pass)
 			continue;
 		if (!name && text_load(&comm, arena_printf(pass->arena, "/proc/%s/comm", pid), 64,
 				     &ignored))
-			name = arena_strndup(
-				pass->arena, comm.data, strcspn(comm.data, "\n"));
+			name = arena_strndup(pass->arena, comm.data, strcspn(comm.data, "\n"));
 		pass->sockets.items[found->at].process = name;
 	}
 	closedir(dir);

@@ -145,8 +145,8 @@ static void read_folder(struct reading *reading, const struct folder *folder)
 }
 
 /* sysctl writes the dots of an interface's name as slashes. */
-static const char *name_of(struct arena *arena, const char *family, const char *link,
-	const char *setting)
+static const char *name_of(
+	struct arena *arena, const char *family, const char *link, const char *setting)
 {
 	char *name = arena_printf(arena, "net.%s.conf.%s.%s", family, link, setting);
 	size_t from = strlen("net.") + strlen(family) + strlen(".conf."), n = strlen(link);
@@ -204,11 +204,11 @@ void reading_sysctls(struct reading *reading)
 		read_sysctl(reading, files[i]);
 	for (size_t i = 0; i < N_OF(every); i++) {
 		for (size_t c = 0; c < N_OF(conf4); c++)
-			read_sysctl(reading,
-				name_of(reading->arena, "ipv4", every[i], conf4[c].name));
+			read_sysctl(
+				reading, name_of(reading->arena, "ipv4", every[i], conf4[c].name));
 		for (size_t c = 0; c < N_OF(conf6); c++)
-			read_sysctl(reading,
-				name_of(reading->arena, "ipv6", every[i], conf6[c].name));
+			read_sysctl(
+				reading, name_of(reading->arena, "ipv6", every[i], conf6[c].name));
 	}
 	for (size_t i = 0; i < N_OF(folders); i++)
 		read_folder(reading, &folders[i]);

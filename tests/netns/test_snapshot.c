@@ -59,8 +59,7 @@ static const struct route *route_of(const struct netns *ns, const char *dst, uin
 
 	assert_true(prefix_parse(dst, &prefix));
 	for (size_t i = 0; i < ns->n_routes; i++)
-		if (ns->routes[i].table == table &&
-			!prefix_compare(&ns->routes[i].dst, &prefix))
+		if (ns->routes[i].table == table && !prefix_compare(&ns->routes[i].dst, &prefix))
 			return &ns->routes[i];
 	fail_msg("no route %s", dst);
 	return NULL;
@@ -148,7 +147,8 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 		const struct address *a = &own->addresses[i];
 		struct addr four = addr("10.1.2.1"), six = addr("2001:db8::1");
 
-		has_four |= a->index == br0->index && a->len == 24 && !addr_compare(&a->local, &four);
+		has_four |=
+			a->index == br0->index && a->len == 24 && !addr_compare(&a->local, &four);
 		has_six |= a->index == br0->index && a->len == 64 && !addr_compare(&a->local, &six);
 	}
 	for (size_t i = 0; i < own->n_neighbours; i++) {
@@ -164,8 +164,8 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 
 		has_static |= e->bridge_index == br0->index && e->port_index == v0->index &&
 			      e->mac.bytes[5] == 0x77 && e->is_static && !e->is_permanent;
-		has_own |= e->bridge_index == br0->index && e->mac.bytes[5] == 0xb0 &&
-			   e->is_permanent;
+		has_own |=
+			e->bridge_index == br0->index && e->mac.bytes[5] == 0xb0 && e->is_permanent;
 	}
 	assert_true(has_four && has_six);
 	assert_true(has_neighbour && has_proxy);
@@ -288,7 +288,8 @@ static void rulesets_sockets_and_conntrack_are_read(void **state)
 	       "--mark 7 -w 4099");
 	fd = listen_udp(4242);
 	own = &read_host(arena)->netns[0];
-	rule = &table_chain(ruleset_table(own->ruleset, FAMILY_IPV4, "filter"), "FORWARD")->rules[0];
+	rule = &table_chain(ruleset_table(own->ruleset, FAMILY_IPV4, "filter"), "FORWARD")
+			->rules[0];
 	assert_int_equal(rule->target.kind, TARGET_DROP);
 	assert_non_null(ruleset_table(own->ruleset, FAMILY_IPV6, "filter"));
 	assert_int_equal(ruleset_table(own->ruleset, FAMILY_BRIDGE, "x")->source, SOURCE_NFT);

@@ -59,47 +59,87 @@ static struct host *made_host(struct arena *arena)
 	struct neighbour *neighbour = arena_new_one(arena, struct neighbour);
 	struct fdb_entry *fdb = arena_new_one(arena, struct fdb_entry);
 
-	*host = (struct host){ .name = "node7", .release = "6.1", .taken_s = 1700000000,
-		.netns = ns, .n_netns = 2 };
+	*host = (struct host){
+		.name = "node7", .release = "6.1", .taken_s = 1700000000, .netns = ns, .n_netns = 2
+	};
 	ns[0].name = "";
 	ns[1].name = "pid 812 (caf\xe9 \"x\")";
 	LIST(&ns[0], links, struct link,
-		{ .name = "br0", .index = 2, .kind = "bridge", .nf_call = { false, true },
+		{ .name = "br0",
+			.index = 2,
+			.kind = "bridge",
+			.nf_call = { false, true },
 			.ageing_time_cs = 30000 },
-		{ .name = "v0", .index = 3, .kind = "veth", .peer_index = 7, .is_peer_away = true,
-			.peer_netns = 1, .port_state = PORT_FORWARDING, .has_learning = true });
+		{ .name = "v0",
+			.index = 3,
+			.kind = "veth",
+			.peer_index = 7,
+			.is_peer_away = true,
+			.peer_netns = 1,
+			.port_state = PORT_FORWARDING,
+			.has_learning = true });
 	ns[0].links[0].mac = mac("fa:16:3e:12:34:56");
 	LIST(&ns[1], links, struct link,
-		{ .name = "eth0", .index = 7, .kind = "veth", .peer_index = 3, .is_peer_away = true });
-	address[0] = (struct address){ .index = 2, .local = addr("10.1.2.77"), .len = 24,
-		.peer = addr("10.1.2.77"), .broadcast = addr("10.1.2.255") };
-	address[1] = (struct address){ .index = 2, .local = addr("2001:db8:1::5"), .len = 64,
-		.peer = addr("2001:db8:1::5") };
+		{ .name = "eth0",
+			.index = 7,
+			.kind = "veth",
+			.peer_index = 3,
+			.is_peer_away = true });
+	address[0] = (struct address){ .index = 2,
+		.local = addr("10.1.2.77"),
+		.len = 24,
+		.peer = addr("10.1.2.77"),
+		.broadcast = addr("10.1.2.255") };
+	address[1] = (struct address){
+		.index = 2, .local = addr("2001:db8:1::5"), .len = 64, .peer = addr("2001:db8:1::5")
+	};
 	ns[0].addresses = address;
 	ns[0].n_addresses = 2;
-	hops[0] = (struct next_hop){ .index = 2, .has_gateway = true, .weight = 1,
-		.gateway = addr("10.1.2.1") };
-	hops[1] = (struct next_hop){ .index = 2, .has_gateway = true, .weight = 3,
-		.gateway = addr("10.1.2.2"), .is_dead = true };
-	*route = (struct route){ .table = 254, .type = ROUTE_UNICAST, .dst = prefix("0.0.0.0/0"),
-		.priority = 100, .hops = hops, .n_hops = 2 };
+	hops[0] = (struct next_hop){
+		.index = 2, .has_gateway = true, .weight = 1, .gateway = addr("10.1.2.1")
+	};
+	hops[1] = (struct next_hop){ .index = 2,
+		.has_gateway = true,
+		.weight = 3,
+		.gateway = addr("10.1.2.2"),
+		.is_dead = true };
+	*route = (struct route){ .table = 254,
+		.type = ROUTE_UNICAST,
+		.dst = prefix("0.0.0.0/0"),
+		.priority = 100,
+		.hops = hops,
+		.n_hops = 2 };
 	ns[0].routes = route;
 	ns[0].n_routes = 1;
-	*rule = (struct routing_rule){ .family = FAMILY_IPV6, .priority = 5,
-		.action = RULE_PROHIBIT, .has_src = true, .src = prefix("2001:db8:1::/48"),
-		.iif = "v0", .suppress_len = 0, .has_dport = true, .dport = { 80, 90 } };
+	*rule = (struct routing_rule){ .family = FAMILY_IPV6,
+		.priority = 5,
+		.action = RULE_PROHIBIT,
+		.has_src = true,
+		.src = prefix("2001:db8:1::/48"),
+		.iif = "v0",
+		.suppress_len = 0,
+		.has_dport = true,
+		.dport = { 80, 90 } };
 	ns[0].rules = rule;
 	ns[0].n_rules = 1;
-	*neighbour = (struct neighbour){ .index = 2, .addr = addr("10.1.2.1"), .has_mac = true,
+	*neighbour = (struct neighbour){ .index = 2,
+		.addr = addr("10.1.2.1"),
+		.has_mac = true,
 		.mac = mac("fa:16:3e:00:00:01") };
 	ns[0].neighbours = neighbour;
 	ns[0].n_neighbours = 1;
-	*fdb = (struct fdb_entry){ .bridge_index = 2, .port_index = 3, .vlan = 12,
-		.mac = mac("fa:16:3e:12:34:56"), .is_static = true };
+	*fdb = (struct fdb_entry){ .bridge_index = 2,
+		.port_index = 3,
+		.vlan = 12,
+		.mac = mac("fa:16:3e:12:34:56"),
+		.is_static = true };
 	ns[0].fdb = fdb;
 	ns[0].n_fdb = 1;
-	*entry = (struct conntrack_entry){ .proto = 6, .zone = 4097, .mark = 0xf0000000,
-		.status = CT_STATUS_ASSURED, .tcp_state = "ESTABLISHED",
+	*entry = (struct conntrack_entry){ .proto = 6,
+		.zone = 4097,
+		.mark = 0xf0000000,
+		.status = CT_STATUS_ASSURED,
+		.tcp_state = "ESTABLISHED",
 		.orig = { addr("10.1.2.77"), addr("10.1.3.9"), 40000, 443 },
 		.reply = { addr("10.1.3.9"), addr("10.1.2.77"), 443, 40000 } };
 	ns[0].conntrack = entry;
@@ -193,9 +233,11 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		{ "", "x.pws: line 1, column 0" },
 		{ "{\"format\":\n \"portwall", "x.pws: line 2, column" },
 		{ "{}", "no snapshot of portwall" },
-		{ "{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {}}", "version is 2" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {}}",
+			"version is 2" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1}", "must be an object" },
-		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {}}", "no namespace" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {}}",
+			"no namespace" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"nets\": 1}}",
 			"nets: is no key" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
@@ -219,8 +261,8 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		const struct host *host = NULL;
 		struct err err = { 0 };
 
-		assert_false(host_parse(arena, "x.pws", cases[i].json, strlen(cases[i].json), &host,
-			&err));
+		assert_false(host_parse(
+			arena, "x.pws", cases[i].json, strlen(cases[i].json), &host, &err));
 		if (!strstr(err.text, cases[i].said))
 			fail_msg("case %zu: %s", i, err.text);
 		assert_null(host);
@@ -258,8 +300,8 @@ static void a_gzip_bomb_is_refused(void **state)
 
 static void redaction_keeps_relations_and_leaks_nothing(void **state)
 {
-	static const char *const secrets[] = { "10.1.2.", "10.1.3.9", "2001:db8:1:", "fa:16:3e:12:34",
-		"fa:16:3e:00:00:01", "node7" };
+	static const char *const secrets[] = { "10.1.2.", "10.1.3.9",
+		"2001:db8:1:", "fa:16:3e:12:34", "fa:16:3e:00:00:01", "node7" };
 
 	(void)state;
 	for (int round = 0; round < 20; round++) {
@@ -291,7 +333,8 @@ static void redaction_keeps_relations_and_leaks_nothing(void **state)
 		{
 			const struct rule *rule = &table_chain(table, "FORWARD")->rules[0];
 
-			assert_true(prefix_contains(&rule->matches[0].prefix, &ns->addresses[0].local));
+			assert_true(
+				prefix_contains(&rule->matches[0].prefix, &ns->addresses[0].local));
 			assert_true(addr_compare(&rule->matches[1].prefix.addr,
 					    &ns->addresses[0].local) == 0);
 			assert_int_equal(rule->matches[0].prefix.len, 24);
@@ -335,7 +378,8 @@ static void redaction_finds_addresses_in_flows_and_leaves_known_ones(void **stat
 	assert_null(strstr(all.data, "fa:16:3e:12:34:56"));
 	assert_null(strstr(all.data, "0xfa163e123456"));
 	assert_null(strstr(all.data, "0xa01024d"));
-	assert_non_null(strstr(all.data, "/255.255.255.0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"));
+	assert_non_null(
+		strstr(all.data, "/255.255.255.0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"));
 	assert_non_null(strstr(all.data, "nw_src=127.0.0.1,nw_dst=0.0.0.0/0"));
 	assert_non_null(strstr(all.data, ",ff:ff:ff:ff:ff:ff"));
 	assert_non_null(strstr(all.data, "ipv6_src=fe80::/10,ipv6_dst=ff02::1"));
