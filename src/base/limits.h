@@ -15,7 +15,7 @@
 #define LIMIT_ADDRESS_PAIRS    10      /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES    4000000
-#define LIMIT_CONNTRACK	       (1024 * 1024) /* entries of one namespace */
+#define LIMIT_CONNTRACK	       1000000 /* entries of one namespace */
 #define LIMIT_NETNS	       4096
 #define LIMIT_LINKS	       65536 /* of one namespace; also its addresses */
 #define LIMIT_ROUTES	       2000000

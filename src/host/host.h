@@ -217,7 +217,7 @@ struct ruleset_text {
 
 struct unread {
 	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
-	 * "sockets tcp", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
+	 * "sockets", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
 	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
 	const char *what;
 	const char *why;

@@ -522,6 +522,7 @@ static bool parse_line(struct pass *pass, const char *line, size_t len)
 }
 
 /* What the namespace has of this kind already stays in front. */
+// NOLINTBEGIN(bugprone-macro-parentheses): member and type are names
 #define JOIN(pass, member, type)                                                                   \
 	do {                                                                                       \
 		size_t n_ = (pass)->ns->n_##member + (pass)->member.n;                             \
@@ -534,6 +535,8 @@ static bool parse_line(struct pass *pass, const char *line, size_t len)
 		(pass)->ns->member = n_ ? all_ : NULL;                                             \
 		(pass)->ns->n_##member = n_;                                                       \
 	} while (0)
+
+// NOLINTEND(bugprone-macro-parentheses)
 
 bool iproute_parse(struct arena *arena, struct netns *ns, enum iproute_kind kind, const char *text,
 	struct err *err)

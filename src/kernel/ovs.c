@@ -373,14 +373,16 @@ static void read_fdb(struct pass *pass, struct ovs_bridge *bridge)
 	}
 	for (const char *line = run.out.data; *line;) {
 		size_t len = strcspn(line, "\n");
-		char port[64], mac[32];
+		char *row = arena_strndup(pass->arena, line, len), *save = NULL;
+		const char *port = strtok_r(row, " ", &save);
+		const char *vlan = port ? strtok_r(NULL, " ", &save) : NULL;
+		const char *mac = vlan ? strtok_r(NULL, " ", &save) : NULL;
 		struct ovs_fdb entry;
-		unsigned vlan;
+		uint32_t id;
 
-		if (sscanf(line, " %63s %u %31s", port, &vlan, mac) == 3 &&
-			mac_parse(mac, &entry.mac)) {
+		if (mac && text_to_u32(vlan, 0, UINT16_MAX, &id) && mac_parse(mac, &entry.mac)) {
 			entry.port = port_name(pass, bridge->name, port);
-			entry.vlan = (uint16_t)vlan;
+			entry.vlan = (uint16_t)id;
 			*vec_push(&fdb, pass->arena) = entry;
 		}
 		line += len + (line[len] == '\n');

@@ -157,11 +157,11 @@ void reading_sockets(struct reading *reading)
 		const char *name;
 		const char *file; /* only when it is there: to ask would load a module */
 	} asked[] = {
-		{ IPPROTO_TCP, 1u << STATE_LISTEN, "sockets tcp", "/proc/net/tcp" },
-		{ IPPROTO_UDP, 1u << STATE_CLOSE, "sockets udp", "/proc/net/udp" },
-		{ IPPROTO_UDPLITE, 1u << STATE_CLOSE, "sockets udplite", "/proc/net/udplite" },
-		{ IPPROTO_RAW, 1u << STATE_CLOSE, "sockets raw", "/proc/net/raw" },
-		{ IPPROTO_SCTP, 1u << STATE_LISTEN, "sockets sctp", "/proc/net/sctp" },
+		{ IPPROTO_TCP, 1u << STATE_LISTEN, "tcp", "/proc/net/tcp" },
+		{ IPPROTO_UDP, 1u << STATE_CLOSE, "udp", "/proc/net/udp" },
+		{ IPPROTO_UDPLITE, 1u << STATE_CLOSE, "udplite", "/proc/net/udplite" },
+		{ IPPROTO_RAW, 1u << STATE_CLOSE, "raw", "/proc/net/raw" },
+		{ IPPROTO_SCTP, 1u << STATE_LISTEN, "sctp", "/proc/net/sctp" },
 	};
 	struct pass pass = { .arena = reading->arena };
 	struct err err;
@@ -184,7 +184,7 @@ void reading_sockets(struct reading *reading)
 				result = dump(&nl, &pass, families[f], asked[i].states, &err);
 			}
 			if (result != NETLINK_DONE)
-				reading_unread(reading, asked[i].name, "%s",
+				reading_unread(reading, "sockets", "%s: %s", asked[i].name,
 					result == NETLINK_AGAIN ? "they change all the time"
 								: err.text);
 		}
