@@ -46,6 +46,36 @@ static struct mac mac(const char *text)
 		(ns)->n_##member = N_OF(items_);                                                   \
 	} while (0)
 
+static void add_flows(struct arena *arena, struct netns *ns)
+{
+	struct conntrack_entry *entry = arena_new_one(arena, struct conntrack_entry);
+	struct neighbour *neighbour = arena_new_one(arena, struct neighbour);
+	struct fdb_entry *fdb = arena_new_one(arena, struct fdb_entry);
+
+	*neighbour = (struct neighbour){ .index = 2,
+		.addr = addr("10.1.2.1"),
+		.has_mac = true,
+		.mac = mac("fa:16:3e:00:00:01") };
+	ns->neighbours = neighbour;
+	ns->n_neighbours = 1;
+	*fdb = (struct fdb_entry){ .bridge_index = 2,
+		.port_index = 3,
+		.vlan = 12,
+		.mac = mac("fa:16:3e:12:34:56"),
+		.is_static = true };
+	ns->fdb = fdb;
+	ns->n_fdb = 1;
+	*entry = (struct conntrack_entry){ .proto = 6,
+		.zone = 4097,
+		.mark = 0xf0000000,
+		.status = CT_STATUS_ASSURED,
+		.tcp_state = "ESTABLISHED",
+		.orig = { addr("10.1.2.77"), addr("10.1.3.9"), 40000, 443 },
+		.reply = { addr("10.1.3.9"), addr("10.1.2.77"), 443, 40000 } };
+	ns->conntrack = entry;
+	ns->n_conntrack = 1;
+}
+
 /* Something of everything. */
 static struct host *made_host(struct arena *arena)
 {
@@ -55,9 +85,6 @@ static struct host *made_host(struct arena *arena)
 	struct next_hop *hops = arena_new_array(arena, struct next_hop, 2);
 	struct route *route = arena_new_one(arena, struct route);
 	struct routing_rule *rule = arena_new_one(arena, struct routing_rule);
-	struct conntrack_entry *entry = arena_new_one(arena, struct conntrack_entry);
-	struct neighbour *neighbour = arena_new_one(arena, struct neighbour);
-	struct fdb_entry *fdb = arena_new_one(arena, struct fdb_entry);
 
 	*host = (struct host){
 		.name = "node7", .release = "6.1", .taken_s = 1700000000, .netns = ns, .n_netns = 2
@@ -122,28 +149,7 @@ static struct host *made_host(struct arena *arena)
 		.dport = { 80, 90 } };
 	ns[0].rules = rule;
 	ns[0].n_rules = 1;
-	*neighbour = (struct neighbour){ .index = 2,
-		.addr = addr("10.1.2.1"),
-		.has_mac = true,
-		.mac = mac("fa:16:3e:00:00:01") };
-	ns[0].neighbours = neighbour;
-	ns[0].n_neighbours = 1;
-	*fdb = (struct fdb_entry){ .bridge_index = 2,
-		.port_index = 3,
-		.vlan = 12,
-		.mac = mac("fa:16:3e:12:34:56"),
-		.is_static = true };
-	ns[0].fdb = fdb;
-	ns[0].n_fdb = 1;
-	*entry = (struct conntrack_entry){ .proto = 6,
-		.zone = 4097,
-		.mark = 0xf0000000,
-		.status = CT_STATUS_ASSURED,
-		.tcp_state = "ESTABLISHED",
-		.orig = { addr("10.1.2.77"), addr("10.1.3.9"), 40000, 443 },
-		.reply = { addr("10.1.3.9"), addr("10.1.2.77"), 443, 40000 } };
-	ns[0].conntrack = entry;
-	ns[0].n_conntrack = 1;
+	add_flows(arena, &ns[0]);
 	LIST(&ns[0], sysctls, struct sysctl, { "net.bridge.bridge-nf-call-iptables", "1" },
 		{ "net.ipv4.conf.eth0/5.rp_filter", "2" }, { "net.ipv4.ip_forward", "1" });
 	LIST(&ns[0], texts, struct ruleset_text, { "iptables-nft", RULES });
