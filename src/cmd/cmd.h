@@ -28,6 +28,10 @@ enum option_id {
 	OPT_VERBOSE,
 	OPT_ALL,
 	OPT_POLICY,
+	OPT_OUTPUT,
+	OPT_REDACT,
+	OPT_FORCE,
+	OPT_ONLY_OWN,
 	N_OPTIONS,
 };
 
@@ -39,6 +43,8 @@ struct invocation {
 	const char *args[4]; /* words that are no options */
 	size_t n_args;
 	const char *policy_path; /* --policy */
+	const char *output_path; /* --output; NULL: not said */
+	bool redact, force, only_own;
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -64,6 +70,7 @@ extern const size_t n_commands;
 bool cmd_apply(struct invocation *invocation, struct err *err);
 bool cmd_show(struct invocation *invocation, struct err *err);
 bool cmd_groups(struct invocation *invocation, struct err *err);
+bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 
 /* options.c */

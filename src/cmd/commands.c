@@ -10,6 +10,9 @@ static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
 
+static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
+	OPT_JSON, OPT_HELP };
+
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
 const struct command commands[] = {
@@ -76,6 +79,23 @@ const struct command commands[] = {
 			    "portwall clear --dry-run\n",
 		OPTIONS(clear_options),
 		.run = cmd_clear,
+	},
+	{
+		.name = "snapshot",
+		.args = "",
+		.summary = "take everything that decides about packets on this host into one file",
+		.description =
+			"Reads every network namespace of this host: links, addresses, routes, rules, "
+			"neighbours, bridges, settings, conntrack entries, listening sockets, the rules of "
+			"iptables (both variants), nftables, ipset, and Open vSwitch. Nothing is changed, "
+			"and no payload of packets is looked at. The file is JSON, packed as gzip does "
+			"(zcat shows it). What could not be read is listed, and noted in the file as "
+			"unread, never as absent. Needs root to see everything.",
+		.examples = "portwall snapshot                          # HOSTNAME-DATE.pws\n"
+			    "portwall snapshot --redact -o case17.pws   # to give away\n"
+			    "portwall snapshot -o - | zcat | jq .host.netns[0].links\n",
+		OPTIONS(snapshot_options),
+		.run = cmd_snapshot,
 	},
 };
 

@@ -118,7 +118,8 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 		}
 		if (command->run(&invocation, &err))
 			return finish(invocation.agent.dry_run || command->run == cmd_show ||
-						      command->run == cmd_groups
+						      command->run == cmd_groups ||
+						      command->run == cmd_snapshot
 					      ? NULL
 					      : command->name);
 	}

@@ -34,6 +34,13 @@ static const struct option_spec {
 	[OPT_ALL] = { "all", 'a', NULL, "the rules that every port has, too" },
 	[OPT_POLICY] = { "policy", 'p', "FILE",
 		"compare with FILE (default: what was applied last)" },
+	[OPT_OUTPUT] = { "output", 'o', "FILE",
+		"write to FILE (default: HOSTNAME-DATE.pws); \"-\" is standard output" },
+	[OPT_REDACT] = { "redact", 0, NULL,
+		"replace addresses, MACs and host names, each always by the same" },
+	[OPT_FORCE] = { "force", 'f', NULL, "replace FILE if it is there" },
+	[OPT_ONLY_OWN] = { "own-namespace", 0, NULL,
+		"only the network namespace of the caller, not the others of this host" },
 };
 
 #define WAIT_MAX_S 3600
@@ -90,6 +97,18 @@ static bool option_set(
 		return true;
 	case OPT_POLICY:
 		inv->policy_path = arg;
+		return true;
+	case OPT_OUTPUT:
+		inv->output_path = arg;
+		return true;
+	case OPT_REDACT:
+		inv->redact = true;
+		return true;
+	case OPT_FORCE:
+		inv->force = true;
+		return true;
+	case OPT_ONLY_OWN:
+		inv->only_own = true;
 		return true;
 	case N_OPTIONS:
 		break;

@@ -38,10 +38,10 @@ struct link {
 	int index;
 	const char *
 		kind; /* "bridge", "veth", "tun", "vlan", "vxlan", "bond", "vrf", "openvswitch" ...; "" for hardware */
-	int master_index;  /* of a bridge, a bond, a VRF; 0: none */
-	int lower_index;   /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
-	int peer_index;	   /* veth; 0: none */
-	bool is_peer_away; /* peer_index is a number of another namespace */
+	int master_index; /* of a bridge, a bond, a VRF; 0: none */
+	int lower_index;  /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
+	int peer_index;	  /* veth; 0: none */
+	bool is_peer_away; /* peer_index (of a VLAN or macvlan: lower_index) is a number of another namespace */
 	int peer_netns; /* index into host.netns, -1: not known; its own when the peer is here too */
 	struct mac mac;
 	unsigned mtu;
@@ -108,8 +108,9 @@ struct route {
 	uint32_t priority; /* metric: less is better */
 	bool has_prefsrc;
 	struct addr prefsrc;
-	uint8_t scope, protocol;     /* RT_SCOPE_..., RTPROT_... */
-	unsigned mtu;		     /* 0: the link's */
+	uint8_t scope, protocol; /* RT_SCOPE_..., RTPROT_... */
+	unsigned mtu;		 /* 0: the link's */
+	bool is_opaque;		 /* it has something that is not one of these: an encapsulation */
 	const struct next_hop *hops; /* several: multipath */
 	size_t n_hops;
 };
@@ -184,8 +185,10 @@ struct socket {
 		family; /* FAMILY_IPV6 with an unspecified address also takes IPv4, unless is_v6_only */
 	uint8_t proto;
 	bool is_v6_only;
+	bool is_raw; /* gets a copy of every packet of its protocol; port 0 */
 	struct addr local;
 	uint16_t port;
+	int index;	     /* of the link that it is bound to; 0: none */
 	const char *process; /* "sshd"; NULL: not known */
 };
 
@@ -223,7 +226,10 @@ struct ruleset_text {
 };
 
 struct unread {
-	const char *what; /* "routes", "conntrack", "nft", "ovs flows br-int" */
+	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
+	 * "sockets", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
+	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
+	const char *what;
 	const char *why;
 };
 
@@ -257,6 +263,9 @@ struct netns {
 	const struct ruleset *ruleset; /* of all texts */
 	const struct unread *unread;
 	size_t n_unread;
+	size_t n_derived; /* the last of them: texts that were read, but not understood */
+
+	const struct link *const *links_by_index; /* sorted; NULL: netns_finish was not called */
 
 	bool has_br_netfilter;	     /* the module is there: /proc/sys/net/bridge exists */
 	bool nf_call[N_IP_FAMILIES]; /* net.bridge.bridge-nf-call-iptables, -ip6tables */
@@ -275,6 +284,11 @@ struct host {
 	const struct unread *unread; /* of the host as a whole: "ovsdb", "netns 5" */
 	size_t n_unread;
 };
+
+/* ruleset, from texts. Each text that is not understood becomes unread, by its tool. */
+void netns_parse_texts(struct arena *arena, struct netns *ns);
+/* What all readers do at the end: sorts, derives (has_address, has_br_netfilter, nf_call), indexes. */
+void netns_finish(struct arena *arena, struct netns *ns);
 
 const struct link *netns_link(const struct netns *ns, const char *name); /* NULL: none */
 const struct link *netns_link_by_index(const struct netns *ns, int index);

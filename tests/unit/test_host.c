@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "host/file.h"
+
+#define RULES                                                                                      \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"              \
+	"[3:180] -A FORWARD -s 10.1.2.0/24 -d 10.1.2.77/32 -j DROP\n"                              \
+	"[0:0] -A FORWARD -m mac --mac-source fa:16:3e:12:34:56 -j ACCEPT\nCOMMIT\n"
+
+static struct addr addr(const char *text)
+{
+	struct addr ret;
+
+	assert_true(addr_parse(text, &ret));
+	return ret;
+}
+
+static struct prefix prefix(const char *text)
+{
+	struct prefix ret;
+
+	assert_true(prefix_parse(text, &ret));
+	return ret;
+}
+
+static struct mac mac(const char *text)
+{
+	struct mac ret;
+
+	assert_true(mac_parse(text, &ret));
+	return ret;
+}
+
+#define LIST(ns, member, type, ...)                                                                \
+	do {                                                                                       \
+		static const type items_[] = { __VA_ARGS__ };                                      \
+		type *copy_ = arena_new_array(arena, type, N_OF(items_));                          \
+		memcpy(copy_, items_, sizeof(items_));                                             \
+		(ns)->member = copy_;                                                              \
+		(ns)->n_##member = N_OF(items_);                                                   \
+	} while (0)
+
+static void add_flows(struct arena *arena, struct netns *ns)
+{
+	struct conntrack_entry *entry = arena_new_one(arena, struct conntrack_entry);
+	struct neighbour *neighbour = arena_new_one(arena, struct neighbour);
+	struct fdb_entry *fdb = arena_new_one(arena, struct fdb_entry);
+
+	*neighbour = (struct neighbour){ .index = 2,
+		.addr = addr("10.1.2.1"),
+		.has_mac = true,
+		.mac = mac("fa:16:3e:00:00:01") };
+	ns->neighbours = neighbour;
+	ns->n_neighbours = 1;
+	*fdb = (struct fdb_entry){ .bridge_index = 2,
+		.port_index = 3,
+		.vlan = 12,
+		.mac = mac("fa:16:3e:12:34:56"),
+		.is_static = true };
+	ns->fdb = fdb;
+	ns->n_fdb = 1;
+	*entry = (struct conntrack_entry){ .proto = 6,
+		.zone = 4097,
+		.mark = 0xf0000000,
+		.status = CT_STATUS_ASSURED,
+		.tcp_state = "ESTABLISHED",
+		.orig = { addr("10.1.2.77"), addr("10.1.3.9"), 40000, 443 },
+		.reply = { addr("10.1.3.9"), addr("10.1.2.77"), 443, 40000 } };
+	ns->conntrack = entry;
+	ns->n_conntrack = 1;
+}
+
+/* Something of everything. */
+static struct host *made_host(struct arena *arena)
+{
+	struct host *host = arena_new_one(arena, struct host);
+	struct netns *ns = arena_new_array(arena, struct netns, 2);
+	struct address *address = arena_new_array(arena, struct address, 2);
+	struct next_hop *hops = arena_new_array(arena, struct next_hop, 2);
+	struct route *route = arena_new_one(arena, struct route);
+	struct routing_rule *rule = arena_new_one(arena, struct routing_rule);
+
+	*host = (struct host){
+		.name = "node7", .release = "6.1", .taken_s = 1700000000, .netns = ns, .n_netns = 2
+	};
+	ns[0].name = "";
+	ns[1].name = "pid 812 (caf\xe9 \"x\")";
+	LIST(&ns[0], links, struct link,
+		{ .name = "br0",
+			.index = 2,
+			.kind = "bridge",
+			.nf_call = { false, true },
+			.ageing_time_cs = 30000 },
+		{ .name = "v0",
+			.index = 3,
+			.kind = "veth",
+			.peer_index = 7,
+			.is_peer_away = true,
+			.peer_netns = 1,
+			.port_state = PORT_FORWARDING,
+			.has_learning = true });
+	ns[0].links[0].mac = mac("fa:16:3e:12:34:56");
+	LIST(&ns[1], links, struct link,
+		{ .name = "eth0",
+			.index = 7,
+			.kind = "veth",
+			.peer_index = 3,
+			.is_peer_away = true });
+	address[0] = (struct address){ .index = 2,
+		.local = addr("10.1.2.77"),
+		.len = 24,
+		.peer = addr("10.1.2.77"),
+		.broadcast = addr("10.1.2.255") };
+	address[1] = (struct address){
+		.index = 2, .local = addr("2001:db8:1::5"), .len = 64, .peer = addr("2001:db8:1::5")
+	};
+	ns[0].addresses = address;
+	ns[0].n_addresses = 2;
+	hops[0] = (struct next_hop){
+		.index = 2, .has_gateway = true, .weight = 1, .gateway = addr("10.1.2.1")
+	};
+	hops[1] = (struct next_hop){ .index = 2,
+		.has_gateway = true,
+		.weight = 3,
+		.gateway = addr("10.1.2.2"),
+		.is_dead = true };
+	*route = (struct route){ .table = 254,
+		.type = ROUTE_UNICAST,
+		.dst = prefix("0.0.0.0/0"),
+		.priority = 100,
+		.hops = hops,
+		.n_hops = 2 };
+	ns[0].routes = route;
+	ns[0].n_routes = 1;
+	*rule = (struct routing_rule){ .family = FAMILY_IPV6,
+		.priority = 5,
+		.action = RULE_PROHIBIT,
+		.has_src = true,
+		.src = prefix("2001:db8:1::/48"),
+		.iif = "v0",
+		.suppress_len = 0,
+		.has_dport = true,
+		.dport = { 80, 90 } };
+	ns[0].rules = rule;
+	ns[0].n_rules = 1;
+	add_flows(arena, &ns[0]);
+	LIST(&ns[0], sysctls, struct sysctl, { "net.bridge.bridge-nf-call-iptables", "1" },
+		{ "net.ipv4.conf.eth0/5.rp_filter", "2" }, { "net.ipv4.ip_forward", "1" });
+	LIST(&ns[0], texts, struct ruleset_text, { "iptables-nft", RULES });
+	LIST(&ns[1], unread, struct unread, { "conntrack", "Operation not permitted" });
+	LIST(host, ovs_ports, struct ovs_port,
+		{ .name = "qvo1", .bridge = "br-int", .type = "", .tag = 5, .ofport = 3 },
+		{ .name = "p", .bridge = "br-int", .type = "patch", .peer = "q", .netns = -1 });
+	for (size_t i = 0; i < 2; i++) {
+		netns_parse_texts(arena, &ns[i]);
+		netns_finish(arena, &ns[i]);
+	}
+	return host;
+}
+
+static const struct host *parse(struct arena *arena, const struct text *json)
+{
+	const struct host *host = NULL;
+	struct err err = { 0 };
+
+	if (!host_parse(arena, "x.pws", json->data, json->len, &host, &err))
+		fail_msg("%s", err.text);
+	return host;
+}
+
+static void a_host_that_is_printed_and_parsed_is_printed_alike(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text first CLEANUP(text_done) = TEXT_INIT, second CLEANUP(text_done) = TEXT_INIT;
+	const struct netns *ns;
+	const struct host *host;
+
+	(void)state;
+	host_print(&first, made_host(arena));
+	host = parse(arena, &first);
+	host_print(&second, host);
+	assert_string_equal(first.data, second.data);
+	ns = &host->netns[0];
+	assert_string_equal(host->netns[1].name, "pid 812 (caf\xe9 \"x\")");
+	assert_true(netns_link(ns, "br0")->has_address);
+	assert_true(ns->has_br_netfilter && ns->nf_call[FAMILY_IPV4] && !ns->nf_call[FAMILY_IPV6]);
+	assert_string_equal(netns_sysctl(ns, "net.ipv4.conf.eth0/5.rp_filter"), "2");
+	assert_int_equal(ns->rules[0].suppress_len, 0);
+	assert_int_equal(ns->rules[0].dport.max, 90);
+	assert_int_equal(ns->routes[0].hops[1].weight, 3);
+	assert_int_equal(ns->conntrack[0].zone, 4097);
+	assert_int_equal(ns->ruleset->n_tables, 1);
+	assert_ptr_equal(host_veth_peer(host, ns, netns_link(ns, "v0"), NULL),
+		netns_link(&host->netns[1], "eth0"));
+	assert_true(netns_is_unread(&host->netns[1], "conntrack", NULL));
+	assert_false(netns_is_unread(ns, "conntrack", NULL));
+	assert_int_equal(host_ovs_port(host, "p")->netns, -1);
+}
+
+static void a_saved_host_is_gzip_and_loads_to_the_same_bytes(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text first CLEANUP(text_done) = TEXT_INIT, second CLEANUP(text_done) = TEXT_INIT;
+	char path[] = "/tmp/test_host.XXXXXX";
+	int fd = mkstemp(path);
+	const struct host *host = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	assert_false(host_save(made_host(arena), path, false, &err));
+	assert_int_equal(err.kind, ERR_CONFLICT);
+	assert_true(host_save(made_host(arena), path, true, &err));
+	assert_true(text_load(&first, path, 1 << 20, &err));
+	assert_memory_equal(first.data, "\x1f\x8b", 2);
+	if (!host_load(arena, (const char *const[]){ path }, 1, &host, &err))
+		fail_msg("%s", err.text);
+	assert_true(host_save(host, path, true, &err));
+	assert_true(text_load(&second, path, 1 << 20, &err));
+	assert_int_equal(first.len, second.len);
+	assert_memory_equal(first.data, second.data, first.len);
+	for (size_t cut = 1; cut < first.len; cut += 7)
+		assert_false(host_parse(arena, "cut", first.data, cut, &host, &err));
+	unlink(path);
+}
+
+static void a_wrong_snapshot_is_refused_with_its_place(void **state)
+{
+	static const struct {
+		const char *json, *said;
+	} cases[] = {
+		{ "", "x.pws: line 1, column 0" },
+		{ "{\"format\":\n \"portwall", "x.pws: line 2, column" },
+		{ "{}", "no snapshot of portwall" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {}}",
+			"version is 2" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1}", "must be an object" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {}}",
+			"no namespace" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"nets\": 1}}",
+			"nets: is no key" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
+		  "\"links\": [{\"name\": \"a\"}, {\"index\": 5}]}]}}",
+			"netns[0].links[1].name: is missing" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
+		  "\"links\": [{\"name\": \"a\", \"vlan_id\": 65536}]}]}}",
+			"netns[0].links[0].vlan_id: must be a whole number" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
+		  "\"links\": [{\"name\": \"a\", \"peer_netns\": 1}]}]}}",
+			"peer_netns is not in the list" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
+		  "\"sysctls\": \"a = 1\\nb\"}]}}",
+			"netns[0].sysctls: must be lines" },
+		{ "[[[[[[[[[[[[[[[[[[[[[", "line 1, column 17: it is nested too deeply" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		const struct host *host = NULL;
+		struct err err = { 0 };
+
+		assert_false(host_parse(
+			arena, "x.pws", cases[i].json, strlen(cases[i].json), &host, &err));
+		if (!strstr(err.text, cases[i].said))
+			fail_msg("case %zu: %s", i, err.text);
+		assert_null(host);
+	}
+}
+
+/* 600 MiB of spaces pack to less than 1 MiB. */
+static void a_gzip_bomb_is_refused(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text packed CLEANUP(text_done) = TEXT_INIT;
+	static unsigned char in[1 << 20], out[1 << 16];
+	const struct host *host = NULL;
+	struct err err = { 0 };
+	z_stream stream = { 0 };
+
+	(void)state;
+	memset(in, ' ', sizeof(in));
+	assert_int_equal(deflateInit2(&stream, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	for (int i = 0; i < 600; i++) {
+		stream.next_in = in;
+		stream.avail_in = sizeof(in);
+		do {
+			stream.next_out = out;
+			stream.avail_out = sizeof(out);
+			deflate(&stream, i == 599 ? Z_FINISH : Z_NO_FLUSH);
+			text_add_n(&packed, (const char *)out, sizeof(out) - stream.avail_out);
+		} while (!stream.avail_out);
+	}
+	deflateEnd(&stream);
+	assert_true(packed.len < 8 << 20);
+	assert_false(host_parse(arena, "bomb", packed.data, packed.len, &host, &err));
+	assert_int_equal(err.kind, ERR_LIMIT);
+}
+
+static void redaction_keeps_relations_and_leaks_nothing(void **state)
+{
+	static const char *const secrets[] = { "10.1.2.", "10.1.3.9",
+		"2001:db8:1:", "fa:16:3e:12:34", "fa:16:3e:00:00:01", "node7" };
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text json CLEANUP(text_done) = TEXT_INIT;
+		struct host *made = made_host(arena);
+		const struct host *host = NULL;
+		const struct table *table;
+		const struct netns *ns;
+		struct err err;
+		size_t n_leaks = 0;
+
+		assert_true(host_redact(arena, made, &host, &err));
+		host_print(&json, host);
+		/* each bit is flipped or not: one of them may stay by chance, but not twice in a row */
+		for (size_t i = 0; i < N_OF(secrets); i++)
+			n_leaks += strstr(json.data, secrets[i]) != NULL;
+		assert_true(n_leaks <= 1);
+		assert_null(strstr(json.data, "node7"));
+		ns = &host->netns[0];
+		assert_true(addr_compare(&ns->addresses[0].local, &ns->conntrack[0].orig.src) == 0);
+		assert_memory_equal(ns->addresses[0].local.bytes, ns->neighbours[0].addr.bytes, 3);
+		assert_memory_equal(&ns->links[0].mac, &ns->fdb[0].mac, sizeof(struct mac));
+		assert_int_equal(ns->routes[0].dst.len, 0);
+		assert_int_equal(host->netns[0].rules[0].src.addr.bytes[0] >> 5, 1);
+		assert_true(prefix_contains(&ns->rules[0].src, &ns->addresses[1].local));
+		table = ruleset_table(ns->ruleset, FAMILY_IPV4, "filter");
+		assert_non_null(table);
+		{
+			const struct rule *rule = &table_chain(table, "FORWARD")->rules[0];
+
+			assert_true(
+				prefix_contains(&rule->matches[0].prefix, &ns->addresses[0].local));
+			assert_true(addr_compare(&rule->matches[1].prefix.addr,
+					    &ns->addresses[0].local) == 0);
+			assert_int_equal(rule->matches[0].prefix.len, 24);
+			assert_int_equal(rule->counters.packets, 3);
+		}
+		assert_memory_equal(&made->netns[0].links[0].mac, "\xfa\x16\x3e\x12\x34\x56", 6);
+	}
+}
+
+static void redaction_finds_addresses_in_flows_and_leaves_known_ones(void **state)
+{
+	static const char *const flows[] = {
+		"cookie=0x1, priority=10,arp,in_port=3,arp_spa=10.1.2.77 actions=resubmit(,25)",
+		"nw_dst=10.1.2.0/255.255.255.0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 "
+		"actions=mod_dl_src:fa:16:3e:12:34:56,set_field:fa:16:3e:12:34:56->eth_dst,"
+		"load:0xfa163e123456->NXM_NX_ARP_SHA[],load:0xa01024d->NXM_OF_ARP_SPA[]",
+		"ip,nw_src=127.0.0.1,nw_dst=0.0.0.0/0 actions=ct(commit,nat(dst=10.1.2.77:8080)),ff:ff:ff:ff:ff:ff",
+		"ipv6_src=fe80::/10,ipv6_dst=ff02::1",
+	};
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ovs_bridge bridge = { .name = "br-int", .flows = flows, .n_flows = N_OF(flows) };
+	struct text all CLEANUP(text_done) = TEXT_INIT, address CLEANUP(text_done) = TEXT_INIT;
+	struct host *made = made_host(arena);
+	const struct host *host = NULL;
+	struct err err;
+
+	(void)state;
+	made->ovs_bridges = &bridge;
+	made->n_ovs_bridges = 1;
+	assert_true(host_redact(arena, made, &host, &err));
+	for (size_t i = 0; i < N_OF(flows); i++)
+		text_addf(&all, "%s\n", host->ovs_bridges[0].flows[i]);
+	addr_print(&address, &host->netns[0].addresses[0].local);
+	text_add(&address, ":8080");
+	assert_non_null(strstr(all.data, address.data));
+	text_clear(&address);
+	mac_print(&address, host->netns[0].links[0].mac);
+	text_add(&address, "->eth_dst");
+	assert_non_null(strstr(all.data, address.data));
+	assert_null(strstr(all.data, "10.1.2.77"));
+	assert_null(strstr(all.data, "fa:16:3e:12:34:56"));
+	assert_null(strstr(all.data, "0xfa163e123456"));
+	assert_null(strstr(all.data, "0xa01024d"));
+	assert_non_null(
+		strstr(all.data, "/255.255.255.0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00"));
+	assert_non_null(strstr(all.data, "nw_src=127.0.0.1,nw_dst=0.0.0.0/0"));
+	assert_non_null(strstr(all.data, ",ff:ff:ff:ff:ff:ff"));
+	assert_non_null(strstr(all.data, "ipv6_src=fe80::/10,ipv6_dst=ff02::1"));
+	assert_non_null(strstr(all.data, "priority=10,arp,in_port=3,"));
+}
+
+static void bare_rulesets_make_a_host_of_which_the_rest_is_unread(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	char path[] = "/tmp/test_host.XXXXXX";
+	int fd = mkstemp(path);
+	const struct host *host = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(write(fd, RULES, strlen(RULES)), strlen(RULES));
+	close(fd);
+	if (!host_load(arena, (const char *const[]){ path }, 1, &host, &err))
+		fail_msg("%s", err.text);
+	unlink(path);
+	assert_int_equal(host->netns[0].ruleset->n_tables, 1);
+	assert_true(netns_is_unread(&host->netns[0], "links", NULL));
+	assert_true(netns_is_unread(&host->netns[0], "ip6tables-nft", NULL));
+	assert_false(netns_is_unread(&host->netns[0], "iptables-nft", NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_host_that_is_printed_and_parsed_is_printed_alike),
+		cmocka_unit_test(a_saved_host_is_gzip_and_loads_to_the_same_bytes),
+		cmocka_unit_test(a_wrong_snapshot_is_refused_with_its_place),
+		cmocka_unit_test(a_gzip_bomb_is_refused),
+		cmocka_unit_test(redaction_keeps_relations_and_leaks_nothing),
+		cmocka_unit_test(redaction_finds_addresses_in_flows_and_leaves_known_ones),
+		cmocka_unit_test(bare_rulesets_make_a_host_of_which_the_rest_is_unread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
