@@ -15,5 +15,6 @@
 #define LIMIT_ADDRESS_PAIRS    10      /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES    4000000
+#define LIMIT_WALK_STEPS       20000 /* of one packet through one host, floods and cases included */
 
 #endif
