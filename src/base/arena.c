@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Big enough that a pass over 1,000 ports makes some hundred calls of malloc, not millions. */
-#define ARENA_BLOCK_SIZE ((size_t)64 * 1024)
+/* Big enough that a pass over 1,000 ports makes some hundred calls of malloc, not millions; the first
+ * is small, because there are arenas for one answer about one packet. */
+#define ARENA_BLOCK_SIZE       ((size_t)64 * 1024)
+#define ARENA_FIRST_BLOCK_SIZE ((size_t)2 * 1024)
 
 struct arena_block {
 	struct arena_block *next;
@@ -54,7 +56,8 @@ void arena_freep(struct arena **arena)
 
 static struct arena_block *arena_grow(struct arena *arena, size_t size)
 {
-	size_t want = size > ARENA_BLOCK_SIZE / 4 ? size : ARENA_BLOCK_SIZE;
+	size_t block_size = arena->blocks ? ARENA_BLOCK_SIZE : ARENA_FIRST_BLOCK_SIZE;
+	size_t want = size > block_size / 4 ? size : block_size;
 	struct arena_block *b;
 
 	if (want > SIZE_MAX - sizeof(*b))

@@ -4,30 +4,194 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int name_to_link(const void *name, const void *link)
+#include "base/vec.h"
+
+static int link_by_name(const void *a, const void *b)
 {
-	return strcmp(name, ((const struct link *)link)->name);
+	return strcmp(((const struct link *)a)->name, ((const struct link *)b)->name);
 }
 
-const struct link *netns_link(const struct netns *host, const char *name)
+static int link_by_index(const void *a, const void *b)
 {
-	if (!host->n_links)
+	int x = (*(const struct link *const *)a)->index, y = (*(const struct link *const *)b)->index;
+
+	return (x > y) - (x < y);
+}
+
+static int sysctl_by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct sysctl *)a)->name, ((const struct sysctl *)b)->name);
+}
+
+/* Of rules only the order by family and priority is told; equal ones stay as they came. */
+static void sort_rules(struct arena *arena, struct netns *ns)
+{
+	struct routing_rule *rules = arena_new_array(arena, struct routing_rule, ns->n_rules + 1);
+
+	for (size_t i = 0; i < ns->n_rules; i++) {
+		const struct routing_rule rule = ns->rules[i];
+		size_t at = i;
+
+		for (; at && (rules[at - 1].family > rule.family ||
+				     (rules[at - 1].family == rule.family &&
+					     rules[at - 1].priority > rule.priority));
+			at--)
+			rules[at] = rules[at - 1];
+		rules[at] = rule;
+	}
+	ns->rules = ns->n_rules ? rules : NULL;
+}
+
+static void index_links(struct arena *arena, struct netns *ns)
+{
+	const struct link **by_index = arena_new_array(arena, const struct link *, ns->n_links + 1);
+
+	if (ns->n_links)
+		qsort(ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
+	for (size_t i = 0; i < ns->n_links; i++)
+		by_index[i] = &ns->links[i];
+	if (ns->n_links)
+		qsort(by_index, ns->n_links, sizeof(*by_index), link_by_index);
+	ns->links_by_index = by_index;
+}
+
+static bool is_link_local(const struct address *address)
+{
+	return address->local.family == FAMILY_IPV6 && address->local.bytes[0] == 0xfe &&
+	       (address->local.bytes[1] & 0xc0) == 0x80;
+}
+
+static bool sysctl_is_on(const struct netns *ns, const char *name)
+{
+	const char *value = netns_sysctl(ns, name);
+
+	return value && strcmp(value, "0") != 0;
+}
+
+void netns_finish(struct arena *arena, struct netns *ns)
+{
+	struct sysctl *sysctls = arena_new_array(arena, struct sysctl, ns->n_sysctls + 1);
+
+	index_links(arena, ns);
+	sort_rules(arena, ns);
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct link *found = netns_link_by_index(ns, ns->addresses[i].index);
+
+		/* a pointer into ns->links, which this function owns */
+		if (found && !is_link_local(&ns->addresses[i]))
+			ns->links[found - ns->links].has_address = true;
+	}
+	if (ns->n_sysctls) {
+		memcpy(sysctls, ns->sysctls, ns->n_sysctls * sizeof(*sysctls));
+		qsort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
+	}
+	ns->sysctls = sysctls;
+	ns->has_br_netfilter = netns_sysctl(ns, "net.bridge.bridge-nf-call-iptables") != NULL;
+	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
+	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
+}
+
+const struct link *netns_link(const struct netns *ns, const char *name)
+{
+	const struct link key = { .name = name };
+
+	if (!ns->n_links)
 		return NULL;
-	return bsearch(name, host->links, host->n_links, sizeof(*host->links), name_to_link);
+	return bsearch(&key, ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
 }
 
-const struct link *netns_link_by_index(const struct netns *host, int index)
+const struct link *netns_link_by_index(const struct netns *ns, int index)
 {
-	for (size_t i = 0; i < host->n_links; i++)
-		if (host->links[i].index == index)
-			return &host->links[i];
+	const struct link wanted = { .index = index }, *key = &wanted, *const *found;
+
+	if (!ns->n_links)
+		return NULL;
+	if (ns->links_by_index) {
+		found = bsearch((const void *)&key, (const void *)ns->links_by_index, ns->n_links,
+			sizeof(*ns->links_by_index), link_by_index);
+		return found ? *found : NULL;
+	}
+	for (size_t i = 0; i < ns->n_links; i++)
+		if (ns->links[i].index == index)
+			return &ns->links[i];
 	return NULL;
 }
 
-bool netns_bridge_is_filtered(
-	const struct netns *host, const struct link *bridge, enum family family)
+const char *netns_sysctl(const struct netns *ns, const char *name)
 {
-	if (!host->has_br_netfilter || family >= N_IP_FAMILIES)
+	const struct sysctl key = { .name = name }, *found;
+
+	if (!ns->n_sysctls)
+		return NULL;
+	found = bsearch(&key, ns->sysctls, ns->n_sysctls, sizeof(*ns->sysctls), sysctl_by_name);
+	return found ? found->value : NULL;
+}
+
+bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_why)
+{
+	for (size_t i = 0; i < ns->n_unread; i++)
+		if (!strcmp(ns->unread[i].what, what)) {
+			if (ret_why)
+				*ret_why = ns->unread[i].why;
+			return true;
+		}
+	return false;
+}
+
+bool netns_bridge_is_filtered(
+	const struct netns *ns, const struct link *bridge, enum family family)
+{
+	if (!ns->has_br_netfilter || family >= N_IP_FAMILIES)
 		return false;
-	return host->nf_call[family] || bridge->nf_call[family];
+	return ns->nf_call[family] || bridge->nf_call[family];
+}
+
+const struct link *host_veth_peer(const struct host *host, const struct netns *ns,
+	const struct link *veth, const struct netns **ret_netns)
+{
+	const struct netns *at = ns;
+	const struct link *peer;
+
+	if (strcmp(veth->kind, "veth") != 0 || !veth->peer_index)
+		return NULL;
+	if (veth->is_peer_away) {
+		if (veth->peer_netns < 0 || (size_t)veth->peer_netns >= host->n_netns)
+			return NULL;
+		at = &host->netns[veth->peer_netns];
+	}
+	peer = netns_link_by_index(at, veth->peer_index);
+	if (peer && ret_netns)
+		*ret_netns = at;
+	return peer;
+}
+
+const struct link *host_find_link(
+	const struct host *host, const char *name, const struct netns **ret_netns)
+{
+	const char *at = strchr(name, '@'); /* "eth0@if7", as ip prints a link with its peer */
+	char bare[256];
+
+	for (size_t i = 0; i < host->n_netns; i++) {
+		const struct link *found = netns_link(&host->netns[i], name);
+
+		if (!found && at && (size_t)(at - name) < sizeof(bare)) {
+			memcpy(bare, name, (size_t)(at - name));
+			bare[at - name] = '\0';
+			found = netns_link(&host->netns[i], bare);
+		}
+		if (found) {
+			if (ret_netns)
+				*ret_netns = &host->netns[i];
+			return found;
+		}
+	}
+	return NULL;
+}
+
+const struct ovs_port *host_ovs_port(const struct host *host, const char *name)
+{
+	for (size_t i = 0; i < host->n_ovs_ports; i++)
+		if (!strcmp(host->ovs_ports[i].name, name))
+			return &host->ovs_ports[i];
+	return NULL;
 }

@@ -248,6 +248,8 @@ struct netns {
 	const struct unread *unread;
 	size_t n_unread;
 
+	const struct link *const *links_by_index; /* sorted; NULL: netns_finish was not called */
+
 	bool has_br_netfilter;	     /* the module is there: /proc/sys/net/bridge exists */
 	bool nf_call[N_IP_FAMILIES]; /* net.bridge.bridge-nf-call-iptables, -ip6tables */
 };
@@ -265,6 +267,9 @@ struct host {
 	const struct unread *unread; /* of the host as a whole: "ovsdb", "netns 5" */
 	size_t n_unread;
 };
+
+/* What all readers do at the end: sorts, derives (has_address, has_br_netfilter, nf_call), indexes. */
+void netns_finish(struct arena *arena, struct netns *ns);
 
 const struct link *netns_link(const struct netns *ns, const char *name); /* NULL: none */
 const struct link *netns_link_by_index(const struct netns *ns, int index);

@@ -2,6 +2,7 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* Answers of an interrupted dump are still under way: a socket of its own for the next try. */
@@ -26,6 +27,13 @@ void netlink_close(struct netlink *nl)
 	if (nl->socket)
 		mnl_socket_close(nl->socket);
 	nl->socket = NULL;
+}
+
+const char *netlink_strdup(struct arena *arena, const struct nlattr *attr)
+{
+	const char *text = mnl_attr_get_payload(attr);
+
+	return arena_strndup(arena, text, strnlen(text, mnl_attr_get_payload_len(attr)));
 }
 
 static int run_dump(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each, void *data)

@@ -4,6 +4,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
 /* Private to kernel: one netlink socket at a time. */
@@ -34,6 +35,9 @@ struct netlink {
 
 bool netlink_open(struct netlink *nl, int bus, struct err *err);
 void netlink_close(struct netlink *nl); /* for CLEANUP */
+
+/* A text attribute, which need not end in NUL. */
+const char *netlink_strdup(struct arena *arena, const struct nlattr *attr);
 
 /*
  * Sends a request with NLM_F_DUMP and gives every answer to each. NETLINK_AGAIN: the kernel

@@ -1,420 +1,347 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a chain does to one packet. The answer has three values. A rule whose matches say "no"
- * anywhere is passed, however little is known of its other matches. A rule of which one match
- * cannot be told, and which could decide, ends the walk with "cannot tell": to guess either way
- * would make every answer behind it a guess.
+ * What a chain does to packets.
  *
- * Chains can call each other in circles only in a text, never in a kernel; depth and number of
- * the steps are bounded all the same, and end in "cannot tell".
+ * A chain is walked once with all that is alive in it. Live packets are few: one, as long as
+ * everything that is asked is known. A rule of which one match cannot be told makes two of one,
+ * unless its target only counts or acts beside the packet; what comes back from the chains that one half
+ * was sent to, and what stayed, is one again where the packets are equal. So the cost stays that
+ * of the rules that are reached, however many of them cannot be told. A rule whose matches say "no"
+ * anywhere is passed, however little is known of its other matches.
+ *
+ * The steps of the half that stayed are kept when two become one: those of the other would claim
+ * that rules were passed that perhaps were not.
+ *
+ * Chains can call each other in circles only in a text, never in a kernel; depth, live packets and
+ * the number of rules asked are bounded all the same, and end in "cannot tell".
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "ruleset/eval.h"
 #include "base/vec.h"
+#include "ruleset/eval_internal.h"
 
 #define MAX_DEPTH 64 /* nf_tables allows 16 */
-#define MAX_STEPS 65536
+#define MAX_LIVE  32
+#define MAX_ASKED (16 * 1000 * 1000) /* rules */
 
-enum answer { NO, YES, CANNOT_TELL };
-
-struct walk {
-	const struct ruleset *rs;
-	const struct table *table;
-	const struct packet *packet;
-	struct frame {
-		const struct chain *chain;
-		size_t next; /* rule */
-	} frames[MAX_DEPTH];
-	size_t depth, n_steps;
+struct live {
+	struct live_packet {
+		const struct packet *packet;
+		const struct step *last;
+	} items[MAX_LIVE];
+	size_t n;
 };
 
-static enum answer answer_of(bool yes)
+struct walk {
+	struct asking asking; /* packet: the one that is asked about just now */
+	const struct chain *base;
+	struct outcomes *ret;
+	size_t n_asked;
+};
+
+/* Those fields that rules can change; all packets here stem from one. */
+static bool is_same_packet(const struct packet *a, const struct packet *b)
 {
-	return yes ? YES : NO;
+	return a == b ||
+	       (a->mark == b->mark && a->ct_mark == b->ct_mark && a->ct_zone == b->ct_zone &&
+		       a->ct_state == b->ct_state && a->ct_status == b->ct_status &&
+		       a->ttl == b->ttl && a->tos == b->tos && a->pkt_type == b->pkt_type &&
+		       a->vlan_id == b->vlan_id && a->unknown == b->unknown &&
+		       a->sport == b->sport && a->dport == b->dport &&
+		       a->icmp_type == b->icmp_type && a->tcp_flags == b->tcp_flags &&
+		       addr_compare(&a->src, &b->src) == 0 && addr_compare(&a->dst, &b->dst) == 0 &&
+		       mac_equal(a->eth_src, b->eth_src) && mac_equal(a->eth_dst, b->eth_dst));
 }
 
-/* No interface is the empty name, for xt_tables as for nft's iifname. */
-static bool iface_matches(const char *pattern, const char *iface, bool has_wildcard)
+static bool is_same_nat(const struct nat *a, const struct nat *b)
 {
-	size_t len = strlen(pattern);
-
-	if (!iface)
-		iface = "";
-	if (has_wildcard && len && pattern[len - 1] == '+')
-		return strncmp(iface, pattern, len - 1) == 0;
-	return strcmp(iface, pattern) == 0;
+	return a->kind == b->kind && a->has_addr == b->has_addr && a->has_ports == b->has_ports &&
+	       a->is_random == b->is_random && a->port_min == b->port_min &&
+	       a->port_max == b->port_max &&
+	       (!a->has_addr || (addr_compare(&a->addr_min, &b->addr_min) == 0 &&
+					addr_compare(&a->addr_max, &b->addr_max) == 0));
 }
 
-static const char *iface_of(const struct walk *walk, bool is_out)
+static bool outcome_equal(const struct outcome *a, const struct outcome *b)
 {
-	const struct packet *packet = walk->packet;
-
-	if (walk->table->family == FAMILY_BRIDGE)
-		return is_out ? packet->physdev_out : packet->physdev_in;
-	return is_out ? packet->out_iface : packet->in_iface;
+	return a->verdict == b->verdict && a->rule == b->rule && a->chain == b->chain &&
+	       is_same_nat(&a->nat, &b->nat) && is_same_packet(&a->packet, &b->packet);
 }
 
-/* As xt_physdev: without any port only inverted matches say yes, and where the packet has one
- * port, what is asked of the other is: of the input port no question, of the output port no. */
-static bool physdev_matches(const struct packet *packet, const struct match *match)
+void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome)
 {
-	if (!packet->physdev_in && !packet->physdev_out)
-		return match->inverted;
-	switch (match->kind) {
-	case MATCH_PHYSDEV_IN:
-		return !packet->physdev_in ||
-		       iface_matches(match->name, packet->physdev_in, true) != match->inverted;
-	case MATCH_PHYSDEV_OUT:
-		return packet->physdev_out &&
-		       iface_matches(match->name, packet->physdev_out, true) != match->inverted;
-	default:
-		return (packet->physdev_out != NULL) != match->inverted;
+	vec_for_each (other, outcomes)
+		if (outcome_equal(other, outcome))
+			return;
+	*vec_push(outcomes, arena) = *outcome;
+}
+
+static const struct step *step_new(struct arena *arena, const struct step *step)
+{
+	struct step *copy = arena_new_one(arena, struct step);
+
+	*copy = *step;
+	return copy;
+}
+
+static void end_here(struct walk *walk, const struct live_packet *live, const struct chain *chain,
+	const struct rule *rule, const struct effect *effect)
+{
+	struct outcome outcome = { .verdict = effect->verdict,
+		.packet = *live->packet,
+		.nat = effect->nat,
+		.last = live->last,
+		.rule = rule,
+		.table = walk->asking.table,
+		.chain = chain,
+		.why = effect->why };
+
+	outcomes_add(walk->asking.eval->arena, walk->ret, &outcome);
+}
+
+static void cannot_tell(struct walk *walk, const struct live_packet *live,
+	const struct chain *chain, const struct rule *rule, const char *why)
+{
+	end_here(walk, live, chain, rule,
+		&(struct effect){ .verdict = VERDICT_CANNOT_TELL, .why = why });
+}
+
+/* Adds what is not there yet. */
+static void live_add(struct walk *walk, struct live *live, const struct live_packet *one,
+	const struct chain *chain, const struct rule *rule)
+{
+	for (size_t i = 0; i < live->n; i++)
+		if (is_same_packet(live->items[i].packet, one->packet))
+			return;
+	if (live->n == MAX_LIVE) {
+		cannot_tell(walk, one, chain, rule,
+			"too many different packets come out of rules that cannot be told");
+		return;
 	}
+	live->items[live->n++] = *one;
 }
 
-/* A later fragment has no ports, and so no rule about ports, inverted or not, matches it. */
-static bool ports_match(const struct packet *packet, const struct match *match)
+static void run_chain(
+	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live);
+
+/* One packet that a rule matched: to where its target sends it. */
+static void follow(struct walk *walk, const struct chain *chain, const struct rule *rule,
+	unsigned depth, struct live_packet one, enum step_kind kind, const struct match *assumed,
+	struct live *stays, struct live *returned)
 {
-	uint16_t port = match->kind == MATCH_SPORT ? packet->sport : packet->dport;
-	bool is_in = false;
+	struct step step = { one.last, kind, walk->asking.table, chain, rule, assumed, NULL };
+	struct arena *arena = walk->asking.eval->arena;
+	struct effect effect;
 
-	if (packet->is_later_fragment || !proto_has_ports(packet->proto))
-		return false;
-	for (size_t i = 0; i < match->ports.n_ranges; i++)
-		is_in |= port >= match->ports.ranges[i].min && port <= match->ports.ranges[i].max;
-	return is_in != match->inverted;
-}
+	walk->asking.packet = one.packet;
+	target_effect(&walk->asking, &rule->target, &effect);
+	if (effect.kind == EFFECT_CHANGE) {
+		struct packet *after = arena_new_one(arena, struct packet);
 
-static bool icmp_matches(const struct packet *packet, const struct match *match, enum family family)
-{
-	uint8_t proto = family == FAMILY_IPV6 ? PROTO_ICMPV6 : PROTO_ICMP;
-	bool is_any = family == FAMILY_IPV4 && match->icmp.type == 255;
-	bool is_it = packet->icmp_type == match->icmp.type &&
-		     (match->icmp.any_code || packet->icmp_code == match->icmp.code);
+		*after = effect.packet;
+		one.packet = step.after = after;
+	}
+	one.last = step_new(arena, &step);
+	switch (effect.kind) {
+	case EFFECT_NONE:
+	case EFFECT_CHANGE:
+		live_add(walk, stays, &one, chain, rule);
+		return;
+	case EFFECT_RETURN:
+		live_add(walk, returned, &one, chain, rule);
+		return;
+	case EFFECT_JUMP:
+	case EFFECT_GOTO: {
+		struct live called;
 
-	if (packet->is_later_fragment || packet->proto != proto)
-		return false;
-	return (is_any || is_it) != match->inverted;
-}
-
-/* How many leading bits two addresses share. */
-static unsigned common_bits(const struct addr *a, const struct addr *b)
-{
-	unsigned max = prefix_max_len(a->family), n = 0;
-
-	while (n < max && a->bytes[n / 8] == b->bytes[n / 8])
-		n += 8;
-	while (n < max && n % 8 < 8 && !((a->bytes[n / 8] ^ b->bytes[n / 8]) & (0x80 >> n % 8)))
-		n++;
-	return n < max ? n : max;
-}
-
-static struct prefix shortened(const struct addr *addr, unsigned len)
-{
-	struct prefix prefix = { .addr = *addr, .len = (uint8_t)len };
-
-	for (unsigned i = len; i < 128; i++)
-		prefix.addr.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-	return prefix;
-}
-
-/*
- * Prefixes may nest, so that the neighbour below an address need not be the one that contains it.
- * But it says how far to go up: whatever contains the address sorts below the neighbour and
- * contains the neighbour too, so it is no longer than what both have in common.
- */
-static bool set_contains(const struct set *set, const struct addr *addr)
-{
-	struct prefix key = prefix_of_addr(addr);
-
-	for (;;) {
-		size_t low = 0, high = set->n_elements;
-		const struct prefix *below;
-
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-
-			if (prefix_compare(&set->elements[middle].prefix, &key) <= 0)
-				low = middle + 1;
-			else
-				high = middle;
+		if (!effect.chain) {
+			cannot_tell(walk, &one, chain, rule, "there is no chain of that name");
+			return;
 		}
-		if (low == 0)
-			return false;
-		below = &set->elements[low - 1].prefix;
-		if (below->addr.family != addr->family)
-			return false;
-		if (prefix_contains(below, addr))
-			return true;
-		key = shortened(addr, common_bits(&below->addr, addr));
+		if (depth + 1 >= MAX_DEPTH) {
+			cannot_tell(walk, &one, chain, rule, "chains call each other too deep");
+			return;
+		}
+		called.items[0] = one;
+		called.n = 1;
+		run_chain(walk, effect.chain, depth + 1, &called);
+		for (size_t i = 0; i < called.n; i++)
+			live_add(walk, effect.kind == EFFECT_JUMP ? stays : returned,
+				&called.items[i], chain, rule);
+		return;
 	}
-}
-
-static enum answer set_matches(const struct walk *walk, const struct match *match)
-{
-	const struct set *set = ruleset_set(walk->rs, match->set.name);
-
-	if (!set || set->opaque || set->kind != SET_HASH_NET)
-		return CANNOT_TELL;
-	return answer_of(
-		set_contains(set, match->set.is_src ? &walk->packet->src : &walk->packet->dst) !=
-		match->inverted);
-}
-
-/* Opaque texts of which the meaning is known after all. */
-static enum answer opaque_matches(const struct walk *walk, const char *text)
-{
-	if (text_has_prefix(text, "-m comment "))
-		return YES;
-	if (strcmp(text, "-f") == 0)
-		return answer_of(walk->packet->is_later_fragment);
-	if (strcmp(text, "! -f") == 0)
-		return answer_of(!walk->packet->is_later_fragment);
-	return CANNOT_TELL;
-}
-
-static enum answer match_eval(const struct walk *walk, const struct match *match)
-{
-	const struct packet *packet = walk->packet;
-	bool is_bridge = walk->table->family == FAMILY_BRIDGE, is_it;
-
-	switch (match->kind) {
-	case MATCH_IN_IFACE:
-	case MATCH_OUT_IFACE:
-		is_it = iface_matches(
-			match->name, iface_of(walk, match->kind == MATCH_OUT_IFACE), !is_bridge);
-		break;
-	case MATCH_SRC:
-		is_it = prefix_contains(&match->prefix, &packet->src);
-		break;
-	case MATCH_DST:
-		is_it = prefix_contains(&match->prefix, &packet->dst);
-		break;
-	case MATCH_PROTO:
-		is_it = packet->proto == match->proto;
-		break;
-	case MATCH_SPORT:
-	case MATCH_DPORT:
-		return answer_of(ports_match(packet, match));
-	case MATCH_ICMP_TYPE:
-		return answer_of(icmp_matches(packet, match, walk->table->family));
-	case MATCH_MAC_SRC:
-	case MATCH_ETH_SRC:
-		is_it = mac_equal(packet->eth_src, match->mac);
-		break;
-	case MATCH_PHYSDEV_IN:
-	case MATCH_PHYSDEV_OUT:
-	case MATCH_PHYSDEV_BRIDGED:
-		return answer_of(physdev_matches(packet, match));
-	case MATCH_CT_STATE:
-		if (!packet->ct_state)
-			return CANNOT_TELL;
-		is_it = packet->ct_state & match->ct_states;
-		break;
-	case MATCH_CT_MARK:
-		/* without an entry there is no mark, and no answer to "not this mark" either */
-		if (packet->ct_state == CT_UNTRACKED || packet->ct_state == CT_INVALID)
-			return NO;
-		is_it = (packet->ct_mark & match->ct_mark.mask) == match->ct_mark.value;
-		break;
-	case MATCH_SET:
-		return set_matches(walk, match);
-	case MATCH_ETHERTYPE:
-		is_it = packet->ethertype == match->ethertype;
-		break;
-	case MATCH_ARP_SHA:
-		if (packet->ethertype != ETHERTYPE_ARP)
-			return NO;
-		is_it = mac_equal(packet->arp_sha, match->mac);
-		break;
-	case MATCH_ARP_SPA:
-		if (packet->ethertype != ETHERTYPE_ARP)
-			return NO;
-		is_it = prefix_contains(&match->prefix, &packet->arp_spa);
-		break;
-	case MATCH_OPAQUE:
-		return opaque_matches(walk, match->text);
-	default:
-		abort();
+	case EFFECT_VERDICT:
+		end_here(walk, &one, chain, rule, &effect);
+		return;
 	}
-	return answer_of(is_it != match->inverted);
+	abort();
 }
 
-static enum answer rule_matches(const struct walk *walk, const struct rule *rule)
+/* A rule that says something else than "no" to the packet at place first, or to a later one. */
+static void run_rule(struct walk *walk, const struct chain *chain, const struct rule *rule,
+	unsigned depth, struct live *live, struct live *returned)
 {
-	enum answer answer = YES;
+	struct live before = *live;
 
-	for (size_t i = 0; i < rule->n_matches; i++) {
-		enum answer one = match_eval(walk, &rule->matches[i]);
+	live->n = 0;
+	for (size_t i = 0; i < before.n; i++) {
+		struct live_packet one = before.items[i];
+		const struct match *assumed = NULL;
+		struct step step = { one.last, STEP_MAYBE, walk->asking.table, chain, rule, NULL,
+			NULL };
 
-		if (one == NO)
-			return NO;
-		if (one == CANNOT_TELL)
-			answer = CANNOT_TELL;
-	}
-	return answer;
-}
-
-/* Targets that do something to the packet or beside it, and never end the walk. */
-static bool goes_on(const struct walk *walk, const char *text)
-{
-	static const char *const targets[] = { "AUDIT", "CHECKSUM", "CLASSIFY", "CONNMARK",
-		"CONNSECMARK", "CT", "DSCP", "ECN", "HL", "LED", "LOG", "MARK", "NFLOG", "NOTRACK",
-		"RATEEST", "SECMARK", "SET", "TCPMSS", "TEE", "TOS", "TRACE", "TTL", "ULOG" };
-	size_t len = strcspn(text, " ");
-
-	if (walk->table->family == FAMILY_BRIDGE)
-		return strcmp(text, "continue") == 0;
-	for (size_t i = 0; i < N_OF(targets); i++)
-		if (strlen(targets[i]) == len && strncmp(targets[i], text, len) == 0)
-			return true;
-	return false;
-}
-
-static bool rejects(const struct walk *walk, const char *text)
-{
-	const char *word = walk->table->family == FAMILY_BRIDGE ? "reject" : "REJECT";
-	size_t len = strlen(word);
-
-	return text_has_prefix(text, word) && (!text[len] || text[len] == ' ');
-}
-
-static bool may_decide(const struct walk *walk, const struct target *target)
-{
-	switch (target->kind) {
-	case TARGET_NONE:
-	case TARGET_CT_ZONE:
-	case TARGET_CT_NOTRACK:
-		return false;
-	case TARGET_OPAQUE:
-		return !goes_on(walk, target->text);
-	default:
-		return true;
-	}
-}
-
-/* What the map has for the packet's port: NULL in *ret is nothing. False: cannot tell. */
-static bool vmap_find(
-	const struct walk *walk, const struct target *target, const struct target **ret)
-{
-	const struct set *map = table_set(walk->table, target->vmap.map);
-	const char *iface = iface_of(walk, target->vmap.by_out_iface);
-	size_t low = 0, high = map ? map->n_elements : 0;
-
-	if (!map || map->opaque || map->kind != MAP_IFNAME_VERDICT)
-		return false;
-	*ret = NULL;
-	while (iface && low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(map->elements[middle].name, iface);
-
-		if (order == 0) {
-			*ret = &map->elements[middle].target;
+		walk->asking.packet = one.packet;
+		switch (rule_matches(&walk->asking, rule, &assumed)) {
+		case NO:
+			live_add(walk, live, &one, chain, rule);
+			continue;
+		case YES:
+			follow(walk, chain, rule, depth, one, STEP_MATCH, NULL, live, returned);
+			continue;
+		case CANNOT_TELL:
 			break;
 		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return true;
-}
+		step.assumed = assumed;
+		if (!target_is_beside(walk->asking.table, &rule->target)) {
+			struct live_packet not = one;
 
-static bool enter(struct walk *walk, const char *name, bool is_goto)
-{
-	const struct chain *chain = table_chain(walk->table, name);
-
-	if (is_goto)
-		walk->depth--;
-	if (!chain || walk->depth == MAX_DEPTH || ++walk->n_steps > MAX_STEPS)
-		return false;
-	walk->frames[walk->depth++] = (struct frame){ .chain = chain };
-	return true;
-}
-
-/* Does what the target says. Returns true when the walk ends, with *ret_verdict set. */
-static bool follow(struct walk *walk, const struct target *target, enum verdict *ret_verdict)
-{
-	*ret_verdict = VERDICT_CANNOT_TELL;
-	switch (target->kind) {
-	case TARGET_ACCEPT:
-		*ret_verdict = VERDICT_ACCEPT;
-		return true;
-	case TARGET_DROP:
-		*ret_verdict = VERDICT_DROP;
-		return true;
-	case TARGET_RETURN:
-		walk->depth--;
-		return false;
-	case TARGET_JUMP:
-	case TARGET_GOTO:
-		return !enter(walk, target->chain, target->kind == TARGET_GOTO);
-	case TARGET_OPAQUE:
-		if (!rejects(walk, target->text))
-			return may_decide(walk, target);
-		*ret_verdict = VERDICT_DROP;
-		return true;
-	default:
-		return false;
+			step.kind = STEP_MAYBE_NOT;
+			not .last = step_new(walk->asking.eval->arena, &step);
+			live_add(walk, live, &not, chain, rule);
+			follow(walk, chain, rule, depth, one, STEP_MAYBE, assumed, live, returned);
+			continue;
+		}
+		one.last = step_new(walk->asking.eval->arena, &step);
+		live_add(walk, live, &one, chain, rule);
 	}
 }
 
-/* The target that applies: a map's element for a map. NULL: none. False: cannot tell. */
-static bool applying_target(
-	const struct walk *walk, const struct rule *rule, const struct target **ret)
+/* In: what comes to its first rule. Out: what reached its end or returned. */
+static void run_chain(
+	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
 {
-	switch (rule_matches(walk, rule)) {
-	case NO:
-		*ret = NULL;
-		return true;
-	case CANNOT_TELL:
-		*ret = NULL;
-		return !may_decide(walk, &rule->target);
-	default:
-		*ret = &rule->target;
-		return rule->target.kind != TARGET_VMAP || vmap_find(walk, &rule->target, ret);
+	struct live returned;
+
+	returned.n = 0;
+	for (size_t i = 0; i < chain->n_rules && live->n; i++) {
+		const struct match *unknown;
+
+		if (++walk->n_asked > MAX_ASKED) {
+			for (size_t l = 0; l < live->n; l++)
+				cannot_tell(walk, &live->items[l], chain, &chain->rules[i],
+					"the way through the chains is too long");
+			live->n = 0;
+			break;
+		}
+		walk->asking.packet = live->items[0].packet;
+		if (live->n == 1 && rule_matches(&walk->asking, &chain->rules[i], &unknown) == NO)
+			continue;
+		run_rule(walk, chain, &chain->rules[i], depth, live, &returned);
 	}
+	for (size_t i = 0; i < returned.n; i++)
+		live_add(walk, live, &returned.items[i], chain, NULL);
+}
+
+static void policy_of(struct walk *walk, const struct live_packet *one)
+{
+	const struct chain *chain = walk->base;
+	struct step step = { one->last, STEP_POLICY, walk->asking.table, chain, NULL, NULL, NULL };
+	struct live_packet ended = { one->packet, NULL };
+	struct effect effect = { .verdict = VERDICT_ACCEPT };
+
+	if (!chain->is_base) {
+		cannot_tell(walk, one, chain, NULL, "the chain's end");
+		return;
+	}
+	ended.last = step_new(walk->asking.eval->arena, &step);
+	if (chain->policy && strcmp(chain->policy, "DROP") == 0)
+		effect.verdict = VERDICT_DROP;
+	end_here(walk, &ended, chain, NULL, &effect);
+}
+
+void ruleset_eval_chain(const struct eval *eval, const struct table *table,
+	const struct chain *chain, const struct packet *packet, const struct step *before,
+	uint64_t *decided, struct outcomes *ret)
+{
+	struct walk walk = {
+		.asking = { .eval = eval, .table = table }, .base = chain, .ret = ret
+	};
+	struct live live;
+
+	live.items[0] = (struct live_packet){ packet, before };
+	live.n = 1;
+	run_chain(&walk, chain, 0, &live);
+	for (size_t i = 0; i < live.n; i++)
+		policy_of(&walk, &live.items[i]);
+	if (decided)
+		*decided |= walk.asking.decided;
+}
+
+/* ---- one packet, one answer ---- */
+
+/* Calls record in order, from the first step on. With several outcomes it is sure only of what was
+ * before the first assumption. */
+static void replay(struct arena *arena, const struct step *last, bool is_only,
+	ruleset_record_fn *record, void *data)
+{
+	struct {
+		VEC(const struct step *);
+	} steps = { 0 };
+
+	for (const struct step *step = last; step; step = step->before)
+		*vec_push(&steps, arena) = step;
+	while (steps.n-- > 0) {
+		const struct step *step = steps.items[steps.n];
+
+		if (step->kind == STEP_MATCH)
+			record(data, step->chain, step->rule);
+		else if (step->kind != STEP_POLICY && !is_only)
+			return;
+	}
+}
+
+/* The first rule on the way of which it could not be told whether it sends the packet elsewhere. */
+static const struct step *first_split(const struct step *step)
+{
+	const struct step *first = NULL;
+
+	for (; step; step = step->before)
+		if ((step->kind == STEP_MAYBE || step->kind == STEP_MAYBE_NOT) &&
+			!target_is_beside(step->table, &step->rule->target))
+			first = step;
+	return first;
+}
+
+static struct evaluation evaluation_of(const struct outcomes *outcomes)
+{
+	const struct outcome *first = &outcomes->items[0];
+	struct evaluation evaluation = { first->verdict, first->rule, first->chain };
+
+	vec_for_each (other, outcomes) {
+		const struct step *split;
+
+		if (other->verdict == first->verdict)
+			continue;
+		split = first_split(first->last);
+		evaluation.verdict = VERDICT_CANNOT_TELL;
+		evaluation.rule = split ? split->rule : first->rule;
+		evaluation.chain = split ? split->chain : first->chain;
+		break;
+	}
+	return evaluation;
 }
 
 struct evaluation ruleset_eval(const struct ruleset *rs, const struct table *table,
 	const struct chain *chain, const struct packet *packet, ruleset_record_fn *record,
 	void *data)
 {
-	struct walk walk = { .rs = rs,
-		.table = table,
-		.packet = packet,
-		.frames = { { .chain = chain } },
-		.depth = 1 };
-	struct evaluation evaluation = { .verdict = VERDICT_CANNOT_TELL, .chain = chain };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct eval eval = { .arena = arena, .rs = rs, .hook = ruleset_chain_hook(chain) };
+	struct outcomes outcomes = { 0 };
 
-	while (walk.depth) {
-		struct frame *frame = &walk.frames[walk.depth - 1];
-		const struct chain *at = frame->chain;
-		const struct target *target;
-		const struct rule *rule;
-
-		if (frame->next == at->n_rules) {
-			walk.depth--;
-			continue;
-		}
-		rule = &at->rules[frame->next++];
-		evaluation = (struct evaluation){ .rule = rule, .chain = at };
-		evaluation.verdict = VERDICT_CANNOT_TELL;
-		if (!applying_target(&walk, rule, &target))
-			return evaluation;
-		if (!target)
-			continue;
-		if (record)
-			record(data, at, rule);
-		if (follow(&walk, target, &evaluation.verdict))
-			return evaluation;
-	}
-	evaluation = (struct evaluation){ .verdict = VERDICT_CANNOT_TELL, .chain = chain };
-	if (chain->is_base)
-		evaluation.verdict = chain->policy && strcmp(chain->policy, "DROP") == 0
-					     ? VERDICT_DROP
-					     : VERDICT_ACCEPT;
-	return evaluation;
+	ruleset_eval_chain(&eval, table, chain, packet, NULL, NULL, &outcomes);
+	if (record)
+		replay(arena, outcomes.items[0].last, outcomes.n == 1, record, data);
+	return evaluation_of(&outcomes);
 }

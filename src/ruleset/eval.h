@@ -26,6 +26,8 @@ enum hook {
 	N_HOOKS,
 };
 const char *hook_name(enum hook hook); /* "prerouting" */
+/* Of a base chain; of a chain that others call, which is asked in several: HOOK_FORWARD. */
+enum hook ruleset_chain_hook(const struct chain *chain);
 
 enum chain_type { CHAIN_FILTER, CHAIN_NAT, CHAIN_ROUTE };
 
@@ -149,6 +151,12 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
  * once for each flow and direction of manipulation).
  */
 void ruleset_eval_hook(const struct eval *eval, enum family family, const char *device,
+	bool is_first_of_flow, const struct packet *packet, const struct step *before,
+	uint64_t *decided, struct outcomes *ret);
+
+/* The same for some of a hook's chains, as ruleset_hook_chains gave them: those before or behind
+ * conntrack, for instance. eval->hook is theirs. An order that is not known is tried in every way. */
+void ruleset_eval_chains(const struct eval *eval, const struct hook_chain *chains, size_t n,
 	bool is_first_of_flow, const struct packet *packet, const struct step *before,
 	uint64_t *decided, struct outcomes *ret);
 

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef RULESET_EVAL_INTERNAL_H
+#define RULESET_EVAL_INTERNAL_H
+
+#include "packet/field.h"
+#include "ruleset/eval.h"
+
+/* Between the files of the evaluator: what one match says of one packet. */
+
+enum answer { NO, YES, CANNOT_TELL };
+
+/* Who asks, of which packet. decided collects the fields that were looked at. */
+struct asking {
+	const struct eval *eval;
+	const struct table *table;
+	const struct packet *packet;
+	uint64_t decided;
+};
+
+static inline enum answer answer_of(bool yes)
+{
+	return yes ? YES : NO;
+}
+
+static inline enum answer answer_inverted(enum answer answer, bool inverted)
+{
+	return answer == CANNOT_TELL ? answer : answer_of((answer == YES) != inverted);
+}
+
+/* Looks at fields (a set of bits 1 << enum field): false when one of them is not known. */
+static inline bool fields_known(struct asking *asking, uint64_t fields)
+{
+	asking->decided |= fields;
+	return !(asking->packet->unknown & fields);
+}
+
+/* The family of the packet: in a table of inet or of a device, that of its addresses. */
+enum family packet_family(const struct packet *packet);
+
+/* eval_match.c: what all kinds of rules have */
+enum answer match_eval(struct asking *asking, const struct match *match);
+/* YES: all; NO: one does not; CANNOT_TELL: *ret is the first that could not be told. */
+enum answer rule_matches(
+	struct asking *asking, const struct rule *rule, const struct match **ret_unknown);
+/* "" for none */
+const char *iface_asked(struct asking *asking, bool is_out);
+/* A name, or with a wildcard what it begins with. */
+bool iface_matches(const char *pattern, const char *iface, bool has_wildcard);
+bool set_contains_addr(const struct set *set, const struct addr *addr);
+
+/* What a target does. */
+struct effect {
+	enum effect_kind {
+		EFFECT_NONE,	/* goes on, nothing changed */
+		EFFECT_CHANGE,	/* goes on with another packet */
+		EFFECT_VERDICT, /* ends, with verdict (and nat, why) */
+		EFFECT_RETURN,
+		EFFECT_JUMP, /* to chain; NULL: there is none of that name */
+		EFFECT_GOTO,
+	} kind;
+	enum verdict verdict;
+	const struct chain *chain;
+	struct nat nat;
+	const char *why;
+	struct packet packet; /* EFFECT_CHANGE only */
+};
+/* eval_target.c */
+void target_effect(struct asking *asking, const struct target *target, struct effect *ret);
+/* Can it only ever count, or act beside the packet? Then it does not matter whether it is reached. */
+bool target_is_beside(const struct table *table, const struct target *target);
+
+/* eval.c: unless an equal one is there */
+void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome);
+
+#endif

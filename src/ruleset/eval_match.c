@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Matches, as the kernel's extensions answer them. Each says which fields it looked at. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ruleset/eval_internal.h"
+
+#define PORT_FIELDS (FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT))
+
+enum family packet_family(const struct packet *packet)
+{
+	return packet->ethertype == ETHERTYPE_IPV6 || packet->src.family == FAMILY_IPV6
+		       ? FAMILY_IPV6
+		       : FAMILY_IPV4;
+}
+
+/* No interface is the empty name, for xt_tables as for nft's iifname. */
+bool iface_matches(const char *pattern, const char *iface, bool has_wildcard)
+{
+	size_t len = strlen(pattern);
+
+	if (!iface)
+		iface = "";
+	if (has_wildcard && len && pattern[len - 1] == '+')
+		return strncmp(iface, pattern, len - 1) == 0;
+	return strcmp(iface, pattern) == 0;
+}
+
+const char *iface_asked(struct asking *asking, bool is_out)
+{
+	const struct packet *packet = asking->packet;
+	bool is_port = asking->table->family == FAMILY_BRIDGE;
+	const char *name;
+
+	if (asking->table->family == FAMILY_NETDEV)
+		is_port = is_out ? packet->physdev_out : packet->physdev_in;
+	asking->decided |= FIELD_BIT(is_port  ? is_out ? FIELD_PHYSDEV_OUT : FIELD_PHYSDEV_IN
+				     : is_out ? FIELD_OUT_IFACE
+					      : FIELD_IN_IFACE);
+	if (is_port)
+		name = is_out ? packet->physdev_out : packet->physdev_in;
+	else
+		name = is_out ? packet->out_iface : packet->in_iface;
+	return name ? name : "";
+}
+
+static enum answer iface_match(struct asking *asking, const struct match *match)
+{
+	bool is_out = match->kind == MATCH_OUT_IFACE;
+	const char *name = iface_asked(asking, is_out);
+
+	if (asking->packet->unknown &
+		(is_out ? FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_OUT)
+			: FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN)))
+		return CANNOT_TELL;
+	return answer_of(iface_matches(match->name, name, asking->table->source != SOURCE_NFT) !=
+			 match->inverted);
+}
+
+/* As xt_physdev: without any port only inverted matches say yes, and where the packet has one
+ * port, what is asked of the other is: of the input port no question, of the output port no. */
+static enum answer physdev_match(struct asking *asking, const struct match *match)
+{
+	const struct packet *packet = asking->packet;
+
+	if (!fields_known(asking, FIELD_BIT(FIELD_PHYSDEV_IN) | FIELD_BIT(FIELD_PHYSDEV_OUT)))
+		return CANNOT_TELL;
+	if (!packet->physdev_in && !packet->physdev_out)
+		return answer_of(match->inverted);
+	switch (match->kind) {
+	case MATCH_PHYSDEV_IN:
+		return answer_of(
+			!packet->physdev_in ||
+			iface_matches(match->name, packet->physdev_in, true) != match->inverted);
+	case MATCH_PHYSDEV_OUT:
+		return answer_of(
+			packet->physdev_out &&
+			iface_matches(match->name, packet->physdev_out, true) != match->inverted);
+	default:
+		return answer_of((packet->physdev_out != NULL) != match->inverted);
+	}
+}
+
+/* A later fragment has no ports, and so no rule about ports, inverted or not, matches it. */
+static enum answer ports_match(struct asking *asking, const struct match *match)
+{
+	bool is_source = match->kind == MATCH_SPORT, is_in = false;
+	uint16_t port = is_source ? asking->packet->sport : asking->packet->dport;
+
+	if (!fields_known(asking, PORT_FIELDS))
+		return CANNOT_TELL;
+	if (asking->packet->is_later_fragment || !proto_has_ports(asking->packet->proto))
+		return NO;
+	/* "-m tcp" without options: it is enough that there are ports */
+	if (match->ports.n_ranges == 1 && match->ports.ranges[0].min == 0 &&
+		match->ports.ranges[0].max == UINT16_MAX)
+		return answer_of(!match->inverted);
+	if (!fields_known(asking, FIELD_BIT(is_source ? FIELD_SPORT : FIELD_DPORT)))
+		return CANNOT_TELL;
+	for (size_t i = 0; i < match->ports.n_ranges; i++)
+		is_in |= port >= match->ports.ranges[i].min && port <= match->ports.ranges[i].max;
+	return answer_of(is_in != match->inverted);
+}
+
+static enum answer icmp_match(struct asking *asking, const struct match *match)
+{
+	const struct packet *packet = asking->packet;
+	enum family family = asking->table->family;
+	uint8_t proto = family == FAMILY_IPV6 ? PROTO_ICMPV6 : PROTO_ICMP;
+
+	if (!fields_known(asking, PORT_FIELDS))
+		return CANNOT_TELL;
+	if (packet->is_later_fragment || packet->proto != proto)
+		return NO;
+	if (family == FAMILY_IPV4 && match->icmp.type == 255)
+		return answer_of(!match->inverted);
+	if (!fields_known(asking, FIELD_BIT(FIELD_ICMP_TYPE)))
+		return CANNOT_TELL;
+	if (packet->icmp_type != match->icmp.type || match->icmp.any_code)
+		return answer_of((packet->icmp_type == match->icmp.type) != match->inverted);
+	if (!fields_known(asking, FIELD_BIT(FIELD_ICMP_CODE)))
+		return CANNOT_TELL;
+	return answer_of((packet->icmp_code == match->icmp.code) != match->inverted);
+}
+
+static enum answer ct_state_match(struct asking *asking, const struct match *match)
+{
+	const struct packet *packet = asking->packet;
+
+	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)) || !packet->ct_state)
+		return CANNOT_TELL;
+	return answer_of(((packet->ct_state & match->ct_states) != 0) != match->inverted);
+}
+
+static enum answer ct_mark_match(struct asking *asking, const struct match *match)
+{
+	const struct packet *packet = asking->packet;
+
+	/* without an entry there is no mark, and no answer to "not this mark" either */
+	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)))
+		return CANNOT_TELL;
+	if (packet->ct_state == CT_UNTRACKED || packet->ct_state == CT_INVALID)
+		return NO;
+	if (!fields_known(asking, FIELD_BIT(FIELD_CT_MARK)))
+		return CANNOT_TELL;
+	return answer_of(((packet->ct_mark & match->ct_mark.mask) == match->ct_mark.value) !=
+			 match->inverted);
+}
+
+/* How many leading bits two addresses share. */
+static unsigned common_bits(const struct addr *a, const struct addr *b)
+{
+	unsigned max = prefix_max_len(a->family), n = 0;
+
+	while (n < max && a->bytes[n / 8] == b->bytes[n / 8])
+		n += 8;
+	while (n < max && n % 8 < 8 && !((a->bytes[n / 8] ^ b->bytes[n / 8]) & (0x80 >> n % 8)))
+		n++;
+	return n < max ? n : max;
+}
+
+static struct prefix shortened(const struct addr *addr, unsigned len)
+{
+	struct prefix prefix = { .addr = *addr, .len = (uint8_t)len };
+
+	for (unsigned i = len; i < 128; i++)
+		prefix.addr.bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
+	return prefix;
+}
+
+/*
+ * Prefixes may nest, so that the neighbour below an address need not be the one that contains it.
+ * But it says how far to go up: whatever contains the address sorts below the neighbour and
+ * contains the neighbour too, so it is no longer than what both have in common.
+ */
+bool set_contains_addr(const struct set *set, const struct addr *addr)
+{
+	struct prefix key = prefix_of_addr(addr);
+
+	for (;;) {
+		size_t low = 0, high = set->n_elements;
+		const struct prefix *below;
+
+		while (low < high) {
+			size_t middle = low + (high - low) / 2;
+
+			if (prefix_compare(&set->elements[middle].prefix, &key) <= 0)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (low == 0)
+			return false;
+		below = &set->elements[low - 1].prefix;
+		if (below->addr.family != addr->family)
+			return false;
+		if (prefix_contains(below, addr))
+			return true;
+		key = shortened(addr, common_bits(&below->addr, addr));
+	}
+}
+
+static enum answer set_match(struct asking *asking, const struct match *match)
+{
+	const struct set *set = ruleset_set(asking->eval->rs, match->set.name);
+
+	if (!set || set->opaque || set->kind != SET_HASH_NET)
+		return CANNOT_TELL;
+	if (!fields_known(asking, FIELD_BIT(match->set.is_src ? FIELD_SRC : FIELD_DST)))
+		return CANNOT_TELL;
+	return answer_of(set_contains_addr(set,
+				 match->set.is_src ? &asking->packet->src : &asking->packet->dst) !=
+			 match->inverted);
+}
+
+/* Opaque texts of which the meaning is known after all. */
+static enum answer opaque_match(struct asking *asking, const char *text)
+{
+	bool is_inverted = text_has_prefix(text, "! ");
+
+	if (text_has_prefix(text, "-m comment "))
+		return YES;
+	if (strcmp(is_inverted ? text + 2 : text, "-f") != 0)
+		return CANNOT_TELL;
+	if (!fields_known(asking, FIELD_BIT(FIELD_FRAGMENT)))
+		return CANNOT_TELL;
+	return answer_of(asking->packet->is_later_fragment != is_inverted);
+}
+
+/* What is compared with one value: the field, and whether it is that value. */
+static enum answer simple_match(struct asking *asking, const struct match *match)
+{
+	const struct packet *packet = asking->packet;
+	enum field field;
+	bool is_it;
+
+	switch (match->kind) {
+	case MATCH_SRC:
+		field = FIELD_SRC;
+		is_it = prefix_contains(&match->prefix, &packet->src);
+		break;
+	case MATCH_DST:
+		field = FIELD_DST;
+		is_it = prefix_contains(&match->prefix, &packet->dst);
+		break;
+	case MATCH_PROTO:
+		field = FIELD_PROTO;
+		is_it = packet->proto == match->proto;
+		break;
+	case MATCH_MAC_SRC:
+	case MATCH_ETH_SRC:
+		field = FIELD_ETH_SRC;
+		is_it = mac_equal(packet->eth_src, match->mac);
+		break;
+	case MATCH_ETHERTYPE:
+		field = FIELD_ETHERTYPE;
+		is_it = packet->ethertype == match->ethertype;
+		break;
+	case MATCH_ARP_SHA:
+	case MATCH_ARP_SPA:
+		if (!fields_known(asking, FIELD_BIT(FIELD_ETHERTYPE)))
+			return CANNOT_TELL;
+		if (packet->ethertype != ETHERTYPE_ARP)
+			return NO;
+		field = match->kind == MATCH_ARP_SHA ? FIELD_ARP_SHA : FIELD_ARP_SPA;
+		is_it = match->kind == MATCH_ARP_SHA
+				? mac_equal(packet->arp_sha, match->mac)
+				: prefix_contains(&match->prefix, &packet->arp_spa);
+		break;
+	default:
+		abort();
+	}
+	if (!fields_known(asking, FIELD_BIT(field)))
+		return CANNOT_TELL;
+	return answer_of(is_it != match->inverted);
+}
+
+enum answer match_eval(struct asking *asking, const struct match *match)
+{
+	switch (match->kind) {
+	case MATCH_IN_IFACE:
+	case MATCH_OUT_IFACE:
+		return iface_match(asking, match);
+	case MATCH_SRC:
+	case MATCH_DST:
+	case MATCH_PROTO:
+	case MATCH_ETH_SRC:
+	case MATCH_ETHERTYPE:
+	case MATCH_ARP_SHA:
+	case MATCH_ARP_SPA:
+		return simple_match(asking, match);
+	case MATCH_MAC_SRC:
+		/* what the host itself sends has no frame yet, and "! --mac-source" no answer */
+		if (asking->eval->hook == HOOK_OUTPUT)
+			return NO;
+		return simple_match(asking, match);
+	case MATCH_SPORT:
+	case MATCH_DPORT:
+		return ports_match(asking, match);
+	case MATCH_ICMP_TYPE:
+		return icmp_match(asking, match);
+	case MATCH_PHYSDEV_IN:
+	case MATCH_PHYSDEV_OUT:
+	case MATCH_PHYSDEV_BRIDGED:
+		return physdev_match(asking, match);
+	case MATCH_CT_STATE:
+		return ct_state_match(asking, match);
+	case MATCH_CT_MARK:
+		return ct_mark_match(asking, match);
+	case MATCH_SET:
+		return set_match(asking, match);
+	case MATCH_OPAQUE:
+		return opaque_match(asking, match->text);
+	}
+	abort();
+}
+
+enum answer rule_matches(
+	struct asking *asking, const struct rule *rule, const struct match **ret_unknown)
+{
+	enum answer answer = YES;
+
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		enum answer one = match_eval(asking, &rule->matches[i]);
+
+		if (one == NO)
+			return NO;
+		if (one == CANNOT_TELL && answer == YES) {
+			answer = CANNOT_TELL;
+			*ret_unknown = &rule->matches[i];
+		}
+	}
+	return answer;
+}
