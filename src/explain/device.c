@@ -152,7 +152,8 @@ static struct answer to_veth(struct walk *walk, struct skb *skb)
 	 * namespace */
 	conntrack_reset(walk, skb);
 	skb->phys_in = skb->phys_out = NULL;
-	skb->is_prerouted = skb->is_dnat_bridged = skb->is_made_here = false;
+	skb->in_port = NULL;
+	skb->is_prerouted = skb->is_made_here = false;
 	if (ns != skb->ns)
 		skb->packet.mark = 0;
 	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;

@@ -101,9 +101,13 @@ struct skb {
 
 	/* br_netfilter's notes: from which port; NULL: none */
 	const struct link *phys_in, *phys_out;
+	const struct link *in_port; /* while a bridge has it: where it came in; NULL: from the host */
 	bool is_prerouted; /* IP PREROUTING was passed on the bridge */
-	bool is_dnat_bridged;
 	struct addr dst_before; /* PREROUTING on a bridge */
+	bool dst_was_unknown;
+	/* The destination MAC is not known, but whose address it was asked for. */
+	bool has_next_hop;
+	struct addr next_hop;
 
 	struct tracking ct;
 	const struct flow *flows;
@@ -127,6 +131,8 @@ bool skb_is_unknown(const struct skb *skb, enum field field);
 uint16_t packet_inner_ethertype(const struct packet *packet);
 long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+bool netns_owns(const struct netns *ns, const struct addr *addr);
+bool link_has_address(const struct netns *ns, const struct link *link, enum family family);
 bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
@@ -171,7 +177,10 @@ struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb);
 
 /* ip.c */
 struct answer ip_receive(struct walk *walk, struct skb *skb);
-struct answer ip_route_input(struct walk *walk, struct skb *skb, next_fn *local, next_fn *forward);
+/* Where the tables send what came in by dev: sets route, out, gateway. Anything but DROP_NONE is the
+ * end; *ret_why: it cannot be told. */
+enum drop ip_route_input(
+	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why);
 struct answer ip_send(struct walk *walk, struct skb *skb);
 struct answer ip_output(struct walk *walk, struct skb *skb);
 bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif);
@@ -179,6 +188,9 @@ bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif)
 /* local.c */
 struct answer ip_local_deliver(struct walk *walk, struct skb *skb);
 struct answer ip_neighbour_output(struct walk *walk, struct skb *skb);
+/* false: not known; *ret_failed: it was asked for in vain. */
+bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
+	struct mac *ret, bool *ret_failed);
 struct answer arp_receive(struct walk *walk, struct skb *skb);
 
 /* ovs.c */

@@ -155,8 +155,10 @@ static void set_source(struct skb *skb, const struct choice *choice, const struc
 	struct flow_tuple *reply = &skb->ct.entry.reply;
 	uint16_t old_port = reply->dport;
 
-	if (choice->has_addr && addr_compare(&reply->dst, &choice->addr)) {
+	if (choice->has_addr && (addr_compare(&reply->dst, &choice->addr) ||
+					skb_is_unknown(skb, FIELD_SRC))) {
 		reply->dst = choice->addr;
+		skb->packet.unknown &= ~FIELD_BIT(FIELD_SRC);
 		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
 	}
 	if (nat->has_ports && !is_icmp(&skb->packet) &&
@@ -176,8 +178,10 @@ static void set_destination(struct skb *skb, const struct choice *choice, const 
 {
 	struct flow_tuple *reply = &skb->ct.entry.reply;
 
-	if (choice->has_addr && addr_compare(&reply->src, &choice->addr)) {
+	if (choice->has_addr && (addr_compare(&reply->src, &choice->addr) ||
+					skb_is_unknown(skb, FIELD_DST))) {
 		reply->src = choice->addr;
+		skb->packet.unknown &= ~FIELD_BIT(FIELD_DST);
 		skb->ct.entry.status |= CT_STATUS_DST_NAT;
 	}
 	if (nat->has_ports && !is_icmp(&skb->packet) &&

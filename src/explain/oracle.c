@@ -4,6 +4,14 @@
 
 #include "explain/internal.h"
 
+static bool is_zeronet_or_broadcast(const struct addr *addr)
+{
+	static const uint8_t ones[] = { 0xff, 0xff, 0xff, 0xff };
+
+	return addr->family == FAMILY_IPV4 &&
+	       (addr->bytes[0] == 0 || !memcmp(addr->bytes, ones, sizeof(ones)));
+}
+
 static bool is_ip(const struct addr *addr)
 {
 	return addr->family == FAMILY_IPV4 || addr->family == FAMILY_IPV6;
@@ -19,10 +27,7 @@ static bool oracle_addr_type(
 
 	if (!is_ip(addr))
 		return false;
-	if (addr->family == FAMILY_IPV4 &&
-		(addr->bytes[0] == 0 || mac_is_broadcast((struct mac){ { addr->bytes[0],
-						addr->bytes[1], addr->bytes[2],
-						addr->bytes[3], 0xff, 0xff } }))) {
+	if (is_zeronet_or_broadcast(addr)) {
 		*ret = ADDR_BROADCAST;
 		return true;
 	}

@@ -62,6 +62,23 @@ bool mac_is_broadcast(struct mac mac)
 	return mac_equal(mac, (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } });
 }
 
+bool netns_owns(const struct netns *ns, const struct addr *addr)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (!addr_compare(&ns->addresses[i].local, addr))
+			return true;
+	return false;
+}
+
+bool link_has_address(const struct netns *ns, const struct link *link, enum family family)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (ns->addresses[i].index == link->index &&
+			ns->addresses[i].local.family == family)
+			return true;
+	return false;
+}
+
 /* The kernel's default is the caller's to know: a value that was not read is not a value. */
 long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
 {
