@@ -16,5 +16,14 @@
 #define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES    4000000
 #define LIMIT_WALK_STEPS       20000 /* of one packet through one host, floods and cases included */
+#define LIMIT_CONNTRACK	       (1024 * 1024) /* entries of one namespace */
+#define LIMIT_NETNS	       4096
+#define LIMIT_LINKS	       65536 /* of one namespace; also its addresses */
+#define LIMIT_ROUTES	       2000000
+#define LIMIT_NEIGHBOURS       1000000 /* also of FDBs */
+#define LIMIT_SNAPSHOT_FILE    ((size_t)1024 * 1024 * 1024)	/* bytes, packed */
+#define LIMIT_SNAPSHOT_SIZE    ((size_t)2 * 1024 * 1024 * 1024) /* bytes, unpacked */
+#define LIMIT_SNAPSHOT_ITEMS   20000000				/* values in all lists */
+#define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024)	/* bytes */
 
 #endif

@@ -130,7 +130,8 @@ const char *netns_sysctl(const struct netns *ns, const char *name)
 bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_why)
 {
 	for (size_t i = 0; i < ns->n_unread; i++)
-		if (!strcmp(ns->unread[i].what, what)) {
+		if (!strcmp(ns->unread[i].what, what) ||
+			!strcmp(ns->unread[i].what, "everything")) {
 			if (ret_why)
 				*ret_why = ns->unread[i].why;
 			return true;

@@ -31,7 +31,7 @@ struct link {
 	int master_index;  /* of a bridge, a bond, a VRF; 0: none */
 	int lower_index;   /* a VLAN's, a macvlan's ...: what it stands on; 0: none */
 	int peer_index;	   /* veth; 0: none */
-	bool is_peer_away; /* peer_index is a number of another namespace */
+	bool is_peer_away; /* peer_index (of a VLAN or macvlan: lower_index) is a number of another namespace */
 	int peer_netns; /* index into host.netns, -1: not known; its own when the peer is here too */
 	struct mac mac;
 	unsigned mtu;
@@ -100,6 +100,7 @@ struct route {
 	struct addr prefsrc;
 	uint8_t scope, protocol;     /* RT_SCOPE_..., RTPROT_... */
 	unsigned mtu;		     /* 0: the link's */
+	bool is_opaque;		     /* it has something that is not one of these: an encapsulation */
 	const struct next_hop *hops; /* several: multipath */
 	size_t n_hops;
 };
@@ -174,8 +175,10 @@ struct socket {
 		family; /* FAMILY_IPV6 with an unspecified address also takes IPv4, unless is_v6_only */
 	uint8_t proto;
 	bool is_v6_only;
+	bool is_raw; /* gets a copy of every packet of its protocol; port 0 */
 	struct addr local;
 	uint16_t port;
+	int index;	     /* of the link that it is bound to; 0: none */
 	const char *process; /* "sshd"; NULL: not known */
 };
 
@@ -213,7 +216,10 @@ struct ruleset_text {
 };
 
 struct unread {
-	const char *what; /* "routes", "conntrack", "nft", "ovs flows br-int" */
+	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
+	 * "sockets tcp", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
+	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
+	const char *what;
 	const char *why;
 };
 
@@ -268,6 +274,8 @@ struct host {
 	size_t n_unread;
 };
 
+/* ruleset, from texts. Each text that is not understood becomes unread, by its tool. */
+void netns_parse_texts(struct arena *arena, struct netns *ns);
 /* What all readers do at the end: sorts, derives (has_address, has_br_netfilter, nf_call), indexes. */
 void netns_finish(struct arena *arena, struct netns *ns);
 

@@ -16,30 +16,23 @@
 #include <sys/socket.h>
 
 #include "base/vec.h"
+#include "kernel/conntrack.h"
 #include "kernel/kernel.h"
 #include "kernel/netlink.h"
 
 /* So few that all their refusals fit into the socket's receive buffer of 208 KiB. */
 #define REQUEST_BATCH 100
 
-/* What conntrack tells flows apart by, in one direction. */
-struct tuple {
-	struct addr src, dst;
-	uint16_t sport, dport; /* ICMP: its identifier in sport */
-	uint16_t zone;
-	uint8_t proto, icmp_type, icmp_code;
-};
-
 /* A flow whose destination was translated: for the flows that came of it. */
 struct translation {
-	struct tuple original;
+	struct ct_tuple original;
 	struct addr dst;
 	uint16_t dport;
 };
 
 /* A flow that came of another one; judged when all translations are known. */
 struct child {
-	struct tuple master;
+	struct ct_tuple master;
 	const struct nlmsghdr *entry;
 };
 
@@ -67,149 +60,6 @@ struct cut {
 	int refusal; /* errno of the first entry that would not go */
 };
 
-static const struct nlattr *nested(const struct nlattr *parent, uint16_t type)
-{
-	const struct nlattr *attr;
-
-	netlink_for_each_nested(attr, parent)
-	{
-		if (mnl_attr_get_type(attr) == type)
-			return attr;
-	}
-	return NULL;
-}
-
-static void read_addr(const struct nlattr *attr, enum family family, struct addr *ret)
-{
-	size_t size = family == FAMILY_IPV6 ? 16 : 4;
-
-	ret->family = family;
-	if (mnl_attr_get_payload_len(attr) >= size)
-		memcpy(ret->bytes, mnl_attr_get_payload(attr), size);
-}
-
-static uint16_t read_u16(const struct nlattr *attr)
-{
-	return mnl_attr_get_payload_len(attr) >= 2 ? ntohs(mnl_attr_get_u16(attr)) : 0;
-}
-
-static uint32_t read_u32(const struct nlattr *attr)
-{
-	return mnl_attr_get_payload_len(attr) >= 4 ? ntohl(mnl_attr_get_u32(attr)) : 0;
-}
-
-static uint8_t read_u8(const struct nlattr *attr)
-{
-	return mnl_attr_get_payload_len(attr) >= 1 ? mnl_attr_get_u8(attr) : 0;
-}
-
-static void read_proto(const struct nlattr *proto, struct tuple *tuple)
-{
-	const struct nlattr *attr;
-
-	netlink_for_each_nested(attr, proto)
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case CTA_PROTO_NUM:
-			tuple->proto = read_u8(attr);
-			break;
-		case CTA_PROTO_SRC_PORT:
-		case CTA_PROTO_ICMP_ID:
-		case CTA_PROTO_ICMPV6_ID:
-			tuple->sport = read_u16(attr);
-			break;
-		case CTA_PROTO_DST_PORT:
-			tuple->dport = read_u16(attr);
-			break;
-		case CTA_PROTO_ICMP_TYPE:
-		case CTA_PROTO_ICMPV6_TYPE:
-			tuple->icmp_type = read_u8(attr);
-			break;
-		case CTA_PROTO_ICMP_CODE:
-		case CTA_PROTO_ICMPV6_CODE:
-			tuple->icmp_code = read_u8(attr);
-			break;
-		}
-	}
-}
-
-static void read_tuple(const struct nlattr *attr, struct tuple *tuple)
-{
-	const struct nlattr *ip = nested(attr, CTA_TUPLE_IP), *end;
-	const struct nlattr *proto = nested(attr, CTA_TUPLE_PROTO);
-	const struct nlattr *zone = nested(attr, CTA_TUPLE_ZONE);
-
-	if (ip) {
-		netlink_for_each_nested(end, ip)
-		{
-			switch (mnl_attr_get_type(end)) {
-			case CTA_IP_V4_SRC:
-				read_addr(end, FAMILY_IPV4, &tuple->src);
-				break;
-			case CTA_IP_V4_DST:
-				read_addr(end, FAMILY_IPV4, &tuple->dst);
-				break;
-			case CTA_IP_V6_SRC:
-				read_addr(end, FAMILY_IPV6, &tuple->src);
-				break;
-			case CTA_IP_V6_DST:
-				read_addr(end, FAMILY_IPV6, &tuple->dst);
-				break;
-			}
-		}
-	}
-	if (proto)
-		read_proto(proto, tuple);
-	if (zone)
-		tuple->zone = read_u16(zone);
-}
-
-/* The attributes of one entry that matter here. */
-struct entry {
-	const struct nlattr *original, *zone, *id;
-	struct tuple tuple, reply, master;
-	uint32_t mark, status; /* enum ip_conntrack_status */
-	bool has_master;
-};
-
-static void read_entry(const struct nlmsghdr *nlh, struct entry *entry)
-{
-	const struct nlattr *attr;
-
-	*entry = (struct entry){ 0 };
-	netlink_for_each(attr, nlh, sizeof(struct nfgenmsg))
-	{
-		switch (mnl_attr_get_type(attr)) {
-		case CTA_TUPLE_ORIG:
-			entry->original = attr;
-			read_tuple(attr, &entry->tuple);
-			break;
-		case CTA_TUPLE_REPLY:
-			read_tuple(attr, &entry->reply);
-			break;
-		case CTA_TUPLE_MASTER:
-			entry->has_master = true;
-			read_tuple(attr, &entry->master);
-			break;
-		case CTA_ZONE:
-			entry->zone = attr;
-			break;
-		case CTA_ID:
-			entry->id = attr;
-			break;
-		case CTA_MARK:
-			entry->mark = read_u32(attr);
-			break;
-		case CTA_STATUS:
-			entry->status = read_u32(attr);
-			break;
-		}
-	}
-	if (entry->zone)
-		entry->tuple.zone = read_u16(entry->zone);
-	entry->master.zone = entry->tuple.zone;
-}
-
 static void add_attr(struct text *text, uint16_t type, uint32_t value)
 {
 	const struct nlattr attr = { .nla_type = type, .nla_len = NLA_HDRLEN + sizeof(value) };
@@ -232,7 +82,7 @@ static struct nlmsghdr *header_of(struct cut *cut, const struct request *request
 
 /* The request keeps what it needs of the entry: the dump's buffer is used again. */
 static void add_request(
-	struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry, enum change change)
+	struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry, enum change change)
 {
 	const struct nlattr *attrs[] = { entry->original, entry->zone, entry->id };
 	const struct nfgenmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -258,7 +108,7 @@ static void add_request(
 }
 
 /* What the verdict means for this entry. */
-static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
+static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry,
 	enum flow_verdict verdict)
 {
 	bool is_marked = entry->mark & cut->mark;
@@ -283,8 +133,8 @@ static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct ent
 	}
 }
 
-static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struct entry *entry,
-	const struct tuple *tuple, const struct addr *dst, uint16_t dport)
+static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry,
+	const struct ct_tuple *tuple, const struct addr *dst, uint16_t dport)
 {
 	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
 	bool has_ports = proto_has_ports(tuple->proto);
@@ -313,9 +163,9 @@ static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struc
 static int each_entry(const struct nlmsghdr *nlh, void *data)
 {
 	struct cut *cut = data;
-	struct entry entry;
+	struct ct_entry entry;
 
-	read_entry(nlh, &entry);
+	ct_entry_read(nlh, &entry);
 	if (!entry.original)
 		return MNL_CB_OK;
 	if (addr_compare(&entry.tuple.dst, &entry.reply.src) != 0 ||
@@ -339,8 +189,8 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 
 static int by_original(const void *a, const void *b)
 {
-	const struct tuple *x = &((const struct translation *)a)->original;
-	const struct tuple *y = &((const struct translation *)b)->original;
+	const struct ct_tuple *x = &((const struct translation *)a)->original;
+	const struct ct_tuple *y = &((const struct translation *)b)->original;
 	int order = addr_compare(&x->src, &y->src);
 
 	if (!order)
@@ -361,12 +211,12 @@ static void judge_children(struct cut *cut)
 			sizeof(*cut->translations.items), by_original);
 	vec_for_each (child, &cut->children) {
 		const struct translation key = { .original = child->master }, *found = NULL;
-		struct entry entry;
+		struct ct_entry entry;
 
 		if (cut->translations.n)
 			found = bsearch(&key, cut->translations.items, cut->translations.n,
 				sizeof(key), by_original);
-		read_entry(child->entry, &entry);
+		ct_entry_read(child->entry, &entry);
 		judge_entry(cut, child->entry, &entry, &child->master,
 			found ? &found->dst : &child->master.dst,
 			found ? found->dport : child->master.dport);
@@ -375,16 +225,9 @@ static void judge_children(struct cut *cut)
 
 static enum netlink_result dump(struct netlink *nl, struct cut *cut, struct err *err)
 {
-	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
-
-	request->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
-	msg->nfgen_family = AF_UNSPEC;
-	msg->version = NFNETLINK_V0;
 	cut->translations.n = cut->children.n = cut->requests.n = 0;
 	text_clear(&cut->text);
-	return netlink_dump(nl, request, each_entry, cut, "conntrack entries", err);
+	return ct_dump(nl, each_entry, cut, err);
 }
 
 static void take_refusal(struct cut *cut, struct request *request, int error)

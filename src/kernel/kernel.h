@@ -29,6 +29,17 @@ bool kernel_backend_in_use(enum backend backend);
 bool kernel_netns_read(struct arena *arena, const struct netns **ret, struct err *err);
 
 /*
+ * The whole host: every namespace, with all that host.h knows, and Open vSwitch. What could not
+ * be read is in it as unread; fails only when this process cannot come back from a namespace.
+ */
+struct host_read_options {
+	bool only_own;	     /* the called namespace alone */
+	const char *ovs_dir; /* where db.sock is; NULL: OVS_RUNDIR, or /var/run/openvswitch */
+};
+bool kernel_host_read(struct arena *arena, const struct host_read_options *options,
+	const struct host **ret, struct err *err);
+
+/*
  * iptables-save -c, ip6tables-save -c (tables filter and raw), ipset save, and the tables of
  * the bridge family. Tables that are not there are absent, not an error.
  */

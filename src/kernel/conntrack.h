@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_CONNTRACK_H
+#define KERNEL_CONNTRACK_H
+
+#include "kernel/netlink.h"
+#include "packet/packet.h"
+
+/* Private to kernel: one entry of a conntrack dump. */
+
+/* What conntrack tells flows apart by, in one direction. */
+struct ct_tuple {
+	struct addr src, dst;
+	uint16_t sport, dport; /* ICMP: its identifier in sport */
+	uint16_t zone;
+	uint8_t proto, icmp_type, icmp_code;
+};
+
+/* The attributes of one entry that matter here. */
+struct ct_entry {
+	const struct nlattr *original, *zone, *id;
+	struct ct_tuple tuple, reply, master;
+	uint32_t mark, status; /* enum ip_conntrack_status */
+	bool has_master;
+	uint32_t timeout_s;
+	const char *tcp_state; /* NULL: not TCP */
+};
+
+void ct_entry_read(const struct nlmsghdr *nlh, struct ct_entry *entry);
+/* Sends the request for all entries of this namespace. */
+enum netlink_result ct_dump(struct netlink *nl, mnl_cb_t each, void *data, struct err *err);
+
+#endif

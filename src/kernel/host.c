@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A whole host. The process enters one namespace after the other and comes back; it has no
+ * threads, so nothing else of it moves. What it cannot enter or read is said in "unread".
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "kernel/kernel.h"
+#include "kernel/links.h"
+#include "kernel/ovs.h"
+#include "kernel/reading.h"
+
+#define OWN "/proc/self/ns/net"
+
+/* A way to a namespace; the file of a process goes with it. */
+struct place {
+	const char *path, *name;
+	uint64_t inode;
+};
+
+struct pass {
+	struct arena *arena;
+	VEC(struct place) places;
+	VEC(struct unread) unread;
+};
+
+void reading_unread(struct reading *reading, const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	*vec_push(&reading->unread, reading->arena) = (struct unread){
+		arena_strdup(reading->arena, what), arena_vprintf(reading->arena, fmt, ap) };
+	va_end(ap);
+}
+
+bool reading_dump(const struct reading_dump *dump, struct err *err)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+	enum netlink_result result = NETLINK_AGAIN;
+
+	if (!netlink_open(&nl, NETLINK_ROUTE, err))
+		return false;
+	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
+		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+		uint8_t *header = mnl_nlmsg_put_extra_header(request, dump->header_size);
+
+		request->nlmsg_type = dump->type;
+		header[0] = dump->family; /* all of rtnetlink's headers begin with it */
+		if (dump->type == RTM_GETNEIGH)
+			((struct ndmsg *)(void *)header)->ndm_flags = dump->flags;
+		dump->begin(dump->data);
+		result = netlink_dump(&nl, request, dump->each, dump->data, dump->what, err);
+	}
+	if (result == NETLINK_AGAIN)
+		err_system(err, EAGAIN, "cannot list %s: they change all the time", dump->what);
+	return result == NETLINK_DONE;
+}
+
+static void host_unread(struct pass *pass, const char *what, const char *why)
+{
+	*vec_push(&pass->unread, pass->arena) =
+		(struct unread){ what, arena_strdup(pass->arena, why) };
+}
+
+/* false: known already, or the end of what may be. */
+static bool add_place(struct pass *pass, const char *path, const char *name)
+{
+	struct stat file;
+
+	if (stat(path, &file) < 0) {
+		/* a process that has gone takes nothing with it that could be said */
+		if (errno != ENOENT)
+			host_unread(pass, arena_printf(pass->arena, "netns %s", name),
+				strerror(errno));
+		return false;
+	}
+	vec_for_each (place, &pass->places)
+		if (place->inode == file.st_ino)
+			return false;
+	if (pass->places.n >= LIMIT_NETNS) {
+		host_unread(pass, arena_printf(pass->arena, "netns %s", name),
+			"there are too many namespaces");
+		return false;
+	}
+	*vec_push(&pass->places, pass->arena) = (struct place){ path, name, file.st_ino };
+	return true;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void find_named(struct pass *pass)
+{
+	static const char folder[] = "/run/netns";
+	DIR *dir = opendir(folder);
+	VEC(const char *) names = { 0 };
+	const struct dirent *entry;
+
+	if (!dir) {
+		if (errno != ENOENT)
+			host_unread(pass, "named namespaces", strerror(errno));
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			*vec_push(&names, pass->arena) = arena_strdup(pass->arena, entry->d_name);
+	closedir(dir);
+	if (names.n)
+		qsort(names.items, names.n, sizeof(*names.items), by_text);
+	vec_for_each (name, &names)
+		add_place(pass, arena_printf(pass->arena, "%s/%s", folder, *name), *name);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	long x = *(const long *)a, y = *(const long *)b;
+
+	return (x > y) - (x < y);
+}
+
+static const char *process_name(struct arena *arena, long pid)
+{
+	struct text comm CLEANUP(text_done) = TEXT_INIT;
+	struct err ignored;
+
+	if (!text_load(&comm, arena_printf(arena, "/proc/%ld/comm", pid), 64, &ignored))
+		return arena_printf(arena, "pid %ld", pid);
+	return arena_printf(arena, "pid %ld (%.*s)", pid, (int)strcspn(comm.data, "\n"), comm.data);
+}
+
+/* Namespaces without a name: containers. The first process of each lends it one. */
+static void find_of_processes(struct pass *pass)
+{
+	DIR *dir = opendir("/proc");
+	VEC(long) pids = { 0 };
+	const struct dirent *entry;
+
+	if (!dir) {
+		host_unread(pass, "namespaces of processes", strerror(errno));
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			*vec_push(&pids, pass->arena) = strtol(entry->d_name, NULL, 10);
+	closedir(dir);
+	if (pids.n)
+		qsort(pids.items, pids.n, sizeof(*pids.items), by_number);
+	vec_for_each (pid, &pids) {
+		char path[64];
+		struct stat file;
+		bool is_known = false;
+
+		snprintf(path, sizeof(path), "/proc/%ld/ns/net", *pid);
+		/* of others' processes an ordinary user is told nothing */
+		if (stat(path, &file) < 0) {
+			if (errno == EACCES || errno == EPERM) {
+				host_unread(pass, "namespaces of processes", strerror(errno));
+				return;
+			}
+			continue;
+		}
+		vec_for_each (place, &pass->places)
+			is_known |= place->inode == file.st_ino;
+		if (!is_known)
+			add_place(pass, arena_strdup(pass->arena, path),
+				process_name(pass->arena, *pid));
+	}
+}
+
+static void forget_sysctls(void *data)
+{
+	((struct reading *)data)->sysctls.n = 0;
+}
+
+static void read_links(struct reading *reading)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+	struct links links = { 0 };
+	struct err err;
+
+	if (!netlink_open(&nl, NETLINK_ROUTE, &err) ||
+		!links_read(reading->arena, &nl,
+			&(struct links_read_options){
+				.with_vlans = true,
+				.begin = forget_sysctls,
+				.each_conf = reading_link_conf,
+				.conf_data = reading,
+			},
+			&links, &err))
+		reading_unread(reading, "links", "%s", err.text);
+	reading->ns->links = links.items;
+	reading->ns->n_links = links.n;
+}
+
+static void read_here(struct arena *arena, struct netns *ns)
+{
+	struct reading reading = { .arena = arena, .ns = ns };
+
+	read_links(&reading);
+	reading_addresses(&reading);
+	reading_routes(&reading);
+	reading_neighbours(&reading);
+	reading_sysctls(&reading);
+	reading_conntrack(&reading);
+	reading_sockets(&reading);
+	reading_rulesets(&reading);
+	ns->sysctls = reading.sysctls.items;
+	ns->n_sysctls = reading.sysctls.n;
+	ns->unread = reading.unread.items;
+	ns->n_unread = reading.unread.n;
+	netns_parse_texts(arena, ns);
+	netns_finish(arena, ns);
+}
+
+/* The number that this namespace has for another one; -1: none, or it cannot be told. */
+static int ask_nsid(struct netlink *nl, int fd)
+{
+	char buf[NETLINK_BUF_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	const struct nlattr *attr;
+	ssize_t got;
+
+	nlh->nlmsg_type = RTM_GETNSID;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	nlh->nlmsg_seq = ++nl->seq;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(nlh, NETNSA_FD, (uint32_t)fd);
+	if (mnl_socket_sendto(nl->socket, nlh, nlh->nlmsg_len) < 0)
+		return -1;
+	got = mnl_socket_recvfrom(nl->socket, buf, sizeof(buf));
+	nlh = (struct nlmsghdr *)(void *)buf;
+	if (got < (ssize_t)sizeof(*nlh) || nlh->nlmsg_type != RTM_NEWNSID)
+		return -1;
+	netlink_for_each(attr, nlh, sizeof(struct rtgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NETNSA_NSID)
+			return (int)mnl_attr_get_u32(attr);
+	}
+	return -1;
+}
+
+/*
+ * Where the peers are: a link tells the number that its namespace has for the peer's. Each
+ * namespace that was found is asked for its number, until all that are needed are known.
+ */
+static void resolve_peers(const struct pass *pass, struct netns *ns, size_t at)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+	struct err ignored;
+	size_t n_left = 0;
+	int *away = arena_new_array(pass->arena, int, ns->n_links + 1);
+	bool is_open = netlink_open(&nl, NETLINK_ROUTE, &ignored);
+
+	for (size_t i = 0; i < ns->n_links; i++) {
+		struct link *link = &ns->links[i];
+
+		away[i] = link->is_peer_away ? link->peer_netns : NSID_NONE;
+		link->peer_netns = link->is_peer_away ? -1 : (int)at;
+		n_left += link->is_peer_away && away[i] >= 0;
+	}
+	for (size_t p = 0; is_open && n_left && p < pass->places.n; p++) {
+		int fd = open(pass->places.items[p].path, O_RDONLY | O_CLOEXEC);
+		int nsid = fd < 0 ? -1 : ask_nsid(&nl, fd);
+
+		if (fd >= 0)
+			close(fd);
+		for (size_t i = 0; nsid >= 0 && i < ns->n_links; i++)
+			if (ns->links[i].is_peer_away && away[i] == nsid) {
+				ns->links[i].peer_netns = (int)p;
+				n_left--;
+			}
+	}
+}
+
+/* In place p; own: the way back, which is never refused. */
+static bool read_there(struct pass *pass, int own, size_t p, struct netns *ns, struct err *err)
+{
+	const struct place *place = &pass->places.items[p];
+	int fd = -1, sys = 0;
+
+	ns->name = place->name;
+	ns->inode = place->inode;
+	if (p) {
+		fd = open(place->path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
+			sys = errno;
+	}
+	if (!sys) {
+		read_here(pass->arena, ns);
+		resolve_peers(pass, ns, p);
+	} else {
+		struct unread *unread = arena_new_one(pass->arena, struct unread);
+
+		*unread = (struct unread){ "everything", arena_strdup(pass->arena, strerror(sys)) };
+		ns->unread = unread;
+		ns->n_unread = 1;
+		host_unread(pass, arena_printf(pass->arena, "netns %s", place->name),
+			strerror(sys));
+	}
+	if (fd >= 0)
+		close(fd);
+	if (p && !sys && setns(own, CLONE_NEWNET) < 0)
+		return err_system(err, errno, "cannot return from the namespace %s", place->name);
+	return true;
+}
+
+bool kernel_host_read(struct arena *arena, const struct host_read_options *options,
+	const struct host **ret, struct err *err)
+{
+	struct host *host = arena_new_one(arena, struct host);
+	struct pass pass = { .arena = arena };
+	struct utsname names;
+	int own = open(OWN, O_RDONLY | O_CLOEXEC);
+	bool ok = true;
+
+	if (own < 0)
+		return err_system(err, errno, "cannot open %s", OWN);
+	add_place(&pass, arena_printf(arena, "/proc/self/fd/%d", own), "");
+	if (options->only_own) {
+		host_unread(&pass, "other namespaces", "not asked for");
+	} else {
+		find_named(&pass);
+		find_of_processes(&pass);
+	}
+	uname(&names);
+	host->name = arena_strdup(arena, names.nodename);
+	host->release = arena_strdup(arena, names.release);
+	host->taken_s = (uint64_t)time(NULL);
+	host->netns = arena_new_array(arena, struct netns, pass.places.n);
+	host->n_netns = pass.places.n;
+	for (size_t p = 0; ok && p < pass.places.n; p++)
+		ok = read_there(&pass, own, p, &host->netns[p], err);
+	close(own);
+	if (!ok)
+		return false;
+	ovs_read(arena, options->ovs_dir, host);
+	for (size_t i = 0; i < host->n_unread; i++)
+		host_unread(&pass, host->unread[i].what, host->unread[i].why);
+	host->unread = pass.unread.items;
+	host->n_unread = pass.unread.n;
+	*ret = host;
+	return true;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef KERNEL_READING_H
+#define KERNEL_READING_H
+
+#include "base/vec.h"
+#include "host/host.h"
+#include "kernel/netlink.h"
+
+/*
+ * Private to kernel: one namespace on its way into a struct netns, while this process stands in
+ * it. None of these fails: what cannot be read becomes an entry of "unread".
+ */
+struct reading {
+	struct arena *arena;
+	struct netns *ns;
+	VEC(struct unread) unread;
+	VEC(struct sysctl) sysctls;
+};
+
+void reading_unread(struct reading *reading, const char *what, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+void reading_addresses(struct reading *reading);
+void reading_routes(struct reading *reading); /* and rules */
+void reading_neighbours(struct reading *reading); /* and FDBs */
+void reading_conntrack(struct reading *reading);
+void reading_sockets(struct reading *reading);
+/* The settings of one link, as links_conf_fn; data: the reading. */
+void reading_link_conf(void *data, const char *link, const struct nlattr *af_spec);
+void reading_sysctls(struct reading *reading);
+void reading_rulesets(struct reading *reading);
+
+/* One dump of rtnetlink with a header of this size and its family in the first byte, tried again
+ * when it was interrupted. begin: what each was given is void. */
+struct reading_dump {
+	uint16_t type;
+	size_t header_size;
+	uint8_t family;
+	uint8_t flags; /* ndm_flags */
+	const char *what;
+	mnl_cb_t each;
+	void (*begin)(void *data);
+	void *data;
+};
+bool reading_dump(const struct reading_dump *dump, struct err *err);
+
+#endif
