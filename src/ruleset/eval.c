@@ -338,7 +338,8 @@ struct evaluation ruleset_eval(const struct ruleset *rs, const struct table *tab
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct eval eval = { .arena = arena, .rs = rs, .hook = ruleset_chain_hook(chain) };
-	struct outcomes outcomes = { 0 };
+	struct outcome few[2]; /* nearly always one */
+	struct outcomes outcomes = { { few, 0, N_OF(few) } };
 
 	ruleset_eval_chain(&eval, table, chain, packet, NULL, NULL, &outcomes);
 	if (record)

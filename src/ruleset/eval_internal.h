@@ -27,6 +27,13 @@ static inline enum answer answer_inverted(enum answer answer, bool inverted)
 	return answer == CANNOT_TELL ? answer : answer_of((answer == YES) != inverted);
 }
 
+/* nft's, or compiled as such */
+static inline bool table_is_nft(const struct table *table)
+{
+	return table->source == SOURCE_NFT ||
+	       (table->family == FAMILY_BRIDGE && table->source == SOURCE_IPTABLES);
+}
+
 /* Looks at fields (a set of bits 1 << enum field): false when one of them is not known. */
 static inline bool fields_known(struct asking *asking, uint64_t fields)
 {

@@ -53,7 +53,7 @@ static enum answer iface_match(struct asking *asking, const struct match *match)
 		(is_out ? FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_OUT)
 			: FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN)))
 		return CANNOT_TELL;
-	return answer_of(iface_matches(match->name, name, asking->table->source != SOURCE_NFT) !=
+	return answer_of(iface_matches(match->name, name, !table_is_nft(asking->table)) !=
 			 match->inverted);
 }
 

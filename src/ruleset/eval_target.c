@@ -55,7 +55,7 @@ static const uint64_t *writes_of(const struct table *table, const struct target 
 
 	if (target->kind != TARGET_OPAQUE)
 		return NULL;
-	if (table->source == SOURCE_NFT)
+	if (table_is_nft(table))
 		return strcmp(target->text, "continue") == 0 ? &nothing : NULL;
 	for (size_t i = 0; i < N_OF(going_on); i++)
 		if (is_word(target->text, going_on[i].name))

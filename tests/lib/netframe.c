@@ -295,10 +295,10 @@ static void put_ip_header(struct out *out, const struct packet *p, size_t payloa
 	bool is_piece, uint32_t offset, bool is_last, uint32_t id)
 {
 	if (p->src.family == FAMILY_IPV6) {
-		put32(out, 6u << 28);
+		put32(out, 6u << 28 | (uint32_t)p->tos << 20);
 		put16(out, (uint32_t)payload_size + (is_piece ? 8 : 0));
 		put8(out, is_piece ? 44 : p->proto);
-		put8(out, 64);
+		put8(out, p->ttl ? p->ttl : 64);
 		put(out, p->src.bytes, 16);
 		put(out, p->dst.bytes, 16);
 		if (is_piece) {
@@ -309,11 +309,11 @@ static void put_ip_header(struct out *out, const struct packet *p, size_t payloa
 	} else {
 		size_t start = out->size;
 
-		put16(out, 0x4500);
+		put16(out, 0x4500u | p->tos);
 		put16(out, (uint32_t)payload_size + 20);
 		put16(out, id);
 		put16(out, is_piece ? offset / 8 | (is_last ? 0 : 0x2000) : 0);
-		put8(out, 64);
+		put8(out, p->ttl ? p->ttl : 64);
 		put8(out, p->proto);
 		put16(out, 0);
 		put(out, p->src.bytes, 4);

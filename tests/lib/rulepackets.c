@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rulepackets.h"
+
+#include <string.h>
+
+#include "unit.h"
+
+struct aim {
+	struct random *random;
+	const struct router *router;
+	enum family family;
+	struct rule_packet *to;
+	bool has_from;
+};
+
+static bool one_in(struct random *random, unsigned n)
+{
+	return random_below(random, n) == 0;
+}
+
+size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max)
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < rs->n_tables; t++) {
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++) {
+			const struct chain *chain = &rs->tables[t].chains[c];
+
+			for (size_t r = 0; r < chain->n_rules; r++) {
+				for (size_t m = 0; m < chain->rules[r].n_matches; m++) {
+					const struct match *match = &chain->rules[r].matches[m];
+					char name[16];
+					size_t len, known = 0;
+
+					if (match->kind != MATCH_IN_IFACE &&
+						match->kind != MATCH_OUT_IFACE)
+						continue;
+					len = strlen(match->name);
+					if (len == 0 || len > 14 || strpbrk(match->name, "/*{ "))
+						continue;
+					strcpy(name, match->name);
+					if (name[len - 1] == '+')
+						name[len - 1] = '7';
+					while (known < n && strcmp(names[known], name) != 0)
+						known++;
+					if (known == n && n < max && strcmp(name, "lo") != 0)
+						strcpy(names[n++], name);
+				}
+			}
+		}
+	}
+	return n;
+}
+
+/* Adds to the last 32 bits of an address. */
+static void step(struct addr *addr, int by)
+{
+	size_t end = addr->family == FAMILY_IPV6 ? 16 : 4;
+	uint32_t low = 0;
+
+	for (size_t i = end - 4; i < end; i++)
+		low = low << 8 | addr->bytes[i];
+	low += (uint32_t)by;
+	for (size_t i = end; i-- > end - 4; low >>= 8)
+		addr->bytes[i] = (uint8_t)low;
+}
+
+static struct addr near_prefix(struct random *random, const struct prefix *prefix, bool inside)
+{
+	struct addr addr = prefix->addr;
+	unsigned kind = random_below(random, 3);
+
+	if (kind == 0) {
+		if (!inside)
+			step(&addr, -1);
+		return addr;
+	}
+	for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
+		if (kind == 1 || !inside || one_in(random, 2))
+			addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	if (!inside)
+		step(&addr, 1);
+	return addr;
+}
+
+static void aim_iface(struct aim *aim, const struct match *match, bool wanted)
+{
+	size_t start = random_below(aim->random, (unsigned)aim->router->n_ports);
+
+	if (aim->has_from)
+		return;
+	for (size_t i = 0; i < aim->router->n_ports; i++) {
+		size_t from = (start + i) % aim->router->n_ports;
+		const struct router_port *in = &aim->router->ports[from];
+		const char *name =
+			match->kind == MATCH_IN_IFACE ? in->name : aim->router->ports[in->out].name;
+		size_t len = strlen(match->name);
+		bool is_it = len && match->name[len - 1] == '+'
+				     ? strncmp(name, match->name, len - 1) == 0
+				     : strcmp(name, match->name) == 0;
+
+		if (is_it == wanted) {
+			aim->to->from = from;
+			aim->has_from = match->kind == MATCH_IN_IFACE;
+			return;
+		}
+	}
+}
+
+static void aim_port(struct aim *aim, const struct match *match, bool wanted, uint16_t *port)
+{
+	const struct port_range *range =
+		&match->ports.ranges[random_below(aim->random, match->ports.n_ranges)];
+	struct packet *p = &aim->to->frame.packet;
+
+	if (wanted)
+		*port = one_in(aim->random, 2) ? range->min : range->max;
+	else
+		*port = (uint16_t)(one_in(aim->random, 2) ? range->min - 1 : range->max + 1);
+	if (!proto_has_ports(p->proto))
+		p->proto = one_in(aim->random, 2) ? PROTO_TCP : PROTO_UDP;
+}
+
+/* Sets what the match asks for so that it says yes, or no. What it cannot set it leaves. */
+static void aim_match(struct aim *aim, const struct match *match, bool wanted)
+{
+	struct packet *p = &aim->to->frame.packet;
+
+	if (match->inverted)
+		wanted = !wanted;
+	switch (match->kind) {
+	case MATCH_IN_IFACE:
+	case MATCH_OUT_IFACE:
+		aim_iface(aim, match, wanted);
+		return;
+	case MATCH_SRC:
+		if (match->prefix.addr.family == aim->family)
+			p->src = near_prefix(aim->random, &match->prefix, wanted);
+		return;
+	case MATCH_DST:
+		if (match->prefix.addr.family == aim->family)
+			p->dst = near_prefix(aim->random, &match->prefix, wanted);
+		return;
+	case MATCH_PROTO:
+		p->proto = wanted		       ? match->proto
+			   : match->proto == PROTO_TCP ? PROTO_UDP
+						       : PROTO_TCP;
+		return;
+	case MATCH_SPORT:
+		aim_port(aim, match, wanted, &p->sport);
+		return;
+	case MATCH_DPORT:
+		aim_port(aim, match, wanted, &p->dport);
+		return;
+	case MATCH_ICMP_TYPE:
+		p->proto = aim->family == FAMILY_IPV6 ? PROTO_ICMPV6 : PROTO_ICMP;
+		p->icmp_type = (uint8_t)(match->icmp.type + !wanted);
+		p->icmp_code = match->icmp.any_code ? 0 : match->icmp.code;
+		return;
+	case MATCH_MAC_SRC:
+	case MATCH_ETH_SRC:
+		if (aim->to->from < aim->router->n_ports)
+			p->eth_src = match->mac;
+		p->eth_src.bytes[5] ^= !wanted;
+		return;
+	case MATCH_CT_STATE:
+		/* an answer without a question is invalid */
+		if ((match->ct_states & CT_INVALID) && !(match->ct_states & CT_NEW) == wanted) {
+			p->proto = PROTO_TCP;
+			p->tcp_flags = TCP_SYN | TCP_ACK;
+		}
+		return;
+	default:
+		return;
+	}
+}
+
+static void aim_rule(struct aim *aim, const struct rule *rule, bool wanted)
+{
+	size_t wrong = wanted || !rule->n_matches
+			       ? SIZE_MAX
+			       : random_below(aim->random, (unsigned)rule->n_matches);
+
+	for (size_t i = 0; i < rule->n_matches; i++)
+		aim_match(aim, &rule->matches[i], i != wrong);
+}
+
+static bool has_rules(const struct table *table)
+{
+	for (size_t c = 0; c < table->n_chains; c++)
+		if (table->chains[c].is_base && table->chains[c].n_rules)
+			return true;
+	return false;
+}
+
+/* A base chain of a table that filters this family, with rules. */
+static const struct chain *some_base(
+	struct aim *aim, const struct ruleset *rs, const struct table **ret_table)
+{
+	const struct chain *chain = NULL;
+
+	for (int tries = 0; tries < 200; tries++) {
+		const struct table *table =
+			&rs->tables[random_below(aim->random, (unsigned)rs->n_tables)];
+
+		if ((table->family != aim->family && table->family != FAMILY_INET) ||
+			!has_rules(table))
+			continue;
+		chain = &table->chains[random_below(aim->random, (unsigned)table->n_chains)];
+		*ret_table = table;
+		if (chain->is_base && chain->n_rules)
+			return chain;
+	}
+	return NULL;
+}
+
+static void start_at(struct aim *aim, const struct chain *chain)
+{
+	const struct router *router = aim->router;
+	enum hook hook = chain ? ruleset_chain_hook(chain) : HOOK_FORWARD;
+	struct packet *p = &aim->to->frame.packet;
+
+	if (hook == HOOK_OUTPUT) {
+		aim->to->from = router->n_ports;
+		aim->has_from = true;
+	} else if (hook == HOOK_INPUT || (hook == HOOK_PREROUTING && one_in(aim->random, 4))) {
+		p->dst = router->ports[random_below(aim->random, (unsigned)router->n_ports)]
+				 .addrs[aim->family];
+	}
+}
+
+bool router_is_local(const struct router *router, const struct addr *addr)
+{
+	for (size_t i = 0; i < router->n_ports; i++)
+		if (addr_compare(&router->ports[i].addrs[addr->family], addr) == 0)
+			return true;
+	return false;
+}
+
+/* No sender, or none that a router takes a packet from. */
+static bool is_usable(const struct addr *addr)
+{
+	const uint8_t *b = addr->bytes;
+
+	if (addr->family == FAMILY_IPV4)
+		return b[0] != 0 && b[0] != 127 && b[0] < 224 &&
+		       !(b[0] == 198 && b[1] == 51 && b[2] == 100);
+	return b[0] >= 0x20 && b[0] < 0xfd;
+}
+
+static struct addr some_addr(struct aim *aim)
+{
+	struct addr addr = { .family = aim->family, .bytes = { 10, 77 } };
+	size_t end = aim->family == FAMILY_IPV6 ? 16 : 4;
+
+	if (aim->family == FAMILY_IPV6)
+		memcpy(addr.bytes, "\x20\x01\x0d\xb8\x00\x77", 6);
+	addr.bytes[end - 2] = (uint8_t)random_below(aim->random, 256);
+	addr.bytes[end - 1] = (uint8_t)(1 + random_below(aim->random, 254));
+	return addr;
+}
+
+/* Makes it a packet that can be. */
+static void settle_on_something(struct aim *aim)
+{
+	const struct router *router = aim->router;
+	struct rule_packet *to = aim->to;
+	struct packet *p = &to->frame.packet;
+	bool is_v6 = aim->family == FAMILY_IPV6;
+
+	if (!is_usable(&p->src))
+		p->src = some_addr(aim);
+	if ((to->from == router->n_ports || !router_is_local(router, &p->dst)) &&
+		(!is_usable(&p->dst) || addr_compare(&p->src, &p->dst) == 0))
+		p->dst = some_addr(aim);
+	if (p->proto == (is_v6 ? PROTO_ICMP : PROTO_ICMPV6) || p->proto == 0 || p->proto == 2 ||
+		p->proto == 44 || p->proto == 43 || p->proto == 60 || p->proto == 41 ||
+		p->proto == 50 || p->proto == 51)
+		p->proto = PROTO_UDP;
+	if (p->proto == PROTO_ICMPV6 && p->icmp_type >= 130)
+		p->icmp_type = 128;
+	if (!proto_has_ports(p->proto))
+		p->sport = p->dport = 0;
+	if (p->proto != PROTO_ICMP && p->proto != PROTO_ICMPV6)
+		p->icmp_type = p->icmp_code = 0;
+	/* echo requests and what asks for an answer have no reply here, errors speak of no flow */
+	if (p->proto == PROTO_TCP && !p->tcp_flags)
+		p->tcp_flags = TCP_SYN;
+	if (p->proto != PROTO_TCP)
+		p->tcp_flags = 0;
+	to->frame.tcp_flags = p->tcp_flags;
+	to->ct_state = net_frame_first_state(&to->frame);
+}
+
+void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,
+	const struct router *router, enum family family)
+{
+	static const uint8_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
+	struct aim aim = { random, router, family, ret, false };
+	struct packet *p = &ret->frame.packet;
+	const struct table *table = NULL;
+	const struct chain *chain;
+
+	*ret = (struct rule_packet){ .from = random_below(random, (unsigned)router->n_ports) };
+	p->ethertype = family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+	p->src = some_addr(&aim);
+	p->dst = some_addr(&aim);
+	p->proto = protos[random_below(random, 4)];
+	if (p->proto == PROTO_ICMP && family == FAMILY_IPV6)
+		p->proto = PROTO_ICMPV6;
+	p->icmp_type = family == FAMILY_IPV6 ? 128 : 8;
+	p->sport = (uint16_t)(1024 + random_below(random, 64000));
+	p->dport = (uint16_t)(1 + random_below(random, 65535));
+	p->ttl = 64;
+	chain = some_base(&aim, rs, &table);
+	start_at(&aim, chain);
+	for (int depth = 0; chain && chain->n_rules && depth < 8; depth++) {
+		const struct rule *rule =
+			&chain->rules[random_below(random, (unsigned)chain->n_rules)];
+		bool goes_down =
+			rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
+
+		aim_rule(&aim, rule, goes_down ? !one_in(random, 6) : !one_in(random, 3));
+		chain = goes_down ? table_chain(table, rule->target.chain) : NULL;
+	}
+	if (ret->from < router->n_ports) {
+		if (mac_equal(p->eth_src, (struct mac){ { 0 } }) || (p->eth_src.bytes[0] & 1))
+			p->eth_src = router->ports[ret->from].far_mac;
+		p->eth_dst = router->ports[ret->from].mac;
+	}
+	settle_on_something(&aim);
+}

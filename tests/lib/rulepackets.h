@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TESTS_RULEPACKETS_H
+#define TESTS_RULEPACKETS_H
+
+#include "netrouter.h"
+#include "random.h"
+#include "ruleset/eval.h"
+
+/*
+ * Packets at the boundaries of a ruleset's rules, for a router: a rule is chosen, with the jumps that
+ * lead to it, and what it matches is set to a value that just matches, or one that just does not.
+ */
+struct rule_packet {
+	size_t from; /* as router_send's */
+	struct net_frame frame;
+	enum ct_state ct_state; /* of its first look by conntrack */
+	uint64_t tag;
+};
+
+/* Interface names that the ruleset speaks of, a wildcard with something behind it; at most max. */
+size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max);
+void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,
+	const struct router *router, enum family family);
+/* An address of the host itself. */
+bool router_is_local(const struct router *router, const struct addr *addr);
+
+#endif
