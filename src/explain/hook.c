@@ -293,14 +293,19 @@ static struct answer run_from(
 	return run_from(walk, skb, run, index + 1);
 }
 
-static bool rules_are_unread(const struct netns *ns, const char **ret_why)
+static bool rules_are_unread(const struct netns *ns, enum family family, const char **ret_why)
 {
-	static const char *const names[] = { "nft", "iptables", "ip6tables", "iptables-nft",
-		"iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "rules of netfilter",
-		"netns" };
+	static const char *const tools[][3] = {
+		[FAMILY_IPV4] = { "iptables-nft", "iptables-legacy", "ipset" },
+		[FAMILY_IPV6] = { "ip6tables-nft", "ip6tables-legacy", "ipset" },
+		[FAMILY_BRIDGE] = { "ebtables-legacy" },
+		[FAMILY_NETDEV] = { NULL },
+	};
 
-	for (size_t i = 0; i < N_OF(names); i++)
-		if (netns_is_unread(ns, names[i], ret_why))
+	if (netns_is_unread(ns, "nft", ret_why))
+		return true;
+	for (size_t i = 0; i < N_OF(tools[family]); i++)
+		if (tools[family][i] && netns_is_unread(ns, tools[family][i], ret_why))
 			return true;
 	return false;
 }
@@ -315,7 +320,7 @@ struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family fam
 	const char *why;
 	size_t first = 0;
 
-	if (rules_are_unread(skb->ns, &why))
+	if (rules_are_unread(skb->ns, family, &why))
 		return end_cannot_tell(walk, skb, "the rules of this namespace were not read: %s",
 			why ? why : "unknown reason");
 	if (hook == HOOK_INGRESS || hook == HOOK_EGRESS) {
