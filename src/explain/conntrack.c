@@ -95,7 +95,7 @@ static const struct conntrack_entry *entry_find(
 	struct flow_tuple tuple = tuple_of(&skb->packet);
 	int direction;
 
-	for (const struct flow *flow = skb->flows; flow; flow = flow->before) {
+	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before) {
 		if (flow->ns != skb->ns)
 			continue;
 		direction = entry_direction(&flow->entry, &skb->packet, &tuple);
@@ -320,7 +320,7 @@ void conntrack_reset(struct walk *walk, struct skb *skb)
 	struct packet fresh = *packet;
 
 	if (skb->ct.is_tracked && (skb->ct.is_new || skb->ct.is_reply)) {
-		struct flow *flow = arena_new_one(walk->arena, struct flow);
+		struct walked_flow *flow = arena_new_one(walk->arena, struct walked_flow);
 
 		flow->before = skb->flows;
 		flow->ns = skb->ns;

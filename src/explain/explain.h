@@ -18,14 +18,14 @@ enum query_from {
 	FROM_DEVICE,  /* received at "in", as from the wire or from the guest behind it */
 	FROM_PROCESS, /* sent by a process in "ns" */
 };
-struct flow;
+struct walked_flow;
 struct query {
 	enum query_from from;
 	const struct netns *ns;
 	const struct link *in; /* FROM_DEVICE */
 	struct packet packet;  /* the interfaces in it are not read */
 	bool has_ct_state;     /* packet.ct_state holds in every namespace; else conntrack's entries say */
-	const struct flow *flows; /* entries that an earlier walk made (leaf.flows), newest first */
+	const struct walked_flow *flows; /* entries that an earlier walk made (leaf.flows), newest first */
 	unsigned max_steps;	  /* 0: LIMIT_WALK_STEPS */
 };
 
@@ -146,8 +146,8 @@ const char *drop_name(enum drop drop);	/* "rp_filter" */
 const char *drop_words(enum drop drop); /* "the route back to the source leaves by another interface" */
 
 /* An entry that conntrack makes of a packet on the way. */
-struct flow {
-	const struct flow *before;
+struct walked_flow {
+	const struct walked_flow *before;
 	const struct netns *ns;
 	struct conntrack_entry entry;
 };
@@ -158,7 +158,7 @@ struct leaf {
 	enum place place;
 	const struct socket *socket; /* PLACE_SOCKET */
 	const struct node *last;     /* NODE_END: ns, link and packet say where and how */
-	const struct flow *flows;    /* that the walk made on this path, newest first */
+	const struct walked_flow *flows;    /* that the walk made on this path, newest first */
 	const char *why;	     /* FINAL_CANNOT_TELL: what is missing */
 };
 

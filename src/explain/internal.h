@@ -110,7 +110,7 @@ struct skb {
 	struct addr next_hop;
 
 	struct tracking ct;
-	const struct flow *flows;
+	const struct walked_flow *flows;
 	struct fib_result route;
 	const struct link *out; /* routed: where it leaves */
 	struct addr gateway;	/* next hop; family as the packet's */
