@@ -57,8 +57,8 @@ static bool vlan_let_in(const struct link *bridge, const struct link *port, stru
 	return false;
 }
 
-static bool vlan_let_out(const struct link *bridge, const struct link *port,
-	const struct packet *packet)
+static bool vlan_let_out(
+	const struct link *bridge, const struct link *port, const struct packet *packet)
 {
 	return !bridge->has_vlan_filtering || vlan_find(port, packet->vlan_id);
 }
@@ -149,8 +149,7 @@ static struct answer forward_to(struct walk *walk, struct skb *skb, const struct
 	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
 	if (!skb->in_port) {
 		skb->packet.in_iface = NULL;
-		return hook_run(
-			walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
+		return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
 	}
 	skb->packet.in_iface = skb->in_port->name;
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN, PRIORITY_BRNF,
@@ -254,8 +253,8 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 		if (is_case && part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
 			nobody = part;
 		else
-			answer = is_case ? answer_of_cases(answer, part) :
-					   answer_of_copies(answer, part);
+			answer = is_case ? answer_of_cases(answer, part)
+					 : answer_of_copies(answer, part);
 	}
 	*ret_found = n > 0;
 	return answer.final == FINAL_NONE ? nobody : answer;
@@ -359,8 +358,8 @@ static struct answer decide_unknown_mac(
 		up.packet.pkt_type = PKT_HOST;
 		answer = answer_of_cases(answer,
 			pass_up(walk, &up,
-				must_be_up ? "the address that its MAC was asked for is the host's" :
-					     "if the sender takes the host for its gateway"));
+				must_be_up ? "the address that its MAC was asked for is the host's"
+					   : "if the sender takes the host for its gateway"));
 		found = true;
 	}
 	return found ? answer : end_no_target(walk, skb, bridge, CAST_UNICAST);
@@ -396,8 +395,8 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 		if (!port || port == bridge)
 			return end_no_target(walk, skb, bridge, cast);
 	}
-	return forward_to(walk, skb, bridge, port, BRIDGE_FDB,
-		entry->is_static ? "static entry" : NULL);
+	return forward_to(
+		walk, skb, bridge, port, BRIDGE_FDB, entry->is_static ? "static entry" : NULL);
 }
 
 /* br_handle_frame_finish */

@@ -124,8 +124,8 @@ static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
 		!skb_is_unknown(skb, FIELD_ETH_DST))
 		packet->pkt_type = PKT_OTHERHOST;
 	if (skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
-		return end_cannot_tell(walk, skb,
-			"the destination was changed on the bridge to one of several");
+		return end_cannot_tell(
+			walk, skb, "the destination was changed on the bridge to one of several");
 	if (addr_compare(&skb->dst_before, &packet->dst))
 		return finish_changed(walk, skb, bridge);
 	return finish(walk, skb);
@@ -151,9 +151,9 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 				"the sysctls were not read: whether bridged IP passes iptables "
 				"is not known");
 		note_call(walk, skb,
-			!skb->ns->has_br_netfilter ? "not called: br_netfilter is not loaded" :
-			family == FAMILY_IPV6      ? "not called: bridge-nf-call-ip6tables is 0" :
-						     "not called: bridge-nf-call-iptables is 0");
+			!skb->ns->has_br_netfilter ? "not called: br_netfilter is not loaded"
+			: family == FAMILY_IPV6	   ? "not called: bridge-nf-call-ip6tables is 0"
+						   : "not called: bridge-nf-call-iptables is 0");
 		return finish(walk, skb);
 	}
 	note_call(walk, skb, NULL);
@@ -182,10 +182,10 @@ static struct answer finish_forward(struct walk *walk, struct skb *skb)
 static struct answer forward_arp(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = bridge_of(skb);
-	bool is_called = bridge->nf_call_arp ||
-			 (skb->ns->has_br_netfilter &&
-				 netns_sysctl_number(
-					 skb->ns, "0", "net.bridge.bridge-nf-call-arptables"));
+	bool is_called =
+		bridge->nf_call_arp ||
+		(skb->ns->has_br_netfilter &&
+			netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-call-arptables"));
 
 	if (!is_called || !sees_tagged(skb))
 		return finish_forward(walk, skb);

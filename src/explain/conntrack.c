@@ -50,8 +50,9 @@ static struct flow_tuple tuple_inverted(const struct flow_tuple *tuple, uint8_t 
 		{ PROTO_ICMPV6, ICMPV6_ECHO, ICMPV6_ECHO_REPLY },
 		{ PROTO_ICMPV6, ICMPV6_NI_QUERY, ICMPV6_NI_REPLY },
 	};
-	struct flow_tuple inverted = { .src = tuple->dst, .dst = tuple->src,
-		.sport = tuple->dport, .dport = tuple->sport };
+	struct flow_tuple inverted = {
+		.src = tuple->dst, .dst = tuple->src, .sport = tuple->dport, .dport = tuple->sport
+	};
 
 	if (!proto_is_icmp(proto))
 		return inverted;
@@ -275,7 +276,8 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	const struct conntrack_entry *entry = NULL;
-	bool is_reply = false, is_ours = false, is_noted = skb->ns->ruleset && skb->ns->ruleset->n_tables;
+	bool is_reply = false, is_ours = false,
+	     is_noted = skb->ns->ruleset && skb->ns->ruleset->n_tables;
 	const char *note = NULL;
 	struct node *node;
 

@@ -130,8 +130,8 @@ static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 		((master && !strcmp(master->kind, "openvswitch")) || !master))
 		return ovs_input(walk, skb, ovs);
 	if (master && !strcmp(master->kind, "openvswitch"))
-		return end_cannot_tell(walk, skb,
-			"%s is in Open vSwitch, whose database was not read", dev->name);
+		return end_cannot_tell(
+			walk, skb, "%s is in Open vSwitch, whose database was not read", dev->name);
 	if (macvlan)
 		return receive_at(walk, skb, macvlan);
 	return receive_protocol(walk, skb);
@@ -146,8 +146,7 @@ static struct answer to_veth(struct walk *walk, struct skb *skb)
 
 	if (!peer)
 		return end_cannot_tell(walk, skb,
-			"the other end of %s is in a namespace that was not read",
-			skb->dev->name);
+			"the other end of %s is in a namespace that was not read", skb->dev->name);
 	/* skb_scrub_packet: routing, conntrack and bridge notes end here, the mark at a
 	 * namespace */
 	conntrack_reset(walk, skb);
@@ -170,8 +169,7 @@ static struct answer to_vlan(struct walk *walk, struct skb *skb)
 	const struct link *lower = netns_link_by_index(skb->ns, skb->dev->lower_index);
 
 	if (!lower)
-		return end_cannot_tell(
-			walk, skb, "what %s stands on is not known", skb->dev->name);
+		return end_cannot_tell(walk, skb, "what %s stands on is not known", skb->dev->name);
 	if (is_tagged(&skb->packet))
 		return end_cannot_tell(walk, skb, "two VLAN tags are not walked");
 	skb->packet.vlan_id = skb->dev->vlan_id;
@@ -215,8 +213,8 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 		return to_hardware(walk, skb, PLACE_WIRE);
 	if (!strcmp(dev->kind, "dummy"))
 		return end_consumed(walk, skb, "a dummy device throws away what is sent");
-	return end_cannot_tell(walk, skb, "%s is of kind %s, which is not walked", dev->name,
-		dev->kind);
+	return end_cannot_tell(
+		walk, skb, "%s is of kind %s, which is not walked", dev->name, dev->kind);
 }
 
 struct answer device_transmit(struct walk *walk, struct skb *skb)

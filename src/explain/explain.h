@@ -24,19 +24,20 @@ struct query {
 	const struct netns *ns;
 	const struct link *in; /* FROM_DEVICE */
 	struct packet packet;  /* the interfaces in it are not read */
-	bool has_ct_state;     /* packet.ct_state holds in every namespace; else conntrack's entries say */
-	const struct walked_flow *flows; /* entries that an earlier walk made (leaf.flows), newest first */
-	unsigned max_steps;	  /* 0: LIMIT_WALK_STEPS */
+	bool has_ct_state; /* packet.ct_state holds in every namespace; else conntrack's entries say */
+	const struct walked_flow
+		*flows;	    /* entries that an earlier walk made (leaf.flows), newest first */
+	unsigned max_steps; /* 0: LIMIT_WALK_STEPS */
 };
 
 /* One thing that happened. A path is read from its end; beginnings are shared. */
 enum node_kind {
-	NODE_RECEIVED,	/* at link */
-	NODE_SENT,	/* by a process of ns */
-	NODE_CHAIN,	/* a base chain was asked: table, chain, steps */
-	NODE_CONNTRACK, /* looked up: packet->ct_state, ct_zone, entry */
-	NODE_NAT,	/* rewritten: before->packet, packet */
-	NODE_BRIDGE_IN, /* the bridge took it from its port link */
+	NODE_RECEIVED,	      /* at link */
+	NODE_SENT,	      /* by a process of ns */
+	NODE_CHAIN,	      /* a base chain was asked: table, chain, steps */
+	NODE_CONNTRACK,	      /* looked up: packet->ct_state, ct_zone, entry */
+	NODE_NAT,	      /* rewritten: before->packet, packet */
+	NODE_BRIDGE_IN,	      /* the bridge took it from its port link */
 	NODE_BRIDGE_DECISION, /* how: decision; to: link */
 	NODE_IPTABLES_CALLED, /* br_netfilter hands the frame to the IP hooks (or not: note) */
 	NODE_ROUTE,	      /* rule, route, hop */
@@ -69,8 +70,8 @@ struct node {
 	unsigned depth; /* how many are before it */
 	const struct netns *ns;
 	const struct link *link, *bridge; /* NULL: none */
-	const struct packet *packet;	  /* as it looks behind this; interfaces as rules see them */
-	const char *note;		  /* a phrase for people; NULL: nothing to add */
+	const struct packet *packet; /* as it looks behind this; interfaces as rules see them */
+	const char *note;	     /* a phrase for people; NULL: nothing to add */
 
 	/* NODE_CHAIN */
 	enum family family;
@@ -126,7 +127,7 @@ enum drop {
 	DROP_SCOPE,	 /* IPv6: an address that must not be forwarded */
 	DROP_LINK_DOWN,
 	DROP_NO_VLAN_DEVICE,
-	DROP_NO_PROTOCOL, /* no IP stack or unknown ethertype */
+	DROP_NO_PROTOCOL,   /* no IP stack or unknown ethertype */
 	DROP_BRIDGE_SOURCE, /* no valid source MAC */
 	DROP_BRIDGE_STATE,  /* the port does not forward */
 	DROP_BRIDGE_LOCKED,
@@ -139,11 +140,12 @@ enum drop {
 	DROP_OVS_VLAN,
 	DROP_OVS_NO_TARGET,
 	DROP_NOT_FORWARDED, /* broadcast and the like, at a router */
-	DROP_LOOP, /* it comes again to where it was, unchanged */
+	DROP_LOOP,	    /* it comes again to where it was, unchanged */
 	N_DROPS,
 };
-const char *drop_name(enum drop drop);	/* "rp_filter" */
-const char *drop_words(enum drop drop); /* "the route back to the source leaves by another interface" */
+const char *drop_name(enum drop drop); /* "rp_filter" */
+const char *drop_words(
+	enum drop drop); /* "the route back to the source leaves by another interface" */
 
 /* An entry that conntrack makes of a packet on the way. */
 struct walked_flow {
@@ -156,10 +158,10 @@ struct leaf {
 	enum final final;
 	enum drop drop;
 	enum place place;
-	const struct socket *socket; /* PLACE_SOCKET */
-	const struct node *last;     /* NODE_END: ns, link and packet say where and how */
-	const struct walked_flow *flows;    /* that the walk made on this path, newest first */
-	const char *why;	     /* FINAL_CANNOT_TELL: what is missing */
+	const struct socket *socket;	 /* PLACE_SOCKET */
+	const struct node *last;	 /* NODE_END: ns, link and packet say where and how */
+	const struct walked_flow *flows; /* that the walk made on this path, newest first */
+	const char *why;		 /* FINAL_CANNOT_TELL: what is missing */
 };
 
 struct explanation {
@@ -183,8 +185,8 @@ const struct explanation *explain(
 bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 
 /* A device ("tapX"), or a guest by name ("instance-0001"), as the place where packets enter. */
-bool explain_find_entry(const struct host *host, const char *name, struct query *ret,
-	struct err *err);
+bool explain_find_entry(
+	const struct host *host, const char *name, struct query *ret, struct err *err);
 
 /* For people: "received at tapX", one line. */
 void node_print(struct text *out, const struct node *node);

@@ -28,8 +28,8 @@ static void plan_add(
 		item->chain = *chain;
 }
 
-static struct hook_plan plan_make(struct arena *arena, const struct ruleset *rs,
-	enum family family, enum hook hook, const char *device)
+static struct hook_plan plan_make(struct arena *arena, const struct ruleset *rs, enum family family,
+	enum hook hook, const char *device)
 {
 	bool is_ip = family == FAMILY_IPV4 || family == FAMILY_IPV6;
 	bool is_early = hook == HOOK_PREROUTING || hook == HOOK_OUTPUT;
@@ -70,8 +70,7 @@ static bool ruleset_has_devices(const struct ruleset *rs)
 {
 	for (size_t t = 0; rs && t < rs->n_tables; t++)
 		for (size_t c = 0; c < rs->tables[t].n_chains; c++)
-			if (rs->tables[t].chains[c].device ||
-				rs->tables[t].family == FAMILY_NETDEV)
+			if (rs->tables[t].chains[c].device || rs->tables[t].family == FAMILY_NETDEV)
 				return true;
 	return false;
 }
@@ -127,8 +126,7 @@ static void chain_node(struct walk *walk, struct skb *skb, const struct run *run
 			     "known";
 }
 
-static struct answer end_by_rules(
-	struct walk *walk, struct skb *skb, const struct outcome *outcome)
+static struct answer end_by_rules(struct walk *walk, struct skb *skb, const struct outcome *outcome)
 {
 	struct answer answer;
 
@@ -143,8 +141,8 @@ static struct answer end_by_rules(
 	case VERDICT_STOLEN:
 		return end_consumed(walk, skb, "a rule hands it to a program or another device");
 	default:
-		return end_cannot_tell(walk, skb, "%s",
-			outcome->why ? outcome->why : "a rule is not modelled");
+		return end_cannot_tell(
+			walk, skb, "%s", outcome->why ? outcome->why : "a rule is not modelled");
 	}
 }
 
@@ -169,8 +167,8 @@ static struct answer end_rerouted(struct walk *walk, struct skb *skb)
 	return end_dropped(walk, skb, DROP_NO_ROUTE);
 }
 
-static struct outcomes chain_ask(struct walk *walk, struct skb *skb, const struct run *run,
-	const struct hook_chain *chain)
+static struct outcomes chain_ask(
+	struct walk *walk, struct skb *skb, const struct run *run, const struct hook_chain *chain)
 {
 	struct eval_oracle oracle = oracle_of(skb);
 	struct eval eval = {
@@ -206,7 +204,7 @@ static struct answer run_chain(
 
 	if (outcomes.n == 1)
 		return behind_chain(walk, skb, run, index, &outcomes.items[0]);
-	vec_for_each(outcome, &outcomes) {
+	vec_for_each (outcome, &outcomes) {
 		struct skb one = *skb;
 
 		one.branch = BRANCH_CASE;
@@ -236,7 +234,7 @@ static struct answer run_nat_chains(
 	if (nat == run->plan->n_nat)
 		return behind_nat(walk, skb, run, index, NULL);
 	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat]);
-	vec_for_each(outcome, &outcomes) {
+	vec_for_each (outcome, &outcomes) {
 		struct skb one = *skb;
 		const char *note = NULL;
 		struct answer part;
@@ -310,13 +308,14 @@ static bool rules_are_unread(const struct netns *ns, enum family family, const c
 	return false;
 }
 
-struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family,
-	enum hook hook, int min_priority, int max_priority, next_fn *next)
+struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family, enum hook hook,
+	int min_priority, int max_priority, next_fn *next)
 {
 	size_t ns = (size_t)(skb->ns - walk->host->netns);
 	struct hook_plan of_device;
-	struct run run = { .family = family, .hook = hook, .next = next,
-		.max_priority = max_priority };
+	struct run run = {
+		.family = family, .hook = hook, .next = next, .max_priority = max_priority
+	};
 	const char *why;
 	size_t first = 0;
 
@@ -326,8 +325,7 @@ struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family fam
 	if (hook == HOOK_INGRESS || hook == HOOK_EGRESS) {
 		if (!walk->explainer->has_devices[ns])
 			return next(walk, skb);
-		of_device = plan_make(
-			walk->arena, skb->ns->ruleset, family, hook, skb->dev->name);
+		of_device = plan_make(walk->arena, skb->ns->ruleset, family, hook, skb->dev->name);
 		run.plan = &of_device;
 	} else {
 		run.plan = &walk->explainer->plans[ns][family][hook];

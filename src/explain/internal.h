@@ -101,8 +101,9 @@ struct skb {
 
 	/* br_netfilter's notes: from which port; NULL: none */
 	const struct link *phys_in, *phys_out;
-	const struct link *in_port; /* while a bridge has it: where it came in; NULL: from the host */
-	bool is_prerouted; /* IP PREROUTING was passed on the bridge */
+	const struct link
+		*in_port;	/* while a bridge has it: where it came in; NULL: from the host */
+	bool is_prerouted;	/* IP PREROUTING was passed on the bridge */
 	struct addr dst_before; /* PREROUTING on a bridge */
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */
@@ -144,8 +145,8 @@ bool mac_is_broadcast(struct mac mac);
 struct answer hook_run(
 	struct walk *walk, struct skb *skb, enum family family, enum hook hook, next_fn *next);
 /* Only chains with a priority up to (or above) that one: br_netfilter sits between them. */
-struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family,
-	enum hook hook, int min_priority, int max_priority, next_fn *next);
+struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family, enum hook hook,
+	int min_priority, int max_priority, next_fn *next);
 
 /* conntrack.c */
 void conntrack_look_up(struct walk *walk, struct skb *skb);

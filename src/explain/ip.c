@@ -23,8 +23,8 @@ static void at_hook(struct skb *skb, const struct link *in, const struct link *o
 }
 
 /* Of all interfaces and of this one: the kernel takes the larger, or either. */
-static long conf(const struct netns *ns, const char *family, const struct link *dev,
-	const char *name)
+static long conf(
+	const struct netns *ns, const char *family, const struct link *dev, const char *name)
 {
 	long all = netns_sysctl_number(ns, "0", "net.%s.conf.all.%s", family, name);
 	long own = netns_sysctl_number(ns, "0", "net.%s.conf.%s.%s", family, dev->name, name);
@@ -36,10 +36,9 @@ static bool is_forwarding(const struct netns *ns, const struct link *dev, enum f
 {
 	if (family == FAMILY_IPV6)
 		return netns_sysctl_number(ns, "0", "net.ipv6.conf.all.forwarding") ||
-		       netns_sysctl_number(
-			       ns, "0", "net.ipv6.conf.%s.force_forwarding", dev->name);
-	return netns_sysctl_number(
-		ns, netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0",
+		       netns_sysctl_number(ns, "0", "net.ipv6.conf.%s.force_forwarding", dev->name);
+	return netns_sysctl_number(ns,
+		netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0",
 		"net.ipv4.conf.%s.forwarding", dev->name);
 }
 
@@ -95,9 +94,15 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 	return rp_filter == 1 ? DROP_RP_FILTER : DROP_NONE;
 }
 
+static bool sends_redirects(const struct netns *ns, const struct link *dev)
+{
+	return netns_sysctl_number(ns, "1", "net.ipv4.conf.all.send_redirects") ||
+	       netns_sysctl_number(ns, "1", "net.ipv4.conf.%s.send_redirects", dev->name);
+}
+
 /* fib_validate_source */
-static enum drop source_check(struct skb *skb, const struct link *dev, const struct link *out,
-	const char **ret_why)
+static enum drop source_check(
+	struct skb *skb, const struct link *dev, const struct link *out, const char **ret_why)
 {
 	long rp_filter = conf(skb->ns, "ipv4", dev, "rp_filter");
 	const char *why;
@@ -111,7 +116,8 @@ static enum drop source_check(struct skb *skb, const struct link *dev, const str
 			*ret_why = "rp_filter asks for the source, which is not known";
 		return DROP_NONE;
 	}
-	if (rp_filter || has_custom_rules(skb->ns))
+	/* back out by the same interface: the kernel looks closer, to see whom it may redirect */
+	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb->ns, dev)))
 		return source_check_routes(skb, dev, out, rp_filter, ret_why);
 	if (conf(skb->ns, "ipv4", dev, "accept_local") || dev->is_loopback)
 		return DROP_NONE;
@@ -210,13 +216,16 @@ static enum drop drop_of_status(enum fib_status status)
 	}
 }
 
-static enum drop route_by_tables(struct skb *skb, const struct link *dev, bool *ret_is_local,
-	const char **ret_why)
+static enum drop route_by_tables(
+	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why)
 {
 	enum family family = skb->packet.dst.family;
 	bool forwards = is_forwarding(skb->ns, dev, family);
-	struct fib_query query = { .family = family, .dst = skb->packet.dst,
-		.src = skb->packet.src, .iif = dev->name, .mark = skb->packet.mark,
+	struct fib_query query = { .family = family,
+		.dst = skb->packet.dst,
+		.src = skb->packet.src,
+		.iif = dev->name,
+		.mark = skb->packet.mark,
 		.packet = &skb->packet };
 	struct fib_result result = fib_lookup(skb->ns, &query);
 
@@ -226,8 +235,8 @@ static enum drop route_by_tables(struct skb *skb, const struct link *dev, bool *
 		return DROP_NONE;
 	}
 	if (result.status != FIB_FOUND)
-		return forwards || family == FAMILY_IPV6 ? drop_of_status(result.status) :
-							   DROP_FORWARDING_OFF;
+		return forwards || family == FAMILY_IPV6 ? drop_of_status(result.status)
+							 : DROP_FORWARDING_OFF;
 	switch (result.route->type) {
 	case ROUTE_LOCAL:
 	case ROUTE_BROADCAST:
@@ -264,8 +273,8 @@ enum drop ip_route_input(
 	}
 	if (!is_ipv6 && is_broadcast_all(&skb->packet.dst)) {
 		*ret_is_local = true;
-		return addr_is_zero(&skb->packet.src) ? DROP_NONE :
-							source_check(skb, dev, NULL, ret_why);
+		return addr_is_zero(&skb->packet.src) ? DROP_NONE
+						      : source_check(skb, dev, NULL, ret_why);
 	}
 	drop = route_by_tables(skb, dev, ret_is_local, ret_why);
 	if (drop != DROP_NONE || *ret_why || is_ipv6)
@@ -287,8 +296,12 @@ static void route_node(struct walk *walk, struct skb *skb)
 
 bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif)
 {
-	struct fib_query query = { .family = skb->packet.dst.family, .dst = skb->packet.dst,
-		.src = skb->packet.src, .iif = "lo", .oif = oif, .mark = skb->packet.mark,
+	struct fib_query query = { .family = skb->packet.dst.family,
+		.dst = skb->packet.dst,
+		.src = skb->packet.src,
+		.iif = "lo",
+		.oif = oif,
+		.mark = skb->packet.mark,
 		.packet = &skb->packet };
 	struct fib_result result;
 
@@ -316,8 +329,7 @@ struct answer ip_output(struct walk *walk, struct skb *skb)
 
 	skb->dev = skb->out;
 	at_hook(skb, in, skb->out);
-	return hook_run(
-		walk, skb, ip_family(skb), HOOK_POSTROUTING, ip_neighbour_output);
+	return hook_run(walk, skb, ip_family(skb), HOOK_POSTROUTING, ip_neighbour_output);
 }
 
 static enum drop forward_check(const struct skb *skb)
@@ -361,8 +373,7 @@ static struct answer ip_forward(struct walk *walk, struct skb *skb)
 		struct skb old = *skb;
 
 		old.branch = skb->branch = BRANCH_CASE;
-		return answer_of_cases(
-			forward_on(walk, skb), end_dropped(walk, &old, DROP_TTL));
+		return answer_of_cases(forward_on(walk, skb), end_dropped(walk, &old, DROP_TTL));
 	}
 	return forward_on(walk, skb);
 }
@@ -406,12 +417,11 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 
 	if (skb->packet.pkt_type == PKT_OTHERHOST)
 		return end_dropped(walk, skb, DROP_OTHER_HOST);
-	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback &&
-		!skb->dev->is_noarp && !may_be_addressed(skb))
+	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
+		!may_be_addressed(skb))
 		return end_dropped(walk, skb, DROP_OTHER_HOST);
 	if (family == FAMILY_IPV6 &&
-		netns_sysctl_number(
-			skb->ns, "0", "net.ipv6.conf.%s.disable_ipv6", skb->dev->name))
+		netns_sysctl_number(skb->ns, "0", "net.ipv6.conf.%s.disable_ipv6", skb->dev->name))
 		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {

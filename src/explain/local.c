@@ -62,8 +62,7 @@ struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
 static bool owns_for_arp(const struct skb *skb, const struct addr *addr)
 {
 	long all = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.all.arp_ignore");
-	long own = netns_sysctl_number(
-		skb->ns, "0", "net.ipv4.conf.%s.arp_ignore", skb->dev->name);
+	long own = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.%s.arp_ignore", skb->dev->name);
 
 	for (size_t i = 0; i < skb->ns->n_addresses; i++)
 		if (!addr_compare(&skb->ns->addresses[i].local, addr))
@@ -130,10 +129,9 @@ static struct mac multicast_mac(const struct addr *addr)
 struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
-	struct addr next = skb->gateway.family == packet->dst.family &&
-					   !addr_is_zero(&skb->gateway) ?
-				   skb->gateway :
-				   packet->dst;
+	struct addr next = skb->gateway.family == packet->dst.family && !addr_is_zero(&skb->gateway)
+				   ? skb->gateway
+				   : packet->dst;
 	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
 	const char *note = NULL;
 	struct mac mac;
@@ -157,9 +155,9 @@ struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
 		packet->unknown |= FIELD_BIT(FIELD_ETH_DST);
 		skb->has_next_hop = true;
 		skb->next_hop = next;
-		note = packet->dst.family == FAMILY_IPV6 ?
-			       "the neighbour is not known: it would be solicited" :
-			       "the neighbour is not known: ARP would be asked";
+		note = packet->dst.family == FAMILY_IPV6
+			       ? "the neighbour is not known: it would be solicited"
+			       : "the neighbour is not known: ARP would be asked";
 	}
 	skb_node(walk, skb, NODE_NEIGHBOUR)->note = note;
 	return device_transmit(walk, skb);

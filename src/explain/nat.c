@@ -20,8 +20,8 @@ static bool is_icmp(const struct packet *packet)
 }
 
 /* inet_select_addr: of that device; if it has none, of the first other device by index. */
-static bool select_ipv4(const struct netns *ns, const struct link *out, const struct addr *dst,
-	struct addr *ret)
+static bool select_ipv4(
+	const struct netns *ns, const struct link *out, const struct addr *dst, struct addr *ret)
 {
 	const struct address *first = NULL, *best = NULL;
 
@@ -54,8 +54,8 @@ static bool select_ipv4(const struct netns *ns, const struct link *out, const st
 }
 
 /* Of several the kernel's choice has many rules: *ret_is_sure is false. */
-static bool select_ipv6(const struct netns *ns, const struct link *out, struct addr *ret,
-	bool *ret_is_sure)
+static bool select_ipv6(
+	const struct netns *ns, const struct link *out, struct addr *ret, bool *ret_is_sure)
 {
 	size_t n_here = 0, n_away = 0;
 	struct addr here = { 0 }, away = { 0 };
@@ -101,10 +101,10 @@ static bool choose_masquerade(struct skb *skb, struct choice *choice)
 {
 	const struct packet *packet = &skb->packet;
 	const struct link *out = skb->out ? skb->out : skb->dev;
-	const struct addr *next = skb->gateway.family == packet->src.family &&
-						  !addr_is_zero(&skb->gateway) ?
-					  &skb->gateway :
-					  &packet->dst;
+	const struct addr *next =
+		skb->gateway.family == packet->src.family && !addr_is_zero(&skb->gateway)
+			? &skb->gateway
+			: &packet->dst;
 
 	choice->has_addr = choice->is_sure = true;
 	if (packet->src.family == FAMILY_IPV6)
@@ -155,8 +155,8 @@ static void set_source(struct skb *skb, const struct choice *choice, const struc
 	struct flow_tuple *reply = &skb->ct.entry.reply;
 	uint16_t old_port = reply->dport;
 
-	if (choice->has_addr && (addr_compare(&reply->dst, &choice->addr) ||
-					skb_is_unknown(skb, FIELD_SRC))) {
+	if (choice->has_addr &&
+		(addr_compare(&reply->dst, &choice->addr) || skb_is_unknown(skb, FIELD_SRC))) {
 		reply->dst = choice->addr;
 		skb->packet.unknown &= ~FIELD_BIT(FIELD_SRC);
 		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
@@ -178,8 +178,8 @@ static void set_destination(struct skb *skb, const struct choice *choice, const 
 {
 	struct flow_tuple *reply = &skb->ct.entry.reply;
 
-	if (choice->has_addr && (addr_compare(&reply->src, &choice->addr) ||
-					skb_is_unknown(skb, FIELD_DST))) {
+	if (choice->has_addr &&
+		(addr_compare(&reply->src, &choice->addr) || skb_is_unknown(skb, FIELD_DST))) {
 		reply->src = choice->addr;
 		skb->packet.unknown &= ~FIELD_BIT(FIELD_DST);
 		skb->ct.entry.status |= CT_STATUS_DST_NAT;
@@ -216,8 +216,7 @@ bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct
 	default:
 		choice.has_addr = nat->has_addr;
 		choice.addr = nat->addr_min;
-		choice.is_sure =
-			!nat->has_addr || !addr_compare(&nat->addr_min, &nat->addr_max);
+		choice.is_sure = !nat->has_addr || !addr_compare(&nat->addr_min, &nat->addr_max);
 		break;
 	}
 	if (is_source)
@@ -232,8 +231,8 @@ bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct
 }
 
 /* The ends that the packet has behind this hook, by its flow. */
-static bool target(const struct tracking *ct, bool is_source, struct addr *ret_addr,
-	uint16_t *ret_port)
+static bool target(
+	const struct tracking *ct, bool is_source, struct addr *ret_addr, uint16_t *ret_port)
 {
 	const struct conntrack_entry *entry = &ct->entry;
 	unsigned needed = is_source ? CT_STATUS_SRC_NAT : CT_STATUS_DST_NAT;

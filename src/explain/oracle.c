@@ -54,12 +54,13 @@ static bool oracle_addr_type(
 	return true;
 }
 
-static bool oracle_route(void *data, const struct packet *packet, const struct addr *addr,
-	const char **ret_iface)
+static bool oracle_route(
+	void *data, const struct packet *packet, const struct addr *addr, const char **ret_iface)
 {
 	const struct skb *skb = data;
-	struct fib_query query = { .family = addr->family, .dst = *addr, .mark = packet->mark,
-		.iif = "lo" };
+	struct fib_query query = {
+		.family = addr->family, .dst = *addr, .mark = packet->mark, .iif = "lo"
+	};
 	struct fib_result result;
 	const struct link *link;
 

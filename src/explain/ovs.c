@@ -68,8 +68,7 @@ static struct answer output(struct walk *walk, struct skb *skb, const struct ovs
 		link = host_find_link(walk->host, port->name, &ns);
 	}
 	if (!link)
-		return end_cannot_tell(
-			walk, skb, "the device of port %s was not read", port->name);
+		return end_cannot_tell(walk, skb, "the device of port %s was not read", port->name);
 	skb->ns = ns;
 	skb->dev = link;
 	return is_internal ? device_receive(walk, skb) : device_transmit(walk, skb);
@@ -118,8 +117,8 @@ static bool is_candidate(const struct ovs_port *port, const struct ovs_port *in,
 	return port != in && !strcmp(port->bridge, in->bridge) && port_has_vlan(port, vlan);
 }
 
-static struct answer normal_flood(struct walk *walk, struct skb *skb, const struct ovs_port *in,
-	uint16_t vlan, bool is_case)
+static struct answer normal_flood(
+	struct walk *walk, struct skb *skb, const struct ovs_port *in, uint16_t vlan, bool is_case)
 {
 	struct answer answer = { 0 };
 	size_t n = 0;
@@ -165,8 +164,8 @@ static struct answer normal(struct walk *walk, struct skb *skb, const struct ovs
 		if (port)
 			return normal_out(walk, skb, port, vlan);
 	}
-	return normal_flood(walk, skb, in, vlan,
-		!bridge->has_fdb && !mac_is_multicast(skb->packet.eth_dst));
+	return normal_flood(
+		walk, skb, in, vlan, !bridge->has_fdb && !mac_is_multicast(skb->packet.eth_dst));
 }
 
 /* --- flows --- */
@@ -179,8 +178,7 @@ static bool word_is(const char *word, size_t len, const char *text)
 }
 
 /* The value of "key=value" in a word. */
-static bool word_value(
-	const char *word, size_t len, const char *key, char *ret, size_t ret_size)
+static bool word_value(const char *word, size_t len, const char *key, char *ret, size_t ret_size)
 {
 	size_t key_len = strlen(key), n;
 
@@ -278,9 +276,9 @@ static enum fits protocol_fits(const char *word, size_t len, const struct packet
 			return FITS_NOT;
 		if (!known[i].proto)
 			return FITS;
-		return packet->unknown & FIELD_BIT(FIELD_PROTO) ?
-			       FITS_MAYBE :
-			       fits_if(packet->proto == known[i].proto);
+		return packet->unknown & FIELD_BIT(FIELD_PROTO)
+			       ? FITS_MAYBE
+			       : fits_if(packet->proto == known[i].proto);
 	}
 	return FITS_MAYBE;
 }
@@ -393,8 +391,8 @@ static const struct ovs_port *port_by_number(
 
 		if (strcmp(port->bridge, bridge->name) != 0)
 			continue;
-		if (text[0] >= '0' && text[0] <= '9' ? atoi(text) == port->ofport :
-						       word_is(text, len, port->name))
+		if (text[0] >= '0' && text[0] <= '9' ? atoi(text) == port->ofport
+						     : word_is(text, len, port->name))
 			return port;
 		if (text[0] == '"' && len > 2 && word_is(text + 1, len - 2, port->name))
 			return port;
@@ -445,8 +443,7 @@ static struct answer actions_run(
 			   (port = port_by_number(walk, pipeline.bridge, at + 7, len - 7))) {
 			return output(walk, skb, port);
 		} else {
-			return end_cannot_tell(
-				walk, skb, "this flow is not understood: %s", flow);
+			return end_cannot_tell(walk, skb, "this flow is not understood: %s", flow);
 		}
 		at += len + strspn(at + len, ", ");
 	}
@@ -489,11 +486,9 @@ struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_por
 		return end_cannot_tell(
 			walk, skb, "the bridge of Open vSwitch port %s was not read", port->name);
 	if (bridge->has_flows)
-		return table_run(walk, skb,
-			(struct pipeline){ .bridge = bridge, .in = port }, 0);
+		return table_run(walk, skb, (struct pipeline){ .bridge = bridge, .in = port }, 0);
 	if (bridge->n_flows == 0 && bridge->fail_mode && !strcmp(bridge->fail_mode, "secure"))
-		return end_cannot_tell(
-			walk, skb, "the flows of %s were not read", bridge->name);
+		return end_cannot_tell(walk, skb, "the flows of %s were not read", bridge->name);
 	node = skb_node(walk, skb, NODE_OVS);
 	node->ovs = bridge;
 	node->note = "the flows were not read";

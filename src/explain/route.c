@@ -12,15 +12,30 @@
 #define TABLE_LOCAL   255
 
 static const struct routing_rule usual_rules[] = {
-	{ .family = FAMILY_IPV4, .priority = 0, .action = RULE_LOOKUP, .table = TABLE_LOCAL,
+	{ .family = FAMILY_IPV4,
+		.priority = 0,
+		.action = RULE_LOOKUP,
+		.table = TABLE_LOCAL,
 		.suppress_len = -1 },
-	{ .family = FAMILY_IPV4, .priority = 32766, .action = RULE_LOOKUP, .table = TABLE_MAIN,
+	{ .family = FAMILY_IPV4,
+		.priority = 32766,
+		.action = RULE_LOOKUP,
+		.table = TABLE_MAIN,
 		.suppress_len = -1 },
-	{ .family = FAMILY_IPV4, .priority = 32767, .action = RULE_LOOKUP,
-		.table = TABLE_DEFAULT, .suppress_len = -1 },
-	{ .family = FAMILY_IPV6, .priority = 0, .action = RULE_LOOKUP, .table = TABLE_LOCAL,
+	{ .family = FAMILY_IPV4,
+		.priority = 32767,
+		.action = RULE_LOOKUP,
+		.table = TABLE_DEFAULT,
 		.suppress_len = -1 },
-	{ .family = FAMILY_IPV6, .priority = 32766, .action = RULE_LOOKUP, .table = TABLE_MAIN,
+	{ .family = FAMILY_IPV6,
+		.priority = 0,
+		.action = RULE_LOOKUP,
+		.table = TABLE_LOCAL,
+		.suppress_len = -1 },
+	{ .family = FAMILY_IPV6,
+		.priority = 32766,
+		.action = RULE_LOOKUP,
+		.table = TABLE_MAIN,
 		.suppress_len = -1 },
 };
 
@@ -89,8 +104,8 @@ static bool needs_interface(const struct addr *dst)
 	return dst->family == FAMILY_IPV6 && (addr_is_link_local(dst) || dst->bytes[0] == 0xff);
 }
 
-static const struct next_hop *usable_hop(const struct netns *ns, const struct route *route,
-	const struct fib_query *query)
+static const struct next_hop *usable_hop(
+	const struct netns *ns, const struct route *route, const struct fib_query *query)
 {
 	for (size_t i = 0; i < route->n_hops; i++) {
 		const struct next_hop *hop = &route->hops[i];
@@ -165,8 +180,8 @@ static const struct route *table_lookup(const struct netns *ns, uint32_t table,
 	return best;
 }
 
-static size_t n_usable(const struct netns *ns, const struct route *route,
-	const struct fib_query *query)
+static size_t n_usable(
+	const struct netns *ns, const struct route *route, const struct fib_query *query)
 {
 	size_t n = 0;
 
@@ -265,7 +280,8 @@ struct fib_result fib_lookup(const struct netns *ns, const struct fib_query *que
 		case FITS_NOT:
 			continue;
 		case FITS_MAYBE:
-			return (struct fib_result){ .status = FIB_CANNOT_TELL, .rule = &rules[i],
+			return (struct fib_result){ .status = FIB_CANNOT_TELL,
+				.rule = &rules[i],
 				.why = "a routing rule asks for something that is not known" };
 		case FITS:
 			break;

@@ -153,8 +153,8 @@ struct answer end_delivered(struct walk *walk, struct skb *skb, enum place place
 {
 	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
 
-	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN :
-									 FINAL_DELIVERED;
+	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
+								       : FINAL_DELIVERED;
 	leaf->place = place;
 	return end(walk, skb, leaf);
 }
@@ -163,8 +163,8 @@ struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket
 {
 	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
 
-	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN :
-									 FINAL_DELIVERED;
+	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
+								       : FINAL_DELIVERED;
 	leaf->place = PLACE_SOCKET;
 	leaf->socket = socket;
 	return end(walk, skb, leaf);

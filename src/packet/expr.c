@@ -10,7 +10,7 @@
 #include "base/vec.h"
 #include "packet/field.h"
 
-#define MAX_WORD 64
+#define MAX_WORD    64
 #define ARP_REQUEST 1
 #define ARP_REPLY   2
 
@@ -132,7 +132,8 @@ static bool parse_proto(struct parse *parse)
 	nearest = text_nearest(parse->word, names, n);
 	if (nearest)
 		snprintf(hint, sizeof(hint), "did you mean %s?", nearest);
-	return fail_word(parse, "protocol", nearest ? hint : "a name (tcp) or a number (4) is right");
+	return fail_word(
+		parse, "protocol", nearest ? hint : "a name (tcp) or a number (4) is right");
 }
 
 static bool parse_port(struct parse *parse, const char *text, enum field field, uint16_t *ret)
@@ -170,8 +171,8 @@ static char *split_port(char *word)
 	return end + 1;
 }
 
-static bool parse_end(struct parse *parse, const char *what, enum field field, enum field port_field,
-	struct addr *ret, uint16_t *ret_port)
+static bool parse_end(struct parse *parse, const char *what, enum field field,
+	enum field port_field, struct addr *ret, uint16_t *ret_port)
 {
 	char word[MAX_WORD];
 	char *port;
@@ -241,8 +242,8 @@ static bool parse_head(struct parse *parse)
 		!settle_families(parse))
 		return false;
 	if (packet->ethertype != ETHERTYPE_ARP) {
-		packet->ethertype = packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 :
-									ETHERTYPE_IPV4;
+		packet->ethertype =
+			packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 		if (packet->proto == PROTO_ICMP && packet->src.family == FAMILY_IPV6)
 			packet->proto = PROTO_ICMPV6;
 	} else if (!settle_arp(parse)) {
@@ -367,8 +368,7 @@ static bool parse_mac(struct parse *parse, enum field field, struct mac *ret)
 
 static bool parse_macs(struct parse *parse)
 {
-	if (!parse_mac(parse, FIELD_ETH_SRC, &parse->packet.eth_src) ||
-		!want_word(parse, "\">\""))
+	if (!parse_mac(parse, FIELD_ETH_SRC, &parse->packet.eth_src) || !want_word(parse, "\">\""))
 		return false;
 	if (strcmp(parse->word, ">") != 0)
 		return fail_word(parse, "\">\"", "mac SOURCE > DESTINATION");
@@ -460,8 +460,9 @@ static bool fail_option(struct parse *parse)
 	if (flags_by_name(parse->word, &flags) || !strcmp(parse->word, "flags"))
 		return fail(parse, "only TCP has flags", NULL);
 	if (!nearest)
-		return fail_word(parse, "option", "options are flags, type, code, mac, vlan, ttl, "
-						  "len, mark, dscp, frag, df");
+		return fail_word(parse, "option",
+			"options are flags, type, code, mac, vlan, ttl, "
+			"len, mark, dscp, frag, df");
 	snprintf(hint, sizeof(hint), "did you mean %s?", nearest);
 	return fail_word(parse, "option", hint);
 }
@@ -549,10 +550,9 @@ static bool is_open(const struct packet *packet, enum field field)
 static void print_end(struct text *out, const struct packet *packet, enum field field,
 	const struct addr *addr, enum field port_field, uint16_t port)
 {
-	bool has_port = packet->arp_op == 0 && proto_has_ports(packet->proto) &&
-			!packet->is_later_fragment;
-	bool has_brackets =
-		has_port && addr->family == FAMILY_IPV6 && !is_open(packet, field);
+	bool has_port =
+		packet->arp_op == 0 && proto_has_ports(packet->proto) && !packet->is_later_fragment;
+	bool has_brackets = has_port && addr->family == FAMILY_IPV6 && !is_open(packet, field);
 
 	text_add(out, has_brackets ? " [" : " ");
 	if (is_open(packet, field))

@@ -43,10 +43,18 @@ struct link *build_link(struct host_build *b, int ns, const char *kind, const ch
 
 	if (b->host.n_netns <= (size_t)ns)
 		b->host.n_netns = (size_t)ns + 1;
-	*link = (struct link){ .name = name, .kind = kind, .index = b->next_index, .mtu = 1500,
-		.is_up = true, .has_carrier = true, .peer_netns = -1,
-		.port_state = PORT_FORWARDING, .has_learning = true, .has_unicast_flood = true,
-		.has_mcast_flood = true, .has_bcast_flood = true,
+	*link = (struct link){ .name = name,
+		.kind = kind,
+		.index = b->next_index,
+		.mtu = 1500,
+		.is_up = true,
+		.has_carrier = true,
+		.peer_netns = -1,
+		.port_state = PORT_FORWARDING,
+		.has_learning = true,
+		.has_unicast_flood = true,
+		.has_mcast_flood = true,
+		.has_bcast_flood = true,
 		.mac = { { 2, 0, 0, 0, 1, (uint8_t)b->next_index } } };
 	link->is_loopback = !strcmp(name, "lo");
 	b->next_index++;
@@ -145,8 +153,8 @@ void build_fdb(struct host_build *b, const char *name, const char *mac)
 	struct link *port = built_link(b, name, &ns);
 	struct fdb_entry *entry = &b->built[ns].fdb[b->netns[ns].n_fdb++];
 
-	*entry = (struct fdb_entry){ .bridge_index = port->master_index,
-		.port_index = port->index };
+	*entry =
+		(struct fdb_entry){ .bridge_index = port->master_index, .port_index = port->index };
 	assert_true(mac_parse(mac, &entry->mac));
 }
 

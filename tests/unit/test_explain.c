@@ -84,8 +84,11 @@ static const char sg_rules[] =
 
 static void add_ovs_port(struct host_build *b, const char *name, const char *type, uint16_t tag)
 {
-	b->ovs_ports[b->host.n_ovs_ports] = (struct ovs_port){ .name = name, .bridge = "br-int",
-		.type = type, .tag = tag, .netns = 0,
+	b->ovs_ports[b->host.n_ovs_ports] = (struct ovs_port){ .name = name,
+		.bridge = "br-int",
+		.type = type,
+		.tag = tag,
+		.netns = 0,
 		.ofport = (int)b->host.n_ovs_ports + 1 };
 	b->host.n_ovs_ports++;
 }
@@ -107,8 +110,9 @@ static struct host_build *hybrid(struct arena *arena)
 	build_port(b, "qbrB", "qvbB");
 	build_port(b, "ovs-system", "qvoA");
 	build_port(b, "ovs-system", "qvoB");
-	b->ovs_bridges[0] = (struct ovs_bridge){ .name = "br-int", .has_flows = true,
-		.flows = normal, .n_flows = 1, .has_fdb = true };
+	b->ovs_bridges[0] = (struct ovs_bridge){
+		.name = "br-int", .has_flows = true, .flows = normal, .n_flows = 1, .has_fdb = true
+	};
 	b->host.n_ovs_bridges = 1;
 	add_ovs_port(b, "qvoA", "", 1);
 	add_ovs_port(b, "qvoB", "", 1);
@@ -340,8 +344,8 @@ static void strict_rp_filter_drops_what_the_loose_one_lets_pass(void **state)
 		build_sysctl(b, 0, "net.ipv4.conf.all.rp_filter", cases[i].all);
 		build_sysctl(b, 0, "net.ipv4.conf.eth0.rp_filter", cases[i].own);
 		assert_true(addr_parse(cases[i].src, &packet.src));
-		assert_string_equal(drop_name(walk(b, "eth0", &packet)->leaf->drop),
-			drop_name(cases[i].drop));
+		assert_string_equal(
+			drop_name(walk(b, "eth0", &packet)->leaf->drop), drop_name(cases[i].drop));
 	}
 }
 
@@ -367,8 +371,8 @@ static void a_process_of_the_host_sends_by_its_routes(void **state)
 	struct packet packet = packet_of(PROTO_UDP, "192.0.2.1", "198.51.100.7");
 
 	(void)state;
-	assert_path(walk(b, NULL, &packet),
-		"sent, route, neighbour eth1, transmit eth1; delivered");
+	assert_path(
+		walk(b, NULL, &packet), "sent, route, neighbour eth1, transmit eth1; delivered");
 }
 
 static void a_neighbour_that_is_not_known_leaves_the_mac_open(void **state)
@@ -393,7 +397,10 @@ static void a_listening_socket_decides_what_a_syn_meets(void **state)
 	(void)state;
 	b->netns[0].n_unread = 0;
 	b->built[0].sockets[b->netns[0].n_sockets++] = (struct socket){ .family = FAMILY_IPV6,
-		.local.family = FAMILY_IPV6, .proto = PROTO_TCP, .port = 443, .process = "nginx" };
+		.local.family = FAMILY_IPV6,
+		.proto = PROTO_TCP,
+		.port = 443,
+		.process = "nginx" };
 	e = walk(b, "eth0", &packet);
 	assert_int_equal(e->leaf->place, PLACE_SOCKET);
 	assert_string_equal(e->leaf->socket->process, "nginx");
@@ -405,9 +412,16 @@ static void a_routing_rule_by_mark_changes_the_way(void **state)
 {
 	static const struct routing_rule rules[] = {
 		{ .family = FAMILY_IPV4, .action = RULE_LOOKUP, .table = 255, .suppress_len = -1 },
-		{ .family = FAMILY_IPV4, .priority = 100, .action = RULE_PROHIBIT, .mark = 7,
-			.mark_mask = 0xff, .suppress_len = -1 },
-		{ .family = FAMILY_IPV4, .priority = 32766, .action = RULE_LOOKUP, .table = 254,
+		{ .family = FAMILY_IPV4,
+			.priority = 100,
+			.action = RULE_PROHIBIT,
+			.mark = 7,
+			.mark_mask = 0xff,
+			.suppress_len = -1 },
+		{ .family = FAMILY_IPV4,
+			.priority = 32766,
+			.action = RULE_LOOKUP,
+			.table = 254,
 			.suppress_len = -1 },
 	};
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -438,7 +452,8 @@ static void an_entry_of_the_snapshot_makes_a_packet_established(void **state)
 	(void)state;
 	build_iptables(b, 0, stateful);
 	assert_int_equal(walk(b, "eth0", &packet)->leaf->drop, DROP_POLICY);
-	*entry = (struct conntrack_entry){ .proto = PROTO_TCP, .status = CT_STATUS_SEEN_REPLY,
+	*entry = (struct conntrack_entry){ .proto = PROTO_TCP,
+		.status = CT_STATUS_SEEN_REPLY,
 		.orig = { packet.src, packet.dst, packet.sport, packet.dport },
 		.reply = { packet.dst, packet.src, packet.dport, packet.sport } };
 	b->netns[0].n_conntrack = 1;

@@ -29,8 +29,12 @@ static struct host_build *three_taps(struct arena *arena)
 
 static struct packet frame(const char *dst_mac)
 {
-	struct packet packet = { .ethertype = ETHERTYPE_IPV4, .proto = PROTO_UDP, .ttl = 64,
-		.sport = 1000, .dport = 2000, .length = 100 };
+	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
+		.proto = PROTO_UDP,
+		.ttl = 64,
+		.sport = 1000,
+		.dport = 2000,
+		.length = 100 };
 
 	assert_true(addr_parse("10.0.0.1", &packet.src));
 	assert_true(addr_parse("10.0.0.2", &packet.dst));
@@ -42,8 +46,10 @@ static struct packet frame(const char *dst_mac)
 static const struct explanation *walk_in(struct host_build *b, const struct packet *packet)
 {
 	const struct host *host = host_built(b);
-	struct query query = { .from = FROM_DEVICE, .ns = &host->netns[0],
-		.in = netns_link(&host->netns[0], "tap1"), .packet = *packet };
+	struct query query = { .from = FROM_DEVICE,
+		.ns = &host->netns[0],
+		.in = netns_link(&host->netns[0], "tap1"),
+		.packet = *packet };
 
 	return explain(b->arena, explainer_new(b->arena, host), &query);
 }
@@ -224,9 +230,8 @@ static void masquerade_on_a_bridge_without_address_takes_another_interfaces(void
 	walk.host = &b->host;
 	skb.dev = skb.out = built_link(b, "br0", NULL);
 	skb.ct.is_tracked = skb.ct.is_new = true;
-	skb.ct.entry.reply =
-		(struct flow_tuple){ skb.packet.dst, skb.packet.src, skb.packet.dport,
-			skb.packet.sport };
+	skb.ct.entry.reply = (struct flow_tuple){ skb.packet.dst, skb.packet.src, skb.packet.dport,
+		skb.packet.sport };
 	/* nobody has one: the kernel drops */
 	assert_false(nat_set_up(&walk, &skb, HOOK_POSTROUTING, &nat, &note));
 	build_address(b, "eth0", "198.18.0.1/24");

@@ -55,8 +55,7 @@ static void every_expression_prints_as_one_that_means_the_same(void **state)
 		{ "tcp 1.2.3.4:5 1.2.3.4:6 syn ack", "tcp 1.2.3.4:5 1.2.3.4:6 syn,ack" },
 		{ "udp [2001:db8::1]:53 [2001:db8::2]:1024",
 			"udp [2001:db8::1]:53 [2001:db8::2]:1024" },
-		{ "icmp 10.0.0.1 10.0.0.2 type 3 code 1",
-			"icmp 10.0.0.1 10.0.0.2 type 3 code 1" },
+		{ "icmp 10.0.0.1 10.0.0.2 type 3 code 1", "icmp 10.0.0.1 10.0.0.2 type 3 code 1" },
 		{ "icmp 10.0.0.1 10.0.0.2 echo-reply", "icmp 10.0.0.1 10.0.0.2 type 0 code 0" },
 		{ "icmp 10.0.0.1 10.0.0.2 type any", "icmp 10.0.0.1 10.0.0.2 type any code 0" },
 		{ "udp 10.0.0.1 10.0.0.2 frag ttl 3 dscp 46 mark 0x10",
@@ -72,7 +71,8 @@ static void every_expression_prints_as_one_that_means_the_same(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_OF(cases); i++) {
 		struct packet first = parsed(cases[i].text), second;
-		struct text text CLEANUP(text_done) = TEXT_INIT, again CLEANUP(text_done) = TEXT_INIT;
+		struct text text CLEANUP(text_done) = TEXT_INIT,
+				 again CLEANUP(text_done) = TEXT_INIT;
 
 		packet_expr_print(&text, &first);
 		assert_string_equal(text.data, cases[i].printed);
