@@ -340,7 +340,9 @@ static enum drop forward_check(const struct skb *skb)
 
 	if (packet->pkt_type != PKT_HOST && !skb_is_unknown(skb, FIELD_PKTTYPE))
 		return DROP_NOT_FORWARDED;
+	/* ip6_forward: back out by the same interface the source's scope is not asked for */
 	if (ip_family(skb) == FAMILY_IPV6 && !skb_is_unknown(skb, FIELD_SRC) &&
+		skb->out != skb->dev &&
 		(addr_is_zero(&packet->src) || addr_is_link_local(&packet->src)))
 		return DROP_SCOPE;
 	if (!skb_is_unknown(skb, FIELD_TTL) && packet->ttl <= 1)

@@ -206,7 +206,7 @@ static enum fits port_fits(const char *value, const struct ovs_port *in)
 	if (value[0] == '"')
 		return fits_if(len > 2 && word_is(value + 1, len - 2, in->name));
 	if (value[0] >= '0' && value[0] <= '9')
-		return in->ofport > 0 ? fits_if(atoi(value) == in->ofport) : FITS_MAYBE;
+		return in->ofport > 0 ? fits_if(strtol(value, NULL, 10) == in->ofport) : FITS_MAYBE;
 	return fits_if(!strcmp(value, in->name));
 }
 
@@ -391,7 +391,7 @@ static const struct ovs_port *port_by_number(
 
 		if (strcmp(port->bridge, bridge->name) != 0)
 			continue;
-		if (text[0] >= '0' && text[0] <= '9' ? atoi(text) == port->ofport
+		if (text[0] >= '0' && text[0] <= '9' ? strtol(text, NULL, 10) == port->ofport
 						     : word_is(text, len, port->name))
 			return port;
 		if (text[0] == '"' && len > 2 && word_is(text + 1, len - 2, port->name))

@@ -14,6 +14,7 @@
 #include "kernel/kernel.h"
 #include "net.h"
 #include "packet/expr.h"
+#include "packet/field.h"
 #include "random.h"
 
 #define N_HOSTS	 40 /* of each kind */
@@ -28,6 +29,8 @@ static struct packet random_packet(struct random *random, struct net *net,
 {
 	static const char *const addrs[] = { "10.0.0.10", "10.0.0.11", "10.0.0.1", "192.0.2.1",
 		"192.0.2.2", "203.0.113.5", "127.0.0.1", "10.0.0.255", "255.255.255.255" };
+	static const char *const addrs6[] = { "2001:db8::a", "2001:db8::b", "2001:db8::1",
+		"2001:db8:ffff::1", "2001:db8:ffff::2", "2001:db8:7::5", "::1", "fe80::77" };
 	static const uint8_t protos[] = { PROTO_UDP, PROTO_TCP, PROTO_IPIP, 250 };
 	static const uint8_t ttls[] = { 64, 64, 64, 64, 2, 1 };
 	struct packet packet = {
@@ -42,6 +45,12 @@ static struct packet random_packet(struct random *random, struct net *net,
 	packet.tcp_flags = TCP_SYN;
 	assert_true(addr_parse(addrs[random_below(random, N_OF(addrs))], &packet.src));
 	assert_true(addr_parse(addrs[random_below(random, N_OF(addrs))], &packet.dst));
+	if (net->kind == NET_ROUTED && random_below(random, 3) == 0) {
+		packet.ethertype = ETHERTYPE_IPV6;
+		packet.proto = packet.proto == PROTO_IPIP ? 250 : packet.proto;
+		assert_true(addr_parse(addrs6[random_below(random, N_OF(addrs6))], &packet.src));
+		assert_true(addr_parse(addrs6[random_below(random, N_OF(addrs6))], &packet.dst));
+	}
 	if (kind < 3)
 		packet.eth_dst = net->kind == NET_ROUTED && from == net->outside ? net->wan_mac
 										 : net->bridge_mac;
@@ -86,6 +95,9 @@ static void random_rules(struct random *random)
 	text_add(&text, "-A OUTPUT -p icmp -j DROP\nCOMMIT\n");
 	if (!net_try(text.data, NULL, argv))
 		fail_msg("refused:\n%s", text.data);
+	net_sh("ip6tables-nft -A OUTPUT -p icmpv6 -j DROP");
+	if (random_below(random, 2))
+		net_sh("ip6tables-nft -A FORWARD -d 2001:db8::b -j DROP");
 }
 
 /* Sysctls, flags of ports, rules: of the namespace that the process is in. */
@@ -131,6 +143,9 @@ static bool is_told(const struct explanation *explanation)
 		const struct leaf *leaf = explanation->leaves.items[i];
 
 		if (leaf->final == FINAL_CANNOT_TELL && !strstr(leaf->why, "the other end of"))
+			return false;
+		/* a neighbour that nobody knows: whether it answers is not the walk's to say */
+		if (leaf->last->packet->unknown & FIELD_BIT(FIELD_ETH_DST))
 			return false;
 	}
 	return true;
@@ -192,6 +207,8 @@ static void check_host(enum net_kind kind, uint64_t seed, struct count *count)
 	if (kind == NET_ROUTED) {
 		net_add_neighbour(net, "10.0.0.10", ends[0]);
 		net_add_neighbour(net, "10.0.0.11", ends[1]);
+		net_add_neighbour(net, "2001:db8::a", ends[0]);
+		net_add_neighbour(net, "2001:db8::b", ends[1]);
 	}
 	random_settings(&random, net);
 	if (!kernel_host_read(arena, &(struct host_read_options){ .only_own = true }, &host, &err))
