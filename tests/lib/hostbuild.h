@@ -38,10 +38,10 @@ struct host_build *host_build_new(struct arena *arena);
 struct link *build_link(struct host_build *b, int ns, const char *kind, const char *name);
 void build_port(struct host_build *b, const char *bridge, const char *port);
 void build_veth(struct host_build *b, int ns_a, const char *a, int ns_b, const char *b_name);
-void build_address(struct host_build *b, const char *link, const char *prefix); /* and its routes */
-void build_route(struct host_build *b, const char *prefix, const char *link, const char *gateway);
-void build_neighbour(struct host_build *b, const char *link, const char *addr, const char *mac);
-void build_fdb(struct host_build *b, const char *port, const char *mac);
+void build_address(struct host_build *b, const char *name, const char *text); /* and its routes */
+void build_route(struct host_build *b, const char *prefix, const char *name, const char *gateway);
+void build_neighbour(struct host_build *b, const char *name, const char *addr, const char *mac);
+void build_fdb(struct host_build *b, const char *name, const char *mac);
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value);
 void build_iptables(struct host_build *b, int ns, const char *text);
 void build_nft(struct host_build *b, int ns, const char *text);

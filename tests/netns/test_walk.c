@@ -252,7 +252,7 @@ static void check_kind(enum net_kind kind)
 {
 	struct random random = random_seeded();
 	const char *wanted = getenv("WALK_HOSTS");
-	unsigned n = wanted ? (unsigned)atoi(wanted) : N_HOSTS;
+	unsigned n = wanted ? (unsigned)strtoul(wanted, NULL, 10) : N_HOSTS;
 	struct count count = { 0 };
 
 	for (unsigned i = 0; i < n; i++)
