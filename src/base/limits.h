@@ -25,5 +25,6 @@
 #define LIMIT_SNAPSHOT_SIZE    ((size_t)2 * 1024 * 1024 * 1024) /* bytes, unpacked */
 #define LIMIT_SNAPSHOT_ITEMS   20000000				/* values in all lists */
 #define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024)	/* bytes */
+#define LIMIT_NFT_ELEMENTS     8000000 /* of all sets of a listing */
 
 #endif

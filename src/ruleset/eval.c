@@ -23,7 +23,7 @@
 
 #define MAX_DEPTH 64 /* nf_tables allows 16 */
 #define MAX_LIVE  32
-#define MAX_ASKED (16 * 1000 * 1000) /* rules */
+#define MAX_ASKED ((size_t)16 * 1000 * 1000) /* rules */
 
 struct live {
 	struct live_packet {
@@ -133,7 +133,14 @@ static void follow(struct walk *walk, const struct chain *chain, const struct ru
 	struct step step = { one.last, kind, walk->asking.table, chain, rule, assumed, NULL };
 	struct arena *arena = walk->asking.eval->arena;
 	struct effect effect;
+	struct packet changed;
 
+	if (rule->n_matches && rule_changes(rule, one.packet, &changed)) {
+		struct packet *after = arena_new_one(arena, struct packet);
+
+		*after = changed;
+		one.packet = step.after = after;
+	}
 	walk->asking.packet = one.packet;
 	target_effect(&walk->asking, &rule->target, &effect);
 	if (effect.kind == EFFECT_CHANGE) {
@@ -203,7 +210,7 @@ static void run_rule(struct walk *walk, const struct chain *chain, const struct 
 			break;
 		}
 		step.assumed = assumed;
-		if (!target_is_beside(walk->asking.table, &rule->target)) {
+		if (!rule_is_beside(walk->asking.table, rule)) {
 			struct live_packet not = one;
 
 			step.kind = STEP_MAYBE_NOT;
@@ -308,7 +315,7 @@ static const struct step *first_split(const struct step *step)
 
 	for (; step; step = step->before)
 		if ((step->kind == STEP_MAYBE || step->kind == STEP_MAYBE_NOT) &&
-			!target_is_beside(step->table, &step->rule->target))
+			!rule_is_beside(step->table, step->rule))
 			first = step;
 	return first;
 }

@@ -4,10 +4,9 @@
 
 #include "packet/field.h"
 #include "ruleset/eval.h"
+#include "ruleset/nft_eval.h"
 
 /* Between the files of the evaluator: what one match says of one packet. */
-
-enum answer { NO, YES, CANNOT_TELL };
 
 /* Who asks, of which packet. decided collects the fields that were looked at. */
 struct asking {
@@ -73,8 +72,10 @@ struct effect {
 };
 /* eval_target.c */
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret);
-/* Can it only ever count, or act beside the packet? Then it does not matter whether it is reached. */
-bool target_is_beside(const struct table *table, const struct target *target);
+/* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */
+bool rule_is_beside(const struct table *table, const struct rule *rule);
+/* What statements of nft in front of the target do to the packet: true when there are such. */
+bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret);
 
 /* eval.c: unless an equal one is there */
 void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome);

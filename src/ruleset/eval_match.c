@@ -17,13 +17,16 @@ enum family packet_family(const struct packet *packet)
 /* No interface is the empty name, for xt_tables as for nft's iifname. */
 bool iface_matches(const char *pattern, const char *iface, bool has_wildcard)
 {
-	size_t len = strlen(pattern);
-
 	if (!iface)
 		iface = "";
-	if (has_wildcard && len && pattern[len - 1] == '+')
-		return strncmp(iface, pattern, len - 1) == 0;
-	return strcmp(iface, pattern) == 0;
+	for (;; pattern++, iface++) {
+		if (has_wildcard && pattern[0] == '+' && !pattern[1])
+			return true;
+		if (*pattern != *iface)
+			return false;
+		if (!*pattern)
+			return true;
+	}
 }
 
 const char *iface_asked(struct asking *asking, bool is_out)
@@ -53,8 +56,8 @@ static enum answer iface_match(struct asking *asking, const struct match *match)
 		(is_out ? FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_OUT)
 			: FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN)))
 		return CANNOT_TELL;
-	return answer_of(iface_matches(match->name, name, !table_is_nft(asking->table)) !=
-			 match->inverted);
+	return answer_of(
+		iface_matches(match->name, name, !table_is_nft(asking->table)) != match->inverted);
 }
 
 /* As xt_physdev: without any port only inverted matches say yes, and where the packet has one
@@ -311,6 +314,11 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 		return set_match(asking, match);
 	case MATCH_OPAQUE:
 		return opaque_match(asking, match->text);
+	case MATCH_NFT_FIELD:
+		asking->decided |= nft_keys_fields(&match->nft->keys);
+		return nft_match_eval(asking->table, match, asking->packet);
+	case MATCH_NFT_DO:
+		return nft_match_eval(asking->table, match, asking->packet);
 	}
 	abort();
 }

@@ -63,11 +63,74 @@ static const uint64_t *writes_of(const struct table *table, const struct target 
 	return NULL;
 }
 
-bool target_is_beside(const struct table *table, const struct target *target)
+static bool is_change(const struct match *match)
 {
-	const uint64_t *writes = writes_of(table, target);
+	return match->kind == MATCH_NFT_DO && (match->statement->kind == STATEMENT_SET ||
+						      match->statement->kind == STATEMENT_NOTRACK);
+}
 
-	return target->kind == TARGET_NONE || (writes && !*writes);
+bool rule_is_beside(const struct table *table, const struct rule *rule)
+{
+	const uint64_t *writes = writes_of(table, &rule->target);
+
+	for (size_t i = 0; i < rule->n_matches; i++)
+		if (is_change(&rule->matches[i]))
+			return false;
+	return rule->target.kind == TARGET_NONE || rule->target.kind == TARGET_NFT_CONTINUE ||
+	       (writes && !*writes);
+}
+
+static uint32_t number_of(const struct field_value *value)
+{
+	const uint8_t *b = value->bytes;
+
+	return (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15];
+}
+
+/* "meta mark set ct mark and 0xff": only marks can be computed; of other fields the value is open. */
+static void set_field(const struct statement *statement, struct packet *packet)
+{
+	const struct nft_key *key = statement->key, *source = statement->source;
+	uint32_t value = number_of(&statement->xor_bits);
+
+	if (!key)
+		return;
+	packet->unknown |= FIELD_BIT(key->field);
+	if (!statement->is_known || key->width ||
+		(key->field != FIELD_MARK && key->field != FIELD_CT_MARK))
+		return;
+	if (source) {
+		uint32_t from = source->field == FIELD_MARK ? packet->mark : packet->ct_mark;
+
+		if ((source->field != FIELD_MARK && source->field != FIELD_CT_MARK) ||
+			source->width ||
+			(source->field != key->field &&
+				(packet->unknown & FIELD_BIT(source->field))))
+			return;
+		value ^= from & number_of(&statement->and_bits);
+	}
+	packet->unknown &= ~FIELD_BIT(key->field);
+	*(key->field == FIELD_MARK ? &packet->mark : &packet->ct_mark) = value;
+}
+
+bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret)
+{
+	bool has_changed = false;
+
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		if (!is_change(match))
+			continue;
+		if (!has_changed)
+			*ret = *packet;
+		has_changed = true;
+		if (match->statement->kind == STATEMENT_SET)
+			set_field(match->statement, ret);
+		else if (packet->ct_state == CT_INVALID || !packet->ct_state)
+			ret->ct_state = CT_UNTRACKED;
+	}
+	return has_changed;
 }
 
 static void opaque_effect(struct asking *asking, const struct target *target, struct effect *ret)
@@ -130,10 +193,54 @@ static void vmap_effect(struct asking *asking, const struct target *target, stru
 	}
 }
 
+static void nft_vmap_effect(
+	struct asking *asking, const struct nft_lookup *lookup, struct effect *ret)
+{
+	const struct nft_element *element = NULL;
+
+	asking->decided |= nft_keys_fields(&lookup->keys);
+	switch (nft_lookup_eval(asking->table, lookup, asking->packet, &element)) {
+	case NO:
+		return;
+	case YES:
+		target_effect(asking, &element->target, ret);
+		return;
+	case CANNOT_TELL:
+		ret->kind = EFFECT_VERDICT;
+		ret->verdict = VERDICT_CANNOT_TELL;
+		ret->why = "what the verdict map has for the packet is not known";
+		return;
+	}
+}
+
+static void nft_nat_effect(const struct nft_nat *nat, struct effect *ret)
+{
+	static const enum nat_kind kinds[] = { [NFT_SNAT] = NAT_SNAT,
+		[NFT_DNAT] = NAT_DNAT,
+		[NFT_MASQUERADE] = NAT_MASQUERADE,
+		[NFT_REDIRECT] = NAT_REDIRECT };
+
+	ret->kind = EFFECT_VERDICT;
+	ret->verdict = VERDICT_ACCEPT;
+	if (!nat->is_known || nat->lookup || nat->is_prefix) {
+		ret->verdict = VERDICT_CANNOT_TELL;
+		ret->why = "the address of a NAT rule comes from what is not modelled";
+		return;
+	}
+	ret->nat = (struct nat){ .kind = kinds[nat->kind],
+		.has_addr = nat->has_addr,
+		.has_ports = nat->has_ports,
+		.is_random = nat->is_random || nat->is_fully_random,
+		.addr_min = nat->addr_min,
+		.addr_max = nat->addr_max,
+		.port_min = nat->port_min,
+		.port_max = nat->port_max };
+}
+
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
 	ret->kind = EFFECT_NONE;
-	ret->nat.kind = NAT_NONE;
+	ret->nat = (struct nat){ .kind = NAT_NONE };
 	ret->why = NULL;
 	switch (target->kind) {
 	case TARGET_NONE:
@@ -168,6 +275,20 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 		return;
 	case TARGET_OPAQUE:
 		opaque_effect(asking, target, ret);
+		return;
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_TAKEN:
+		ret->kind = EFFECT_VERDICT;
+		ret->verdict = target->kind == TARGET_NFT_REJECT ? VERDICT_REJECT : VERDICT_STOLEN;
+		return;
+	case TARGET_NFT_CONTINUE:
+		return;
+	case TARGET_NFT_NAT:
+		nft_nat_effect(target->nat, ret);
+		return;
+	case TARGET_NFT_VMAP:
+		nft_vmap_effect(asking, target->lookup, ret);
 		return;
 	}
 	abort();

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ruleset/nft.h"
+#include "ruleset/print.h"
 
 void nft_split(struct nft_parser *p, const char *text)
 {
@@ -117,7 +118,7 @@ static void take_target(struct nft_parser *p, size_t *end, struct target *ret)
 		*end -= 2;
 	else if (*end >= 1 && nft_parse_verdict(p, *end - 1, *end, ret))
 		*end -= 1;
-	else if (*end >= 3 && parse_vmap(p, *end - 3, ret))
+	else if (*end >= 3 && p->table->family == FAMILY_BRIDGE && parse_vmap(p, *end - 3, ret))
 		*end -= 3;
 }
 
@@ -252,8 +253,7 @@ static size_t parse_match(struct nft_parser *p, size_t at, size_t end, struct ma
 	return at;
 }
 
-/* The text of tokens [from, end) as it stands. */
-static const char *raw_text(struct nft_parser *p, size_t from, size_t end)
+const char *nft_raw_text(struct nft_parser *p, size_t from, size_t end)
 {
 	const struct nft_token *first = &p->tokens.items[from], *last = &p->tokens.items[end - 1];
 
@@ -261,38 +261,115 @@ static const char *raw_text(struct nft_parser *p, size_t from, size_t end)
 		p->arena, first->start, (size_t)(last->start + last->len - first->start));
 }
 
+/* Understood is only what prints as it was written; all else is kept as text. */
+static bool prints_back(struct nft_parser *p, size_t from, size_t end, const struct match *match)
+{
+	struct text printed CLEANUP(text_done) = TEXT_INIT;
+
+	match_print_nft(&printed, match);
+	return strcmp(printed.data, nft_raw_text(p, from, end)) == 0;
+}
+
+/* One match or statement at *at. */
+static bool parse_part(struct nft_parser *p, size_t *at, size_t end, struct match *ret)
+{
+	size_t behind = p->table->family == FAMILY_BRIDGE ? parse_match(p, *at, end, ret) : *at;
+	struct match match = { 0 };
+
+	if (behind != *at && (behind == end || !nft_token_is(p, behind, "."))) {
+		*at = behind;
+		return true;
+	}
+	behind = *at;
+	if (*at + 2 < end && nft_token_is(p, *at, "xt") && nft_token_is(p, *at + 1, "match")) {
+		behind += 3;
+		match = (struct match){ .kind = MATCH_OPAQUE,
+			.text = nft_raw_text(p, *at, behind) };
+	} else if (!nft_parse_statement(p, &behind, end, &match)) {
+		behind = *at;
+		if (!nft_parse_match(p, &behind, end, &match))
+			return false;
+	}
+	if (!prints_back(p, *at, behind, &match))
+		return false;
+	*at = behind;
+	*ret = match;
+	return true;
+}
+
+struct reading {
+	VEC(struct match) matches;
+	size_t counter_at; /* matches in front of the counter */
+};
+
+/* Reads parts from the start until one is not understood; returns where. */
+static size_t read_parts(
+	struct nft_parser *p, size_t end, struct rule *rule, struct reading *reading)
+{
+	size_t at = 0;
+
+	while (at < end) {
+		struct match match;
+		size_t behind = at + 5;
+
+		if (!rule->has_counter && behind <= end && nft_token_is(p, at, "counter")) {
+			take_counter(p, &behind, rule);
+			if (rule->has_counter) {
+				at += 5;
+				reading->counter_at = reading->matches.n;
+				continue;
+			}
+		}
+		if (!rule->has_counter && nft_token_is(p, at, "counter") &&
+			(at + 1 == end || !nft_token_is(p, at + 1, "name")) &&
+			!nft_token_is(p, at + 1, "packets")) {
+			/* "nft -s": without values */
+			rule->has_counter = true;
+			rule->is_stateless = true;
+			reading->counter_at = reading->matches.n;
+			at++;
+			continue;
+		}
+		if (parse_part(p, &at, end, &match))
+			*vec_push(&reading->matches, p->scratch) = match;
+		else if (rule->target.kind == TARGET_NONE &&
+			 nft_parse_target(p, at, end, &rule->target))
+			at = end;
+		else
+			break;
+	}
+	return at;
+}
+
 void nft_parse_rule(struct nft_parser *p, struct rule *rule)
 {
-	VEC(struct match) matches = { 0 };
-	size_t at = 0, end, before;
+	struct reading reading = { 0 };
+	size_t at, end;
 
 	nft_split(p, p->current.data);
 	end = p->tokens.n;
 	take_comment(p, &end, &rule->comment);
 	take_target(p, &end, &rule->target);
-	before = end;
-	take_counter(p, &end, rule);
-	while (at < end) {
-		struct match match;
-		size_t behind = parse_match(p, at, end, &match);
-
-		if (behind == at)
-			break;
-		*vec_push(&matches, p->scratch) = match;
-		at = behind;
-	}
+	at = read_parts(p, end, rule, &reading);
 	if (at < end && rule->target.kind == TARGET_NONE) {
-		rule->has_counter = false;
-		rule->counters = (struct counters){ 0 };
 		rule->target =
-			(struct target){ .kind = TARGET_OPAQUE, .text = raw_text(p, at, before) };
+			(struct target){ .kind = TARGET_OPAQUE, .text = nft_raw_text(p, at, end) };
 	} else if (at < end) {
-		*vec_push(&matches, p->scratch) =
-			(struct match){ .kind = MATCH_OPAQUE, .text = raw_text(p, at, end) };
+		bool had_counter = rule->has_counter;
+
+		if (!had_counter)
+			take_counter(p, &end, rule);
+		*vec_push(&reading.matches, p->scratch) =
+			(struct match){ .kind = MATCH_OPAQUE, .text = nft_raw_text(p, at, end) };
+		if (!had_counter)
+			reading.counter_at = reading.matches.n;
 	}
-	rule->n_matches = matches.n;
-	if (matches.n) {
-		rule->matches = arena_new_array(p->arena, struct match, matches.n);
-		memcpy(rule->matches, matches.items, matches.n * sizeof(struct match));
+	if (rule->has_counter)
+		rule->n_behind_counter = (uint16_t)(reading.matches.n - reading.counter_at);
+	rule->n_matches = reading.matches.n;
+	if (reading.matches.n) {
+		rule->matches = arena_new_array(p->arena, struct match, reading.matches.n);
+		memcpy(rule->matches, reading.matches.items,
+			reading.matches.n * sizeof(struct match));
 	}
 }

@@ -270,7 +270,7 @@ static void write_table(
 		text_addf(writer->out, " { comment \"%s\"; }", table->comment);
 	text_add(writer->out, "\n");
 	for (size_t i = 0; i < table->n_sets; i++)
-		if (!table->sets[i].opaque)
+		if (!table->sets[i].opaque && table->sets[i].kind != SET_NFT)
 			write_set(writer, &table->sets[i]);
 	for (size_t i = 0; i < table->n_chains; i++)
 		write_chain(writer, &table->chains[i]);

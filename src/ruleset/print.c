@@ -267,6 +267,8 @@ static void print_match(struct text *out, enum family family, const struct rule 
 	case MATCH_ETH_SRC:
 	case MATCH_ARP_SHA:
 	case MATCH_ARP_SPA:
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
 		break; /* not in this family */
 	}
 }
@@ -276,6 +278,12 @@ static void print_target(struct text *out, const struct target *target)
 	switch (target->kind) {
 	case TARGET_NONE:
 	case TARGET_VMAP:
+	case TARGET_NFT_CONTINUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+	case TARGET_NFT_TAKEN:
 		break;
 	case TARGET_ACCEPT:
 		text_add(out, " -j ACCEPT");

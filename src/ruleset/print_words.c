@@ -2,6 +2,7 @@
 #include "ruleset/ruleset.h"
 
 #include "base/vec.h"
+#include "ruleset/print.h"
 
 static void print_port_range(struct text *out, const struct match *match)
 {
@@ -97,6 +98,10 @@ static void print_value(struct text *out, const struct match *match)
 	case MATCH_OPAQUE:
 		text_addf(out, "\"%s\"", match->text);
 		break;
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
+		match_print_nft(out, match);
+		break;
 	case MATCH_PHYSDEV_BRIDGED:
 		break;
 	}
@@ -189,6 +194,14 @@ static void print_target(struct text *out, const struct target *target)
 		break;
 	case TARGET_OPAQUE:
 		text_add(out, target->text);
+		break;
+	case TARGET_NFT_CONTINUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+	case TARGET_NFT_TAKEN:
+		target_print_nft(out, target);
 		break;
 	}
 }

@@ -6,6 +6,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "ruleset/print.h"
 
 struct ruleset *ruleset_new(struct arena *arena)
 {
@@ -37,15 +38,30 @@ struct table *ruleset_add_table(
 	bool found;
 	size_t at = table_place(rs, family, name, &found);
 
-	if (found)
+	return found ? &rs->tables[at]
+		     : ruleset_add_table_from(arena, rs, SOURCE_IPTABLES, family, name);
+}
+
+struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
+	enum table_source source, enum family family, const char *name)
+{
+	bool found;
+	size_t at = table_place(rs, family, name, &found);
+
+	while (at < rs->n_tables && table_compare(&rs->tables[at], family, name) == 0 &&
+		rs->tables[at].source < source)
+		at++;
+	if (at < rs->n_tables && table_compare(&rs->tables[at], family, name) == 0 &&
+		rs->tables[at].source == source)
 		return &rs->tables[at];
 	rs->tables =
 		vec_grow_(arena, rs->tables, &rs->cap_tables, rs->n_tables, sizeof(rs->tables[0]));
 	memmove(&rs->tables[at + 1], &rs->tables[at], (rs->n_tables - at) * sizeof(rs->tables[0]));
 	rs->n_tables++;
-	rs->tables[at] = (struct table){
-		.family = family, .name = arena_strdup(arena, name), .chain_index = map_new(arena)
-	};
+	rs->tables[at] = (struct table){ .source = source,
+		.family = family,
+		.name = arena_strdup(arena, name),
+		.chain_index = map_new(arena) };
 	return &rs->tables[at];
 }
 
@@ -231,6 +247,9 @@ bool match_equal(const struct match *a, const struct match *b)
 		return a->ethertype == b->ethertype;
 	case MATCH_OPAQUE:
 		return text_equal(a->text, b->text);
+	case MATCH_NFT_FIELD:
+	case MATCH_NFT_DO:
+		return match_equal_nft(a, b);
 	}
 	abort(); /* every kind returns above */
 }
@@ -256,6 +275,13 @@ bool target_equal(const struct target *a, const struct target *b)
 		       text_equal(a->vmap.map, b->vmap.map);
 	case TARGET_OPAQUE:
 		return text_equal(a->text, b->text);
+	case TARGET_NFT_CONTINUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_VMAP:
+	case TARGET_NFT_TAKEN:
+		return target_equal_nft(a, b);
 	}
 	abort();
 }
@@ -263,6 +289,7 @@ bool target_equal(const struct target *a, const struct target *b)
 bool rule_equal(const struct rule *a, const struct rule *b)
 {
 	if (a->n_matches != b->n_matches || a->has_counter != b->has_counter ||
+		a->n_behind_counter != b->n_behind_counter ||
 		!target_equal(&a->target, &b->target) || !text_equal(a->comment, b->comment) ||
 		(a->comment && a->n_behind_comment != b->n_behind_comment))
 		return false;

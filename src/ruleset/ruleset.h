@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "packet/field.h"
 #include "packet/packet.h"
 
 /*
@@ -34,6 +35,104 @@ enum match_kind {
 	MATCH_ARP_SHA,	 /* arp saddr ether: mac */
 	MATCH_ARP_SPA,	 /* arp saddr ip: prefix */
 	MATCH_OPAQUE,	 /* text */
+	/* nft, every family */
+	MATCH_NFT_FIELD, /* nft: keys compared with values */
+	MATCH_NFT_DO,	 /* statement: something that is done and ends nothing; always matches, but
+			    for STATEMENT_LIMIT */
+};
+
+/* nft: how a value of a key is written. */
+enum nft_type {
+	NFT_TYPE_NUMBER,
+	NFT_TYPE_HEX, /* marks: 0x00000001 */
+	NFT_TYPE_IFNAME,
+	NFT_TYPE_IPV4,
+	NFT_TYPE_IPV6,
+	NFT_TYPE_MAC,
+	NFT_TYPE_ETHERTYPE,
+	NFT_TYPE_PROTO,
+	NFT_TYPE_PORT,
+	NFT_TYPE_CT_STATE,
+	NFT_TYPE_CT_STATUS,
+	NFT_TYPE_CT_DIRECTION,
+	NFT_TYPE_TCP_FLAGS,
+	NFT_TYPE_ICMP,
+	NFT_TYPE_ICMPV6,
+	NFT_TYPE_DSCP,
+	NFT_TYPE_NFPROTO,
+	NFT_TYPE_PKTTYPE,
+	NFT_TYPE_ARP_OP,
+	NFT_TYPE_ID, /* of users and groups */
+	NFT_TYPE_FIB_TYPE,
+	NFT_TYPE_EXISTS, /* exists, missing */
+	NFT_TYPE_VERDICT,
+	NFT_TYPE_UNKNOWN, /* values are only text */
+};
+
+struct nft_key; /* ruleset/nft_eval.h: "ip saddr", "tcp dport", "meta mark" .. */
+
+/* One value, prefix, range or wildcard. */
+struct nft_value {
+	struct field_value min, max; /* numbers, both included */
+	const char *name;	     /* interfaces: without quotes and the * of is_open */
+	const char *text;   /* as it was written, where that is not how it is printed; else NULL */
+	bool is_open;	    /* a name that goes on: "tap*" */
+	bool is_any;	    /* "*", an element for everything else */
+	bool is_range;	    /* a-b */
+	uint8_t prefix_len; /* with has_prefix_len: a/len */
+	bool has_prefix_len;
+};
+
+enum nft_op { NFT_EQ, NFT_NE, NFT_LT, NFT_GT, NFT_LE, NFT_GE, NFT_BITS };
+
+struct target;
+struct set;
+
+/* keys, one or more joined with " . " */
+struct nft_keys {
+	const struct nft_key *const *items;
+	size_t n;
+};
+
+struct nft_match {
+	struct nft_keys keys;
+	enum nft_op op;	    /* NFT_EQ also where nothing is written; NFT_BITS: any of the bits */
+	bool is_op_written; /* "==" is there */
+	bool has_mask;	    /* key & mask */
+	struct field_value mask;
+	bool is_slash;	       /* written "value / mask" */
+	const char *mask_text; /* as written: "(fin | syn)" */
+	struct nft_value
+		*values; /* with one key and no set: one; with n keys: n; NFT_BITS: its bits */
+	size_t n_values;
+	const char *set_name;  /* @name; NULL: none */
+	const struct set *set; /* { .. }; NULL: none */
+};
+
+/* key vmap {..}, key map @name */
+struct nft_lookup {
+	struct nft_keys keys;
+	const char *set_name;
+	const struct set *set;
+};
+
+enum statement_kind {
+	STATEMENT_LOG,
+	STATEMENT_LIMIT, /* matches while a limit or a quota is not reached: cannot be told */
+	STATEMENT_SET,	 /* key = (source & and_bits) ^ xor_bits */
+	STATEMENT_NOTRACK,
+	STATEMENT_SET_UPDATE, /* add, update, delete @set { .. } */
+	STATEMENT_COUNTER,    /* a named one, or a second one */
+	STATEMENT_OTHER,      /* touches nothing that a rule asks for */
+};
+
+struct statement {
+	enum statement_kind kind;
+	const char *text;	      /* as written */
+	const struct nft_key *key;    /* STATEMENT_SET; NULL: one that is not modelled */
+	const struct nft_key *source; /* NULL: only xor_bits */
+	bool is_known;		      /* STATEMENT_SET: the value can be computed */
+	struct field_value and_bits, xor_bits;
 };
 
 struct port_range {
@@ -71,6 +170,8 @@ struct match {
 		} set;
 		uint16_t ethertype;
 		const char *text; /* MATCH_OPAQUE: as iptables-save or nft prints it */
+		const struct nft_match *nft;
+		const struct statement *statement;
 	};
 };
 
@@ -85,6 +186,28 @@ enum target_kind {
 	TARGET_CT_NOTRACK,
 	TARGET_VMAP,   /* nft "iifname vmap @map": map, by in or out interface */
 	TARGET_OPAQUE, /* text: everything behind -j */
+	/* nft, every family */
+	TARGET_NFT_CONTINUE,
+	TARGET_NFT_REJECT, /* text: "reject with tcp reset" */
+	TARGET_NFT_QUEUE,  /* text */
+	TARGET_NFT_NAT,	   /* nat */
+	TARGET_NFT_VMAP,   /* lookup */
+	TARGET_NFT_TAKEN,  /* text: tproxy, synproxy, fwd: another takes the packet */
+};
+
+enum nft_nat_kind { NFT_SNAT, NFT_DNAT, NFT_MASQUERADE, NFT_REDIRECT };
+
+struct nft_nat {
+	enum nft_nat_kind kind;
+	const char *text;   /* as written */
+	enum family family; /* of the address; FAMILY_INET: not said */
+	bool has_addr, has_ports;
+	struct addr addr_min, addr_max;
+	uint16_t port_min, port_max;
+	bool is_random, is_persistent, is_fully_random, is_prefix; /* is_prefix: netmap */
+	bool is_known; /* false: address or port come from what is not modelled */
+	const struct nft_lookup
+		*lookup; /* the address (and port, where two) of a map's element; else NULL */
 };
 
 struct target {
@@ -97,6 +220,8 @@ struct target {
 			bool by_out_iface;
 		} vmap;
 		const char *text;
+		const struct nft_nat *nat;
+		const struct nft_lookup *lookup;
 	};
 };
 
@@ -113,8 +238,11 @@ struct rule {
 	const char *comment;	  /* NULL without */
 	uint8_t n_behind_comment; /* matches that are printed behind it; 0 in what we compile */
 	struct counters counters;
-	bool has_counter;	     /* nft: a counter statement is part of the rule */
-	unsigned line;		     /* of the text it was read from, from 1; else 0 */
+	bool has_counter;  /* nft: a counter statement is part of the rule */
+	bool is_stateless; /* nft: and it came without values ("nft -s") */
+	uint16_t
+		n_behind_counter; /* nft: matches that come behind it, and must not match for it to rise */
+	unsigned line;		  /* of the text it was read from, from 1; else 0 */
 	const struct origin *origin; /* NULL for what was read */
 };
 
@@ -127,13 +255,30 @@ struct chain {
 	const char *policy; /* "ACCEPT", "DROP" (nft's too); NULL for a chain of one's own */
 	/* nft: the whole line, "type filter hook forward priority -310; policy accept;"; else NULL */
 	const char *hook_text;
+	/* nft: parts of hook_text; NULL without a hook. device is the first of several. */
+	const char *type, *hook;
+	const char *const *devices;
+	size_t n_devices;
+	const char *comment;
+	unsigned line; /* of the text it was read from; 0: none */
 	struct counters counters;
 	struct rule *rules;
 	size_t n_rules, cap_rules;
 };
 
 /* An ipset of type hash:net, or a set or verdict map of interface names of an nft table. */
-enum set_kind { SET_HASH_NET, SET_IFNAME, MAP_IFNAME_VERDICT };
+enum set_kind { SET_HASH_NET, SET_IFNAME, MAP_IFNAME_VERDICT, SET_NFT };
+
+/* nft: one element of a set or map of any type. */
+struct nft_element {
+	struct nft_value *keys; /* as many as the set's type has; one with is_any: for all else */
+	size_t n_keys;
+	struct nft_value *data; /* maps of values */
+	size_t n_data;
+	struct target target; /* verdict maps */
+	const char
+		*extra; /* "timeout 1h expires 59m", "counter packets 0 bytes 0", 'comment "x"' */
+};
 
 struct set_element {
 	struct prefix prefix; /* SET_HASH_NET */
@@ -149,6 +294,29 @@ struct set {
 	struct set_element *elements; /* sorted by prefix or by name, unique */
 	size_t n_elements;
 	const char *opaque; /* a set of another type: its "create" line; elements unknown */
+	/* nft: every set and map has these, SET_IFNAME and MAP_IFNAME_VERDICT too. */
+	bool is_map, is_verdict_map;
+	bool is_interval, is_dynamic, is_constant, has_timeout;
+	const enum nft_type *types; /* of the keys */
+	size_t n_types;
+	const enum nft_type *data_types;
+	size_t n_data_types;
+	struct nft_element *nft_elements; /* in the order of the text */
+	size_t n_nft_elements;
+	const struct nft_element *
+		*sorted;  /* by the first key, when no elements overlap; else NULL */
+	const char *body; /* the lines of the block without elements, "; " between */
+	const char *
+		written; /* the whole block as it stands, where it is not what is printed; else NULL */
+	size_t n_per_line; /* elements on a line of the text; 0: all */
+	unsigned line;
+};
+
+/* nft: counter, quota, limit, ct helper, ct timeout, ct expectation, synproxy, secmark, flowtable: verbatim. */
+struct nft_object {
+	const char *title; /* "counter web" */
+	const char *body;  /* lines, with their indentation */
+	unsigned line;
 };
 
 /* Who keeps a table: iptables-nft's tables are in "nft list ruleset" too, but only its own tools print
@@ -164,6 +332,11 @@ struct table {
 	size_t n_chains, cap_chains;
 	struct set *sets; /* nft */
 	size_t n_sets, cap_sets;
+	const char *flags; /* nft: "dormant"; NULL without */
+	bool is_of_iptables; /* SOURCE_NFT: iptables-nft keeps it, and its rules may be half told here */
+	const struct nft_object *objects;
+	size_t n_objects;
+	unsigned line;		 /* of the text it was read from, from 1; else 0 */
 	struct map *chain_index; /* table_add_chain's own: from a name to its place */
 };
 
@@ -179,6 +352,9 @@ struct ruleset *ruleset_new(struct arena *arena);
 /* _add: finds or makes. Pointers are stale after the next _add into the same vector. */
 struct table *ruleset_add_table(
 	struct arena *arena, struct ruleset *rs, enum family family, const char *name);
+/* The same for a table of one source; tables of other sources with this name are left alone. */
+struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
+	enum table_source source, enum family family, const char *name);
 struct chain *table_add_chain(struct arena *arena, struct table *table, const char *name);
 struct rule *chain_add_rule(struct arena *arena, struct chain *chain); /* zeroed, at the end */
 struct set *ruleset_add_set(struct arena *arena, struct ruleset *rs, const char *name);
@@ -214,6 +390,10 @@ bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name
 void rule_print(struct text *out, enum family family, const struct rule *rule);
 /* One element as ipset or nft takes it: "10.0.0.0/8", "\"tap1\" : goto o-..." */
 void set_element_print(struct text *out, const struct set *set, const struct set_element *element);
+/* All nft tables as "nft list ruleset" prints them; without counters: as with -s. */
+void ruleset_print_nft(struct text *out, const struct ruleset *rs, bool has_counters);
+/* A rule as its table's program prints it: rule_print of any table. */
+void table_print_rule(struct text *out, const struct table *table, const struct rule *rule);
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
 void rule_print_words(struct text *out, const struct rule *rule);
 

@@ -3,78 +3,51 @@
 
 #include <string.h>
 
+#include "ruleset/nft_eval.h"
 #include "ruleset/ruleset.h"
 
-static const struct table *parse_again(struct arena *arena, const char *inside)
+static void every_match_answers(const struct table *table)
 {
-	struct ruleset *rs = ruleset_new(arena);
-	const char *text = arena_printf(arena, "table bridge t {\n%s}\n", inside);
-	struct err err;
+	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
+		.proto = PROTO_TCP,
+		.ct_state = CT_NEW,
+		.in_iface = "eth0" };
 
-	if (!ruleset_parse_nft(arena, rs, "printed", text, &err)) {
-		fprintf(stderr, "%s\n%s", err.text, text);
-		abort();
-	}
-	return &rs->tables[0];
-}
+	for (size_t c = 0; c < table->n_chains; c++) {
+		for (size_t r = 0; r < table->chains[c].n_rules; r++) {
+			const struct rule *rule = &table->chains[c].rules[r];
+			const struct nft_element *element;
 
-static void rule_comes_back(struct arena *arena, const struct rule *rule)
-{
-	struct text printed CLEANUP(text_done) = TEXT_INIT, again CLEANUP(text_done) = TEXT_INIT;
-	const struct chain *chain;
-
-	rule_print(&printed, FAMILY_BRIDGE, rule);
-	/* the first line of a chain may be its comment or its hook */
-	chain = parse_again(
-		arena, arena_printf(arena, "\tchain c {\n\t\taccept\n\t\t%s\n\t}\n", printed.data))
-			->chains;
-	fuzz_check(chain->n_rules == 2);
-	fuzz_check(rule_equal(rule, &chain->rules[1]));
-	rule_print(&again, FAMILY_BRIDGE, &chain->rules[1]);
-	fuzz_check(strcmp(printed.data, again.data) == 0);
-}
-
-static void set_comes_back(struct arena *arena, const struct set *set)
-{
-	struct text printed CLEANUP(text_done) = TEXT_INIT;
-	const struct set *again;
-
-	text_addf(&printed, "\t%s s {\n\t\ttype ifname%s\n",
-		set->kind == SET_IFNAME ? "set" : "map",
-		set->kind == SET_IFNAME ? "" : " : verdict");
-	for (size_t i = 0; i < set->n_elements; i++) {
-		text_add(&printed, i ? ",\n\t\t\t     " : "\t\telements = { ");
-		set_element_print(&printed, set, &set->elements[i]);
-	}
-	text_add(&printed, set->n_elements ? " }\n\t}\n" : "\t}\n");
-	again = parse_again(arena, printed.data)->sets;
-	fuzz_check(again->kind == set->kind && !again->opaque);
-	fuzz_check(again->n_elements == set->n_elements);
-	for (size_t i = 0; i < set->n_elements; i++) {
-		fuzz_check(strcmp(set->elements[i].name, again->elements[i].name) == 0);
-		fuzz_check(target_equal(&set->elements[i].target, &again->elements[i].target));
+			for (size_t m = 0; m < rule->n_matches; m++)
+				nft_match_eval(table, &rule->matches[m], &packet);
+			if (rule->target.kind == TARGET_NFT_VMAP &&
+				nft_lookup_eval(table, rule->target.lookup, &packet, &element) ==
+					YES)
+				fuzz_check(element != NULL);
+		}
 	}
 }
 
+/* What was printed parses, and prints the same again. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct ruleset *rs = ruleset_new(arena);
-	struct text input CLEANUP(text_done) = TEXT_INIT;
+	struct ruleset *rs = ruleset_new(arena), *again = ruleset_new(arena);
+	struct text input CLEANUP(text_done) = TEXT_INIT, first CLEANUP(text_done) = TEXT_INIT,
+			  second CLEANUP(text_done) = TEXT_INIT;
 	struct err err;
 
 	text_add_n(&input, (const char *)data, size);
 	if (!ruleset_parse_nft(arena, rs, "input", input.data, &err))
 		return 0;
-	for (size_t t = 0; t < rs->n_tables; t++) {
-		const struct table *table = &rs->tables[t];
-
-		for (size_t c = 0; c < table->n_chains; c++)
-			for (size_t r = 0; r < table->chains[c].n_rules; r++)
-				rule_comes_back(arena, &table->chains[c].rules[r]);
-		for (size_t s = 0; s < table->n_sets; s++)
-			if (!table->sets[s].opaque)
-				set_comes_back(arena, &table->sets[s]);
+	ruleset_print_nft(&first, rs, true);
+	if (!ruleset_parse_nft(arena, again, "printed", first.data, &err)) {
+		fprintf(stderr, "%s\n%s", err.text, first.data);
+		abort();
 	}
+	ruleset_print_nft(&second, again, true);
+	fuzz_check(strcmp(first.data, second.data) == 0);
+	for (size_t t = 0; t < rs->n_tables; t++)
+		every_match_answers(&rs->tables[t]);
 	return 0;
 }

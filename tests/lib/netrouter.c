@@ -72,6 +72,8 @@ static void add_port(struct router *router, const char *name)
 		"link add %s address 02:00:00:00:10:%02zx type veth peer name %s address "
 		"02:00:00:00:20:%02zx netns /proc/%d/fd/%d\n",
 		name, i, far, i, getpid(), net->outside->ns);
+	/* no multicast, no discovery: the kernel has nothing to report or to ask */
+	net_ip(net->ns, "link set %s multicast off arp off\n", name);
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/addr_gen_mode", name);
 	set_sysctl(path, "1");
 	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
@@ -129,16 +131,18 @@ struct router *router_new(const char *const *names, size_t n)
 	struct router *router = calloc(1, sizeof(*router));
 
 	router->net = net_new(NET_SHARED);
+	/* only its namespaces and its clock are wanted */
+	net_ip(router->net->ns, "link del up0\nlink del br0\n");
 	set_sysctl("/proc/sys/net/ipv4/ip_forward", "1");
-	set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/rp_filter", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/default/rp_filter", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/accept_local", "1");
 	set_sysctl("/proc/sys/net/ipv4/conf/all/send_redirects", "0");
 	set_sysctl("/proc/sys/net/ipv4/conf/default/send_redirects", "0");
-	set_sysctl("/proc/sys/net/ipv6/conf/default/mldv2_unsolicited_report_interval", "1");
 	for (size_t i = 0; i < n; i++)
 		add_port(router, names[i]);
+	/* not before multicast is off: routers join a group, and report that */
+	set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
 	net_ip(router->net->ns,
 		"rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
 		"rule add pref 51 iif lo blackhole\n",
@@ -188,7 +192,8 @@ static size_t send_as_host(struct router *router, struct net_frame *frame, uint6
 	memcpy(&to6.sin6_addr, frame->packet.dst.bytes, 16);
 	n = sendto(router->raw[is_v6], data, size, 0, is_v6 ? (void *)&to6 : (void *)&to4,
 		is_v6 ? sizeof(to6) : sizeof(to4));
-	if (n != (ssize_t)size && errno != EPERM)
+	/* EPERM: a chain of OUTPUT dropped it; EINVAL: one changed it, and the way is a black hole */
+	if (n != (ssize_t)size && errno != EPERM && errno != EINVAL)
 		fail_msg("send from the host: %s", strerror(errno));
 	return size;
 }

@@ -13,11 +13,6 @@ struct aim {
 	bool has_from;
 };
 
-static bool one_in(struct random *random, unsigned n)
-{
-	return random_below(random, n) == 0;
-}
-
 size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max)
 {
 	size_t n = 0;

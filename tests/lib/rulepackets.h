@@ -3,7 +3,7 @@
 #define TESTS_RULEPACKETS_H
 
 #include "netrouter.h"
-#include "random.h"
+#include "random_iptables.h"
 #include "ruleset/eval.h"
 
 /*

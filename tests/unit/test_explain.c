@@ -227,6 +227,68 @@ static void a_port_in_another_vlan_of_ovs_gets_nothing(void **state)
 	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_OVS_NO_TARGET);
 }
 
+/* --- docker beside Neutron: its masquerade meets frames of a VM --- */
+
+static const char docker_nat[] =
+	"table ip nat {\n\tchain POSTROUTING {\n"
+	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+	"\t\tip saddr 172.17.0.0/16 oifname != \"docker0\" masquerade\n\t}\n}\n";
+
+static void dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_TCP, "172.17.0.8", "172.17.0.9");
+	const struct explanation *e;
+	const struct node *nat;
+	struct addr own;
+
+	(void)state;
+	build_link(b, 0, "", "lo");
+	build_link(b, 0, "", "eth0");
+	build_address(b, "eth0", "198.18.0.1/24");
+	build_nft(b, 0, docker_nat);
+	assert_true(addr_parse("198.18.0.1", &own));
+	e = walk(b, "tapA", &packet);
+	assert_int_equal(e->final, FINAL_REWRITTEN);
+	assert_int_equal(addr_compare(&e->leaf->last->packet->src, &own), 0);
+	for (nat = e->leaf->last; nat && nat->kind != NODE_NAT; nat = nat->before)
+		;
+	assert_non_null(nat);
+	assert_string_equal(nat->link->name, "qvbA");
+	assert_string_equal(nat->packet->out_iface, "qbrA");
+	assert_non_null(strstr(nat->note, "no address"));
+	assert_int_equal(nat->before->kind, NODE_CHAIN);
+	assert_non_null(nat->before->rule);
+	/* the same from a container is what the rule is for; other guests are not met */
+	assert_true(addr_parse("10.9.0.1", &packet.src));
+	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DELIVERED);
+}
+
+static void a_published_port_leads_a_bridged_frame_to_where_dnat_says(void **state)
+{
+	static const char rules[] = "table ip nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\ttcp dport 443 dnat to 172.18.0.2:80\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_TCP, "172.17.0.8", "172.17.0.9");
+	const struct explanation *e;
+
+	(void)state;
+	build_link(b, 0, "", "lo");
+	build_link(b, 0, "", "eth0");
+	build_address(b, "eth0", "172.18.0.1/24");
+	build_neighbour(b, "eth0", "172.18.0.2", VM_B);
+	build_nft(b, 0, rules);
+	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_DNAT_UNROUTABLE);
+	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
+	e = walk(b, "tapA", &packet);
+	assert_int_equal(e->final, FINAL_REWRITTEN);
+	assert_string_equal(e->leaf->last->link->name, "eth0");
+	assert_int_equal(e->leaf->last->packet->dport, 80);
+}
+
 /* --- a router --- */
 
 static struct host_build *router(struct arena *arena)
@@ -526,6 +588,8 @@ int main(void)
 		cmocka_unit_test(without_nf_call_no_rule_is_asked),
 		cmocka_unit_test(a_flow_that_drops_and_one_that_is_not_understood_are_told_apart),
 		cmocka_unit_test(a_port_in_another_vlan_of_ovs_gets_nothing),
+		cmocka_unit_test(dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address),
+		cmocka_unit_test(a_published_port_leads_a_bridged_frame_to_where_dnat_says),
 		cmocka_unit_test(a_routed_packet_gets_the_gateways_mac_and_one_hop_less),
 		cmocka_unit_test(a_router_drops_for_the_reasons_that_the_kernel_has),
 		cmocka_unit_test(forwarding_off_drops_what_is_not_for_the_host_itself),

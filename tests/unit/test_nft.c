@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset/nft_eval.h"
 #include "ruleset/ruleset.h"
 
 static struct ruleset *parse(struct arena *arena, const char *text)
@@ -79,7 +80,7 @@ static void tables_chains_and_maps_are_read(void **state)
 	const struct set *map = table_set(table, "from-port");
 
 	(void)state;
-	assert_int_equal(rs->n_tables, 1);
+	assert_int_equal(rs->n_tables, 2);
 	assert_string_equal(table->comment, "portwall 0.1");
 	assert_true(chain->is_base);
 	assert_string_equal(chain->policy, "DROP");
@@ -102,7 +103,8 @@ static void tables_chains_and_maps_are_read(void **state)
 	assert_int_equal(table_set(table, "none")->n_elements, 0);
 	assert_null(table_set(table, "none")->opaque);
 	assert_int_equal(table_set(table, "s")->n_elements, 2);
-	assert_non_null(table_set(table, "wild")->opaque);
+	assert_int_equal(table_set(table, "wild")->kind, SET_NFT);
+	assert_true(table_set(table, "wild")->nft_elements[0].keys[0].is_open);
 }
 
 static void elements_are_printed_as_nft_takes_them(void **state)
@@ -136,12 +138,14 @@ static void what_is_not_modelled_is_kept(void **state)
 		enum target_kind target;
 	} cases[] = {
 		{ "ether type ip ip saddr 10.0.0.1 drop", 2, TARGET_DROP },
-		{ "ether type ip reject", 1, TARGET_OPAQUE },
-		{ "ip saddr 10.0.0.1 counter packets 1 bytes 2", 0, TARGET_OPAQUE },
+		{ "ether type ip reject", 1, TARGET_NFT_REJECT },
+		{ "ip saddr 10.0.0.1 counter packets 1 bytes 2", 1, TARGET_NONE },
 		{ "ip saddr 10.0.0.1 counter packets 1 bytes 2 drop", 1, TARGET_DROP },
 		{ "counter packets 1 bytes 2", 0, TARGET_NONE },
-		{ "ether type vmap { ip : accept, arp : drop }", 0, TARGET_OPAQUE },
-		{ "log prefix \"a drop\"", 0, TARGET_OPAQUE },
+		{ "ether type vmap { ip : accept, arp : drop }", 0, TARGET_NFT_VMAP },
+		{ "log prefix \"a drop\"", 1, TARGET_NONE },
+		{ "meta hour \"21:00\" drop", 1, TARGET_DROP },
+		{ "meta hour \"21:00\" counter packets 1 bytes 2", 0, TARGET_OPAQUE },
 		{ "log prefix \"a { drop\" drop comment \"b } c\"", 1, TARGET_DROP },
 		{ "iifname \"eth*\" accept", 1, TARGET_ACCEPT },
 		{ "counter packets 1 bytes 2 oifname vmap @to-port", 0, TARGET_VMAP },
@@ -176,7 +180,7 @@ static void a_wrong_text_is_refused_with_its_line(void **state)
 		{ "table bridge t {\n\tmap m {\n", "t:2: the text ends inside of a set" },
 		{ "table bridge t {\n\tmap m {\n\t\telements = { \"a\",\n",
 			"t:3: the text ends inside of braces" },
-		{ "table ip t {\n\tchain c {\n", "t:2: the text ends inside of a block" },
+		{ "table ip t {\n\tchain c {\n", "t:2: the text ends inside of a chain" },
 		{ "}\n", "t:1: expected a table" },
 		{ "table bridge t {\n\tcomment \"a\n}\n", "t:2: a quote is not closed" },
 		{ "table bridge t {\n\tchain c { drop; }}\n",
@@ -194,9 +198,133 @@ static void a_wrong_text_is_refused_with_its_line(void **state)
 	}
 }
 
+static void real_listings_print_back(void **state)
+{
+	static const char *const names[] = { "firewalld.nft", "docker29.nft" };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(names); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text text CLEANUP(text_done) = load(names[i]),
+				 out CLEANUP(text_done) = TEXT_INIT;
+		const struct ruleset *rs = parse(arena, text.data);
+
+		ruleset_print_nft(&out, rs, true);
+		assert_string_equal(out.data, text.data);
+	}
+}
+
+/* Every statement is there as a value: nothing of these is kept as mere text. */
+static void rules_print_back_and_nothing_is_opaque(void **state)
+{
+	static const char *const rules[] = {
+		"ip saddr 10.0.0.0/8 tcp dport { 22, 80-90 } ct state established,related accept",
+		"meta l4proto { tcp, udp } th dport 53 counter packets 1 bytes 2 accept",
+		"ip saddr . tcp dport { 10.0.0.1 . 22, 10.0.0.2 . 80-81 } drop",
+		"tcp flags & (fin | syn | rst | ack) == syn ct state new return",
+		"tcp flags syn / fin,syn,rst,ack drop",
+		"meta mark & 0x000000ff == 0x00000001 meta mark set 0x00000002",
+		"ct mark set meta mark & 0x0000ffff",
+		"iifname { \"eth0\", \"tap*\" } oifname != \"br0\" jump c",
+		"counter packets 0 bytes 0 log prefix \"x: \" level warn flags all limit rate "
+		"10/second burst 5 packets drop comment \"y\"",
+		"ct state vmap { invalid : drop, established : accept, related : accept }",
+		"ip daddr 10.0.0.9 tcp dport 80 dnat to 172.17.0.2:8080",
+		"masquerade to :1024-65535 random,persistent",
+		"ip daddr . tcp dport vmap @services",
+		"fib daddr type local counter packets 0 bytes 0 jump c",
+		"icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept",
+		"ip protocol icmp icmp type echo-request reject with icmp type host-unreachable",
+		"ip dscp cs1 ip ttl < 5 ip length 100-200 meta skuid 1000 notrack",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(rules); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+		const char *text = arena_printf(
+			arena, "table inet t {\n\tchain c {\n\t\t%s\n\t}\n}\n", rules[i]);
+		const struct ruleset *rs = parse(arena, text);
+		const struct rule *rule = &rs->tables[0].chains[0].rules[0];
+
+		ruleset_print_nft(&out, rs, true);
+		assert_string_equal(out.data, text);
+		assert_int_not_equal(rule->target.kind, TARGET_OPAQUE);
+		for (size_t m = 0; m < rule->n_matches; m++)
+			if (rule->matches[m].kind == MATCH_OPAQUE)
+				fail_msg("%s: opaque %s", rules[i], rule->matches[m].text);
+	}
+}
+
+static void matches_answer_for_packets(void **state)
+{
+	static const struct {
+		const char *rule;
+		enum answer answer;
+	} cases[] = {
+		{ "ip saddr 10.1.0.0/16", YES },
+		{ "ip saddr != 10.1.0.0/16", NO },
+		{ "ip6 saddr != fe80::1", NO },
+		{ "tcp dport 80-90", YES },
+		{ "udp dport != 80", NO },
+		{ "th dport { 22, 70-79, 90-100 }", NO },
+		{ "th dport { 22, 80, 90-100 }", YES },
+		{ "ip saddr . tcp dport { 10.1.2.3 . 79, 10.1.2.3 . 80 }", YES },
+		{ "ip saddr . tcp dport != { 10.1.2.3 . 80 }", NO },
+		{ "tcp flags & (syn | ack) == syn", YES },
+		{ "tcp flags syn / fin,syn", YES },
+		{ "tcp flags ack,fin", NO },
+		{ "ct state established,new", YES },
+		{ "ct state established", NO },
+		{ "iifname \"tap*\"", YES },
+		{ "oifname != \"x\"", YES },
+		{ "meta nfproto ipv6", NO },
+		{ "ip dscp cs1", YES },
+		{ "meta mark & 0x0000000f == 0x00000005", YES },
+		{ "ip ttl < 64", NO },
+		{ "ip ttl <= 64", YES },
+		{ "meta skuid 0", CANNOT_TELL },
+		{ "fib daddr type local", CANNOT_TELL },
+		{ "limit rate 1/second burst 5 packets", CANNOT_TELL },
+		{ "icmp type != echo-request", NO },
+		{ "arp operation request", NO },
+		{ "ip saddr { 10.1.2.3 limit rate 1/second burst 5 packets }", CANNOT_TELL },
+	};
+	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
+		.in_iface = "tap1",
+		.proto = PROTO_TCP,
+		.ttl = 64,
+		.tos = 0x21,
+		.sport = 1024,
+		.dport = 80,
+		.tcp_flags = TCP_SYN,
+		.mark = 0x25,
+		.ct_state = CT_NEW,
+		.unknown = FIELD_BIT(FIELD_UID) };
+
+	(void)state;
+	assert_true(addr_parse("10.1.2.3", &packet.src));
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		const struct ruleset *rs = parse(
+			arena, arena_printf(arena, "table inet t {\n\tchain c {\n\t\t%s\n\t}\n}\n",
+				       cases[i].rule));
+		const struct rule *rule = &rs->tables[0].chains[0].rules[0];
+		enum answer answer;
+
+		assert_int_equal(rule->n_matches, 1);
+		answer = nft_match_eval(&rs->tables[0], &rule->matches[0], &packet);
+		if (answer != cases[i].answer)
+			fail_msg("%s: %d", cases[i].rule, answer);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(real_listings_print_back),
+		cmocka_unit_test(rules_print_back_and_nothing_is_opaque),
+		cmocka_unit_test(matches_answer_for_packets),
 		cmocka_unit_test(every_rule_is_printed_as_nft_lists_it),
 		cmocka_unit_test(tables_chains_and_maps_are_read),
 		cmocka_unit_test(elements_are_printed_as_nft_takes_them),
