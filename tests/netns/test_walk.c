@@ -100,6 +100,26 @@ static void random_rules(struct random *random)
 		net_sh("ip6tables-nft -A FORWARD -d 2001:db8::b -j DROP");
 }
 
+/* NAT of either direction, on bridged packets too where br_netfilter shows them. */
+static void random_nat(struct random *random)
+{
+	static const char *const dnats[] = { "tcp dport 80 dnat to 10.0.0.11",
+		"tcp dport 80 dnat to 192.0.2.2", "udp dport 443 dnat to 10.0.0.10",
+		"ip daddr 10.0.0.10 dnat to 203.0.113.5", "udp dport 80 redirect to :90",
+		"ip protocol 250 dnat to 10.0.0.1" };
+	static const char *const snats[] = { "oifname \"wan0\" masquerade", "masquerade",
+		"ip saddr 10.0.0.10 snat to 10.0.0.77", "oifname \"br0\" snat to 192.0.2.1" };
+	static const char *const argv[] = { "nft", "-f", "-", NULL };
+	struct text text CLEANUP(text_done) = TEXT_INIT, out CLEANUP(text_done) = TEXT_INIT;
+
+	text_addf(&text,
+		"table ip walk {\nchain pre { type nat hook prerouting priority dstnat; %s; }\n"
+		"chain post { type nat hook postrouting priority srcnat; %s; }\n}\n",
+		dnats[random_below(random, N_OF(dnats))], snats[random_below(random, N_OF(snats))]);
+	if (!net_try(text.data, &out, argv))
+		fail_msg("%s%s", text.data, out.data);
+}
+
 /* Sysctls, flags of ports, rules: of the namespace that the process is in. */
 static void random_settings(struct random *random, struct net *net)
 {
@@ -107,6 +127,8 @@ static void random_settings(struct random *random, struct net *net)
 	static const char *const flags[] = { "isolated", "hairpin", "flood", "bcast_flood" };
 
 	random_rules(random);
+	if (random_below(random, 2))
+		random_nat(random);
 	net_sh("ip link set br0 type bridge nf_call_iptables %u", random_below(random, 2));
 	for (size_t i = 0; i < net->n_ends; i++)
 		for (size_t f = 0; f < N_OF(flags); f++)
@@ -179,7 +201,7 @@ static void check_end(uint64_t seed, const struct explanation *explanation,
 		return;
 	packet_expr_print(&text, packet);
 	print_paths(explanation);
-	net_try_sh(&out, "iptables-nft-save -c; sysctl -a 2>/dev/null | "
+	net_try_sh(&out, "iptables-nft-save -c; nft list table ip walk; sysctl -a 2>/dev/null | "
 			 "grep -E 'ipv4.conf.*(rp_filter|forwarding|accept_local) = [12]'");
 	printf("%s\n", out.data);
 	fail_msg(
