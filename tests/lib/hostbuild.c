@@ -117,7 +117,8 @@ void build_address(struct host_build *b, const char *name, const char *text)
 	const char *slash = strchr(text, '/');
 	char *bare = arena_strndup(b->arena, text, (size_t)(slash - text));
 
-	*address = (struct address){ .index = link->index, .len = (uint8_t)strtoul(slash + 1, NULL, 10) };
+	*address = (struct address){ .index = link->index,
+		.len = (uint8_t)strtoul(slash + 1, NULL, 10) };
 	assert_true(addr_parse(bare, &address->local));
 	address->peer = address->local;
 	link->has_address = true;

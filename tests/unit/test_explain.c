@@ -260,7 +260,7 @@ static void dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address(voi
 	assert_non_null(strstr(nat->note, "no address"));
 	assert_int_equal(nat->before->kind, NODE_CHAIN);
 	assert_non_null(nat->before->rule);
-	/* the same from a container is what the rule is for; other guests are not met */
+	/* a guest whose address is not in docker's network is not met */
 	assert_true(addr_parse("10.9.0.1", &packet.src));
 	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DELIVERED);
 }
