@@ -113,6 +113,7 @@ struct packet {
 	uint16_t length;	/* of the IP packet with its header; 0: not said */
 	bool is_later_fragment; /* no transport header to look at */
 	bool is_first_fragment;
+	bool is_dont_fragment;	      /* IPv4: routers may not cut it */
 	uint16_t sport, dport;	      /* tcp udp sctp dccp udplite */
 	uint8_t tcp_flags;	      /* enum tcp_flag, or-ed */
 	uint8_t icmp_type, icmp_code; /* icmp, icmpv6 */

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A Linux bridge (net/bridge/br_input.c, br_forward.c, br_vlan.c): what a port lets in, which
+ * ports a frame goes to, and the hooks of the bridge family on the way. br_netfilter's part is
+ * in bridge_nf.c; its functions stand at priority 0 among the chains of prerouting and forward,
+ * and behind all of postrouting.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "explain/internal.h"
+
+#define PRIORITY_BRNF 0
+
+static const struct link *bridge_of(const struct skb *skb)
+{
+	if (!strcmp(skb->dev->kind, "bridge"))
+		return skb->dev;
+	return netns_link_by_index(skb->ns, skb->dev->master_index);
+}
+
+/* --- VLANs --- */
+
+static const struct port_vlan *vlan_find(const struct link *link, uint16_t id)
+{
+	for (size_t i = 0; i < link->n_vlans; i++)
+		if (link->vlans[i].id == id)
+			return &link->vlans[i];
+	return NULL;
+}
+
+static void tag(struct packet *packet, uint16_t id)
+{
+	packet->ethertype = ETHERTYPE_VLAN;
+	packet->vlan_id = id;
+}
+
+static void untag(struct packet *packet)
+{
+	packet->ethertype = packet_inner_ethertype(packet);
+	packet->vlan_id = 0;
+}
+
+/* The frame has its VLAN's tag inside a bridge that filters VLANs. */
+static bool vlan_let_in(const struct link *bridge, const struct link *port, struct packet *packet)
+{
+	if (!bridge->has_vlan_filtering)
+		return true;
+	if (packet->ethertype == ETHERTYPE_VLAN && packet->vlan_id)
+		return vlan_find(port, packet->vlan_id);
+	for (size_t i = 0; i < port->n_vlans; i++) {
+		if (port->vlans[i].is_pvid) {
+			tag(packet, port->vlans[i].id);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool vlan_let_out(
+	const struct link *bridge, const struct link *port, const struct packet *packet)
+{
+	return !bridge->has_vlan_filtering || vlan_find(port, packet->vlan_id);
+}
+
+static void vlan_strip(const struct link *bridge, const struct link *port, struct packet *packet)
+{
+	const struct port_vlan *vlan = vlan_find(port, packet->vlan_id);
+
+	if (bridge->has_vlan_filtering && vlan && vlan->is_untagged)
+		untag(packet);
+}
+
+/* --- who lives where --- */
+
+static const struct fdb_entry *fdb_find(
+	const struct skb *skb, const struct link *bridge, struct mac mac)
+{
+	uint16_t vlan = bridge->has_vlan_filtering ? skb->packet.vlan_id : 0;
+	const struct fdb_entry *own = NULL;
+
+	for (size_t i = 0; i < skb->ns->n_fdb; i++) {
+		const struct fdb_entry *entry = &skb->ns->fdb[i];
+
+		if (entry->bridge_index != bridge->index || !mac_equal(entry->mac, mac))
+			continue;
+		if (entry->vlan == vlan)
+			return entry;
+		/* a port's own address is listed without VLAN too */
+		if (entry->is_permanent && entry->vlan == 0)
+			own = entry;
+	}
+	return own;
+}
+
+/* --- one port out --- */
+
+static struct answer xmit_behind_forward(struct walk *walk, struct skb *skb)
+{
+	return bridge_nf_post_routing(walk, skb);
+}
+
+struct answer bridge_forward_finish(struct walk *walk, struct skb *skb)
+{
+	skb->packet.in_iface = NULL;
+	skb->packet.out_iface = skb->dev->name;
+	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_POSTROUTING, xmit_behind_forward);
+}
+
+static struct answer behind_forward_hooks(struct walk *walk, struct skb *skb)
+{
+	return bridge_nf_forward(walk, skb);
+}
+
+static enum drop refusal(const struct skb *skb, const struct link *bridge, const struct link *port)
+{
+	const struct link *in = skb->in_port;
+
+	if (in == port && !port->has_hairpin)
+		return DROP_BRIDGE_HAIRPIN;
+	if (!port->is_up)
+		return DROP_LINK_DOWN;
+	if (port->port_state != PORT_FORWARDING)
+		return DROP_BRIDGE_STATE;
+	if (!vlan_let_out(bridge, port, &skb->packet))
+		return DROP_BRIDGE_VLAN;
+	if (in && in->is_isolated && port->is_isolated)
+		return DROP_BRIDGE_ISOLATED;
+	return DROP_NONE;
+}
+
+static struct answer forward_to(struct walk *walk, struct skb *skb, const struct link *bridge,
+	const struct link *port, enum bridge_decision decision, const char *note)
+{
+	enum drop drop = refusal(skb, bridge, port);
+	struct node *node;
+
+	if (drop == DROP_NONE)
+		vlan_strip(bridge, port, &skb->packet);
+	skb->dev = port;
+	node = skb_node(walk, skb, NODE_BRIDGE_DECISION);
+	node->decision = decision;
+	node->bridge = bridge;
+	node->note = note;
+	if (drop != DROP_NONE)
+		return end_dropped(walk, skb, drop);
+	skb->packet.out_iface = port->name;
+	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	if (!skb->in_port) {
+		skb->packet.in_iface = NULL;
+		return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
+	}
+	skb->packet.in_iface = skb->in_port->name;
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN, PRIORITY_BRNF,
+		behind_forward_hooks);
+}
+
+/* --- up to the host --- */
+
+static struct answer behind_input_hooks(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = bridge_of(skb);
+
+	skb->in_port = NULL;
+	skb->dev = bridge;
+	vlan_strip(bridge, bridge, &skb->packet);
+	return device_receive(walk, skb);
+}
+
+static struct answer pass_up(struct walk *walk, struct skb *skb, const char *note)
+{
+	const struct link *bridge = bridge_of(skb);
+	struct node *node = skb_node(walk, skb, NODE_BRIDGE_DECISION);
+
+	node->decision = BRIDGE_LOCAL;
+	node->bridge = bridge;
+	node->note = note;
+	if (!bridge->is_promisc && !vlan_let_out(bridge, bridge, &skb->packet))
+		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
+	skb->packet.out_iface = NULL;
+	skb->packet.in_iface = skb->dev->name;
+	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_INPUT, behind_input_hooks);
+}
+
+/* --- all ports --- */
+
+enum cast { CAST_UNICAST, CAST_MULTICAST, CAST_BROADCAST };
+
+static enum cast cast_of(const struct packet *packet)
+{
+	if (packet->unknown & FIELD_BIT(FIELD_ETH_DST))
+		return CAST_UNICAST;
+	if (mac_is_broadcast(packet->eth_dst))
+		return CAST_BROADCAST;
+	return mac_is_multicast(packet->eth_dst) ? CAST_MULTICAST : CAST_UNICAST;
+}
+
+static bool is_flooded(const struct skb *skb, const struct link *port, enum cast cast)
+{
+	if (port->has_proxyarp)
+		return false;
+	if (cast == CAST_UNICAST)
+		return port->has_unicast_flood;
+	if (!skb->in_port)
+		return true;
+	return cast == CAST_MULTICAST ? port->has_mcast_flood : port->has_bcast_flood;
+}
+
+/* Frames of a group that snooping may keep from ports that did not join. */
+static bool is_snooped(const struct skb *skb, const struct link *bridge)
+{
+	const struct packet *packet = &skb->packet;
+	uint16_t ethertype = packet_inner_ethertype(packet);
+	static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 1 };
+
+	if (!bridge->has_mcast_snooping || packet->unknown & FIELD_BIT(FIELD_DST))
+		return false;
+	if (ethertype == ETHERTYPE_IPV4)
+		return addr_is_multicast(&packet->dst) &&
+		       !(packet->dst.bytes[0] == 224 && !packet->dst.bytes[1] &&
+			       !packet->dst.bytes[2]);
+	return ethertype == ETHERTYPE_IPV6 && addr_is_multicast(&packet->dst) &&
+	       memcmp(packet->dst.bytes, all_nodes, sizeof(all_nodes)) != 0;
+}
+
+/* is_case: it is one of these ports, but which is not known. */
+static struct answer flood(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_case, bool *ret_found)
+{
+	struct answer answer = { 0 }, nobody = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < skb->ns->n_links; i++) {
+		const struct link *port = &skb->ns->links[i];
+
+		n += port->master_index == bridge->index && is_flooded(skb, port, cast) &&
+		     refusal(skb, bridge, port) == DROP_NONE;
+	}
+	for (size_t i = 0; i < skb->ns->n_links; i++) {
+		const struct link *port = &skb->ns->links[i];
+		struct skb one = *skb;
+		struct answer part;
+
+		if (port->master_index != bridge->index || !is_flooded(skb, port, cast) ||
+			refusal(skb, bridge, port) != DROP_NONE)
+			continue;
+		one.branch = n == 1 ? skb->branch : is_case ? BRANCH_CASE : BRANCH_COPY;
+		part = forward_to(walk, &one, bridge, port, BRIDGE_FLOOD,
+			is_case ? "the MAC is not known, so neither is the port" : NULL);
+		/* who throws it away as somebody else's is not whom that MAC belongs to */
+		if (is_case && part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
+			nobody = part;
+		else
+			answer = is_case ? answer_of_cases(answer, part)
+					 : answer_of_copies(answer, part);
+	}
+	*ret_found = n > 0;
+	return answer.final == FINAL_NONE ? nobody : answer;
+}
+
+/* Why no port takes it: the one reason, when they have one. */
+static struct answer end_no_target(
+	struct walk *walk, struct skb *skb, const struct link *bridge, enum cast cast)
+{
+	enum drop drop = DROP_NONE;
+	struct node *node;
+
+	for (size_t i = 0; i < skb->ns->n_links; i++) {
+		const struct link *port = &skb->ns->links[i];
+		enum drop here;
+
+		if (port->master_index != bridge->index || port == skb->in_port ||
+			!is_flooded(skb, port, cast))
+			continue;
+		here = refusal(skb, bridge, port);
+		drop = drop == DROP_NONE || drop == here ? here : DROP_BRIDGE_NO_TARGET;
+	}
+	node = skb_node(walk, skb, NODE_BRIDGE_DECISION);
+	node->decision = BRIDGE_FLOOD;
+	node->bridge = bridge;
+	return end_dropped(walk, skb, drop == DROP_NONE ? DROP_BRIDGE_NO_TARGET : drop);
+}
+
+static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_local_too)
+{
+	struct skb up = *skb;
+	struct answer answer;
+	bool found;
+
+	if (is_snooped(skb, bridge)) {
+		struct skb other = *skb;
+
+		other.branch = BRANCH_CASE;
+		answer = end_cannot_tell(walk, &other,
+			"multicast snooping of %s may keep it from ports that did not join",
+			bridge->name);
+		return answer;
+	}
+	answer = flood(walk, skb, bridge, cast, false, &found);
+	if (is_local_too) {
+		up.branch = found ? BRANCH_COPY : skb->branch;
+		answer = answer_of_copies(answer, pass_up(walk, &up, NULL));
+		found = true;
+	}
+	return found ? answer : end_no_target(walk, skb, bridge, cast);
+}
+
+/* --- the decision --- */
+
+static bool is_on_link(const struct skb *skb, const struct link *link, const struct addr *addr)
+{
+	for (size_t i = 0; i < skb->ns->n_addresses; i++) {
+		const struct address *address = &skb->ns->addresses[i];
+		struct prefix prefix = { .addr = address->local, .len = address->len };
+
+		if (address->index == link->index && prefix_contains(&prefix, addr) &&
+			addr_compare(&address->local, addr) != 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The MAC was left open. A sender asks by ARP for the destination or for its gateway, so the bridge's
+ * own MAC can only be meant where the host has an address that it could have answered for.
+ */
+static bool may_be_for_host(const struct skb *skb, const struct link *bridge, bool *ret_must)
+{
+	const struct packet *packet = &skb->packet;
+
+	*ret_must = false;
+	if (!skb->in_port || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
+		return false;
+	*ret_must = netns_owns(skb->ns, skb->has_next_hop ? &skb->next_hop : &packet->dst);
+	if (*ret_must || skb->has_next_hop)
+		return *ret_must;
+	return link_has_address(skb->ns, bridge, packet->dst.family) &&
+	       !is_on_link(skb, bridge, &packet->dst);
+}
+
+static struct answer decide_unknown_mac(
+	struct walk *walk, struct skb *skb, const struct link *bridge)
+{
+	bool must_be_up, may_be_up = may_be_for_host(skb, bridge, &must_be_up);
+	struct skb up = *skb;
+	struct answer answer = { 0 };
+	bool found = false;
+
+	if (!must_be_up)
+		answer = flood(walk, skb, bridge, CAST_UNICAST, true, &found);
+	if (may_be_up) {
+		up.branch = found ? BRANCH_CASE : skb->branch;
+		up.packet.eth_dst = bridge->mac;
+		up.packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
+		up.packet.pkt_type = PKT_HOST;
+		answer = answer_of_cases(answer,
+			pass_up(walk, &up,
+				must_be_up ? "the address that its MAC was asked for is the host's"
+					   : "if the sender takes the host for its gateway"));
+		found = true;
+	}
+	return found ? answer : end_no_target(walk, skb, bridge, CAST_UNICAST);
+}
+
+static struct answer decide(struct walk *walk, struct skb *skb, const struct link *bridge)
+{
+	const struct fdb_entry *entry;
+	const struct link *port;
+	enum cast cast = cast_of(&skb->packet);
+	bool is_promisc = bridge->is_promisc && skb->in_port;
+	const char *why;
+
+	if (cast != CAST_UNICAST)
+		return flood_all(walk, skb, bridge, cast, skb->in_port != NULL);
+	if (skb_is_unknown(skb, FIELD_ETH_DST))
+		return decide_unknown_mac(walk, skb, bridge);
+	if (skb->in_port && mac_equal(skb->packet.eth_dst, bridge->mac))
+		return pass_up(walk, skb, "its MAC is the bridge's");
+	entry = fdb_find(skb, bridge, skb->packet.eth_dst);
+	if (!entry && netns_is_unread(skb->ns, "fdb", &why)) {
+		bool found;
+		struct answer answer = flood(walk, skb, bridge, cast, true, &found);
+
+		return found ? answer : end_no_target(walk, skb, bridge, cast);
+	}
+	if (!entry)
+		return flood_all(walk, skb, bridge, cast, is_promisc);
+	port = netns_link_by_index(skb->ns, entry->port_index);
+	if (entry->is_permanent || !port || port == bridge) {
+		if (skb->in_port)
+			return pass_up(walk, skb, "its MAC is one of the bridge's");
+		if (!port || port == bridge)
+			return end_no_target(walk, skb, bridge, cast);
+	}
+	return forward_to(
+		walk, skb, bridge, port, BRIDGE_FDB, entry->is_static ? "static entry" : NULL);
+}
+
+/* br_handle_frame_finish */
+struct answer bridge_frame_finish(struct walk *walk, struct skb *skb)
+{
+	const struct link *port = skb->dev, *bridge = bridge_of(skb);
+	const struct fdb_entry *source;
+	const char *why;
+
+	if (!vlan_let_in(bridge, port, &skb->packet))
+		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
+	if (port->is_locked) {
+		if (skb_is_unknown(skb, FIELD_ETH_SRC) || netns_is_unread(skb->ns, "fdb", &why))
+			return end_cannot_tell(walk, skb,
+				"%s is locked: whether its sender is known there is not known",
+				port->name);
+		source = fdb_find(skb, bridge, skb->packet.eth_src);
+		if (!source || source->is_permanent || source->port_index != port->index)
+			return end_dropped(walk, skb, DROP_BRIDGE_LOCKED);
+	}
+	if (port->port_state == PORT_LEARNING)
+		return end_dropped(walk, skb, DROP_BRIDGE_STATE);
+	return decide(walk, skb, bridge);
+}
+
+/* --- in and out --- */
+
+static bool is_reserved(const struct packet *packet)
+{
+	static const uint8_t reserved[] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+
+	return !(packet->unknown & FIELD_BIT(FIELD_ETH_DST)) &&
+	       !memcmp(packet->eth_dst.bytes, reserved, sizeof(reserved)) &&
+	       packet->eth_dst.bytes[5] < 0x10;
+}
+
+/* 802.1D's own addresses go no further, but for STP's where the bridge speaks none, and what
+ * group_fwd_mask lets pass. */
+static bool reserved_is_forwarded(const struct link *bridge, uint8_t last)
+{
+	if (last == 0 && !bridge->has_stp)
+		return true;
+	return last != 1 && bridge->group_fwd_mask & (1u << last);
+}
+
+static struct answer behind_prerouting_hooks(struct walk *walk, struct skb *skb)
+{
+	return bridge_nf_pre_routing(walk, skb);
+}
+
+struct answer bridge_input(struct walk *walk, struct skb *skb)
+{
+	const struct link *port = skb->dev, *bridge = bridge_of(skb);
+	struct packet *packet = &skb->packet;
+	static const struct mac zero;
+
+	skb->in_port = port;
+	skb->phys_in = skb->phys_out = NULL;
+	skb_node(walk, skb, NODE_BRIDGE_IN);
+	if (!(packet->unknown & FIELD_BIT(FIELD_ETH_SRC)) &&
+		(mac_is_multicast(packet->eth_src) || mac_equal(packet->eth_src, zero)))
+		return end_dropped(walk, skb, DROP_BRIDGE_SOURCE);
+	if (is_reserved(packet) && !reserved_is_forwarded(bridge, packet->eth_dst.bytes[5]))
+		return end_dropped(walk, skb, DROP_BRIDGE_RESERVED);
+	if (!bridge->is_up ||
+		(port->port_state != PORT_FORWARDING && port->port_state != PORT_LEARNING))
+		return end_dropped(walk, skb, DROP_BRIDGE_STATE);
+	if (mac_equal(packet->eth_dst, bridge->mac) && !skb_is_unknown(skb, FIELD_ETH_DST))
+		packet->pkt_type = PKT_HOST;
+	packet->in_iface = port->name;
+	packet->out_iface = NULL;
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, INT_MIN, PRIORITY_BRNF,
+		behind_prerouting_hooks);
+}
+
+/* br_dev_xmit */
+struct answer bridge_local_out(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = skb->dev;
+
+	skb->in_port = NULL;
+	if (!vlan_let_in(bridge, bridge, &skb->packet))
+		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
+	return decide(walk, skb, bridge);
+}

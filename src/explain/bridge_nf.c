@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * br_netfilter (net/bridge/br_netfilter_hooks.c): bridged IP passes the IP hooks too. There
+ *
+ *   PREROUTING   -i bridge                physdev-in
+ *   FORWARD      -i bridge  -o bridge     physdev-in, physdev-out
+ *   POSTROUTING  (no -i)    -o bridge     physdev-in, physdev-out
+ *
+ * PREROUTING asks the sysctl and the bridge's own attribute; the other two only whether
+ * PREROUTING was passed. A destination that PREROUTING changed is routed at once: for the host, or
+ * by the host, the frame gets the bridge's MAC; back out of this bridge it gets the neighbour's.
+ * IP PREROUTING is then not passed a second time (ip_sabotage_in).
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "explain/internal.h"
+
+#define BEHIND_BRNF 1
+
+static const struct link *bridge_of(const struct skb *skb)
+{
+	return netns_link_by_index(skb->ns, skb->dev->master_index);
+}
+
+static bool is_ip(uint16_t ethertype)
+{
+	return ethertype == ETHERTYPE_IPV4 || ethertype == ETHERTYPE_IPV6;
+}
+
+static bool sees_tagged(const struct skb *skb)
+{
+	return skb->packet.ethertype != ETHERTYPE_VLAN ||
+	       netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-filter-vlan-tagged");
+}
+
+static enum family family_of(uint16_t ethertype)
+{
+	return ethertype == ETHERTYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
+}
+
+/* brnf_get_logical_dev: a VLAN device on the bridge, where that is asked for. */
+static const struct link *logical_dev(const struct skb *skb, const struct link *bridge)
+{
+	if (skb->packet.ethertype != ETHERTYPE_VLAN ||
+		!netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-pass-vlan-input-dev"))
+		return bridge;
+	for (size_t i = 0; i < skb->ns->n_links; i++)
+		if (skb->ns->links[i].lower_index == bridge->index &&
+			skb->ns->links[i].vlan_id == skb->packet.vlan_id)
+			return &skb->ns->links[i];
+	return bridge;
+}
+
+static void note_call(struct walk *walk, struct skb *skb, const char *note)
+{
+	skb_node(walk, skb, NODE_IPTABLES_CALLED)->note = note;
+}
+
+/* --- PREROUTING --- */
+
+static struct answer finish(struct walk *walk, struct skb *skb)
+{
+	skb->packet.in_iface = skb->dev->name;
+	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, BEHIND_BRNF, INT_MAX,
+		bridge_frame_finish);
+}
+
+/* The destination was changed, and the new one is behind this bridge. */
+static struct answer finish_bridged_dnat(
+	struct walk *walk, struct skb *skb, const struct link *bridge)
+{
+	struct addr next = addr_is_zero(&skb->gateway) ? skb->packet.dst : skb->gateway;
+	struct node *node;
+	struct mac mac;
+	bool failed;
+
+	if (neighbour_find(skb, bridge, &next, &mac, &failed)) {
+		skb->packet.eth_dst = mac;
+		skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
+	} else if (failed) {
+		return end_dropped(walk, skb, DROP_NEIGHBOUR);
+	} else {
+		skb->packet.unknown |= FIELD_BIT(FIELD_ETH_DST);
+	}
+	node = skb_node(walk, skb, NODE_NEIGHBOUR);
+	node->note = "a bridged packet whose destination was changed: it gets that one's MAC";
+	return finish(walk, skb);
+}
+
+static struct answer finish_changed(struct walk *walk, struct skb *skb, const struct link *bridge)
+{
+	const char *why = NULL;
+	bool is_local = false;
+	enum drop drop = ip_route_input(skb, bridge, &is_local, &why);
+
+	if (why)
+		return end_cannot_tell(walk, skb, "%s", why);
+	if (drop == DROP_FORWARDING_OFF) {
+		/* what stays on the bridge needs no forwarding */
+		if (!ip_route_output(walk, skb, NULL) || skb->out != bridge)
+			return end_dropped(walk, skb, DROP_DNAT_UNROUTABLE);
+		return finish_bridged_dnat(walk, skb, bridge);
+	}
+	if (drop != DROP_NONE)
+		return end_dropped(walk, skb, drop);
+	if (!is_local && skb->out == bridge)
+		return finish_bridged_dnat(walk, skb, bridge);
+	skb->packet.eth_dst = bridge->mac;
+	skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
+	skb->packet.pkt_type = PKT_HOST;
+	return finish(walk, skb);
+}
+
+static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
+	struct packet *packet = &skb->packet;
+
+	skb->dev = skb->phys_in;
+	skb->is_prerouted = true;
+	if (!mac_is_multicast(packet->eth_dst) && !mac_equal(packet->eth_dst, bridge->mac) &&
+		!skb_is_unknown(skb, FIELD_ETH_DST))
+		packet->pkt_type = PKT_OTHERHOST;
+	if (skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
+		return end_cannot_tell(
+			walk, skb, "the destination was changed on the bridge to one of several");
+	if (addr_compare(&skb->dst_before, &packet->dst))
+		return finish_changed(walk, skb, bridge);
+	return finish(walk, skb);
+}
+
+struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = bridge_of(skb);
+	uint16_t ethertype = packet_inner_ethertype(&skb->packet);
+	enum family family = family_of(ethertype);
+
+	if (!is_ip(ethertype))
+		return finish(walk, skb);
+	if (!sees_tagged(skb)) {
+		note_call(walk, skb, "not called: bridge-nf-filter-vlan-tagged is 0");
+		return finish(walk, skb);
+	}
+	if (!netns_bridge_is_filtered(skb->ns, bridge, family)) {
+		const char *why;
+
+		if (netns_is_unread(skb->ns, "sysctls", &why))
+			return end_cannot_tell(walk, skb,
+				"the sysctls were not read: whether bridged IP passes iptables "
+				"is not known");
+		note_call(walk, skb,
+			!skb->ns->has_br_netfilter ? "not called: br_netfilter is not loaded"
+			: family == FAMILY_IPV6	   ? "not called: bridge-nf-call-ip6tables is 0"
+						   : "not called: bridge-nf-call-iptables is 0");
+		return finish(walk, skb);
+	}
+	note_call(walk, skb, NULL);
+	skb->phys_in = skb->dev;
+	skb->dst_before = skb->packet.dst;
+	skb->dst_was_unknown = skb_is_unknown(skb, FIELD_DST);
+	skb->packet.in_iface = logical_dev(skb, bridge)->name;
+	skb->packet.physdev_in = skb->dev->name;
+	if (skb->packet.pkt_type == PKT_OTHERHOST)
+		skb->packet.pkt_type = PKT_HOST;
+	skb->dev = bridge;
+	return hook_run(walk, skb, family, HOOK_PREROUTING, behind_ip_prerouting);
+}
+
+/* --- FORWARD --- */
+
+static struct answer finish_forward(struct walk *walk, struct skb *skb)
+{
+	skb->packet.in_iface = skb->in_port->name;
+	skb->packet.out_iface = skb->dev->name;
+	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, BEHIND_BRNF, INT_MAX,
+		bridge_forward_finish);
+}
+
+static struct answer forward_arp(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = bridge_of(skb);
+	bool is_called =
+		bridge->nf_call_arp ||
+		(skb->ns->has_br_netfilter &&
+			netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-call-arptables"));
+
+	if (!is_called || !sees_tagged(skb))
+		return finish_forward(walk, skb);
+	return hook_run(walk, skb, FAMILY_ARP, HOOK_FORWARD, finish_forward);
+}
+
+struct answer bridge_nf_forward(struct walk *walk, struct skb *skb)
+{
+	const struct link *bridge = bridge_of(skb);
+	uint16_t ethertype = packet_inner_ethertype(&skb->packet);
+
+	if (ethertype == ETHERTYPE_ARP)
+		return forward_arp(walk, skb);
+	if (!skb->phys_in || !is_ip(ethertype) || !sees_tagged(skb))
+		return finish_forward(walk, skb);
+	skb->phys_out = skb->dev;
+	skb->packet.in_iface = logical_dev(skb, bridge)->name;
+	skb->packet.out_iface = bridge->name;
+	skb->packet.physdev_in = skb->phys_in->name;
+	skb->packet.physdev_out = skb->dev->name;
+	if (skb->packet.pkt_type == PKT_OTHERHOST)
+		skb->packet.pkt_type = PKT_HOST;
+	return hook_run(walk, skb, family_of(ethertype), HOOK_FORWARD, finish_forward);
+}
+
+/* --- POSTROUTING --- */
+
+static struct answer push_xmit(struct walk *walk, struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+
+	skb->packet.in_iface = NULL;
+	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	skb->phys_in = skb->phys_out = skb->in_port = NULL;
+	skb->out = NULL;
+	if (!skb_is_unknown(skb, FIELD_LENGTH) && is_ip(packet_inner_ethertype(packet)) &&
+		packet->length > skb->dev->mtu)
+		return end_dropped(walk, skb, DROP_MTU);
+	return device_transmit(walk, skb);
+}
+
+struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb)
+{
+	uint16_t ethertype = packet_inner_ethertype(&skb->packet);
+
+	if (!skb->phys_in || !skb->phys_out || !is_ip(ethertype) || !sees_tagged(skb))
+		return push_xmit(walk, skb);
+	skb->out = bridge_of(skb);
+	skb->gateway = (struct addr){ 0 };
+	skb->packet.in_iface = NULL;
+	skb->packet.out_iface = skb->out->name;
+	skb->packet.physdev_in = skb->phys_in->name;
+	skb->packet.physdev_out = skb->dev->name;
+	return hook_run(walk, skb, family_of(ethertype), HOOK_POSTROUTING, push_xmit);
+}

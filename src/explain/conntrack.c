@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What conntrack says of a packet (net/netfilter/nf_conntrack_core.c and the protocols' own
+ * files). The entries of the snapshot are asked, and those that earlier walks made. What is not
+ * known: the id of an echo request (a ping that is explained is a new one), what an ICMP error
+ * quotes, and whether a segment is inside TCP's window (it is taken to be).
+ */
+#include <string.h>
+
+#include "explain/internal.h"
+
+#define ICMP_ECHO_REPLY	    0
+#define ICMP_ECHO	    8
+#define ICMP_TIMESTAMP	    13
+#define ICMP_INFO_REQUEST   15
+#define ICMP_ADDRESS	    17
+#define ICMPV6_ECHO	    128
+#define ICMPV6_ECHO_REPLY   129
+#define ICMPV6_NI_QUERY	    139
+#define ICMPV6_NI_REPLY	    140
+#define ICMPV6_MLDV2_REPORT 143
+
+static bool proto_is_icmp(uint8_t proto)
+{
+	return proto == PROTO_ICMP || proto == PROTO_ICMPV6;
+}
+
+static struct flow_tuple tuple_of(const struct packet *packet)
+{
+	struct flow_tuple tuple = { .src = packet->src, .dst = packet->dst };
+
+	if (proto_is_icmp(packet->proto)) {
+		tuple.dport = (uint16_t)(packet->icmp_type << 8 | packet->icmp_code);
+	} else if (proto_has_ports(packet->proto)) {
+		tuple.sport = packet->sport;
+		tuple.dport = packet->dport;
+	}
+	return tuple;
+}
+
+static struct flow_tuple tuple_inverted(const struct flow_tuple *tuple, uint8_t proto)
+{
+	static const struct {
+		uint8_t proto, type, answer;
+	} pairs[] = {
+		{ PROTO_ICMP, ICMP_ECHO, ICMP_ECHO_REPLY },
+		{ PROTO_ICMP, ICMP_TIMESTAMP, ICMP_TIMESTAMP + 1 },
+		{ PROTO_ICMP, ICMP_INFO_REQUEST, ICMP_INFO_REQUEST + 1 },
+		{ PROTO_ICMP, ICMP_ADDRESS, ICMP_ADDRESS + 1 },
+		{ PROTO_ICMPV6, ICMPV6_ECHO, ICMPV6_ECHO_REPLY },
+		{ PROTO_ICMPV6, ICMPV6_NI_QUERY, ICMPV6_NI_REPLY },
+	};
+	struct flow_tuple inverted = {
+		.src = tuple->dst, .dst = tuple->src, .sport = tuple->dport, .dport = tuple->sport
+	};
+
+	if (!proto_is_icmp(proto))
+		return inverted;
+	inverted.sport = tuple->sport;
+	inverted.dport = tuple->dport;
+	for (size_t i = 0; i < N_OF(pairs); i++) {
+		if (pairs[i].proto != proto)
+			continue;
+		if (tuple->dport >> 8 == pairs[i].type)
+			inverted.dport = (uint16_t)(pairs[i].answer << 8);
+		else if (tuple->dport >> 8 == pairs[i].answer)
+			inverted.dport = (uint16_t)(pairs[i].type << 8);
+	}
+	return inverted;
+}
+
+static bool tuple_matches(
+	const struct flow_tuple *key, const struct flow_tuple *tuple, uint8_t proto)
+{
+	if (addr_compare(&key->src, &tuple->src) || addr_compare(&key->dst, &tuple->dst))
+		return false;
+	if (key->dport != tuple->dport)
+		return false;
+	return proto_is_icmp(proto) || key->sport == tuple->sport;
+}
+
+/* 1: the direction of its first packet; -1: the other; 0: not this flow. */
+static int entry_direction(const struct conntrack_entry *entry, const struct packet *packet,
+	const struct flow_tuple *tuple)
+{
+	if (entry->proto != packet->proto || entry->zone != packet->ct_zone)
+		return 0;
+	if (tuple_matches(&entry->orig, tuple, packet->proto))
+		return 1;
+	return tuple_matches(&entry->reply, tuple, packet->proto) ? -1 : 0;
+}
+
+static const struct conntrack_entry *entry_find(
+	const struct skb *skb, bool *ret_is_reply, bool *ret_is_ours)
+{
+	struct flow_tuple tuple = tuple_of(&skb->packet);
+	int direction;
+
+	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before) {
+		if (flow->ns != skb->ns)
+			continue;
+		direction = entry_direction(&flow->entry, &skb->packet, &tuple);
+		if (direction) {
+			*ret_is_reply = direction < 0;
+			*ret_is_ours = true;
+			return &flow->entry;
+		}
+	}
+	for (size_t i = 0; i < skb->ns->n_conntrack; i++) {
+		direction = entry_direction(&skb->ns->conntrack[i], &skb->packet, &tuple);
+		/* an echo request that is explained has an id of its own */
+		if (direction > 0 && proto_is_icmp(skb->packet.proto))
+			continue;
+		if (direction) {
+			*ret_is_reply = direction < 0;
+			*ret_is_ours = false;
+			return &skb->ns->conntrack[i];
+		}
+	}
+	return NULL;
+}
+
+/* net/netfilter/nf_conntrack_proto_tcp.c: which flags may be together. */
+static bool tcp_flags_are_valid(uint8_t flags)
+{
+	switch (flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) {
+	case TCP_SYN:
+	case TCP_SYN | TCP_URG:
+	case TCP_SYN | TCP_ACK:
+	case TCP_RST:
+	case TCP_RST | TCP_ACK:
+	case TCP_FIN | TCP_ACK:
+	case TCP_FIN | TCP_ACK | TCP_URG:
+	case TCP_ACK:
+	case TCP_ACK | TCP_URG:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_neighbour_or_mld(const struct packet *packet)
+{
+	return packet->proto == PROTO_ICMPV6 &&
+	       ((packet->icmp_type >= 130 && packet->icmp_type <= 137) ||
+		       packet->icmp_type == ICMPV6_MLDV2_REPORT);
+}
+
+static bool is_icmp_error(const struct packet *packet)
+{
+	if (packet->proto == PROTO_ICMPV6)
+		return packet->icmp_type < 128;
+	return packet->proto == PROTO_ICMP &&
+	       (packet->icmp_type == 3 || packet->icmp_type == 4 || packet->icmp_type == 5 ||
+		       packet->icmp_type == 11 || packet->icmp_type == 12);
+}
+
+static bool may_begin(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+	uint8_t type = packet->icmp_type;
+
+	if (packet->proto == PROTO_ICMP)
+		return type == ICMP_ECHO || type == ICMP_TIMESTAMP || type == ICMP_INFO_REQUEST ||
+		       type == ICMP_ADDRESS;
+	if (packet->proto == PROTO_ICMPV6)
+		return type == ICMPV6_ECHO || type == ICMPV6_NI_QUERY;
+	if (packet->proto != PROTO_TCP)
+		return true;
+	if (packet->tcp_flags & (TCP_RST | TCP_FIN))
+		return false;
+	if (packet->tcp_flags & TCP_SYN)
+		return !(packet->tcp_flags & TCP_ACK);
+	return netns_sysctl_number(skb->ns, "1", "net.netfilter.nf_conntrack_tcp_loose") != 0;
+}
+
+static bool fields_are_known(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+	uint64_t needed = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_PROTO);
+
+	if (proto_has_ports(packet->proto))
+		needed |= FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
+	if (packet->proto == PROTO_TCP)
+		needed |= FIELD_BIT(FIELD_TCP_FLAGS);
+	if (proto_is_icmp(packet->proto))
+		needed |= FIELD_BIT(FIELD_ICMP_TYPE);
+	return !(packet->unknown & needed);
+}
+
+static void begin(struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	struct flow_tuple tuple = tuple_of(packet);
+
+	skb->ct.is_tracked = skb->ct.is_new = true;
+	skb->ct.entry = (struct conntrack_entry){
+		.proto = packet->proto,
+		.orig = tuple,
+		.reply = tuple_inverted(&tuple, packet->proto),
+		.zone = packet->ct_zone,
+	};
+	packet->ct_state = CT_NEW;
+}
+
+static void take_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
+{
+	struct packet *packet = &skb->packet;
+
+	skb->ct.is_tracked = true;
+	skb->ct.is_reply = is_reply;
+	skb->ct.entry = *entry;
+	packet->ct_mark = entry->mark;
+	packet->ct_status = entry->status;
+	packet->is_reply = is_reply;
+	packet->ct_orig_src = entry->orig.src;
+	packet->ct_orig_dst = entry->orig.dst;
+	packet->ct_orig_sport = entry->orig.sport;
+	packet->ct_orig_dport = entry->orig.dport;
+	if (is_reply || entry->status & CT_STATUS_SEEN_REPLY)
+		packet->ct_state = CT_ESTABLISHED;
+	else if (entry->status & CT_STATUS_EXPECTED)
+		packet->ct_state = CT_RELATED;
+	else
+		packet->ct_state = CT_NEW;
+}
+
+/* Of a packet without an entry. Gives the words. */
+static const char *judge(struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	const char *why;
+
+	if (is_icmp_error(packet)) {
+		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
+		return "an ICMP error: related if it quotes a known flow, else invalid";
+	}
+	if (packet->proto == PROTO_TCP && !tcp_flags_are_valid(packet->tcp_flags)) {
+		packet->ct_state = CT_INVALID;
+		return "invalid: these TCP flags never go together";
+	}
+	if (!may_begin(skb)) {
+		packet->ct_state = CT_INVALID;
+		return "invalid: it begins no flow and belongs to none";
+	}
+	begin(skb);
+	if (netns_is_unread(skb->ns, "conntrack", &why)) {
+		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
+		skb->ct.is_uncertain = true;
+		return "conntrack's entries were not read";
+	}
+	return "a new flow";
+}
+
+static const char *assume(struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	enum ct_state state = skb->packet.ct_state;
+
+	if (state == CT_NEW) {
+		begin(skb);
+		return "a new flow, as asked for";
+	}
+	if (state != CT_INVALID && state != CT_UNTRACKED) {
+		begin(skb);
+		skb->ct.is_new = false;
+		packet->ct_state = state;
+		if (state == CT_ESTABLISHED)
+			packet->ct_status |= CT_STATUS_SEEN_REPLY;
+		return "the state is as asked for; NAT of that flow is taken to be none";
+	}
+	return "the state is as asked for";
+}
+
+void conntrack_look_up(struct walk *walk, struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	const struct conntrack_entry *entry = NULL;
+	bool is_reply = false, is_ours = false,
+	     is_noted = skb->ns->ruleset && skb->ns->ruleset->n_tables;
+	const char *note = NULL;
+	struct node *node;
+
+	if (skb->ct.is_looked_up)
+		return;
+	skb->ct.is_looked_up = true;
+	if (packet->ct_state == CT_UNTRACKED && !walk->query->has_ct_state) {
+		note = "not tracked: a rule says so";
+	} else if (is_neighbour_or_mld(packet)) {
+		packet->ct_state = CT_UNTRACKED;
+		note = "not tracked: IPv6 neighbour discovery and multicast listeners never are";
+	} else if (!fields_are_known(skb)) {
+		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
+		begin(skb);
+		skb->ct.is_uncertain = true;
+		note = "fields that identify the flow are not known";
+	} else if ((entry = entry_find(skb, &is_reply, &is_ours))) {
+		take_entry(skb, entry, is_reply);
+		note = is_reply ? "a known flow, the way back" : "a known flow";
+		is_noted = true;
+		if (walk->query->has_ct_state)
+			packet->ct_state = walk->query->packet.ct_state;
+	} else if (walk->query->has_ct_state) {
+		packet->ct_state = walk->query->packet.ct_state;
+		note = assume(skb);
+	} else {
+		note = judge(skb);
+	}
+	if (!(packet->unknown & FIELD_BIT(FIELD_CT_STATE)) && !packet->ct_state)
+		packet->ct_state = CT_INVALID;
+	if (!is_noted)
+		return;
+	node = skb_node(walk, skb, NODE_CONNTRACK);
+	node->note = note;
+	node->entry = is_ours ? NULL : entry;
+}
+
+/* What is known of its flow is left behind when a packet leaves a host's stack; a new flow stays. */
+void conntrack_reset(struct walk *walk, struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	struct packet fresh = *packet;
+
+	if (skb->ct.is_tracked && (skb->ct.is_new || skb->ct.is_reply)) {
+		struct walked_flow *flow = arena_new_one(walk->arena, struct walked_flow);
+
+		flow->before = skb->flows;
+		flow->ns = skb->ns;
+		flow->entry = skb->ct.entry;
+		flow->entry.mark = packet->ct_mark;
+		if (skb->ct.is_reply)
+			flow->entry.status |= CT_STATUS_SEEN_REPLY;
+		flow->entry.status |= CT_STATUS_CONFIRMED;
+		skb->flows = flow;
+	}
+	skb->ct = (struct tracking){ 0 };
+	fresh.ct_state = 0;
+	fresh.ct_mark = fresh.ct_zone = 0;
+	fresh.ct_status = 0;
+	fresh.is_reply = false;
+	fresh.ct_orig_src = fresh.ct_orig_dst = (struct addr){ 0 };
+	fresh.ct_orig_sport = fresh.ct_orig_dport = 0;
+	fresh.unknown &= ~FIELD_BIT(FIELD_CT_STATE);
+	*packet = fresh;
+}

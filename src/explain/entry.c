@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where a packet enters, and how its answer comes back. */
+#include <string.h>
+
+#include "explain/internal.h"
+
+#define ICMP_ECHO	  8
+#define ICMPV6_ECHO	  128
+#define ICMPV6_ECHO_REPLY 129
+
+/* "tap...=instance-0001" */
+static bool find_guest(const struct host *host, const char *name, struct query *ret)
+{
+	for (size_t n = 0; n < host->n_netns; n++) {
+		const struct netns *ns = &host->netns[n];
+
+		for (size_t i = 0; i < ns->n_vms; i++) {
+			const char *equals = strchr(ns->vms[i], '=');
+
+			if (!equals || strcmp(equals + 1, name) != 0)
+				continue;
+			for (size_t l = 0; l < ns->n_links; l++) {
+				const char *tap = ns->links[l].name;
+				size_t len = (size_t)(equals - ns->vms[i]);
+
+				if (strlen(tap) != len || memcmp(tap, ns->vms[i], len) != 0)
+					continue;
+				ret->ns = ns;
+				ret->in = &ns->links[l];
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static const char *nearest_link(struct arena *arena, const struct host *host, const char *name)
+{
+	VEC(const char *) names = { 0 };
+
+	for (size_t n = 0; n < host->n_netns; n++)
+		for (size_t i = 0; i < host->netns[n].n_links; i++)
+			*vec_push(&names, arena) = host->netns[n].links[i].name;
+	return text_nearest(name, names.items, names.n);
+}
+
+bool explain_find_entry(
+	const struct host *host, const char *name, struct query *ret, struct err *err)
+{
+	const struct netns *ns = NULL;
+	const struct link *link = host_find_link(host, name, &ns);
+	struct query query = { .from = FROM_DEVICE, .ns = ns, .in = link };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *nearest;
+
+	if (!link && !find_guest(host, name, &query)) {
+		nearest = nearest_link(arena, host, name);
+		if (nearest)
+			return err_input(err,
+				"this host has no device or guest %s; did you mean %s?", name,
+				nearest);
+		return err_input(err, "this host has no device or guest %s", name);
+	}
+	*ret = query;
+	return true;
+}
+
+static void swap_ends(struct packet *packet)
+{
+	struct addr src = packet->src;
+	struct mac mac = packet->eth_src;
+	uint16_t sport = packet->sport;
+
+	packet->src = packet->dst;
+	packet->dst = src;
+	packet->sport = packet->dport;
+	packet->dport = sport;
+	packet->eth_src = packet->eth_dst;
+	packet->eth_dst = mac;
+}
+
+static uint64_t swap_unknown(uint64_t unknown)
+{
+	static const enum field pairs[][2] = { { FIELD_SRC, FIELD_DST },
+		{ FIELD_SPORT, FIELD_DPORT }, { FIELD_ETH_SRC, FIELD_ETH_DST } };
+	uint64_t swapped = unknown;
+
+	for (size_t i = 0; i < N_OF(pairs); i++) {
+		uint64_t a = FIELD_BIT(pairs[i][0]), b = FIELD_BIT(pairs[i][1]);
+
+		swapped &= ~(a | b);
+		swapped |= (unknown & a ? b : 0) | (unknown & b ? a : 0);
+	}
+	return swapped;
+}
+
+bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err)
+{
+	const struct node *last = leaf->last;
+	struct query query = { .ns = last->ns, .flows = leaf->flows, .packet = *last->packet };
+	struct packet *packet = &query.packet;
+
+	if (leaf->final != FINAL_DELIVERED && leaf->final != FINAL_REWRITTEN)
+		return err_input(err, "a packet that is not delivered has no reply");
+	if (packet_inner_ethertype(packet) == ETHERTYPE_ARP)
+		return err_input(err, "the reply of ARP is not walked");
+	if ((packet->proto == PROTO_ICMP && packet->icmp_type != ICMP_ECHO) ||
+		(packet->proto == PROTO_ICMPV6 && packet->icmp_type != ICMPV6_ECHO))
+		return err_input(err, "of ICMP only an echo request has a reply");
+	swap_ends(packet);
+	packet->unknown = swap_unknown(packet->unknown);
+	packet->ttl = 64;
+	packet->mark = 0;
+	packet->unknown &= ~FIELD_BIT(FIELD_TTL);
+	if (packet->proto == PROTO_ICMP)
+		packet->icmp_type = 0;
+	else if (packet->proto == PROTO_ICMPV6)
+		packet->icmp_type = ICMPV6_ECHO_REPLY;
+	else if (packet->proto == PROTO_TCP)
+		packet->tcp_flags = packet->tcp_flags & TCP_SYN ? TCP_SYN | TCP_ACK : TCP_ACK;
+	if (leaf->place == PLACE_WIRE || leaf->place == PLACE_GUEST) {
+		query.from = FROM_DEVICE;
+		query.in = last->link;
+	} else {
+		query.from = FROM_PROCESS;
+	}
+	*ret = query;
+	return true;
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One netfilter hook. Its base chains run by priority; between them the kernel's own functions:
+ * conntrack at -200, NAT at -100 (destination) and 100 (source). Chains of type nat are not
+ * called by the hook but by the NAT function, all of them, in the order of their priorities
+ * (net/netfilter/nf_nat_core.c, nf_nat_register_fn): so a nat chain at priority -300 still runs
+ * behind the filter chain at -150.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include "explain/internal.h"
+
+#define PRIORITY_CONNTRACK (-200)
+#define PRIORITY_NAT_DST   (-100)
+#define PRIORITY_NAT_SRC   100
+
+/* --- plans --- */
+
+static void plan_add(
+	struct hook_plan *plan, enum item_kind kind, int priority, const struct hook_chain *chain)
+{
+	struct item *item = &plan->items[plan->n++];
+
+	item->kind = kind;
+	item->priority = priority;
+	if (chain)
+		item->chain = *chain;
+}
+
+static struct hook_plan plan_make(struct arena *arena, const struct ruleset *rs, enum family family,
+	enum hook hook, const char *device)
+{
+	bool is_ip = family == FAMILY_IPV4 || family == FAMILY_IPV6;
+	bool is_early = hook == HOOK_PREROUTING || hook == HOOK_OUTPUT;
+	bool wants_conntrack = is_ip && is_early;
+	bool wants_nat = is_ip && (is_early || hook == HOOK_INPUT || hook == HOOK_POSTROUTING);
+	int nat_priority = is_early ? PRIORITY_NAT_DST : PRIORITY_NAT_SRC;
+	struct hook_plan plan = { 0 };
+	struct hook_chain *chains = NULL;
+	size_t n = 0;
+
+	if (rs)
+		ruleset_hook_chains(arena, rs, family, hook, device, &chains, &n);
+	plan.items = arena_new_array(arena, struct item, n + 2);
+	plan.nat = arena_new_array(arena, struct hook_chain, n ? n : 1);
+	for (size_t i = 0; i < n; i++) {
+		if (chains[i].type == CHAIN_NAT) {
+			plan.nat[plan.n_nat++] = chains[i];
+			continue;
+		}
+		if (wants_conntrack && chains[i].priority > PRIORITY_CONNTRACK) {
+			plan_add(&plan, ITEM_CONNTRACK, PRIORITY_CONNTRACK, NULL);
+			wants_conntrack = false;
+		}
+		if (wants_nat && chains[i].priority > nat_priority) {
+			plan_add(&plan, ITEM_NAT, nat_priority, NULL);
+			wants_nat = false;
+		}
+		plan_add(&plan, ITEM_CHAIN, chains[i].priority, &chains[i]);
+	}
+	if (wants_conntrack)
+		plan_add(&plan, ITEM_CONNTRACK, PRIORITY_CONNTRACK, NULL);
+	if (wants_nat)
+		plan_add(&plan, ITEM_NAT, nat_priority, NULL);
+	return plan;
+}
+
+static bool ruleset_has_devices(const struct ruleset *rs)
+{
+	for (size_t t = 0; rs && t < rs->n_tables; t++)
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++)
+			if (rs->tables[t].chains[c].device || rs->tables[t].family == FAMILY_NETDEV)
+				return true;
+	return false;
+}
+
+struct explainer *explainer_new(struct arena *arena, const struct host *host)
+{
+	struct explainer *explainer = arena_new_one(arena, struct explainer);
+
+	explainer->host = host;
+	explainer->plans = arena_alloc(arena, sizeof(*explainer->plans) * (host->n_netns + 1));
+	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);
+	for (size_t i = 0; i < host->n_netns; i++) {
+		const struct ruleset *rs = host->netns[i].ruleset;
+
+		explainer->has_devices[i] = ruleset_has_devices(rs);
+		for (int family = 0; family < N_PLANNED_FAMILIES; family++) {
+			if (family == FAMILY_INET || family == FAMILY_NETDEV)
+				continue;
+			for (int hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
+				explainer->plans[i][family][hook] =
+					plan_make(arena, rs, family, hook, NULL);
+		}
+	}
+	return explainer;
+}
+
+/* --- runs --- */
+
+struct run {
+	const struct hook_plan *plan;
+	enum family family;
+	enum hook hook;
+	int max_priority;
+	next_fn *next;
+};
+
+static struct answer run_from(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index);
+
+static void chain_node(struct walk *walk, struct skb *skb, const struct run *run,
+	const struct hook_chain *chain, const struct outcome *outcome)
+{
+	struct node *node = skb_node(walk, skb, NODE_CHAIN);
+
+	node->family = run->family;
+	node->hook = run->hook;
+	node->table = chain->table;
+	node->chain = chain->chain;
+	node->steps = outcome->last;
+	node->rule = outcome->rule;
+	if (chain->is_order_unknown)
+		node->note = "another chain has the same priority: which one is asked first is not "
+			     "known";
+}
+
+static struct answer end_by_rules(struct walk *walk, struct skb *skb, const struct outcome *outcome)
+{
+	struct answer answer;
+
+	switch (outcome->verdict) {
+	case VERDICT_DROP:
+		return end_dropped(walk, skb, outcome->rule ? DROP_RULE : DROP_POLICY);
+	case VERDICT_REJECT:
+		answer = end_dropped(walk, skb, DROP_RULE);
+		walk->result->leaves.items[walk->result->leaves.n - 1]->final = FINAL_REJECTED;
+		answer.final = FINAL_REJECTED;
+		return answer;
+	case VERDICT_STOLEN:
+		return end_consumed(walk, skb, "a rule hands it to a program or another device");
+	default:
+		return end_cannot_tell(
+			walk, skb, "%s", outcome->why ? outcome->why : "a rule is not modelled");
+	}
+}
+
+static bool is_rerouted(const struct packet *a, const struct packet *b)
+{
+	return a->mark != b->mark || a->tos != b->tos || addr_compare(&a->src, &b->src) ||
+	       addr_compare(&a->dst, &b->dst);
+}
+
+/* The way out is asked again when OUTPUT changed what it depends on (ip_route_me_harder). */
+static bool reroute(struct walk *walk, struct skb *skb, const struct packet *before)
+{
+	if (!is_rerouted(before, &skb->packet))
+		return true;
+	return ip_route_output(walk, skb, NULL);
+}
+
+static struct answer end_rerouted(struct walk *walk, struct skb *skb)
+{
+	if (skb->route.status == FIB_CANNOT_TELL)
+		return end_cannot_tell(walk, skb, "%s", skb->route.why);
+	return end_dropped(walk, skb, DROP_NO_ROUTE);
+}
+
+static struct outcomes chain_ask(
+	struct walk *walk, struct skb *skb, const struct run *run, const struct hook_chain *chain)
+{
+	struct eval_oracle oracle = oracle_of(skb);
+	struct eval eval = {
+		.arena = walk->arena, .rs = skb->ns->ruleset, .oracle = &oracle, .hook = run->hook
+	};
+	struct outcomes outcomes = { 0 };
+
+	ruleset_eval_chain(&eval, chain->table, chain->chain, &skb->packet, NULL,
+		&walk->result->decided, &outcomes);
+	return outcomes;
+}
+
+static struct answer behind_chain(struct walk *walk, struct skb *skb, const struct run *run,
+	size_t index, const struct outcome *outcome)
+{
+	const struct hook_chain *chain = &run->plan->items[index].chain;
+	struct packet before = skb->packet;
+
+	skb->packet = outcome->packet;
+	chain_node(walk, skb, run, chain, outcome);
+	if (outcome->verdict != VERDICT_ACCEPT)
+		return end_by_rules(walk, skb, outcome);
+	if (run->hook == HOOK_OUTPUT && chain->type == CHAIN_ROUTE && !reroute(walk, skb, &before))
+		return end_rerouted(walk, skb);
+	return run_from(walk, skb, run, index + 1);
+}
+
+static struct answer run_chain(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
+{
+	struct outcomes outcomes = chain_ask(walk, skb, run, &run->plan->items[index].chain);
+	struct answer answer = { 0 };
+
+	if (outcomes.n == 1)
+		return behind_chain(walk, skb, run, index, &outcomes.items[0]);
+	vec_for_each (outcome, &outcomes) {
+		struct skb one = *skb;
+
+		one.branch = BRANCH_CASE;
+		answer = answer_of_cases(answer, behind_chain(walk, &one, run, index, outcome));
+	}
+	return answer;
+}
+
+static struct answer behind_nat(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
+{
+	struct packet before = skb->packet;
+
+	nat_apply(walk, skb, run->hook, note);
+	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
+		return end_rerouted(walk, skb);
+	return run_from(walk, skb, run, index + 1);
+}
+
+/* Nat chains from number nat on, as long as none says what is to be done. */
+static struct answer run_nat_chains(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index, size_t nat)
+{
+	struct answer answer = { 0 };
+	struct outcomes outcomes;
+
+	if (nat == run->plan->n_nat)
+		return behind_nat(walk, skb, run, index, NULL);
+	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat]);
+	vec_for_each (outcome, &outcomes) {
+		struct skb one = *skb;
+		const char *note = NULL;
+		struct answer part;
+
+		one.branch = outcomes.n > 1 ? BRANCH_CASE : skb->branch;
+		one.packet = outcome->packet;
+		chain_node(walk, &one, run, &run->plan->nat[nat], outcome);
+		if (outcome->verdict != VERDICT_ACCEPT)
+			part = end_by_rules(walk, &one, outcome);
+		else if (outcome->nat.kind == NAT_NONE)
+			part = run_nat_chains(walk, &one, run, index, nat + 1);
+		else if (one.ct.is_uncertain)
+			part = end_cannot_tell(walk, &one,
+				"conntrack's entries were not read: whether this is a new "
+				"flow, which NAT is asked for, is not known");
+		else if (!nat_set_up(walk, &one, run->hook, &outcome->nat, &note))
+			part = end_dropped(walk, &one, DROP_NAT_NO_ADDRESS);
+		else
+			part = behind_nat(walk, &one, run, index, note);
+		answer = answer_of_cases(answer, part);
+	}
+	return answer;
+}
+
+static struct answer run_nat(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
+{
+	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
+	bool *is_done = is_source ? &skb->ct.is_src_done : &skb->ct.is_dst_done;
+	bool is_asked = skb->ct.is_new && !*is_done;
+
+	if (!skb->ct.is_tracked)
+		return run_from(walk, skb, run, index + 1);
+	*is_done = true;
+	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
+}
+
+static struct answer run_from(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
+{
+	const struct hook_plan *plan = run->plan;
+
+	if (index == plan->n || plan->items[index].priority > run->max_priority)
+		return run->next(walk, skb);
+	switch (plan->items[index].kind) {
+	case ITEM_CHAIN:
+		return run_chain(walk, skb, run, index);
+	case ITEM_NAT:
+		return run_nat(walk, skb, run, index);
+	case ITEM_CONNTRACK:
+		conntrack_look_up(walk, skb);
+		break;
+	}
+	return run_from(walk, skb, run, index + 1);
+}
+
+static bool rules_are_unread(const struct netns *ns, enum family family, const char **ret_why)
+{
+	static const char *const tools[][3] = {
+		[FAMILY_IPV4] = { "iptables-nft", "iptables-legacy", "ipset" },
+		[FAMILY_IPV6] = { "ip6tables-nft", "ip6tables-legacy", "ipset" },
+		[FAMILY_BRIDGE] = { "ebtables-legacy" },
+		[FAMILY_NETDEV] = { NULL },
+	};
+
+	if (netns_is_unread(ns, "nft", ret_why))
+		return true;
+	for (size_t i = 0; i < N_OF(tools[family]); i++)
+		if (tools[family][i] && netns_is_unread(ns, tools[family][i], ret_why))
+			return true;
+	return false;
+}
+
+struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family, enum hook hook,
+	int min_priority, int max_priority, next_fn *next)
+{
+	size_t ns = (size_t)(skb->ns - walk->host->netns);
+	struct hook_plan of_device;
+	struct run run = {
+		.family = family, .hook = hook, .next = next, .max_priority = max_priority
+	};
+	const char *why;
+	size_t first = 0;
+
+	if (rules_are_unread(skb->ns, family, &why))
+		return end_cannot_tell(walk, skb, "the rules of this namespace were not read: %s",
+			why ? why : "unknown reason");
+	if (hook == HOOK_INGRESS || hook == HOOK_EGRESS) {
+		if (!walk->explainer->has_devices[ns])
+			return next(walk, skb);
+		of_device = plan_make(walk->arena, skb->ns->ruleset, family, hook, skb->dev->name);
+		run.plan = &of_device;
+	} else {
+		run.plan = &walk->explainer->plans[ns][family][hook];
+	}
+	while (first < run.plan->n && run.plan->items[first].priority < min_priority)
+		first++;
+	return run_from(walk, skb, &run, first);
+}
+
+struct answer hook_run(
+	struct walk *walk, struct skb *skb, enum family family, enum hook hook, next_fn *next)
+{
+	return hook_run_range(walk, skb, family, hook, INT_MIN, INT_MAX, next);
+}

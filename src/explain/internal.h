@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef EXPLAIN_INTERNAL_H
+#define EXPLAIN_INTERNAL_H
+
+#include "explain/explain.h"
+#include "packet/field.h"
+
+/*
+ * The parts of the walk. Every stage takes the travelling packet by value semantics (what it
+ * changes is its own copy), does its step and calls the next one; what comes back is the answer
+ * of everything behind it. A stage that splits asks the next one once for each part and joins
+ * the answers.
+ */
+
+struct answer {
+	enum final final;
+	const struct leaf *leaf, *other;
+};
+/* One of them holds. */
+struct answer answer_of_cases(struct answer a, struct answer b);
+/* All of them happen: the best is told. */
+struct answer answer_of_copies(struct answer a, struct answer b);
+
+/* Chains of one hook together with what the kernel itself does between them. */
+enum item_kind { ITEM_CHAIN, ITEM_CONNTRACK, ITEM_NAT };
+struct item {
+	enum item_kind kind;
+	int priority;
+	struct hook_chain chain;
+};
+struct hook_plan {
+	struct item *items;
+	size_t n;
+	struct hook_chain *nat; /* what ITEM_NAT asks */
+	size_t n_nat;
+};
+
+#define N_PLANNED_FAMILIES 6
+
+struct explainer {
+	const struct host *host;
+	/* by namespace, family, hook; ingress and egress are by device */
+	struct hook_plan (*plans)[N_PLANNED_FAMILIES][N_HOOKS];
+	bool *has_devices; /* by namespace: some chain hangs on a device */
+};
+
+struct walk {
+	struct arena *arena;
+	const struct explainer *explainer;
+	const struct host *host;
+	const struct query *query;
+	struct explanation *result;
+	unsigned n_steps, max_steps;
+};
+
+/* What conntrack knows of the packet in its namespace. */
+struct tracking {
+	bool is_looked_up; /* the hook was passed */
+	bool is_tracked;   /* has a flow: not invalid, not untracked */
+	bool is_new;	   /* nat chains are asked */
+	bool is_uncertain; /* whether the flow is new is not known */
+	bool is_reply;
+	bool is_dst_done, is_src_done; /* nat chains were asked */
+	struct conntrack_entry entry;  /* the flow; the reply side holds what NAT made of it */
+};
+
+/* A result of the routing tables. */
+enum fib_status {
+	FIB_FOUND,
+	FIB_NO_ROUTE,
+	FIB_BLACKHOLE,
+	FIB_UNREACHABLE,
+	FIB_PROHIBIT,
+	FIB_CANNOT_TELL,
+};
+struct fib_query {
+	enum family family;
+	struct addr dst, src;
+	const char *iif; /* "lo": made here */
+	const struct link *oif;
+	uint32_t mark;
+	const struct packet *packet; /* ports and protocol, for rules that ask; NULL: none known */
+	bool ignores_linkdown;
+};
+struct fib_result {
+	enum fib_status status;
+	const struct routing_rule *rule;
+	const struct route *route;
+	const struct next_hop *hop;
+	const char *why; /* FIB_CANNOT_TELL */
+};
+struct fib_result fib_lookup(const struct netns *ns, const struct fib_query *query);
+
+/* The packet on its way. */
+struct skb {
+	struct packet packet;
+	const struct netns *ns;
+	const struct link *dev;
+	const struct node *last;
+	enum branch branch; /* of the next node */
+
+	/* br_netfilter's notes: from which port; NULL: none */
+	const struct link *phys_in, *phys_out;
+	const struct link
+		*in_port;	/* while a bridge has it: where it came in; NULL: from the host */
+	bool is_prerouted;	/* IP PREROUTING was passed on the bridge */
+	struct addr dst_before; /* PREROUTING on a bridge */
+	bool dst_was_unknown;
+	/* The destination MAC is not known, but whose address it was asked for. */
+	bool has_next_hop;
+	struct addr next_hop;
+
+	struct tracking ct;
+	const struct walked_flow *flows;
+	struct fib_result route;
+	const struct link *out; /* routed: where it leaves */
+	struct addr gateway;	/* next hop; family as the packet's */
+	bool is_made_here;
+};
+
+typedef struct answer next_fn(struct walk *walk, struct skb *skb);
+
+/* walk.c */
+struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind);
+struct answer end_dropped(struct walk *walk, struct skb *skb, enum drop drop);
+struct answer end_delivered(struct walk *walk, struct skb *skb, enum place place);
+struct answer end_consumed(struct walk *walk, struct skb *skb, const char *note);
+struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket *socket);
+bool skb_is_unknown(const struct skb *skb, enum field field);
+uint16_t packet_inner_ethertype(const struct packet *packet);
+long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool netns_owns(const struct netns *ns, const struct addr *addr);
+bool link_has_address(const struct netns *ns, const struct link *link, enum family family);
+bool addr_is_zero(const struct addr *addr);
+bool addr_is_multicast(const struct addr *addr);
+bool addr_is_loopback(const struct addr *addr);
+bool addr_is_link_local(const struct addr *addr);
+bool mac_is_multicast(struct mac mac);
+bool mac_is_broadcast(struct mac mac);
+
+/* hook.c: all chains of a hook, with conntrack and NAT at their places, then next. */
+struct answer hook_run(
+	struct walk *walk, struct skb *skb, enum family family, enum hook hook, next_fn *next);
+/* Only chains with a priority up to (or above) that one: br_netfilter sits between them. */
+struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family, enum hook hook,
+	int min_priority, int max_priority, next_fn *next);
+
+/* conntrack.c */
+void conntrack_look_up(struct walk *walk, struct skb *skb);
+void conntrack_reset(struct walk *walk, struct skb *skb);
+
+/* nat.c */
+enum nat_manip { MANIP_SRC, MANIP_DST };
+enum nat_manip nat_manip_of(enum hook hook);
+/* What a rule asked for, chosen as the kernel does; false: the packet is dropped. */
+bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	const char **ret_note);
+/* Rewrites the packet as its flow says. */
+void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *note);
+
+/* device.c */
+struct answer device_receive(struct walk *walk, struct skb *skb);
+struct answer device_transmit(struct walk *walk, struct skb *skb);
+
+/* bridge.c */
+struct answer bridge_input(struct walk *walk, struct skb *skb);
+struct answer bridge_local_out(struct walk *walk, struct skb *skb);
+struct answer bridge_frame_finish(struct walk *walk, struct skb *skb);
+struct answer bridge_forward_finish(struct walk *walk, struct skb *skb);
+
+/* bridge_nf.c */
+struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb);
+struct answer bridge_nf_forward(struct walk *walk, struct skb *skb);
+struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb);
+
+/* ip.c */
+struct answer ip_receive(struct walk *walk, struct skb *skb);
+/* Where the tables send what came in by dev: sets route, out, gateway. Anything but DROP_NONE is the
+ * end; *ret_why: it cannot be told. */
+enum drop ip_route_input(
+	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why);
+struct answer ip_send(struct walk *walk, struct skb *skb);
+struct answer ip_output(struct walk *walk, struct skb *skb);
+bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif);
+
+/* local.c */
+struct answer ip_local_deliver(struct walk *walk, struct skb *skb);
+struct answer ip_neighbour_output(struct walk *walk, struct skb *skb);
+/* false: not known; *ret_failed: it was asked for in vain. */
+bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
+	struct mac *ret, bool *ret_failed);
+struct answer arp_receive(struct walk *walk, struct skb *skb);
+
+/* ovs.c */
+struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_port *port);
+
+/* oracle.c */
+struct eval_oracle oracle_of(struct skb *skb);
+
+#endif

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The IP stack as a router: from a device through PREROUTING and the routing tables to the host
+ * itself or to another device (net/ipv4/ip_input.c, route.c, fib_frontend.c, ip_forward.c,
+ * ip_output.c, and their counterparts of IPv6).
+ */
+#include <string.h>
+
+#include "explain/internal.h"
+
+static enum family ip_family(const struct skb *skb)
+{
+	return skb->packet.ethertype == ETHERTYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
+}
+
+static void at_hook(struct skb *skb, const struct link *in, const struct link *out)
+{
+	skb->packet.in_iface = in ? in->name : NULL;
+	skb->packet.out_iface = out ? out->name : NULL;
+	/* routed packets keep where a bridge got them from, but have no port to leave by */
+	skb->packet.physdev_in = skb->phys_in ? skb->phys_in->name : NULL;
+	skb->packet.physdev_out = NULL;
+}
+
+/* Of all interfaces and of this one: the kernel takes the larger, or either. */
+static long conf(
+	const struct netns *ns, const char *family, const struct link *dev, const char *name)
+{
+	long all = netns_sysctl_number(ns, "0", "net.%s.conf.all.%s", family, name);
+	long own = netns_sysctl_number(ns, "0", "net.%s.conf.%s.%s", family, dev->name, name);
+
+	return all > own ? all : own;
+}
+
+static bool is_forwarding(const struct netns *ns, const struct link *dev, enum family family)
+{
+	if (family == FAMILY_IPV6)
+		return netns_sysctl_number(ns, "0", "net.ipv6.conf.all.forwarding") ||
+		       netns_sysctl_number(ns, "0", "net.ipv6.conf.%s.force_forwarding", dev->name);
+	return netns_sysctl_number(ns,
+		netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0",
+		"net.ipv4.conf.%s.forwarding", dev->name);
+}
+
+/* --- where from --- */
+
+static bool has_custom_rules(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_rules; i++)
+		if (ns->rules[i].family == FAMILY_IPV4 && ns->rules[i].priority != 0 &&
+			ns->rules[i].priority != 32766 && ns->rules[i].priority != 32767)
+			return true;
+	return false;
+}
+
+static bool route_uses(const struct route *route, const struct link *dev)
+{
+	for (size_t i = 0; route && i < route->n_hops; i++)
+		if (route->hops[i].index == dev->index)
+			return true;
+	return false;
+}
+
+/* __fib_validate_source: the way back to the source, as if it were sent there. */
+static enum drop source_check_routes(struct skb *skb, const struct link *dev,
+	const struct link *out, long rp_filter, const char **ret_why)
+{
+	const struct packet *packet = &skb->packet;
+	struct fib_query query = {
+		.family = FAMILY_IPV4,
+		.dst = packet->src,
+		.src = packet->dst,
+		.iif = out ? out->name : "lo",
+		.mark = conf(skb->ns, "ipv4", dev, "src_valid_mark") ? packet->mark : 0,
+	};
+	struct fib_result result = fib_lookup(skb->ns, &query);
+	bool is_local;
+
+	if (result.status == FIB_CANNOT_TELL && !result.route) {
+		*ret_why = result.why;
+		return DROP_NONE;
+	}
+	if (result.status != FIB_FOUND && result.status != FIB_CANNOT_TELL)
+		return rp_filter ? DROP_RP_FILTER : DROP_NONE;
+	is_local = result.route->type == ROUTE_LOCAL;
+	if (is_local && !conf(skb->ns, "ipv4", dev, "accept_local"))
+		return DROP_OWN_SOURCE;
+	if (!is_local && result.route->type != ROUTE_UNICAST)
+		return DROP_MARTIAN_SOURCE;
+	if (route_uses(result.route, dev) || (is_local && dev->is_loopback))
+		return DROP_NONE;
+	if (!link_has_address(skb->ns, dev, FAMILY_IPV4))
+		return rp_filter ? DROP_RP_FILTER : DROP_NONE;
+	return rp_filter == 1 ? DROP_RP_FILTER : DROP_NONE;
+}
+
+static bool sends_redirects(const struct netns *ns, const struct link *dev)
+{
+	return netns_sysctl_number(ns, "1", "net.ipv4.conf.all.send_redirects") ||
+	       netns_sysctl_number(ns, "1", "net.ipv4.conf.%s.send_redirects", dev->name);
+}
+
+/* fib_validate_source */
+static enum drop source_check(
+	struct skb *skb, const struct link *dev, const struct link *out, const char **ret_why)
+{
+	long rp_filter = conf(skb->ns, "ipv4", dev, "rp_filter");
+	const char *why;
+
+	if (netns_is_unread(skb->ns, "sysctls", &why)) {
+		*ret_why = "the sysctls were not read: rp_filter is not known";
+		return DROP_NONE;
+	}
+	if (skb_is_unknown(skb, FIELD_SRC)) {
+		if (rp_filter)
+			*ret_why = "rp_filter asks for the source, which is not known";
+		return DROP_NONE;
+	}
+	/* back out by the same interface: the kernel looks closer, to see whom it may redirect */
+	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb->ns, dev)))
+		return source_check_routes(skb, dev, out, rp_filter, ret_why);
+	if (conf(skb->ns, "ipv4", dev, "accept_local") || dev->is_loopback)
+		return DROP_NONE;
+	return netns_owns(skb->ns, &skb->packet.src) ? DROP_OWN_SOURCE : DROP_NONE;
+}
+
+/* --- where to --- */
+
+static bool is_broadcast_all(const struct addr *addr)
+{
+	static const uint8_t ones[] = { 0xff, 0xff, 0xff, 0xff };
+
+	return !memcmp(addr->bytes, ones, sizeof(ones));
+}
+
+static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
+{
+	const struct addr *src = &skb->packet.src, *dst = &skb->packet.dst;
+	bool knows_src = !skb_is_unknown(skb, FIELD_SRC);
+	bool may_loopback = conf(skb->ns, "ipv4", dev, "route_localnet");
+
+	if (dev->is_loopback)
+		return DROP_NONE;
+	if (knows_src && (addr_is_multicast(src) || is_broadcast_all(src)))
+		return DROP_MARTIAN_SOURCE;
+	if (is_broadcast_all(dst) || (addr_is_zero(src) && addr_is_zero(dst)))
+		return DROP_NONE;
+	if (knows_src && src->bytes[0] == 0)
+		return DROP_MARTIAN_SOURCE;
+	if (dst->bytes[0] == 0)
+		return DROP_MARTIAN_DESTINATION;
+	if (addr_is_loopback(dst) && !may_loopback)
+		return DROP_MARTIAN_DESTINATION;
+	if (knows_src && addr_is_loopback(src) && !may_loopback)
+		return DROP_MARTIAN_SOURCE;
+	return DROP_NONE;
+}
+
+static enum drop martian_ipv6(const struct skb *skb, const struct link *dev)
+{
+	if (!skb_is_unknown(skb, FIELD_SRC) &&
+		(addr_is_multicast(&skb->packet.src) ||
+			(addr_is_loopback(&skb->packet.src) && !dev->is_loopback)))
+		return DROP_MARTIAN_SOURCE;
+	if ((addr_is_loopback(&skb->packet.dst) && !dev->is_loopback) ||
+		addr_is_zero(&skb->packet.dst))
+		return DROP_MARTIAN_DESTINATION;
+	return DROP_NONE;
+}
+
+/* Groups that every host joins; of the others nothing was read. */
+static enum drop multicast_check(
+	const struct skb *skb, const struct link *dev, const char **ret_why)
+{
+	static const uint8_t all_ipv4[4] = { 224, 0, 0, 1 };
+	static const uint8_t all_ipv6[16] = { 0xff, 0x02, [15] = 1 };
+	static const uint8_t solicited[13] = { 0xff, 0x02, [11] = 1, [12] = 0xff };
+	const struct addr *dst = &skb->packet.dst;
+	bool is_ipv6 = dst->family == FAMILY_IPV6;
+
+	if (!memcmp(dst->bytes, is_ipv6 ? all_ipv6 : all_ipv4, is_ipv6 ? 16 : 4))
+		return DROP_NONE;
+	if (!link_has_address(skb->ns, dev, dst->family))
+		return DROP_NOT_JOINED;
+	if (is_ipv6 && !memcmp(dst->bytes, solicited, sizeof(solicited))) {
+		for (size_t i = 0; i < skb->ns->n_addresses; i++)
+			if (skb->ns->addresses[i].index == dev->index &&
+				!memcmp(skb->ns->addresses[i].local.bytes + 13, dst->bytes + 13, 3))
+				return DROP_NONE;
+		return DROP_NOT_JOINED;
+	}
+	*ret_why = "which multicast groups this host has joined was not read";
+	return DROP_NONE;
+}
+
+static void take_result(struct skb *skb, const struct fib_result *result)
+{
+	const struct next_hop *hop = result->hop;
+
+	skb->route = *result;
+	skb->out = hop ? netns_link_by_index(skb->ns, hop->index) : NULL;
+	skb->gateway = hop && hop->has_gateway ? hop->gateway : (struct addr){ 0 };
+}
+
+static enum drop drop_of_status(enum fib_status status)
+{
+	switch (status) {
+	case FIB_BLACKHOLE:
+		return DROP_BLACKHOLE;
+	case FIB_UNREACHABLE:
+		return DROP_UNREACHABLE;
+	case FIB_PROHIBIT:
+		return DROP_PROHIBIT;
+	default:
+		return DROP_NO_ROUTE;
+	}
+}
+
+static enum drop route_by_tables(
+	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why)
+{
+	enum family family = skb->packet.dst.family;
+	bool forwards = is_forwarding(skb->ns, dev, family);
+	struct fib_query query = { .family = family,
+		.dst = skb->packet.dst,
+		.src = skb->packet.src,
+		.iif = dev->name,
+		.mark = skb->packet.mark,
+		.packet = &skb->packet };
+	struct fib_result result = fib_lookup(skb->ns, &query);
+
+	take_result(skb, &result);
+	if (result.status == FIB_CANNOT_TELL) {
+		*ret_why = result.why;
+		return DROP_NONE;
+	}
+	if (result.status != FIB_FOUND)
+		return forwards || family == FAMILY_IPV6 ? drop_of_status(result.status)
+							 : DROP_FORWARDING_OFF;
+	switch (result.route->type) {
+	case ROUTE_LOCAL:
+	case ROUTE_BROADCAST:
+	case ROUTE_ANYCAST:
+		*ret_is_local = true;
+		return DROP_NONE;
+	case ROUTE_UNICAST:
+		*ret_is_local = false;
+		return forwards ? DROP_NONE : DROP_FORWARDING_OFF;
+	default:
+		return DROP_MARTIAN_DESTINATION;
+	}
+}
+
+enum drop ip_route_input(
+	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why)
+{
+	bool is_ipv6 = skb->packet.dst.family == FAMILY_IPV6;
+	enum drop drop;
+
+	skb->route = (struct fib_result){ 0 };
+	skb->out = NULL;
+	skb->gateway = (struct addr){ 0 };
+	if (skb_is_unknown(skb, FIELD_DST)) {
+		*ret_why = "the destination is not known, so neither is the route";
+		return DROP_NONE;
+	}
+	drop = is_ipv6 ? martian_ipv6(skb, dev) : martian_ipv4(skb, dev);
+	if (drop != DROP_NONE)
+		return drop;
+	if (addr_is_multicast(&skb->packet.dst)) {
+		*ret_is_local = true;
+		return multicast_check(skb, dev, ret_why);
+	}
+	if (!is_ipv6 && is_broadcast_all(&skb->packet.dst)) {
+		*ret_is_local = true;
+		return addr_is_zero(&skb->packet.src) ? DROP_NONE
+						      : source_check(skb, dev, NULL, ret_why);
+	}
+	drop = route_by_tables(skb, dev, ret_is_local, ret_why);
+	if (drop != DROP_NONE || *ret_why || is_ipv6)
+		return drop;
+	return source_check(skb, dev, *ret_is_local ? NULL : skb->out, ret_why);
+}
+
+static void route_node(struct walk *walk, struct skb *skb)
+{
+	struct node *node;
+
+	if (!skb->route.route && !skb->route.rule)
+		return;
+	node = skb_node(walk, skb, NODE_ROUTE);
+	node->routing_rule = skb->route.rule;
+	node->route = skb->route.route;
+	node->hop = skb->route.hop;
+}
+
+bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif)
+{
+	struct fib_query query = { .family = skb->packet.dst.family,
+		.dst = skb->packet.dst,
+		.src = skb->packet.src,
+		.iif = "lo",
+		.oif = oif,
+		.mark = skb->packet.mark,
+		.packet = &skb->packet };
+	struct fib_result result;
+
+	if (skb_is_unknown(skb, FIELD_DST))
+		result = (struct fib_result){ .status = FIB_CANNOT_TELL,
+			.why = "the destination is not known, so neither is the route" };
+	else
+		result = fib_lookup(skb->ns, &query);
+	take_result(skb, &result);
+	route_node(walk, skb);
+	if (result.status == FIB_FOUND && result.route->type == ROUTE_LOCAL) {
+		/* what goes to the host itself goes through lo */
+		for (size_t i = 0; i < skb->ns->n_links; i++)
+			if (skb->ns->links[i].is_loopback)
+				skb->out = &skb->ns->links[i];
+	}
+	return result.status == FIB_FOUND && skb->out;
+}
+
+/* --- the way through --- */
+
+struct answer ip_output(struct walk *walk, struct skb *skb)
+{
+	const struct link *in = skb->is_made_here ? NULL : skb->dev;
+
+	skb->dev = skb->out;
+	at_hook(skb, in, skb->out);
+	return hook_run(walk, skb, ip_family(skb), HOOK_POSTROUTING, ip_neighbour_output);
+}
+
+static enum drop forward_check(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+	const struct route *route = skb->route.route;
+	unsigned mtu = route && route->mtu ? route->mtu : skb->out->mtu;
+
+	if (packet->pkt_type != PKT_HOST && !skb_is_unknown(skb, FIELD_PKTTYPE))
+		return DROP_NOT_FORWARDED;
+	/* ip6_forward: back out by the same interface the source's scope is not asked for */
+	if (ip_family(skb) == FAMILY_IPV6 && !skb_is_unknown(skb, FIELD_SRC) &&
+		skb->out != skb->dev &&
+		(addr_is_zero(&packet->src) || addr_is_link_local(&packet->src)))
+		return DROP_SCOPE;
+	if (!skb_is_unknown(skb, FIELD_TTL) && packet->ttl <= 1)
+		return DROP_TTL;
+	if (skb_is_unknown(skb, FIELD_LENGTH) || !mtu || packet->length <= mtu)
+		return DROP_NONE;
+	/* an IPv4 router cuts what may be cut */
+	return ip_family(skb) == FAMILY_IPV6 || packet->is_dont_fragment ? DROP_MTU : DROP_NONE;
+}
+
+static struct answer forward_on(struct walk *walk, struct skb *skb)
+{
+	if (!skb_is_unknown(skb, FIELD_TTL))
+		skb->packet.ttl--;
+	at_hook(skb, skb->dev, skb->out);
+	skb_node(walk, skb, NODE_FORWARD);
+	return hook_run(walk, skb, ip_family(skb), HOOK_FORWARD, ip_output);
+}
+
+static struct answer ip_forward(struct walk *walk, struct skb *skb)
+{
+	enum drop drop;
+
+	if (!skb->out)
+		return end_cannot_tell(walk, skb, "the route's device is not known");
+	drop = forward_check(skb);
+	if (drop != DROP_NONE)
+		return end_dropped(walk, skb, drop);
+	if (skb_is_unknown(skb, FIELD_TTL)) {
+		struct skb old = *skb;
+
+		old.branch = skb->branch = BRANCH_CASE;
+		return answer_of_cases(forward_on(walk, skb), end_dropped(walk, &old, DROP_TTL));
+	}
+	return forward_on(walk, skb);
+}
+
+static struct answer behind_prerouting(struct walk *walk, struct skb *skb)
+{
+	const char *why = NULL;
+	bool is_local = false;
+	enum drop drop;
+
+	if (skb->dev->is_loopback && skb->is_made_here) {
+		skb->is_made_here = false;
+		return ip_local_deliver(walk, skb);
+	}
+	if (netns_is_unread(skb->ns, "sysctls", &why))
+		return end_cannot_tell(walk, skb,
+			"the sysctls were not read: forwarding and rp_filter are not known");
+	why = NULL;
+	drop = ip_route_input(skb, skb->dev, &is_local, &why);
+	route_node(walk, skb);
+	if (why)
+		return end_cannot_tell(walk, skb, "%s", why);
+	if (drop != DROP_NONE)
+		return end_dropped(walk, skb, drop);
+	skb_node(walk, skb, NODE_SOURCE_CHECK);
+	return is_local ? ip_local_deliver(walk, skb) : ip_forward(walk, skb);
+}
+
+/* Whose MAC it is was left open: nobody answered ARP here for an address that is not here. */
+static bool may_be_addressed(const struct skb *skb)
+{
+	if (skb->has_next_hop)
+		return netns_owns(skb->ns, &skb->next_hop);
+	return netns_owns(skb->ns, &skb->packet.dst) ||
+	       link_has_address(skb->ns, skb->dev, skb->packet.dst.family);
+}
+
+struct answer ip_receive(struct walk *walk, struct skb *skb)
+{
+	enum family family = ip_family(skb);
+
+	if (skb->packet.pkt_type == PKT_OTHERHOST)
+		return end_dropped(walk, skb, DROP_OTHER_HOST);
+	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
+		!may_be_addressed(skb))
+		return end_dropped(walk, skb, DROP_OTHER_HOST);
+	if (family == FAMILY_IPV6 &&
+		netns_sysctl_number(skb->ns, "0", "net.ipv6.conf.%s.disable_ipv6", skb->dev->name))
+		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
+	at_hook(skb, skb->dev, NULL);
+	if (skb->is_prerouted) {
+		skb->is_prerouted = false;
+		return behind_prerouting(walk, skb);
+	}
+	return hook_run(walk, skb, family, HOOK_PREROUTING, behind_prerouting);
+}
+
+/* --- from a process --- */
+
+struct answer ip_send(struct walk *walk, struct skb *skb)
+{
+	skb->is_made_here = true;
+	skb->packet.pkt_type = PKT_HOST;
+	skb_node(walk, skb, NODE_SENT);
+	if (!ip_route_output(walk, skb, NULL)) {
+		if (skb->route.status == FIB_CANNOT_TELL)
+			return end_cannot_tell(walk, skb, "%s", skb->route.why);
+		if (skb->route.status == FIB_FOUND)
+			return end_cannot_tell(walk, skb, "the route's device is not known");
+		return end_dropped(walk, skb, drop_of_status(skb->route.status));
+	}
+	at_hook(skb, NULL, skb->out);
+	skb->dev = skb->out;
+	return hook_run(walk, skb, ip_family(skb), HOOK_OUTPUT, ip_output);
+}

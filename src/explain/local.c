@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The two ends of the IP stack: sockets, and the neighbours on a wire. */
+#include <string.h>
+
+#include "explain/internal.h"
+
+/* --- up --- */
+
+static bool socket_takes(const struct socket *socket, const struct packet *packet)
+{
+	bool is_any = addr_is_zero(&socket->local);
+
+	if (socket->proto != packet->proto || socket->port != packet->dport)
+		return false;
+	if (socket->family == packet->dst.family)
+		return is_any || !addr_compare(&socket->local, &packet->dst);
+	return socket->family == FAMILY_IPV6 && is_any && !socket->is_v6_only;
+}
+
+/* Only listening and unconnected sockets are known; the rest of a connection is the host's. */
+static bool is_decided_by_sockets(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+
+	if (packet->proto == PROTO_TCP)
+		return !skb_is_unknown(skb, FIELD_TCP_FLAGS) &&
+		       (packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+	return packet->proto == PROTO_UDP && packet->ct_state != CT_ESTABLISHED;
+}
+
+static struct answer to_sockets(struct walk *walk, struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+	const char *why;
+
+	if (!is_decided_by_sockets(skb) || netns_is_unread(skb->ns, "sockets", &why) ||
+		packet->pkt_type != PKT_HOST)
+		return end_delivered(walk, skb, PLACE_HOST);
+	if (skb_is_unknown(skb, FIELD_DPORT))
+		return end_cannot_tell(
+			walk, skb, "the port is not known, so neither is the socket");
+	for (size_t i = 0; i < skb->ns->n_sockets; i++)
+		if (socket_takes(&skb->ns->sockets[i], packet))
+			return end_socket(walk, skb, &skb->ns->sockets[i]);
+	return end_dropped(walk, skb, DROP_NO_SOCKET);
+}
+
+struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
+{
+	enum family family = skb->packet.ethertype == ETHERTYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
+
+	skb_node(walk, skb, NODE_LOCAL);
+	skb->packet.in_iface = skb->dev->name;
+	skb->packet.out_iface = NULL;
+	skb->packet.physdev_in = skb->phys_in ? skb->phys_in->name : NULL;
+	skb->packet.physdev_out = NULL;
+	return hook_run(walk, skb, family, HOOK_INPUT, to_sockets);
+}
+
+/* --- ARP --- */
+
+static bool owns_for_arp(const struct skb *skb, const struct addr *addr)
+{
+	long all = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.all.arp_ignore");
+	long own = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.%s.arp_ignore", skb->dev->name);
+
+	for (size_t i = 0; i < skb->ns->n_addresses; i++)
+		if (!addr_compare(&skb->ns->addresses[i].local, addr))
+			return (all > own ? all : own) == 0 ||
+			       skb->ns->addresses[i].index == skb->dev->index;
+	return false;
+}
+
+static struct answer arp_answer(struct walk *walk, struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+
+	if (packet->arp_op == 2)
+		return end_delivered(walk, skb, PLACE_HOST);
+	if (packet->unknown & FIELD_BIT(FIELD_ARP_TPA))
+		return end_cannot_tell(walk, skb, "whose MAC is asked for is not known");
+	if (owns_for_arp(skb, &packet->arp_tpa))
+		return end_delivered(walk, skb, PLACE_HOST);
+	if (netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.all.proxy_arp") ||
+		netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.%s.proxy_arp", skb->dev->name))
+		return end_cannot_tell(walk, skb, "proxy ARP is not walked");
+	return end_dropped(walk, skb, DROP_OTHER_HOST);
+}
+
+struct answer arp_receive(struct walk *walk, struct skb *skb)
+{
+	if (skb->packet.pkt_type == PKT_OTHERHOST)
+		return end_dropped(walk, skb, DROP_OTHER_HOST);
+	skb->packet.in_iface = skb->dev->name;
+	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	return hook_run(walk, skb, FAMILY_ARP, HOOK_INPUT, arp_answer);
+}
+
+/* --- down --- */
+
+bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
+	struct mac *ret, bool *ret_failed)
+{
+	*ret_failed = false;
+	for (size_t i = 0; i < skb->ns->n_neighbours; i++) {
+		const struct neighbour *neighbour = &skb->ns->neighbours[i];
+
+		if (neighbour->index != dev->index || neighbour->is_proxy ||
+			addr_compare(&neighbour->addr, addr) != 0)
+			continue;
+		if (neighbour->has_mac && !neighbour->is_failed) {
+			*ret = neighbour->mac;
+			return true;
+		}
+		*ret_failed = neighbour->is_failed;
+	}
+	return false;
+}
+
+static struct mac multicast_mac(const struct addr *addr)
+{
+	const uint8_t *b = addr->bytes;
+
+	if (addr->family == FAMILY_IPV6)
+		return (struct mac){ { 0x33, 0x33, b[12], b[13], b[14], b[15] } };
+	return (struct mac){ { 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] } };
+}
+
+struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+	struct addr next = skb->gateway.family == packet->dst.family && !addr_is_zero(&skb->gateway)
+				   ? skb->gateway
+				   : packet->dst;
+	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
+	const char *note = NULL;
+	struct mac mac;
+	bool failed;
+
+	packet->in_iface = packet->physdev_in = packet->physdev_out = NULL;
+	if (skb->dev->is_loopback || skb->dev->is_noarp)
+		return device_transmit(walk, skb);
+	packet->eth_src = skb->dev->mac;
+	packet->unknown &= ~(FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST));
+	skb->has_next_hop = false;
+	if (is_broadcast) {
+		packet->eth_dst = (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	} else if (addr_is_multicast(&packet->dst)) {
+		packet->eth_dst = multicast_mac(&packet->dst);
+	} else if (neighbour_find(skb, skb->dev, &next, &mac, &failed)) {
+		packet->eth_dst = mac;
+	} else if (failed) {
+		return end_dropped(walk, skb, DROP_NEIGHBOUR);
+	} else {
+		packet->unknown |= FIELD_BIT(FIELD_ETH_DST);
+		skb->has_next_hop = true;
+		skb->next_hop = next;
+		note = packet->dst.family == FAMILY_IPV6
+			       ? "the neighbour is not known: it would be solicited"
+			       : "the neighbour is not known: ARP would be asked";
+	}
+	skb_node(walk, skb, NODE_NEIGHBOUR)->note = note;
+	return device_transmit(walk, skb);
+}

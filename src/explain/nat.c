@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * NAT of a flow (net/netfilter/nf_nat_core.c, nf_nat_masquerade.c, nf_nat_redirect.c). A rule
+ * chooses once, for the first packet; the choice is kept in the reply side of the flow's entry, and
+ * every packet of the flow, in both directions, is rewritten by that. A port is kept where it
+ * may be; that another flow has it already is not looked for: the note says so.
+ */
+#include <string.h>
+
+#include "explain/internal.h"
+
+enum nat_manip nat_manip_of(enum hook hook)
+{
+	return hook == HOOK_PREROUTING || hook == HOOK_OUTPUT ? MANIP_DST : MANIP_SRC;
+}
+
+static bool is_icmp(const struct packet *packet)
+{
+	return packet->proto == PROTO_ICMP || packet->proto == PROTO_ICMPV6;
+}
+
+/* inet_select_addr: of that device; if it has none, of the first other device by index. */
+static bool select_ipv4(
+	const struct netns *ns, const struct link *out, const struct addr *dst, struct addr *ret)
+{
+	const struct address *first = NULL, *best = NULL;
+
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct address *address = &ns->addresses[i];
+		struct prefix prefix = { .addr = address->peer, .len = address->len };
+
+		if (address->local.family != FAMILY_IPV4 || address->is_secondary ||
+			address->is_host_scope || address->is_link_scope)
+			continue;
+		if (address->index == out->index) {
+			if (addr_is_zero(&prefix.addr))
+				prefix.addr = address->local;
+			if (prefix_contains(&prefix, dst)) {
+				*ret = address->local;
+				return true;
+			}
+			if (!first)
+				first = address;
+		} else if (!best || address->index < best->index) {
+			best = address;
+		}
+	}
+	if (!first)
+		first = best;
+	if (!first)
+		return false;
+	*ret = first->local;
+	return true;
+}
+
+/* Of several the kernel's choice has many rules: *ret_is_sure is false. */
+static bool select_ipv6(
+	const struct netns *ns, const struct link *out, struct addr *ret, bool *ret_is_sure)
+{
+	size_t n_here = 0, n_away = 0;
+	struct addr here = { 0 }, away = { 0 };
+
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct address *address = &ns->addresses[i];
+
+		if (address->local.family != FAMILY_IPV6 || address->is_link_scope ||
+			address->is_host_scope || address->is_tentative)
+			continue;
+		if (address->index == out->index && !n_here++)
+			here = address->local;
+		else if (address->index != out->index && !n_away++)
+			away = address->local;
+	}
+	*ret = n_here ? here : away;
+	*ret_is_sure = n_here ? n_here == 1 : n_away == 1;
+	return n_here || n_away;
+}
+
+static bool first_address(
+	const struct netns *ns, const struct link *link, enum family family, struct addr *ret)
+{
+	for (size_t i = 0; link && i < ns->n_addresses; i++) {
+		const struct address *address = &ns->addresses[i];
+
+		if (address->index != link->index || address->local.family != family ||
+			address->is_link_scope)
+			continue;
+		*ret = address->local;
+		return true;
+	}
+	return false;
+}
+
+struct choice {
+	struct addr addr;
+	bool has_addr, is_sure;
+	const char *note;
+};
+
+static bool choose_masquerade(struct skb *skb, struct choice *choice)
+{
+	const struct packet *packet = &skb->packet;
+	const struct link *out = skb->out ? skb->out : skb->dev;
+	const struct addr *next =
+		skb->gateway.family == packet->src.family && !addr_is_zero(&skb->gateway)
+			? &skb->gateway
+			: &packet->dst;
+
+	choice->has_addr = choice->is_sure = true;
+	if (packet->src.family == FAMILY_IPV6)
+		return select_ipv6(skb->ns, out, &choice->addr, &choice->is_sure);
+	if (!select_ipv4(skb->ns, out, next, &choice->addr))
+		return false;
+	for (size_t i = 0; i < skb->ns->n_addresses; i++)
+		if (skb->ns->addresses[i].index == out->index &&
+			!addr_compare(&skb->ns->addresses[i].local, &choice->addr))
+			return true;
+	choice->note = "the interface that it leaves by has no address: the kernel takes another "
+		       "interface's";
+	return true;
+}
+
+static bool choose_redirect(struct skb *skb, enum hook hook, struct choice *choice)
+{
+	enum family family = skb->packet.dst.family;
+
+	choice->has_addr = choice->is_sure = true;
+	if (hook == HOOK_OUTPUT) {
+		choice->addr = (struct addr){ .family = family };
+		if (family == FAMILY_IPV6) {
+			choice->addr.bytes[15] = 1;
+		} else {
+			choice->addr.bytes[0] = 127;
+			choice->addr.bytes[3] = 1;
+		}
+		return true;
+	}
+	return first_address(skb->ns, skb->dev, family, &choice->addr);
+}
+
+static void choose_netmap(const struct nat *nat, const struct addr *old, struct choice *choice)
+{
+	choice->has_addr = choice->is_sure = true;
+	choice->addr = *old;
+	for (size_t i = 0; i < sizeof(old->bytes); i++) {
+		uint8_t host_bits = nat->addr_min.bytes[i] ^ nat->addr_max.bytes[i];
+
+		choice->addr.bytes[i] = (uint8_t)((old->bytes[i] & host_bits) |
+						  (nat->addr_min.bytes[i] & ~host_bits));
+	}
+}
+
+static void set_source(struct skb *skb, const struct choice *choice, const struct nat *nat)
+{
+	struct flow_tuple *reply = &skb->ct.entry.reply;
+	uint16_t old_port = reply->dport;
+
+	if (choice->has_addr &&
+		(addr_compare(&reply->dst, &choice->addr) || skb_is_unknown(skb, FIELD_SRC))) {
+		reply->dst = choice->addr;
+		skb->packet.unknown &= ~FIELD_BIT(FIELD_SRC);
+		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
+	}
+	if (nat->has_ports && !is_icmp(&skb->packet) &&
+		(old_port < nat->port_min || old_port > nat->port_max)) {
+		reply->dport = nat->port_min;
+		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
+		if (nat->port_min != nat->port_max)
+			skb->packet.unknown |= FIELD_BIT(FIELD_SPORT);
+	}
+	if (nat->is_random && proto_has_ports(skb->packet.proto))
+		skb->packet.unknown |= FIELD_BIT(FIELD_SPORT);
+	if (!choice->is_sure)
+		skb->packet.unknown |= FIELD_BIT(FIELD_SRC);
+}
+
+static void set_destination(struct skb *skb, const struct choice *choice, const struct nat *nat)
+{
+	struct flow_tuple *reply = &skb->ct.entry.reply;
+
+	if (choice->has_addr &&
+		(addr_compare(&reply->src, &choice->addr) || skb_is_unknown(skb, FIELD_DST))) {
+		reply->src = choice->addr;
+		skb->packet.unknown &= ~FIELD_BIT(FIELD_DST);
+		skb->ct.entry.status |= CT_STATUS_DST_NAT;
+	}
+	if (nat->has_ports && !is_icmp(&skb->packet) &&
+		(reply->sport < nat->port_min || reply->sport > nat->port_max)) {
+		reply->sport = nat->port_min;
+		skb->ct.entry.status |= CT_STATUS_DST_NAT;
+		if (nat->port_min != nat->port_max)
+			skb->packet.unknown |= FIELD_BIT(FIELD_DPORT);
+	}
+	if (!choice->is_sure)
+		skb->packet.unknown |= FIELD_BIT(FIELD_DST);
+}
+
+bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	const char **ret_note)
+{
+	bool is_source = nat_manip_of(hook) == MANIP_SRC;
+	struct choice choice = { .is_sure = true };
+
+	switch (nat->kind) {
+	case NAT_MASQUERADE:
+		if (!choose_masquerade(skb, &choice))
+			return false;
+		break;
+	case NAT_REDIRECT:
+		if (!choose_redirect(skb, hook, &choice))
+			return false;
+		break;
+	case NAT_NETMAP:
+		choose_netmap(nat, is_source ? &skb->packet.src : &skb->packet.dst, &choice);
+		break;
+	default:
+		choice.has_addr = nat->has_addr;
+		choice.addr = nat->addr_min;
+		choice.is_sure = !nat->has_addr || !addr_compare(&nat->addr_min, &nat->addr_max);
+		break;
+	}
+	if (is_source)
+		set_source(skb, &choice, nat);
+	else
+		set_destination(skb, &choice, nat);
+	if (!choice.is_sure)
+		choice.note = "one of several addresses";
+	*ret_note = choice.note;
+	(void)walk;
+	return true;
+}
+
+/* The ends that the packet has behind this hook, by its flow. */
+static bool target(
+	const struct tracking *ct, bool is_source, struct addr *ret_addr, uint16_t *ret_port)
+{
+	const struct conntrack_entry *entry = &ct->entry;
+	unsigned needed = is_source ? CT_STATUS_SRC_NAT : CT_STATUS_DST_NAT;
+	const struct flow_tuple *tuple = ct->is_reply ? &entry->orig : &entry->reply;
+
+	/* on the way back the source is what the destination was */
+	if (ct->is_reply)
+		needed ^= CT_STATUS_SRC_NAT | CT_STATUS_DST_NAT;
+	if (!(entry->status & needed))
+		return false;
+	*ret_addr = is_source ? tuple->dst : tuple->src;
+	*ret_port = is_source ? tuple->dport : tuple->sport;
+	return true;
+}
+
+void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *note)
+{
+	bool is_source = nat_manip_of(hook) == MANIP_SRC;
+	struct packet *packet = &skb->packet;
+	struct packet before = *packet;
+	struct addr addr;
+	uint16_t port;
+
+	packet->ct_status = skb->ct.entry.status;
+	if (target(&skb->ct, is_source, &addr, &port)) {
+		*(is_source ? &packet->src : &packet->dst) = addr;
+		if (proto_has_ports(packet->proto))
+			*(is_source ? &packet->sport : &packet->dport) = port;
+	}
+	if (addr_compare(&before.src, &packet->src) || addr_compare(&before.dst, &packet->dst) ||
+		before.sport != packet->sport || before.dport != packet->dport ||
+		before.unknown != packet->unknown)
+		skb_node(walk, skb, NODE_NAT)->note = note;
+}

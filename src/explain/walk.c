@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The beginning of a walk, its nodes and its ends, and how ends become one answer.
+ *
+ * The walk is a recursion: a stage knows what comes next and asks it, so a fork needs no list of
+ * things to do; the C stack holds where every open case goes on. It is bounded by max_steps.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "explain/internal.h"
+
+bool skb_is_unknown(const struct skb *skb, enum field field)
+{
+	return skb->packet.unknown & FIELD_BIT(field);
+}
+
+uint16_t packet_inner_ethertype(const struct packet *packet)
+{
+	if (packet->ethertype != ETHERTYPE_VLAN)
+		return packet->ethertype;
+	if (packet->arp_op)
+		return ETHERTYPE_ARP;
+	return packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+}
+
+bool addr_is_zero(const struct addr *addr)
+{
+	static const uint8_t zero[16];
+
+	return memcmp(addr->bytes, zero, sizeof(zero)) == 0;
+}
+
+bool addr_is_multicast(const struct addr *addr)
+{
+	return addr->family == FAMILY_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 14;
+}
+
+bool addr_is_loopback(const struct addr *addr)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	if (addr->family == FAMILY_IPV6)
+		return memcmp(addr->bytes, one, sizeof(one)) == 0;
+	return addr->bytes[0] == 127;
+}
+
+bool addr_is_link_local(const struct addr *addr)
+{
+	return addr->family == FAMILY_IPV6 && addr->bytes[0] == 0xfe &&
+	       (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+bool mac_is_multicast(struct mac mac)
+{
+	return mac.bytes[0] & 1;
+}
+
+bool mac_is_broadcast(struct mac mac)
+{
+	return mac_equal(mac, (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } });
+}
+
+bool netns_owns(const struct netns *ns, const struct addr *addr)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (!addr_compare(&ns->addresses[i].local, addr))
+			return true;
+	return false;
+}
+
+bool link_has_address(const struct netns *ns, const struct link *link, enum family family)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (ns->addresses[i].index == link->index &&
+			ns->addresses[i].local.family == family)
+			return true;
+	return false;
+}
+
+/* The kernel's default is the caller's to know: a value that was not read is not a value. */
+long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
+{
+	struct text name CLEANUP(text_done) = TEXT_INIT;
+	const char *value;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vaddf(&name, fmt, ap);
+	va_end(ap);
+	value = netns_sysctl(ns, name.data);
+	return strtol(value ? value : fallback, NULL, 10);
+}
+
+/* --- nodes and ends --- */
+
+struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind)
+{
+	struct node *node = arena_new_one(walk->arena, struct node);
+	const struct node *before = skb->last;
+
+	walk->n_steps++;
+	node->before = before;
+	node->kind = kind;
+	node->depth = before ? before->depth + 1 : 0;
+	node->branch = skb->branch;
+	node->ns = skb->ns;
+	node->link = skb->dev;
+	if (skb->dev && skb->dev->master_index)
+		node->bridge = netns_link_by_index(skb->ns, skb->dev->master_index);
+	/* padding that differs costs a copy, no more */
+	// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): see above
+	if (before && !memcmp(before->packet, &skb->packet, sizeof(skb->packet))) {
+		node->packet = before->packet;
+	} else {
+		struct packet *copy = arena_new_one(walk->arena, struct packet);
+
+		*copy = skb->packet;
+		node->packet = copy;
+	}
+	skb->branch = BRANCH_NONE;
+	skb->last = node;
+	return node;
+}
+
+static struct answer end(struct walk *walk, struct skb *skb, struct leaf *leaf)
+{
+	skb_node(walk, skb, NODE_END);
+	conntrack_reset(walk, skb);
+	leaf->last = skb->last;
+	leaf->flows = skb->flows;
+	*vec_push(&walk->result->leaves, walk->arena) = leaf;
+	return (struct answer){ .final = leaf->final, .leaf = leaf };
+}
+
+struct answer end_dropped(struct walk *walk, struct skb *skb, enum drop drop)
+{
+	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
+
+	leaf->final = FINAL_DROPPED;
+	leaf->drop = drop;
+	return end(walk, skb, leaf);
+}
+
+static bool is_rewritten(const struct packet *a, const struct packet *b)
+{
+	if (packet_inner_ethertype(a) == ETHERTYPE_ARP)
+		return false;
+	return addr_compare(&a->src, &b->src) || addr_compare(&a->dst, &b->dst) ||
+	       a->sport != b->sport || a->dport != b->dport;
+}
+
+struct answer end_delivered(struct walk *walk, struct skb *skb, enum place place)
+{
+	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
+
+	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
+								       : FINAL_DELIVERED;
+	leaf->place = place;
+	return end(walk, skb, leaf);
+}
+
+struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket *socket)
+{
+	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
+
+	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
+								       : FINAL_DELIVERED;
+	leaf->place = PLACE_SOCKET;
+	leaf->socket = socket;
+	return end(walk, skb, leaf);
+}
+
+struct answer end_consumed(struct walk *walk, struct skb *skb, const char *note)
+{
+	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
+
+	leaf->final = FINAL_CONSUMED;
+	leaf->why = note;
+	return end(walk, skb, leaf);
+}
+
+struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fmt, ...)
+{
+	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	leaf->why = arena_vprintf(walk->arena, fmt, ap);
+	va_end(ap);
+	leaf->final = FINAL_CANNOT_TELL;
+	return end(walk, skb, leaf);
+}
+
+struct answer answer_of_cases(struct answer a, struct answer b)
+{
+	if (a.final == FINAL_NONE)
+		return b;
+	if (b.final == FINAL_NONE)
+		return a;
+	if (a.final == b.final) {
+		if (!a.other)
+			a.other = b.other;
+		return a;
+	}
+	return (struct answer){ FINAL_CANNOT_TELL, a.leaf, b.leaf };
+}
+
+/* Somebody who floods wants one receiver: all the others throw the frame away. What cannot be
+ * told of one copy matters only if no other copy arrives. */
+static int rank(const struct answer *answer)
+{
+	static const int ranks[] = {
+		[FINAL_NONE] = 0,
+		[FINAL_DROPPED] = 1,
+		[FINAL_REJECTED] = 2,
+		[FINAL_CONSUMED] = 4,
+		[FINAL_CANNOT_TELL] = 3,
+		[FINAL_DELIVERED] = 6,
+		[FINAL_REWRITTEN] = 6,
+	};
+	int value = ranks[answer->final];
+
+	/* told by a rule is worth more than "not for this machine" */
+	if (answer->final == FINAL_DROPPED && answer->leaf->drop == DROP_OTHER_HOST)
+		return 0;
+	if (value == 6 && answer->leaf->place != PLACE_WIRE)
+		return 7;
+	return value;
+}
+
+struct answer answer_of_copies(struct answer a, struct answer b)
+{
+	if (a.final == FINAL_NONE)
+		return b;
+	if (b.final == FINAL_NONE)
+		return a;
+	return rank(&b) > rank(&a) ? b : a;
+}
+
+/* --- the walk --- */
+
+const struct explanation *explain(
+	struct arena *arena, const struct explainer *explainer, const struct query *query)
+{
+	struct explanation *result = arena_new_one(arena, struct explanation);
+	struct walk walk = {
+		.arena = arena,
+		.explainer = explainer,
+		.host = explainer->host,
+		.query = query,
+		.result = result,
+		.max_steps = query->max_steps ? query->max_steps : LIMIT_WALK_STEPS,
+	};
+	struct skb skb = { .packet = query->packet, .ns = query->ns, .flows = query->flows };
+	struct answer answer;
+
+	skb.packet.ct_state = 0;
+	skb.packet.in_iface = skb.packet.out_iface = NULL;
+	skb.packet.physdev_in = skb.packet.physdev_out = NULL;
+	if (query->from == FROM_PROCESS) {
+		answer = ip_send(&walk, &skb);
+	} else {
+		skb.dev = query->in;
+		answer = device_receive(&walk, &skb);
+	}
+	result->final = answer.final;
+	result->leaf = answer.leaf;
+	result->other = answer.other;
+	return result;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a bridge does with a frame, and what NAT does to one that br_netfilter shows to the rules. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "explain/internal.h"
+#include "hostbuild.h"
+
+#define MAC_1 "02:00:00:00:00:01"
+#define MAC_2 "02:00:00:00:00:02"
+
+/* br0 with three guests; MAC_1 is at tap1, MAC_2 at tap2. */
+static struct host_build *three_taps(struct arena *arena)
+{
+	struct host_build *b = host_build_new(arena);
+
+	build_link(b, 0, "bridge", "br0");
+	build_link(b, 0, "tun", "tap1");
+	build_link(b, 0, "tun", "tap2");
+	build_link(b, 0, "tun", "tap3");
+	build_port(b, "br0", "tap1");
+	build_port(b, "br0", "tap2");
+	build_port(b, "br0", "tap3");
+	build_fdb(b, "tap1", MAC_1);
+	build_fdb(b, "tap2", MAC_2);
+	return b;
+}
+
+static struct packet frame(const char *dst_mac)
+{
+	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
+		.proto = PROTO_UDP,
+		.ttl = 64,
+		.sport = 1000,
+		.dport = 2000,
+		.length = 100 };
+
+	assert_true(addr_parse("10.0.0.1", &packet.src));
+	assert_true(addr_parse("10.0.0.2", &packet.dst));
+	assert_true(mac_parse(MAC_1, &packet.eth_src));
+	assert_true(mac_parse(dst_mac, &packet.eth_dst));
+	return packet;
+}
+
+static const struct explanation *walk_in(struct host_build *b, const struct packet *packet)
+{
+	const struct host *host = host_built(b);
+	struct query query = { .from = FROM_DEVICE,
+		.ns = &host->netns[0],
+		.in = netns_link(&host->netns[0], "tap1"),
+		.packet = *packet };
+
+	return explain(b->arena, explainer_new(b->arena, host), &query);
+}
+
+static void assert_end(struct host_build *b, const struct packet *packet, const char *expected)
+{
+	const struct explanation *e = walk_in(b, packet);
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	text_add(&text, final_name(e->final));
+	if (e->leaf->drop)
+		text_addf(&text, " %s", drop_name(e->leaf->drop));
+	if (e->leaf->place)
+		text_addf(&text, " %s", e->leaf->last->link->name);
+	assert_string_equal(text.data, expected);
+}
+
+static void a_known_mac_goes_to_its_port_and_no_other(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	assert_end(b, &packet, "delivered tap2");
+	assert_int_equal(walk_in(b, &packet)->leaves.n, 1);
+}
+
+static void an_unknown_mac_goes_to_every_other_port(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame("02:00:00:00:00:77");
+
+	(void)state;
+	assert_end(b, &packet, "delivered tap2");
+	assert_int_equal(walk_in(b, &packet)->leaves.n, 2);
+	built_link(b, "tap2", NULL)->has_unicast_flood = false;
+	assert_end(b, &packet, "delivered tap3");
+	built_link(b, "tap3", NULL)->has_unicast_flood = false;
+	assert_end(b, &packet, "dropped bridge-no-target");
+}
+
+static void ports_refuse_for_reasons_of_their_own(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2), back = frame(MAC_1), bpdu = frame("01:80:c2:00:00:00");
+	struct link *tap1, *tap2;
+
+	(void)state;
+	host_built(b);
+	tap1 = built_link(b, "tap1", NULL);
+	tap2 = built_link(b, "tap2", NULL);
+	assert_end(b, &back, "dropped bridge-hairpin");
+	tap1->has_hairpin = true;
+	assert_end(b, &back, "delivered tap1");
+	tap1->is_isolated = true;
+	assert_end(b, &packet, "delivered tap2");
+	tap2->is_isolated = true;
+	assert_end(b, &packet, "dropped bridge-isolated");
+	tap2->is_isolated = false;
+	tap2->port_state = PORT_BLOCKING;
+	assert_end(b, &packet, "dropped bridge-state");
+	tap2->port_state = PORT_FORWARDING;
+	tap1->port_state = PORT_LEARNING;
+	assert_end(b, &packet, "dropped bridge-state");
+	tap1->port_state = PORT_FORWARDING;
+	tap1->is_locked = true;
+	assert_end(b, &packet, "delivered tap2");
+	packet.eth_src.bytes[5] = 9;
+	assert_end(b, &packet, "dropped bridge-locked");
+	packet.eth_src.bytes[0] = 3;
+	assert_end(b, &packet, "dropped bridge-source");
+	tap1->is_locked = false;
+	/* without STP its frames are frames like others; Pause never passes */
+	assert_end(b, &bpdu, "delivered tap2");
+	built_link(b, "br0", NULL)->has_stp = true;
+	assert_end(b, &bpdu, "dropped bridge-reserved");
+	bpdu.eth_dst.bytes[5] = 1;
+	assert_end(b, &bpdu, "dropped bridge-reserved");
+}
+
+static void a_bridge_that_filters_vlans_tags_and_untags(void **state)
+{
+	static const struct port_vlan access5 = { 5, true, true }, trunk5 = { 5, false, false },
+				      access6 = { 6, true, true };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+	const struct explanation *e;
+
+	(void)state;
+	host_built(b);
+	built_link(b, "br0", NULL)->has_vlan_filtering = true;
+	assert_end(b, &packet, "dropped bridge-vlan");
+	built_link(b, "tap1", NULL)->vlans = &access5;
+	built_link(b, "tap1", NULL)->n_vlans = 1;
+	built_link(b, "tap2", NULL)->vlans = &trunk5;
+	built_link(b, "tap2", NULL)->n_vlans = 1;
+	b->built[0].fdb[0].vlan = b->built[0].fdb[1].vlan = 5;
+	e = walk_in(b, &packet);
+	assert_int_equal(e->final, FINAL_DELIVERED);
+	assert_int_equal(e->leaf->last->packet->vlan_id, 5);
+	built_link(b, "tap2", NULL)->vlans = &access6;
+	assert_end(b, &packet, "dropped bridge-vlan");
+}
+
+static void a_frame_that_is_too_large_for_its_port_is_dropped(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	packet.length = 1500;
+	assert_end(b, &packet, "delivered tap2");
+	packet.length = 1501;
+	assert_end(b, &packet, "dropped mtu");
+}
+
+static void the_bridges_own_mac_leads_up_to_the_host(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+	struct text path CLEANUP(text_done) = TEXT_INIT;
+
+	(void)state;
+	build_address(b, "br0", "10.0.0.2/24");
+	packet.eth_dst = built_link(b, "br0", NULL)->mac;
+	path_print(&path, walk_in(b, &packet)->leaf);
+	assert_string_equal(path.data,
+		"received tap1, bridge-in tap1, br-netfilter, bridge-decision tap1, received br0, "
+		"route br0, local br0; delivered");
+}
+
+static void two_bridges_in_a_ring_are_a_loop(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame("02:00:00:00:00:77");
+	const struct explanation *e;
+
+	(void)state;
+	b->netns[0].n_links = 2; /* tap1 alone */
+	build_link(b, 0, "bridge", "br1");
+	build_veth(b, 0, "up0", 0, "up1");
+	build_veth(b, 0, "down0", 0, "down1");
+	build_port(b, "br0", "up0");
+	build_port(b, "br0", "down0");
+	build_port(b, "br1", "up1");
+	build_port(b, "br1", "down1");
+	e = walk_in(b, &packet);
+	assert_true(e->leaves.n > 1);
+	/* it comes back to the tap, and goes round for ever beside */
+	assert_int_equal(e->final, FINAL_DELIVERED);
+}
+
+/* --- NAT, asked for as a rule would ask --- */
+
+static void masquerade_on_a_bridge_without_address_takes_another_interfaces(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct nat nat = { .kind = NAT_MASQUERADE };
+	struct walk walk = { .arena = arena };
+	struct skb skb = { .packet = frame(MAC_2) };
+	const char *note = NULL;
+	struct addr expected;
+
+	(void)state;
+	build_link(b, 0, "", "lo");
+	build_link(b, 0, "", "eth0");
+	host_built(b);
+	skb.ns = &b->host.netns[0];
+	walk.host = &b->host;
+	skb.dev = skb.out = built_link(b, "br0", NULL);
+	skb.ct.is_tracked = skb.ct.is_new = true;
+	skb.ct.entry.reply = (struct flow_tuple){ skb.packet.dst, skb.packet.src, skb.packet.dport,
+		skb.packet.sport };
+	/* nobody has one: the kernel drops */
+	assert_false(nat_set_up(&walk, &skb, HOOK_POSTROUTING, &nat, &note));
+	build_address(b, "eth0", "198.18.0.1/24");
+	assert_true(nat_set_up(&walk, &skb, HOOK_POSTROUTING, &nat, &note));
+	assert_non_null(strstr(note, "no address"));
+	nat_apply(&walk, &skb, HOOK_POSTROUTING, note);
+	assert_true(addr_parse("198.18.0.1", &expected));
+	assert_int_equal(addr_compare(&skb.packet.src, &expected), 0);
+	assert_int_equal(skb.packet.sport, 1000);
+	assert_int_equal(skb.last->kind, NODE_NAT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_known_mac_goes_to_its_port_and_no_other),
+		cmocka_unit_test(an_unknown_mac_goes_to_every_other_port),
+		cmocka_unit_test(ports_refuse_for_reasons_of_their_own),
+		cmocka_unit_test(a_bridge_that_filters_vlans_tags_and_untags),
+		cmocka_unit_test(a_frame_that_is_too_large_for_its_port_is_dropped),
+		cmocka_unit_test(the_bridges_own_mac_leads_up_to_the_host),
+		cmocka_unit_test(two_bridges_in_a_ring_are_a_loop),
+		cmocka_unit_test(masquerade_on_a_bridge_without_address_takes_another_interfaces),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
