@@ -35,7 +35,9 @@ PACKET_OUTGOING = 4
 SIOCGIFHWADDR = 0x8927
 SO_NETNS_COOKIE = 71
 PROTOCOLS = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 94: "proto-94"}
+ATF_COM = 2
 SECONDS_OF_QUIET = 0.4
+SECONDS_BETWEEN_PINGS, SECONDS_FOR_ARP = 0.05, 2
 
 
 def enter_netns(name):
@@ -161,6 +163,11 @@ def probe(from_netns, address, kinds, count, *points):
         print(point, kind, len(ids) if ids[0] is None else len(set(ids)))
 
 
+def is_neighbour_known(address):
+    with open("/proc/self/net/arp", encoding="ascii") as f:
+        return any(line.split()[0] == address and int(line.split()[2], 16) & ATF_COM for line in f)
+
+
 def ping(from_netns, address, ident, count, *points):
     sockets, seen, replies = {}, {}, set()
     for point in points:
@@ -170,9 +177,14 @@ def ping(from_netns, address, ident, count, *points):
     # Known by what it carries: addresses and the ICMP id may be rewritten on the way.
     mark = b"portwall %8d" % os.getpid()
     out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    to_send, quiet_from = list(range(int(count))), time.monotonic()
+    to_send, began = list(range(int(count))), time.monotonic()
+    quiet_from = began - SECONDS_BETWEEN_PINGS
     while to_send or time.monotonic() - quiet_from < SECONDS_OF_QUIET:
-        if to_send:
+        # One after the other: of two packets that begin a connection at the same time, on two
+        # processors, conntrack drops one. Those that wait for ARP go out together.
+        quiet, first = time.monotonic() - quiet_from, len(to_send) == int(count)
+        may_send = first or is_neighbour_known(address) or time.monotonic() - began > SECONDS_FOR_ARP
+        if to_send and quiet >= SECONDS_BETWEEN_PINGS and may_send:
             number = to_send.pop(0)
             body = struct.pack(">BBHHH", 8, 0, 0, int(ident), number) + mark
             out.sendto(body[:2] + struct.pack(">H", checksum(body)) + body[4:], (address, 0))
