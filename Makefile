@@ -53,7 +53,7 @@ test: need-root deps ## install what is missing and run every test (root); SUITE
 	@ninja -C build/test -j$(jobs) --quiet; $(own)
 	@tools/run-tests build/test $(SUITES); $(own)
 
-demo: need-root deps ## the first incident: IPIP that does not arrive (root)
+demo: need-root deps ## two incidents: IPIP that does not arrive, Docker that rewrites a source (root)
 	@$(MAKE) --no-print-directory all
 	@examples/demo; $(own)
 

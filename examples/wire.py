@@ -12,6 +12,11 @@ protocol and how far they come.
   wire.py probe FROM-NETNS ADDRESS KIND,... COUNT POINT=NETNS/INTERFACE...
                                         sends COUNT packets of each kind and prints, for each point
                                         and kind, how many came by: "sent KIND N", "POINT KIND N"
+  wire.py tell LOG                      tcp/7000 that answers with the address it sees its client at
+  wire.py ping FROM-NETNS ADDRESS ID COUNT POINT=NETNS/INTERFACE...
+                                        sends COUNT echo requests of the ICMP id ID and prints, for
+                                        each point, the source addresses they have there: "POINT
+                                        ADDRESS N"; and how many were answered: "replies N"
 Frames are captured with packet sockets: what tcpdump would show at each point.
 """
 import ctypes
@@ -30,7 +35,9 @@ PACKET_OUTGOING = 4
 SIOCGIFHWADDR = 0x8927
 SO_NETNS_COOKIE = 71
 PROTOCOLS = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 47: "gre", 94: "proto-94"}
+ATF_COM = 2
 SECONDS_OF_QUIET = 0.4
+SECONDS_BETWEEN_PINGS, SECONDS_FOR_ARP = 0.05, 2
 
 
 def enter_netns(name):
@@ -79,11 +86,17 @@ def packet(kind, src, dst, ident):
     return ipv4(src, dst, proto, b"\0" * 16, ident)
 
 
-def kind_of(frame):
-    """("ipip", IP id) of a frame, or the name of another ethertype."""
+def payload_of(frame):
+    """The ethertype below a VLAN tag, and where what it says begins."""
     ethertype, at = struct.unpack(">H", frame[12:14])[0], 14
     if ethertype == 0x8100:
         ethertype, at = struct.unpack(">H", frame[16:18])[0], 18
+    return ethertype, at
+
+
+def kind_of(frame):
+    """("ipip", IP id) of a frame, or the name of another ethertype."""
+    ethertype, at = payload_of(frame)
     if ethertype != 0x0800 or len(frame) < at + 20:
         return {0x0806: "arp", 0x86DD: "ipv6"}.get(ethertype, "ethertype-%04x" % ethertype), None
     ip = frame[at:]
@@ -150,6 +163,60 @@ def probe(from_netns, address, kinds, count, *points):
         print(point, kind, len(ids) if ids[0] is None else len(set(ids)))
 
 
+def is_neighbour_known(address):
+    with open("/proc/self/net/arp", encoding="ascii") as f:
+        return any(line.split()[0] == address and int(line.split()[2], 16) & ATF_COM for line in f)
+
+
+def ping(from_netns, address, ident, count, *points):
+    sockets, seen, replies = {}, {}, set()
+    for point in points:
+        name, _, place = point.partition("=")
+        sockets[capture(*place.split("/"))] = name
+    enter_netns(from_netns)
+    # Known by what it carries: addresses and the ICMP id may be rewritten on the way.
+    mark = b"portwall %8d" % os.getpid()
+    out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    to_send, began = list(range(int(count))), time.monotonic()
+    quiet_from = began - SECONDS_BETWEEN_PINGS
+    while to_send or time.monotonic() - quiet_from < SECONDS_OF_QUIET:
+        # One after the other: of two packets that begin a connection at the same time, on two
+        # processors, conntrack drops one. Those that wait for ARP go out together.
+        quiet, first = time.monotonic() - quiet_from, len(to_send) == int(count)
+        may_send = first or is_neighbour_known(address) or time.monotonic() - began > SECONDS_FOR_ARP
+        if to_send and quiet >= SECONDS_BETWEEN_PINGS and may_send:
+            number = to_send.pop(0)
+            body = struct.pack(">BBHHH", 8, 0, 0, int(ident), number) + mark
+            out.sendto(body[:2] + struct.pack(">H", checksum(body)) + body[4:], (address, 0))
+            quiet_from = time.monotonic()
+        for s in select.select([out] + list(sockets), [], [], 0.02)[0]:
+            frame = s.recv(65536)
+            ethertype, at = (0x0800, 0) if s is out else payload_of(frame)
+            ip = frame[at:]
+            if ethertype != 0x0800 or ip[9] != 1 or not ip.endswith(mark):
+                continue
+            source, icmp = socket.inet_ntoa(ip[12:16]), ip[(ip[0] & 15) * 4:]
+            number = struct.unpack(">H", icmp[6:8])[0]
+            quiet_from = time.monotonic()
+            if s is not out and icmp[0] == 8:
+                seen.setdefault((sockets[s], source), set()).add(number)
+            elif s is out and icmp[0] == 0 and source == address:
+                replies.add(number)
+    for (point, source), numbers in sorted(seen.items()):
+        print(point, source, len(numbers))
+    print("replies", len(replies))
+
+
+def tell(log):
+    listener = socket.create_server(("0.0.0.0", 7000))
+    with open(log, "a", buffering=1, encoding="ascii") as out:
+        print("ready", file=out)
+        while True:
+            client, address = listener.accept()
+            with client:
+                client.sendall(address[0].encode() + b"\n")
+
+
 def serve(name, log):
     listener = socket.create_server(("0.0.0.0", 22))
     tunnel = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_IPIP)
@@ -214,7 +281,8 @@ def hold(address):
 
 
 def main():
-    commands = {"serve": serve, "reach": reach, "cookie": cookie, "hold": hold, "probe": probe}
+    commands = {"serve": serve, "reach": reach, "cookie": cookie, "hold": hold, "probe": probe,
+                "ping": ping, "tell": tell}
     if len(sys.argv) < 2 or sys.argv[1] not in commands:
         sys.exit(__doc__)
     commands[sys.argv[1]](*sys.argv[2:])
