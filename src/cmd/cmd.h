@@ -13,7 +13,15 @@
  * completion and the man page are made. No logic beyond words lives here.
  */
 
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	/* explain */
+	EXIT_DROPPED = 3, /* or rejected, or consumed */
+	EXIT_REWRITTEN = 4,
+	EXIT_CANNOT_TELL = 5,
+};
 
 enum option_id {
 	OPT_HELP,
@@ -32,6 +40,13 @@ enum option_id {
 	OPT_REDACT,
 	OPT_FORCE,
 	OPT_ONLY_OWN,
+	OPT_IN,
+	OPT_OUT_OF_PROCESS,
+	OPT_NETNS,
+	OPT_SNAPSHOT,
+	OPT_STATE,
+	OPT_REPLY,
+	OPT_BRIEF,
 	N_OPTIONS,
 };
 
@@ -40,11 +55,17 @@ struct invocation {
 	const struct command *command;
 	struct arena *arena;
 	struct agent_options agent;
-	const char *args[4]; /* words that are no options */
+	const char *args[64]; /* words that are no options */
 	size_t n_args;
 	const char *policy_path; /* --policy */
 	const char *output_path; /* --output; NULL: not said */
 	bool redact, force, only_own;
+	/* explain */
+	const char *in, *netns, *state;
+	const char *snapshots[16];
+	size_t n_snapshots;
+	bool from_process, reply, brief;
+	enum exit_code exit; /* of a run that did not fail */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -70,6 +91,7 @@ extern const size_t n_commands;
 bool cmd_apply(struct invocation *invocation, struct err *err);
 bool cmd_show(struct invocation *invocation, struct err *err);
 bool cmd_groups(struct invocation *invocation, struct err *err);
+bool cmd_explain(struct invocation *invocation, struct err *err);
 bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 

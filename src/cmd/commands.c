@@ -13,6 +13,9 @@ static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TA
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
+static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OPT_NETNS,
+	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_BRIEF, OPT_JSON, OPT_HELP };
+
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
 const struct command commands[] = {
@@ -79,6 +82,28 @@ const struct command commands[] = {
 			    "portwall clear --dry-run\n",
 		OPTIONS(clear_options),
 		.run = cmd_clear,
+	},
+	{
+		.name = "explain",
+		.args = "PACKET",
+		.min_args = 1,
+		.max_args = 64,
+		.summary = "say what happens to a packet on this host, where, and by whose rule",
+		.description =
+			"Walks a packet through devices, bridges, netfilter, routing, network namespaces "
+			"and Open vSwitch as the kernel would, without sending it, and prints where it "
+			"ends, the way there, the rule that decided and whose that rule is. Where that "
+			"depends on what is not known it says \"cannot tell\", and what is missing. "
+			"PACKET is PROTOCOL SOURCE DESTINATION [OPTION...], such as \"tcp "
+			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. It exits with 0 "
+			"when the packet is delivered as it is, 3 when it is dropped or rejected, 4 when it is "
+			"delivered but rewritten, 5 when it cannot be told.",
+		.examples =
+			"portwall explain --in tap812bd281-f5 icmp 172.17.0.8 172.17.0.9\n"
+			"portwall explain --in br-ethx ipip 10.0.0.2 192.168.1.5 --brief\n"
+			"portwall explain --snapshot host.pws --in eth0 tcp 192.0.2.7:any 10.0.0.9:443\n",
+		OPTIONS(explain_options),
+		.run = cmd_explain,
 	},
 	{
 		.name = "snapshot",

@@ -116,12 +116,15 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 			output_print_text(&out);
 			return finish(NULL);
 		}
-		if (command->run(&invocation, &err))
-			return finish(invocation.agent.dry_run || command->run == cmd_show ||
-						      command->run == cmd_groups ||
-						      command->run == cmd_snapshot
-					      ? NULL
-					      : command->name);
+		if (command->run(&invocation, &err)) {
+			enum exit_code end = finish(
+				invocation.agent.dry_run || (command->run != cmd_apply &&
+								    command->run != cmd_clear)
+					? NULL
+					: command->name);
+
+			return end ? end : invocation.exit;
+		}
 	}
 	if (invocation.json || asks_for_json(argc, argv))
 		output_print_json(output_json_error(&err));

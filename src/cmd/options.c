@@ -41,6 +41,19 @@ static const struct option_spec {
 	[OPT_FORCE] = { "force", 'f', NULL, "replace FILE if it is there" },
 	[OPT_ONLY_OWN] = { "own-namespace", 0, NULL,
 		"only the network namespace of the caller, not the others of this host" },
+	[OPT_IN] = { "in", 'i', "DEVICE",
+		"the packet is received at DEVICE, from the wire or from the guest behind it" },
+	[OPT_OUT_OF_PROCESS] = { "out-of-process", 0, NULL, "a process of the host sends it" },
+	[OPT_NETNS] = { "netns", 0, "NAME",
+		"the network namespace of that process (default: the caller's)" },
+	[OPT_SNAPSHOT] = { "snapshot", 's', "FILE",
+		"ask FILE in place of this host: a snapshot, an unpacked sosreport, or (again for "
+		"each) files of iptables-save, ip6tables-save, nft list ruleset, ipset save" },
+	[OPT_STATE] = { "state", 0, "STATE",
+		"what conntrack says of the packet: new, established, related, invalid or untracked "
+		"(default: what its entries say)" },
+	[OPT_REPLY] = { "reply", 'r', NULL, "its answer's way back, too" },
+	[OPT_BRIEF] = { "brief", 'b', NULL, "the verdict alone, in one line" },
 };
 
 #define WAIT_MAX_S 3600
@@ -109,6 +122,30 @@ static bool option_set(
 		return true;
 	case OPT_ONLY_OWN:
 		inv->only_own = true;
+		return true;
+	case OPT_IN:
+		inv->in = arg;
+		return true;
+	case OPT_OUT_OF_PROCESS:
+		inv->from_process = true;
+		return true;
+	case OPT_NETNS:
+		inv->netns = arg;
+		return true;
+	case OPT_SNAPSHOT:
+		if (inv->n_snapshots == N_OF(inv->snapshots))
+			return err_input(
+				err, "--snapshot: at most %zu files", N_OF(inv->snapshots));
+		inv->snapshots[inv->n_snapshots++] = arg;
+		return true;
+	case OPT_STATE:
+		inv->state = arg;
+		return true;
+	case OPT_REPLY:
+		inv->reply = true;
+		return true;
+	case OPT_BRIEF:
+		inv->brief = true;
 		return true;
 	case N_OPTIONS:
 		break;

@@ -188,6 +188,10 @@ bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 bool explain_find_entry(
 	const struct host *host, const char *name, struct query *ret, struct err *err);
 
+/* MACs that the query leaves open and that the host knows of the addresses are filled in. Returns which:
+ * bit 0 the source, bit 1 the destination. */
+unsigned explain_find_macs(const struct host *host, struct query *query);
+
 /* For people: "received at tapX", one line. */
 void node_print(struct text *out, const struct node *node);
 

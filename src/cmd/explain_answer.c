@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What text and JSON of an answer have in common: who decided, and the verdict as a sentence. */
+#include "cmd/explain.h"
+#include "packet/expr.h"
+
+const struct node *const *answer_path(struct arena *arena, const struct leaf *leaf, size_t *ret_n)
+{
+	size_t n = leaf->last ? leaf->last->depth + 1 : 0;
+	const struct node **path = arena_new_array(arena, const struct node *, n + 1);
+	const struct node *node = leaf->last;
+
+	*ret_n = n;
+	for (; node && n; node = node->before)
+		path[--n] = node;
+	return path;
+}
+
+/* The chain that was asked last before the packet was rewritten. */
+static const struct node *rewriter(const struct leaf *leaf)
+{
+	const struct node *nat = NULL;
+
+	for (const struct node *node = leaf->last; node; node = node->before)
+		if (node->kind == NODE_NAT)
+			nat = node;
+	for (const struct node *node = nat; node; node = node->before)
+		if (node->kind == NODE_CHAIN && node->rule)
+			return node;
+	return NULL;
+}
+
+const struct node *answer_decider(const struct answer *answer)
+{
+	const struct leaf *leaf = answer->explanation->leaf;
+	bool is_lost = leaf->drop == DROP_RULE || leaf->drop == DROP_POLICY ||
+		       leaf->final == FINAL_REJECTED || leaf->final == FINAL_CONSUMED;
+
+	if (leaf->final == FINAL_REWRITTEN)
+		return rewriter(leaf);
+	for (const struct node *node = leaf->last; is_lost && node; node = node->before)
+		if (node->kind == NODE_CHAIN)
+			return node;
+	return NULL;
+}
+
+size_t answer_rule_number(const struct node *decider)
+{
+	const struct chain *chain = decider->chain;
+
+	/* the rule may stand in a chain that the base chain called */
+	for (size_t i = 0; decider->rule && i < decider->table->n_chains; i++) {
+		chain = &decider->table->chains[i];
+		if (decider->rule >= chain->rules && decider->rule < chain->rules + chain->n_rules)
+			return (size_t)(decider->rule - chain->rules) + 1;
+	}
+	return 0;
+}
+
+static const char *place_words(enum place place)
+{
+	switch (place) {
+	case PLACE_WIRE:
+		return "onto the wire";
+	case PLACE_GUEST:
+		return "to the guest";
+	case PLACE_SOCKET:
+		return "to a socket of the host";
+	case PLACE_HOST:
+		return "to the host itself";
+	default:
+		return "";
+	}
+}
+
+static void add_where(struct text *out, const struct leaf *leaf)
+{
+	const struct node *last = leaf->last;
+
+	if (last && last->link)
+		text_addf(out, " at %s", last->link->name);
+	if (last && last->ns && *last->ns->name)
+		text_addf(out, " (%s)", last->ns->name);
+}
+
+/* What differs between the packet that was asked for and the one that arrives. */
+static void add_rewriting(struct text *out, const struct answer *answer)
+{
+	const struct packet *was = &answer->query->packet,
+			    *is = answer->explanation->leaf->last->packet;
+
+	if (addr_compare(&was->src, &is->src) != 0) {
+		text_add(out, ", source ");
+		addr_print(out, &was->src);
+		text_add(out, " becomes ");
+		addr_print(out, &is->src);
+	}
+	if (addr_compare(&was->dst, &is->dst) != 0) {
+		text_add(out, ", destination ");
+		addr_print(out, &was->dst);
+		text_add(out, " becomes ");
+		addr_print(out, &is->dst);
+	}
+	if (proto_has_ports(is->proto) && was->dport != is->dport)
+		text_addf(out, ", destination port %u becomes %u", was->dport, is->dport);
+}
+
+void answer_print_verdict(struct text *out, const struct answer *answer)
+{
+	const struct explanation *explanation = answer->explanation;
+	const struct leaf *leaf = explanation->leaf;
+
+	text_addf(out, "%s%s", answer->is_reply ? "reply " : "",
+		explanation->final == FINAL_CANNOT_TELL ? "cannot tell"
+		: explanation->final == FINAL_REWRITTEN ? "delivered but rewritten"
+							: final_name(explanation->final));
+	switch (explanation->final) {
+	case FINAL_DELIVERED:
+	case FINAL_REWRITTEN:
+		text_addf(out, " %s", place_words(leaf->place));
+		add_where(out, leaf);
+		if (explanation->final == FINAL_REWRITTEN)
+			add_rewriting(out, answer);
+		break;
+	case FINAL_CANNOT_TELL:
+		if (explanation->other)
+			text_addf(out, ": in one case it is %s, in another %s",
+				final_name(leaf->final), final_name(explanation->other->final));
+		else if (leaf->why)
+			text_addf(out, ": %s", leaf->why);
+		break;
+	default:
+		add_where(out, leaf);
+		text_addf(out, ": %s", drop_words(leaf->drop));
+	}
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * MACs that a packet was given without. Who asks about addresses means the stations that have
+ * them: what the host knows of them (its own addresses, its neighbours, what a bridge has learned
+ * behind a port) is taken, when all that knows agrees. What nobody knows stays open.
+ */
+#include "explain/internal.h"
+
+struct finding {
+	struct mac mac;
+	unsigned n; /* different ones */
+};
+
+static void found(struct finding *finding, struct mac mac)
+{
+	static const struct mac none;
+
+	if (mac_equal(mac, none) || (finding->n && mac_equal(finding->mac, mac)))
+		return;
+	finding->mac = mac;
+	finding->n++;
+}
+
+static bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return addr_compare(a, b) == 0;
+}
+
+static void look_in_netns(const struct netns *ns, const struct addr *addr, struct finding *finding)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct link *link = netns_link_by_index(ns, ns->addresses[i].index);
+
+		if (link && addr_equal(&ns->addresses[i].local, addr))
+			found(finding, link->mac);
+	}
+	for (size_t i = 0; i < ns->n_neighbours; i++)
+		if (ns->neighbours[i].has_mac && !ns->neighbours[i].is_failed &&
+			addr_equal(&ns->neighbours[i].addr, addr))
+			found(finding, ns->neighbours[i].mac);
+}
+
+/* The one station that the bridge has learned behind the port. */
+static void look_behind(const struct netns *ns, const struct link *port, struct finding *finding)
+{
+	for (size_t i = 0; i < ns->n_fdb; i++)
+		if (ns->fdb[i].port_index == port->index && !ns->fdb[i].is_permanent)
+			found(finding, ns->fdb[i].mac);
+}
+
+unsigned explain_find_macs(const struct host *host, struct query *query)
+{
+	struct packet *packet = &query->packet;
+	struct finding src = { 0 }, dst = { 0 };
+	unsigned taken = 0;
+
+	if (query->from != FROM_DEVICE || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
+		return 0;
+	for (size_t n = 0; n < host->n_netns; n++) {
+		look_in_netns(&host->netns[n], &packet->src, &src);
+		look_in_netns(&host->netns[n], &packet->dst, &dst);
+	}
+	if (!src.n)
+		look_behind(query->ns, query->in, &src);
+	if (packet->unknown & FIELD_BIT(FIELD_ETH_SRC) && src.n == 1) {
+		packet->eth_src = src.mac;
+		packet->unknown &= ~FIELD_BIT(FIELD_ETH_SRC);
+		taken |= 1u << 0;
+	}
+	if (packet->unknown & FIELD_BIT(FIELD_ETH_DST) && dst.n == 1) {
+		packet->eth_dst = dst.mac;
+		packet->unknown &= ~FIELD_BIT(FIELD_ETH_DST);
+		taken |= 1u << 1;
+	}
+	return taken;
+}
