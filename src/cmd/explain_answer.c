@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What text and JSON of an answer have in common: who decided, and the verdict as a sentence. */
 #include "cmd/explain.h"
-#include "packet/expr.h"
 
 const struct node *const *answer_path(struct arena *arena, const struct leaf *leaf, size_t *ret_n)
 {

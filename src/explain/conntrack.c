@@ -188,6 +188,40 @@ static bool fields_are_known(const struct skb *skb)
 	return !(packet->unknown & needed);
 }
 
+static bool tuple_agrees(
+	const struct flow_tuple *key, const struct flow_tuple *tuple, uint64_t unknown)
+{
+	return !addr_compare(&key->src, &tuple->src) && !addr_compare(&key->dst, &tuple->dst) &&
+	       (unknown & FIELD_BIT(FIELD_SPORT) || key->sport == tuple->sport) &&
+	       (unknown & FIELD_BIT(FIELD_DPORT) || key->dport == tuple->dport);
+}
+
+/* With ports that are open: is there an entry that some value of them would find? */
+static bool may_have_entry(const struct skb *skb)
+{
+	const uint64_t ports = FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
+	const struct packet *packet = &skb->packet;
+	struct flow_tuple tuple = tuple_of(packet);
+	struct skb without = *skb;
+
+	without.packet.unknown &= ~ports;
+	if (!proto_has_ports(packet->proto) || !fields_are_known(&without))
+		return true;
+	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
+		if (flow->ns == skb->ns && flow->entry.proto == packet->proto &&
+			flow->entry.zone == packet->ct_zone)
+			return true;
+	for (size_t i = 0; i < skb->ns->n_conntrack; i++) {
+		const struct conntrack_entry *entry = &skb->ns->conntrack[i];
+
+		if (entry->proto == packet->proto && entry->zone == packet->ct_zone &&
+			(tuple_agrees(&entry->orig, &tuple, packet->unknown) ||
+				tuple_agrees(&entry->reply, &tuple, packet->unknown)))
+			return true;
+	}
+	return false;
+}
+
 static void begin(struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
@@ -289,7 +323,7 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 	} else if (is_neighbour_or_mld(packet)) {
 		packet->ct_state = CT_UNTRACKED;
 		note = "not tracked: IPv6 neighbour discovery and multicast listeners never are";
-	} else if (!fields_are_known(skb)) {
+	} else if (!fields_are_known(skb) && !walk->query->has_ct_state && may_have_entry(skb)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
 		begin(skb);
 		skb->ct.is_uncertain = true;

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# portwall explain as a user meets it: verdicts, exit codes, forms of output, bad input.
+#
+#     vm1 eth0 --- tap1 +-- br0 --+ tap2 --- eth0 vm2     (guests in namespaces of their own)
+set -u
+if [ "${1-}" != inside ]; then
+	exec unshare --net --mount "$0" inside
+fi
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+PORTWALL=$(realpath "$PORTWALL")
+mount -t tmpfs tmpfs /run
+DIR=/run/explain
+mkdir $DIR
+cd $DIR || exit 1
+export PORTWALL_RUN_DIR=$DIR/run NO_COLOR=1
+pw() { "$PORTWALL" "$@"; }
+
+ip link set lo up
+sysctl -q net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0
+ip link add br0 type bridge forward_delay 0 mcast_snooping 0
+for i in 1 2; do
+	ip netns add "guest$i"
+	ip link add "tap$i" type veth peer name "vm$i" netns "guest$i"
+	ip link set "tap$i" master br0 up
+	ip -n "guest$i" link set "vm$i" address "fa:16:3e:00:00:0$i" up
+	ip -n "guest$i" addr add "10.0.0.$i/24" dev "vm$i"
+	bridge fdb add "fa:16:3e:00:00:0$i" dev "tap$i" master static
+done
+ip link set br0 up
+ip netns exec guest2 python3 -c '
+import socket, time
+listening = [socket.create_server(("0.0.0.0", port)) for port in (22, 80)]
+open("ready", "w").close()
+time.sleep(300)' &
+listener=$!
+trap 'kill $listener' EXIT
+until [ -e ready ]; do sleep 0.02; done
+cat > policy.yaml <<'YAML'
+security_groups:
+  - name: web
+    security_group_rules:
+      - {direction: ingress, protocol: tcp, port_range_min: 80, port_range_max: 80}
+      - {direction: egress, ethertype: IPv4}
+ports:
+  - {name: vm1, device: tap1, mac_address: "fa:16:3e:00:00:01", fixed_ips: [10.0.0.1], security_groups: [web]}
+  - {name: vm2, device: tap2, mac_address: "fa:16:3e:00:00:02", fixed_ips: [10.0.0.2], security_groups: [web]}
+YAML
+
+# -- before and after a policy
+says 'without a policy all passes' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:22
+pw apply --fix-sysctl policy.yaml >/dev/null
+says 'what a group allows is delivered' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:80
+says 'what no group allows is dropped, exit 3' 3 '^dropped .*tap2: a rule drops it' pw explain --in tap1 --brief 'tcp 10.0.0.1:4000 10.0.0.2:22'
+pw explain --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22 > text
+check 'the rule is named with its chain' grep -q 'decided by rule 1 of chain neutron-openvswi-sg-fallback, table filter (iptables)' text
+check 'as it is written' grep -q -- '-j DROP$' text
+check 'and whose it is' grep -q 'whose it is: portwall' text
+check 'and the way there' grep -q 'chain  *tap2 .* FORWARD 2 > .* > neutron-openvswi-sg-fallback 1$' text
+says 'a foreign source is dropped before the bridge learns it' 3 '^dropped' pw explain --in tap1 --brief tcp 10.0.0.1:1 10.0.0.2:80 mac 02:00:00:00:00:99 '>' fa:16:3e:00:00:02
+says 'a foreign address is dropped by the anti-spoof chain' 3 'rule 2 of chain neutron-openvswi-s' pw explain --in tap1 tcp 10.0.0.9:1 10.0.0.2:80 mac fa:16:3e:00:00:01 '>' fa:16:3e:00:00:02
+says 'a port that nobody listens at' 3 'no socket takes it' pw explain --in tap1 --brief --state established tcp 10.0.0.1:4000 10.0.0.2:23
+says 'what depends on an open part cannot be told' 5 '^cannot tell: in one case it is ' pw explain --in tap1 --brief tcp 10.0.0.1:any 10.0.0.2:any
+says 'and an open part that decides nothing is none' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:any 10.0.0.2:80
+says 'an established flow passes' 0 '^delivered' pw explain --in tap1 --brief --state established tcp 10.0.0.1:4000 10.0.0.2:22
+says 'the reply is walked, too' 0 '^reply delivered' pw explain --in tap1 --brief --reply tcp 10.0.0.1:4000 10.0.0.2:80
+ip link set tap2 type bridge_slave isolated on
+ip link set tap1 type bridge_slave isolated on
+says 'what is no rule has its reason' 3 '"drop_reason": "bridge-isolated"' pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:80
+ip link set tap1 type bridge_slave isolated off
+
+# -- JSON, and a file in place of the host
+pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22 > live.json
+check 'JSON has verdict, rule and owner' jq -e '.verdict == "dropped" and .drop_reason == "rule" and
+	.decided_by.chain == "neutron-openvswi-sg-fallback" and .decided_by.rule == 1 and .decided_by.owner == "portwall"' live.json
+check 'and the fields that mattered' jq -e '.fields | index("dport") and index("physdev_out") and (index("sport") | not)' live.json
+check 'and the path from the tap on' jq -e '.path[0].kind == "received" and .path[0].device == "tap1" and .path[-1].kind == "end"' live.json
+pw snapshot -o host.pws > /dev/null
+says 'a snapshot gives the same answer' 3 '' pw explain --snapshot host.pws --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22
+check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw explain --snapshot host.pws --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22 | jq -S 'del(.. | .note?)')"
+iptables-save -c > rules.save
+says 'a bare ruleset says that it has no devices' 2 'no device or guest tap1' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+
+# -- bad input
+says 'without a place to start it says how' 2 'explain: where does the packet start' pw explain tcp 10.0.0.1:1 10.0.0.2:2
+says 'an unknown device: the nearest is named' 2 'did you mean tap1' pw explain --in tab1 tcp 10.0.0.1:1 10.0.0.2:2
+says 'a bad packet: the place is shown' 2 '\^' pw explain --in tap1 tcp 10.0.0.300:1 10.0.0.2:2
+says 'two families in one packet' 2 '.' pw explain --in tap1 tcp 10.0.0.1:1 '[2001:db8::2]:2'
+says 'an unknown state' 2 'must be new, established' pw explain --in tap1 --state old tcp 10.0.0.1:1 10.0.0.2:2
+says 'a file that is not there' 1 'nosuch.pws' pw explain --snapshot nosuch.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
+head -c 200 host.pws > cut.pws
+says 'a file that was cut' 2 'cut.pws' pw explain --snapshot cut.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
+says 'an unknown namespace' 2 'no network namespace nowhere' pw explain --out-of-process --netns nowhere tcp 10.0.0.1:1 10.0.0.2:2
+says 'help tells the exit codes' 0 '5 when it cannot be told' pw explain --help
+tap_done
