@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "ruleset/iptables.h"
+#include "ruleset/print.h"
 
 /* iptables-restore's own bound on the words of one rule. */
 #define MAX_WORDS 255
@@ -179,34 +180,19 @@ static size_t module_end(const struct iptables_parser *p, size_t from)
 	return at;
 }
 
-/* 255.255.255.0 and ffff:: as a length; a mask with holes has none. */
-static bool mask_len(const char *mask, enum family family, uint8_t *ret)
-{
-	struct addr addr;
-	uint8_t len = 0, max = prefix_max_len(family);
-
-	if (!addr_parse(mask, &addr) || addr.family != family)
-		return false;
-	while (len < max && addr.bytes[len / 8] & (0x80 >> len % 8))
-		len++;
-	for (unsigned i = len; i < max; i++)
-		if (addr.bytes[i / 8] & (0x80 >> i % 8))
-			return false;
-	*ret = len;
-	return true;
-}
-
 static bool parse_prefix(struct iptables_parser *p, const char *value, struct prefix *ret)
 {
 	const char *slash = strchr(value, '/');
 	struct prefix prefix;
+	struct addr mask;
 	uint8_t len;
 
 	if (prefix_parse(value, &prefix)) {
 		*ret = prefix;
 		return prefix.addr.family == p->family;
 	}
-	if (!slash || !mask_len(slash + 1, p->family, &len))
+	if (!slash || !addr_parse(slash + 1, &mask) || mask.family != p->family ||
+		!mask_len(&mask, &len))
 		return false;
 	value = arena_printf(p->scratch, "%.*s/%u", (int)(slash - value), value, len);
 	return prefix_parse(value, ret) && ret->addr.family == p->family;

@@ -21,8 +21,7 @@ static const char *const iptables_protos[256] = {
 	[PROTO_UDPLITE] = "udplite",
 };
 
-/* As xtables_save_string: bare when every character is harmless. */
-static void print_quoted(struct text *out, const char *value)
+void print_quoted(struct text *out, const char *value)
 {
 	static const char plain[] = "_-0123456789abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -144,7 +143,10 @@ static void print_ports(struct text *out, const struct rule *rule, size_t i)
 		text_addf(out, " -m %s", module);
 	if (!multiport && match_is_any_port(match))
 		return;
-	print_option(out, match, match->kind == MATCH_SPORT ? "--sport" : "--dport");
+	print_option(out, match,
+		match->kind == MATCH_SPORT   ? "--sport"
+		: match->kind == MATCH_DPORT ? "--dport"
+					     : "--port");
 	text_add(out, multiport ? "s " : " ");
 	for (size_t r = 0; r < match->ports.n_ranges; r++) {
 		if (r)
@@ -233,6 +235,7 @@ static void print_match(struct text *out, enum family family, const struct rule 
 		break;
 	case MATCH_SPORT:
 	case MATCH_DPORT:
+	case MATCH_PORT:
 		print_ports(out, rule, i);
 		break;
 	case MATCH_ICMP_TYPE:
@@ -259,6 +262,8 @@ static void print_match(struct text *out, enum family family, const struct rule 
 		text_add(out, " -m set");
 		print_option(out, match, "--match-set");
 		text_addf(out, " %s %s", match->set.name, match->set.is_src ? "src" : "dst");
+		for (unsigned n = 0; n < match->set.n_more; n++)
+			text_add(out, match->set.more_srcs & 1u << n ? ",src" : ",dst");
 		break;
 	case MATCH_OPAQUE:
 		text_addf(out, " %s", match->text);
@@ -270,10 +275,13 @@ static void print_match(struct text *out, enum family family, const struct rule 
 	case MATCH_NFT_FIELD:
 	case MATCH_NFT_DO:
 		break; /* not in this family */
+	default:
+		match_print_xt(out, family, match);
+		break;
 	}
 }
 
-static void print_target(struct text *out, const struct target *target)
+static void print_target(struct text *out, enum family family, const struct target *target)
 {
 	switch (target->kind) {
 	case TARGET_NONE:
@@ -309,6 +317,9 @@ static void print_target(struct text *out, const struct target *target)
 	case TARGET_OPAQUE:
 		text_addf(out, " -j %s", target->text);
 		break;
+	default:
+		target_print_xt(out, family, target);
+		break;
 	}
 }
 
@@ -329,7 +340,7 @@ static void print_iptables(struct text *out, enum family family, const struct ru
 	}
 	if (rule->comment && comment_at == rule->n_matches)
 		print_comment(out, rule);
-	print_target(out, &rule->target);
+	print_target(out, family, &rule->target);
 }
 
 void rule_print(struct text *out, enum family family, const struct rule *rule)

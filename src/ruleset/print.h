@@ -16,6 +16,25 @@ void target_print_nft(struct text *out, const struct target *target);
 bool match_equal_nft(const struct match *a, const struct match *b);
 bool target_equal_nft(const struct target *a, const struct target *b);
 
+/* Of the kinds of iptables' modules, with a space in front; nothing for the others. */
+void match_print_xt(struct text *out, enum family family, const struct match *match);
+void target_print_xt(struct text *out, enum family family, const struct target *target);
+bool match_equal_xt(const struct match *a, const struct match *b);
+bool target_equal_xt(const struct target *a, const struct target *b);
+void match_print_words_xt(struct text *out, const struct match *match);
+void target_print_words_xt(struct text *out, const struct target *target);
+/* As xtables_save_string: bare when every character is harmless. */
+void print_quoted(struct text *out, const char *value);
+/* Values, as iptables-save names them; flags and types with a space in front. */
+void range_print(struct text *out, struct port_range range);
+void tcp_flags_print(struct text *out, uint8_t flags);
+void ct_status_print(struct text *out, unsigned status);
+void addr_types_print(struct text *out, unsigned types);
+const char *pkt_type_name(enum pkt_type type);
+
+/* A mask of addresses as a length; false: it has holes. */
+bool mask_len(const struct addr *mask, uint8_t *ret);
+
 /* The iptables module of the rule's protocol that has --sport and --dport, or NULL. */
 const char *rule_port_module(const struct rule *rule);
 
