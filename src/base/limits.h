@@ -15,6 +15,10 @@
 #define LIMIT_ADDRESS_PAIRS    10      /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES    4000000
-#define LIMIT_NFT_ELEMENTS     8000000 /* of all sets of a listing */
+#define LIMIT_RULESET_MOVES    20000000		   /* rules that insertions push on */
+#define LIMIT_RULESET_PAIRS    65536		   /* rules that "-s a,b -d c,d" stands for */
+#define LIMIT_RULESET_LINE     ((size_t)64 * 1024) /* bytes */
+#define LIMIT_RULESET_LOOKUPS  1000		   /* names that the host is asked for */
+#define LIMIT_NFT_ELEMENTS     8000000		   /* of all sets of a listing */
 
 #endif

@@ -16,8 +16,14 @@ void target_print_nft(struct text *out, const struct target *target);
 bool match_equal_nft(const struct match *a, const struct match *b);
 bool target_equal_nft(const struct target *a, const struct target *b);
 
-/* Of the kinds of iptables' modules, with a space in front; nothing for the others. */
-void match_print_xt(struct text *out, enum family family, const struct match *match);
+/* A rule of iptables, with a space in front of every part. is_as_read: protocols by the names that
+ * were read. */
+void rule_print_iptables(
+	struct text *out, enum family family, const struct rule *rule, bool is_as_read);
+/* Of the kinds of iptables' modules, with a space in front; nothing for the others. next: the match
+ * behind it, or NULL. */
+void match_print_xt(
+	struct text *out, enum family family, const struct match *match, const struct match *next);
 void target_print_xt(struct text *out, enum family family, const struct target *target);
 bool match_equal_xt(const struct match *a, const struct match *b);
 bool target_equal_xt(const struct target *a, const struct target *b);

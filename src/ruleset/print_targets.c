@@ -75,8 +75,7 @@ static void print_network(struct text *out, const struct nat *nat)
 		for (size_t i = 4; i < sizeof(mask.bytes); i++)
 			mask.bytes[i] = 0;
 	if (mask_len(&mask, &len)) {
-		if (len != prefix_max_len(mask.family))
-			text_addf(out, "/%u", len);
+		text_addf(out, "/%u", len);
 		return;
 	}
 	text_add(out, "/");

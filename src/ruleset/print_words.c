@@ -24,11 +24,11 @@ static bool is_every_port(const struct match *match)
 static void print_states(struct text *out, const struct match *match)
 {
 	static const struct {
-		enum ct_state state;
+		unsigned state;
 		const char *name;
 	} names[] = { { CT_NEW, "new" }, { CT_ESTABLISHED, "established" },
-		{ CT_RELATED, "related" }, { CT_INVALID, "invalid" },
-		{ CT_UNTRACKED, "untracked" } };
+		{ CT_RELATED, "related" }, { CT_INVALID, "invalid" }, { CT_UNTRACKED, "untracked" },
+		{ CT_STATE_SNAT, "source rewritten" }, { CT_STATE_DNAT, "destination rewritten" } };
 	const char *before = "";
 
 	for (size_t i = 0; i < N_OF(names); i++) {

@@ -142,11 +142,14 @@ static void print_ct(struct text *out, const struct match *match)
 	}
 }
 
-static void print_addrtype(struct text *out, const struct match *match)
+/* The limit belongs to the module, and is printed once behind both of its options. */
+static void print_addrtype(struct text *out, const struct match *match, const struct match *next)
 {
 	print_start(out, match, "addrtype");
 	print_option(out, match, match->kind == MATCH_ADDRTYPE_SRC ? "--src-type" : "--dst-type");
 	addr_types_print(out, match->addrtype.types);
+	if (next && next->kind == MATCH_ADDRTYPE_DST && next->is_continued)
+		return;
 	if (match->addrtype.limit == ADDRTYPE_IN_IFACE)
 		text_add(out, " --limit-iface-in");
 	else if (match->addrtype.limit == ADDRTYPE_OUT_IFACE)
@@ -288,7 +291,8 @@ static bool print_simple(struct text *out, const struct match *match)
 	}
 }
 
-void match_print_xt(struct text *out, enum family family, const struct match *match)
+void match_print_xt(
+	struct text *out, enum family family, const struct match *match, const struct match *next)
 {
 	if (print_simple(out, match))
 		return;
@@ -311,7 +315,7 @@ void match_print_xt(struct text *out, enum family family, const struct match *ma
 		break;
 	case MATCH_ADDRTYPE_SRC:
 	case MATCH_ADDRTYPE_DST:
-		print_addrtype(out, match);
+		print_addrtype(out, match, next);
 		break;
 	case MATCH_IPRANGE_SRC:
 	case MATCH_IPRANGE_DST:

@@ -214,7 +214,10 @@ struct match {
 	union {
 		const char *name;
 		struct prefix prefix;
-		uint8_t proto;
+		struct {
+			uint8_t proto;
+			const char *proto_as; /* MATCH_PROTO: the name it was read by, or NULL */
+		};
 		struct mac mac;
 		struct {
 			struct port_range *ranges; /* one, or up to 15 of multiport */
@@ -616,6 +619,7 @@ bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name
 
 /* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), without counters;
  * or as nft prints it in a chain (family bridge), where a counter statement carries its values.
+ * Protocols that only a host's /etc/protocols names are printed as numbers.
  * Matches are printed in their order. No leading or trailing space. */
 void rule_print(struct text *out, enum family family, const struct rule *rule);
 /* One element as ipset or nft takes it: "10.0.0.0/8", "\"tap1\" : goto o-..." */
@@ -629,7 +633,7 @@ void ruleset_print_iptables(struct text *out, const struct ruleset *rs, enum tab
 void ruleset_print_ipset(struct text *out, const struct ruleset *rs);
 /* All nft tables as "nft list ruleset" prints them; without counters: as with -s. */
 void ruleset_print_nft(struct text *out, const struct ruleset *rs, bool has_counters);
-/* A rule as its table's program prints it: rule_print of any table. */
+/* A rule as its table's program prints it: rule_print of any table; protocols as they were read. */
 void table_print_rule(struct text *out, const struct table *table, const struct rule *rule);
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
 void rule_print_words(struct text *out, const struct rule *rule);
