@@ -48,7 +48,7 @@ static uint8_t read_u8(const struct nlattr *attr)
 	return mnl_attr_get_payload_len(attr) >= 1 ? mnl_attr_get_u8(attr) : 0;
 }
 
-static void read_proto(const struct nlattr *proto, struct ct_tuple *tuple)
+static void read_proto(const struct nlattr *proto, struct dumped_tuple *tuple)
 {
 	const struct nlattr *attr;
 
@@ -78,7 +78,7 @@ static void read_proto(const struct nlattr *proto, struct ct_tuple *tuple)
 	}
 }
 
-static void read_tuple(const struct nlattr *attr, struct ct_tuple *tuple)
+static void read_tuple(const struct nlattr *attr, struct dumped_tuple *tuple)
 {
 	const struct nlattr *ip = nested(attr, CTA_TUPLE_IP), *end;
 	const struct nlattr *proto = nested(attr, CTA_TUPLE_PROTO);
@@ -182,7 +182,7 @@ struct pass {
 	bool is_cut;
 };
 
-static struct flow_tuple flow_tuple_of(const struct ct_tuple *tuple)
+static struct flow_tuple flow_tuple_of(const struct dumped_tuple *tuple)
 {
 	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
 

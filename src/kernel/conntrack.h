@@ -8,7 +8,7 @@
 /* Private to kernel: one entry of a conntrack dump. */
 
 /* What conntrack tells flows apart by, in one direction. */
-struct ct_tuple {
+struct dumped_tuple {
 	struct addr src, dst;
 	uint16_t sport, dport; /* ICMP: its identifier in sport */
 	uint16_t zone;
@@ -18,7 +18,7 @@ struct ct_tuple {
 /* The attributes of one entry that matter here. */
 struct ct_entry {
 	const struct nlattr *original, *zone, *id;
-	struct ct_tuple tuple, reply, master;
+	struct dumped_tuple tuple, reply, master;
 	uint32_t mark, status; /* enum ip_conntrack_status */
 	bool has_master;
 	uint32_t timeout_s;

@@ -25,14 +25,14 @@
 
 /* A flow whose destination was translated: for the flows that came of it. */
 struct translation {
-	struct ct_tuple original;
+	struct dumped_tuple original;
 	struct addr dst;
 	uint16_t dport;
 };
 
 /* A flow that came of another one; judged when all translations are known. */
 struct child {
-	struct ct_tuple master;
+	struct dumped_tuple master;
 	const struct nlmsghdr *entry;
 };
 
@@ -134,7 +134,7 @@ static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_
 }
 
 static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry,
-	const struct ct_tuple *tuple, const struct addr *dst, uint16_t dport)
+	const struct dumped_tuple *tuple, const struct addr *dst, uint16_t dport)
 {
 	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
 	bool has_ports = proto_has_ports(tuple->proto);
@@ -189,8 +189,8 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 
 static int by_original(const void *a, const void *b)
 {
-	const struct ct_tuple *x = &((const struct translation *)a)->original;
-	const struct ct_tuple *y = &((const struct translation *)b)->original;
+	const struct dumped_tuple *x = &((const struct translation *)a)->original;
+	const struct dumped_tuple *y = &((const struct translation *)b)->original;
 	int order = addr_compare(&x->src, &y->src);
 
 	if (!order)

@@ -97,22 +97,6 @@ struct step {
 	const struct packet *after; /* the packet behind it, when the rule changed it; else NULL */
 };
 
-/* What a NAT rule asks for; addresses that depend on the host (masquerade, redirect) are chosen by
- * whoever knows it. */
-struct nat {
-	enum nat_kind {
-		NAT_NONE,
-		NAT_SNAT,
-		NAT_DNAT,
-		NAT_MASQUERADE,
-		NAT_REDIRECT,
-		NAT_NETMAP
-	} kind;
-	bool has_addr, has_ports, is_random; /* NAT_NETMAP: addr_min.. is the network's range */
-	struct addr addr_min, addr_max;
-	uint16_t port_min, port_max;
-};
-
 enum verdict {
 	VERDICT_ACCEPT,
 	VERDICT_DROP,

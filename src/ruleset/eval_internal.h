@@ -72,6 +72,9 @@ struct effect {
 };
 /* eval_target.c */
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret);
+/* eval_xt.c: the kinds of iptables' modules */
+enum answer match_eval_xt(struct asking *asking, const struct match *match);
+void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);
 /* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */
 bool rule_is_beside(const struct table *table, const struct rule *rule);
 /* What statements of nft in front of the target do to the packet: true when there are such. */

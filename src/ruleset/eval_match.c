@@ -132,7 +132,16 @@ static enum answer ct_state_match(struct asking *asking, const struct match *mat
 
 	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)) || !packet->ct_state)
 		return CANNOT_TELL;
-	return answer_of(((packet->ct_state & match->ct_states) != 0) != match->inverted);
+	if ((packet->ct_state & match->ct_states) ||
+		!(match->ct_states & (CT_STATE_SNAT | CT_STATE_DNAT)) ||
+		packet->ct_state == CT_INVALID || packet->ct_state == CT_UNTRACKED)
+		return answer_of(((packet->ct_state & match->ct_states) != 0) != match->inverted);
+	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATUS)))
+		return CANNOT_TELL;
+	return answer_of(
+		(((match->ct_states & CT_STATE_SNAT) && (packet->ct_status & CT_STATUS_SRC_NAT)) ||
+			((match->ct_states & CT_STATE_DNAT) &&
+				(packet->ct_status & CT_STATUS_DST_NAT))) != match->inverted);
 }
 
 static enum answer ct_mark_match(struct asking *asking, const struct match *match)
@@ -207,7 +216,7 @@ static enum answer set_match(struct asking *asking, const struct match *match)
 {
 	const struct set *set = ruleset_set(asking->eval->rs, match->set.name);
 
-	if (!set || set->opaque || set->kind != SET_HASH_NET)
+	if (!set || set->opaque || set->kind != SET_HASH_NET || match->set.n_more)
 		return CANNOT_TELL;
 	if (!fields_known(asking, FIELD_BIT(match->set.is_src ? FIELD_SRC : FIELD_DST)))
 		return CANNOT_TELL;
@@ -319,8 +328,9 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 		return nft_match_eval(asking->table, match, asking->packet);
 	case MATCH_NFT_DO:
 		return nft_match_eval(asking->table, match, asking->packet);
+	default:
+		return match_eval_xt(asking, match);
 	}
-	abort();
 }
 
 enum answer rule_matches(

@@ -76,8 +76,8 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	for (size_t i = 0; i < rule->n_matches; i++)
 		if (is_change(&rule->matches[i]))
 			return false;
-	return rule->target.kind == TARGET_NONE || rule->target.kind == TARGET_NFT_CONTINUE ||
-	       (writes && !*writes);
+	return rule->target.kind == TARGET_NONE || rule->target.kind == TARGET_CONTINUE ||
+	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
 static uint32_t number_of(const struct field_value *value)
@@ -290,6 +290,8 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 	case TARGET_NFT_VMAP:
 		nft_vmap_effect(asking, target->lookup, ret);
 		return;
+	default:
+		target_effect_xt(asking, target, ret);
+		return;
 	}
-	abort();
 }

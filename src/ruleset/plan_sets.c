@@ -82,14 +82,15 @@ static void usage_of_rule(
 			struct usage *usage = usage_add(usages, match->set.name);
 
 			usage_mark(usage, usages, chain, is_wanted);
-			if (match->inverted || rule->target.kind != TARGET_RETURN ||
+			if (match->inverted || match->set.n_more ||
+				rule->target.kind != TARGET_RETURN ||
 				!is_port_chain(usages->scope, chain->name))
 				usage->is_odd = true;
 		} else if (match->kind == MATCH_OPAQUE) {
 			usage_of_text(usages, chain, match->text, is_wanted);
 		}
 	}
-	if (rule->target.kind == TARGET_OPAQUE)
+	if (rule->target.kind == TARGET_OPAQUE || rule->target.kind == TARGET_CONTINUE)
 		usage_of_text(usages, chain, rule->target.text, is_wanted);
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Rules as iptables-save prints them. Read back by iptables-restore the text must give the same
- * rule; compared with what iptables-save prints it must be the same bytes, protocols aside: a
- * name of /etc/protocols differs between hosts, so that only the names that iptables itself
- * knows are printed, and numbers for the rest.
+ * rule; compared with what iptables-save prints it must be the same bytes. Names of protocols in
+ * /etc/protocols differ between hosts: beside those that iptables itself knows, only a name that
+ * was read is printed, and numbers for the rest.
  */
 #include <string.h>
 
@@ -21,8 +21,7 @@ static const char *const iptables_protos[256] = {
 	[PROTO_UDPLITE] = "udplite",
 };
 
-/* As xtables_save_string: bare when every character is harmless. */
-static void print_quoted(struct text *out, const char *value)
+void print_quoted(struct text *out, const char *value)
 {
 	static const char plain[] = "_-0123456789abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -65,11 +64,13 @@ static void print_iface_option(struct text *out, const struct match *match, cons
 	text_addf(out, " %s", match->name);
 }
 
-static void print_proto(struct text *out, const struct match *match)
+static void print_proto(struct text *out, const struct match *match, bool is_as_read)
 {
 	print_option(out, match, "-p");
 	if (iptables_protos[match->proto])
 		text_addf(out, " %s", iptables_protos[match->proto]);
+	else if (match->proto_as && is_as_read)
+		text_addf(out, " %s", match->proto_as);
 	else
 		text_addf(out, " %u", match->proto);
 }
@@ -89,6 +90,8 @@ static bool continues_module(const struct rule *rule, size_t i)
 {
 	const struct match *match = &rule->matches[i], *before;
 
+	if (match->is_continued)
+		return true;
 	if (i == 0 || (rule->comment && rule->n_matches - rule->n_behind_comment == i))
 		return false;
 	before = match - 1;
@@ -144,7 +147,10 @@ static void print_ports(struct text *out, const struct rule *rule, size_t i)
 		text_addf(out, " -m %s", module);
 	if (!multiport && match_is_any_port(match))
 		return;
-	print_option(out, match, match->kind == MATCH_SPORT ? "--sport" : "--dport");
+	print_option(out, match,
+		match->kind == MATCH_SPORT   ? "--sport"
+		: match->kind == MATCH_DPORT ? "--dport"
+					     : "--port");
 	text_add(out, multiport ? "s " : " ");
 	for (size_t r = 0; r < match->ports.n_ranges; r++) {
 		if (r)
@@ -168,7 +174,7 @@ static void print_icmp(struct text *out, const struct match *match, enum family 
 static void print_ct_states(struct text *out, const struct match *match)
 {
 	static const struct {
-		enum ct_state state;
+		unsigned state;
 		const char *name;
 	} names[] = {
 		{ CT_INVALID, "INVALID" },
@@ -176,6 +182,8 @@ static void print_ct_states(struct text *out, const struct match *match)
 		{ CT_RELATED, "RELATED" },
 		{ CT_ESTABLISHED, "ESTABLISHED" },
 		{ CT_UNTRACKED, "UNTRACKED" },
+		{ CT_STATE_SNAT, "SNAT" },
+		{ CT_STATE_DNAT, "DNAT" },
 	};
 	const char *before = " ";
 
@@ -211,7 +219,8 @@ static void print_physdev(struct text *out, const struct rule *rule, size_t i)
 			match->kind == MATCH_PHYSDEV_IN ? "--physdev-in" : "--physdev-out");
 }
 
-static void print_match(struct text *out, enum family family, const struct rule *rule, size_t i)
+static void print_match(
+	struct text *out, enum family family, const struct rule *rule, size_t i, bool is_as_read)
 {
 	const struct match *match = &rule->matches[i];
 
@@ -229,10 +238,11 @@ static void print_match(struct text *out, enum family family, const struct rule 
 		print_prefix_option(out, match, "-d");
 		break;
 	case MATCH_PROTO:
-		print_proto(out, match);
+		print_proto(out, match, is_as_read);
 		break;
 	case MATCH_SPORT:
 	case MATCH_DPORT:
+	case MATCH_PORT:
 		print_ports(out, rule, i);
 		break;
 	case MATCH_ICMP_TYPE:
@@ -259,6 +269,8 @@ static void print_match(struct text *out, enum family family, const struct rule 
 		text_add(out, " -m set");
 		print_option(out, match, "--match-set");
 		text_addf(out, " %s %s", match->set.name, match->set.is_src ? "src" : "dst");
+		for (unsigned n = 0; n < match->set.n_more; n++)
+			text_add(out, match->set.more_srcs & 1u << n ? ",src" : ",dst");
 		break;
 	case MATCH_OPAQUE:
 		text_addf(out, " %s", match->text);
@@ -270,10 +282,13 @@ static void print_match(struct text *out, enum family family, const struct rule 
 	case MATCH_NFT_FIELD:
 	case MATCH_NFT_DO:
 		break; /* not in this family */
+	default:
+		match_print_xt(out, family, match, i + 1 < rule->n_matches ? match + 1 : NULL);
+		break;
 	}
 }
 
-static void print_target(struct text *out, const struct target *target)
+static void print_target(struct text *out, enum family family, const struct target *target)
 {
 	switch (target->kind) {
 	case TARGET_NONE:
@@ -309,6 +324,9 @@ static void print_target(struct text *out, const struct target *target)
 	case TARGET_OPAQUE:
 		text_addf(out, " -j %s", target->text);
 		break;
+	default:
+		target_print_xt(out, family, target);
+		break;
 	}
 }
 
@@ -318,18 +336,19 @@ static void print_comment(struct text *out, const struct rule *rule)
 	print_quoted(out, rule->comment);
 }
 
-static void print_iptables(struct text *out, enum family family, const struct rule *rule)
+void rule_print_iptables(
+	struct text *out, enum family family, const struct rule *rule, bool is_as_read)
 {
 	size_t comment_at = rule->n_matches - rule->n_behind_comment;
 
 	for (size_t i = 0; i < rule->n_matches; i++) {
 		if (rule->comment && i == comment_at)
 			print_comment(out, rule);
-		print_match(out, family, rule, i);
+		print_match(out, family, rule, i, is_as_read);
 	}
 	if (rule->comment && comment_at == rule->n_matches)
 		print_comment(out, rule);
-	print_target(out, &rule->target);
+	print_target(out, family, &rule->target);
 }
 
 void rule_print(struct text *out, enum family family, const struct rule *rule)
@@ -339,7 +358,7 @@ void rule_print(struct text *out, enum family family, const struct rule *rule)
 	if (family == FAMILY_BRIDGE)
 		rule_print_nft(&printed, rule);
 	else
-		print_iptables(&printed, family, rule);
+		rule_print_iptables(&printed, family, rule, false);
 	/* Every part brings the space in front of it. */
 	if (printed.len)
 		text_add_n(out, printed.data + 1, printed.len - 1);

@@ -16,6 +16,31 @@ void target_print_nft(struct text *out, const struct target *target);
 bool match_equal_nft(const struct match *a, const struct match *b);
 bool target_equal_nft(const struct target *a, const struct target *b);
 
+/* A rule of iptables, with a space in front of every part. is_as_read: protocols by the names that
+ * were read. */
+void rule_print_iptables(
+	struct text *out, enum family family, const struct rule *rule, bool is_as_read);
+/* Of the kinds of iptables' modules, with a space in front; nothing for the others. next: the match
+ * behind it, or NULL. */
+void match_print_xt(
+	struct text *out, enum family family, const struct match *match, const struct match *next);
+void target_print_xt(struct text *out, enum family family, const struct target *target);
+bool match_equal_xt(const struct match *a, const struct match *b);
+bool target_equal_xt(const struct target *a, const struct target *b);
+void match_print_words_xt(struct text *out, const struct match *match);
+void target_print_words_xt(struct text *out, const struct target *target);
+/* As xtables_save_string: bare when every character is harmless. */
+void print_quoted(struct text *out, const char *value);
+/* Values, as iptables-save names them; flags and types with a space in front. */
+void range_print(struct text *out, struct port_range range);
+void tcp_flags_print(struct text *out, uint8_t flags);
+void ct_status_print(struct text *out, unsigned status);
+void addr_types_print(struct text *out, unsigned types);
+const char *pkt_type_name(enum pkt_type type);
+
+/* A mask of addresses as a length; false: it has holes. */
+bool mask_len(const struct addr *mask, uint8_t *ret);
+
 /* The iptables module of the rule's protocol that has --sport and --dport, or NULL. */
 const char *rule_port_module(const struct rule *rule);
 

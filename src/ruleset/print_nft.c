@@ -235,12 +235,11 @@ void table_print_rule(struct text *out, const struct table *table, const struct 
 {
 	struct text printed CLEANUP(text_done) = TEXT_INIT;
 
-	if (table->source == SOURCE_NFT) {
+	if (table->source == SOURCE_NFT || table->family == FAMILY_BRIDGE)
 		rule_print_nft(&printed, rule);
-		add_trimmed(out, &printed);
-	} else {
-		rule_print(out, table->family, rule);
-	}
+	else
+		rule_print_iptables(&printed, table->family, rule, true);
+	add_trimmed(out, &printed);
 }
 
 /* ---- whole listings */

@@ -24,11 +24,11 @@ static bool is_every_port(const struct match *match)
 static void print_states(struct text *out, const struct match *match)
 {
 	static const struct {
-		enum ct_state state;
+		unsigned state;
 		const char *name;
 	} names[] = { { CT_NEW, "new" }, { CT_ESTABLISHED, "established" },
-		{ CT_RELATED, "related" }, { CT_INVALID, "invalid" },
-		{ CT_UNTRACKED, "untracked" } };
+		{ CT_RELATED, "related" }, { CT_INVALID, "invalid" }, { CT_UNTRACKED, "untracked" },
+		{ CT_STATE_SNAT, "source rewritten" }, { CT_STATE_DNAT, "destination rewritten" } };
 	const char *before = "";
 
 	for (size_t i = 0; i < N_OF(names); i++) {
@@ -66,6 +66,7 @@ static void print_value(struct text *out, const struct match *match)
 		break;
 	case MATCH_SPORT:
 	case MATCH_DPORT:
+	case MATCH_PORT:
 		print_port_range(out, match);
 		break;
 	case MATCH_ICMP_TYPE:
@@ -104,6 +105,9 @@ static void print_value(struct text *out, const struct match *match)
 		break;
 	case MATCH_PHYSDEV_BRIDGED:
 		break;
+	default:
+		match_print_words_xt(out, match);
+		break;
 	}
 }
 
@@ -126,6 +130,8 @@ static const char *words_before(const struct match *match)
 		return "from port ";
 	case MATCH_DPORT:
 		return "to port ";
+	case MATCH_PORT:
+		return "from or to port ";
 	case MATCH_ICMP_TYPE:
 		return "type ";
 	case MATCH_PHYSDEV_BRIDGED:
@@ -202,6 +208,9 @@ static void print_target(struct text *out, const struct target *target)
 	case TARGET_NFT_VMAP:
 	case TARGET_NFT_TAKEN:
 		target_print_nft(out, target);
+		break;
+	default:
+		target_print_words_xt(out, target);
 		break;
 	}
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ruleset/ruleset.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -228,6 +227,7 @@ bool match_equal(const struct match *a, const struct match *b)
 		return a->proto == b->proto;
 	case MATCH_SPORT:
 	case MATCH_DPORT:
+	case MATCH_PORT:
 		return ports_equal(a, b);
 	case MATCH_ICMP_TYPE:
 		return icmp_equal(a, b);
@@ -242,7 +242,8 @@ bool match_equal(const struct match *a, const struct match *b)
 	case MATCH_CT_MARK:
 		return a->ct_mark.value == b->ct_mark.value && a->ct_mark.mask == b->ct_mark.mask;
 	case MATCH_SET:
-		return a->set.is_src == b->set.is_src && text_equal(a->set.name, b->set.name);
+		return a->set.is_src == b->set.is_src && a->set.n_more == b->set.n_more &&
+		       a->set.more_srcs == b->set.more_srcs && text_equal(a->set.name, b->set.name);
 	case MATCH_ETHERTYPE:
 		return a->ethertype == b->ethertype;
 	case MATCH_OPAQUE:
@@ -250,8 +251,9 @@ bool match_equal(const struct match *a, const struct match *b)
 	case MATCH_NFT_FIELD:
 	case MATCH_NFT_DO:
 		return match_equal_nft(a, b);
+	default:
+		return match_equal_xt(a, b);
 	}
-	abort(); /* every kind returns above */
 }
 
 bool target_equal(const struct target *a, const struct target *b)
@@ -282,8 +284,9 @@ bool target_equal(const struct target *a, const struct target *b)
 	case TARGET_NFT_VMAP:
 	case TARGET_NFT_TAKEN:
 		return target_equal_nft(a, b);
+	default:
+		return target_equal_xt(a, b);
 	}
-	abort();
 }
 
 bool rule_equal(const struct rule *a, const struct rule *b)

@@ -39,6 +39,68 @@ enum match_kind {
 	MATCH_NFT_FIELD, /* nft: keys compared with values */
 	MATCH_NFT_DO,	 /* statement: something that is done and ends nothing; always matches, but
 			    for STATEMENT_LIMIT */
+	/* iptables */
+	MATCH_SRC_MASK, /* -s with a mask with holes: masked */
+	MATCH_DST_MASK,
+	MATCH_FRAGMENT,	      /* -f: a later fragment */
+	MATCH_PORT,	      /* -m multiport --ports, of either side: ports */
+	MATCH_TCP_FLAGS,      /* tcp_flags */
+	MATCH_PHYSDEV_IS_IN,  /* --physdev-is-in */
+	MATCH_PHYSDEV_IS_OUT, /* --physdev-is-out */
+	MATCH_CT_PROTO,	      /* -m conntrack --ctproto: ct.proto */
+	MATCH_CT_ADDR,	      /* --ctorigsrc and the like: ct.of and ct.masked */
+	MATCH_CT_PORT,	      /* --ctorigsrcport and the like: ct.of and ct.range */
+	MATCH_CT_STATUS,      /* --ctstatus: ct.status; 0: NONE */
+	MATCH_CT_DIR,	      /* --ctdir: ct.is_reply */
+	MATCH_MARK,	      /* -m mark: ct_mark, of the packet */
+	MATCH_ADDRTYPE_SRC,   /* -m addrtype: addrtype */
+	MATCH_ADDRTYPE_DST,
+	MATCH_IPRANGE_SRC, /* -m iprange: addrs */
+	MATCH_IPRANGE_DST,
+	MATCH_PKTTYPE,	 /* -m pkttype: pkt_type */
+	MATCH_TTL,	 /* -m ttl, -m hl: ttl */
+	MATCH_LENGTH,	 /* -m length: range, of the packet from its IP header on */
+	MATCH_TOS,	 /* -m tos: tos */
+	MATCH_DSCP,	 /* -m dscp: tos.value, the upper six bits of the byte, shifted down */
+	MATCH_RPFILTER,	 /* rpfilter; inverted: --invert */
+	MATCH_OWNER_UID, /* -m owner: ids */
+	MATCH_OWNER_GID,
+	MATCH_OWNER_SOCKET, /* --socket-exists */
+	MATCH_POLICY,	    /* -m policy without elements: policy */
+	MATCH_RT,	    /* -m rt, the IPv6 routing header: rt */
+	MATCH_SOCKET,	    /* -m socket: socket */
+	MATCH_COMMENT,	    /* a second comment: name; always matches */
+};
+
+/* A value under a mask: (field & mask) is compared with value. */
+struct masked_addr {
+	struct addr addr, mask; /* addr: no bit outside of mask */
+};
+
+struct addr_range {
+	struct addr min, max;
+};
+
+/* Of the flow's tuples in conntrack's table, as --ctorigsrc and its kin name them. */
+enum ct_tuple { CT_ORIG_SRC, CT_ORIG_DST, CT_REPL_SRC, CT_REPL_DST };
+
+/* MATCH_CT_STATE: beside enum ct_state, the flow's address is rewritten. */
+#define CT_STATE_SNAT (1u << 8)
+#define CT_STATE_DNAT (1u << 9)
+
+enum addrtype_limit { ADDRTYPE_EVERYWHERE, ADDRTYPE_IN_IFACE, ADDRTYPE_OUT_IFACE };
+enum ttl_op { TTL_EQ, TTL_LT, TTL_GT };
+
+/* xt_rpfilter, xt_socket: options that are set, or-ed. */
+enum rpfilter_flag {
+	RPFILTER_LOOSE = 1 << 0,
+	RPFILTER_VALIDMARK = 1 << 1,
+	RPFILTER_ACCEPT_LOCAL = 1 << 2,
+};
+enum socket_flag {
+	SOCKET_TRANSPARENT = 1 << 0,
+	SOCKET_NOWILDCARD = 1 << 1,
+	SOCKET_RESTORE_SKMARK = 1 << 2,
 };
 
 /* nft: how a value of a key is written. */
@@ -146,10 +208,16 @@ struct match {
 	enum match_kind kind;
 	bool inverted;
 	bool is_conntrack; /* MATCH_CT_STATE: spelled -m conntrack --ctstate, else -m state */
+	/* iptables: an option of the module ("-m") of the match in front of it. Of the kinds of
+	 * conntrack: behind a MATCH_CT_STATE it is not asked where there is no entry (xt_conntrack). */
+	bool is_continued;
 	union {
 		const char *name;
 		struct prefix prefix;
-		uint8_t proto;
+		struct {
+			uint8_t proto;
+			const char *proto_as; /* MATCH_PROTO: the name it was read by, or NULL */
+		};
 		struct mac mac;
 		struct {
 			struct port_range *ranges; /* one, or up to 15 of multiport */
@@ -166,10 +234,59 @@ struct match {
 		} ct_mark;
 		struct {
 			const char *name;
-			bool is_src; /* else dst */
+			bool is_src;	   /* else dst: of the first dimension */
+			uint8_t n_more;	   /* further dimensions: "src,dst" has one */
+			uint8_t more_srcs; /* bit n: further dimension n is src */
 		} set;
 		uint16_t ethertype;
-		const char *text; /* MATCH_OPAQUE: as iptables-save or nft prints it */
+		struct {
+			const char *text; /* MATCH_OPAQUE: as iptables-save or nft prints it */
+			/* iptables: of which module ("recent"), or the option ("-s"); NULL: nft's */
+			const char *module;
+		};
+		const struct masked_addr *masked;
+		const struct addr_range *addrs;
+		struct port_range range;
+		struct {
+			uint8_t mask, value; /* enum tcp_flag, or-ed */
+		} tcp_flags;
+		struct {
+			enum ct_tuple of;
+			union {
+				uint8_t proto;
+				bool is_reply;
+				unsigned status; /* enum ct_status, or-ed: any of them */
+				const struct masked_addr *masked;
+				struct port_range range;
+			};
+		} ct;
+		struct {
+			uint16_t types; /* enum addr_type, or-ed */
+			enum addrtype_limit limit;
+		} addrtype;
+		enum pkt_type pkt_type;
+		struct {
+			enum ttl_op op;
+			uint8_t value;
+		} ttl;
+		struct {
+			uint8_t value, mask;
+		} tos;
+		unsigned rpfilter, socket; /* enum rpfilter_flag, enum socket_flag, or-ed */
+		struct {
+			uint32_t min, max;
+		} ids;
+		struct {
+			bool is_out;	/* --dir */
+			bool is_none;	/* --pol none, else ipsec */
+			bool is_strict; /* --strict */
+		} policy;
+		struct {
+			bool has_type;
+			bool is_segsleft_inverted, has_segsleft;
+			uint8_t type;
+			uint32_t segsleft_min, segsleft_max;
+		} rt;
 		const struct nft_match *nft;
 		const struct statement *statement;
 	};
@@ -193,6 +310,55 @@ enum target_kind {
 	TARGET_NFT_NAT,	   /* nat */
 	TARGET_NFT_VMAP,   /* lookup */
 	TARGET_NFT_TAKEN,  /* text: tproxy, synproxy, fwd: another takes the packet */
+	/* iptables; text and name as of TARGET_OPAQUE */
+	TARGET_CONTINUE, /* LOG, NFLOG, CHECKSUM, TCPMSS, SET ..: goes on, and no rule sees a change */
+	TARGET_TAKEN,	 /* NFQUEUE, QUEUE, TPROXY, SYNPROXY, TARPIT: another takes the packet */
+	TARGET_REJECT,	 /* reject_with: "icmp-port-unreachable" */
+	TARGET_MARK,	 /* mark: of the packet */
+	TARGET_CONNMARK, /* connmark */
+	TARGET_CT,	 /* ct: what is neither TARGET_CT_ZONE nor TARGET_CT_NOTRACK */
+	TARGET_NOTRACK,	 /* -j NOTRACK, the older spelling of TARGET_CT_NOTRACK */
+	TARGET_NAT,	 /* mapping */
+	TARGET_TOS,	 /* tos: byte = (byte & ~mask) ^ value */
+	TARGET_DSCP,	 /* tos.value: the upper six bits, shifted down */
+	TARGET_TTL,	 /* ttl; HL in IPv6 */
+};
+
+/* xt_connmark; values are computed as (old & ~mask) ^ new. */
+struct connmark {
+	enum connmark_op {
+		CONNMARK_SET,	 /* connection: mask ct_mask, value */
+		CONNMARK_SAVE,	 /* connection: mask ct_mask, the packet's mark & nf_mask */
+		CONNMARK_RESTORE /* packet: mask nf_mask, the connection's mark & ct_mask */
+	} op;
+	uint32_t value, ct_mask, nf_mask;
+};
+
+/* -j CT */
+struct ct_target {
+	bool is_notrack;
+	bool has_zone, is_zone_mark; /* is_zone_mark: the packet's mark is the zone */
+	enum ct_zone_of { CT_ZONE_BOTH, CT_ZONE_ORIG, CT_ZONE_REPLY } zone_of;
+	uint16_t zone;
+	const char *helper; /* NULL: none */
+	const char *others; /* "--timeout t --ctevents new", touches no rule; NULL: none */
+};
+
+/* What a NAT rule asks for; addresses that depend on the host (masquerade, redirect) are chosen by
+ * whoever knows it. */
+struct nat {
+	enum nat_kind {
+		NAT_NONE,
+		NAT_SNAT,
+		NAT_DNAT,
+		NAT_MASQUERADE,
+		NAT_REDIRECT,
+		NAT_NETMAP
+	} kind;
+	bool has_addr, has_ports, is_random; /* NAT_NETMAP: addr_min.. is the network's range */
+	bool is_fully_random, is_persistent;
+	struct addr addr_min, addr_max;
+	uint16_t port_min, port_max;
 };
 
 enum nft_nat_kind { NFT_SNAT, NFT_DNAT, NFT_MASQUERADE, NFT_REDIRECT };
@@ -219,7 +385,24 @@ struct target {
 			const char *map;
 			bool by_out_iface;
 		} vmap;
-		const char *text;
+		struct {
+			const char *text;
+			const char *name; /* iptables: the first word of text; NULL: nft's */
+		};
+		const char *reject_with;
+		struct {
+			uint32_t value, mask; /* mark = (mark & ~mask) ^ value */
+		} mark;
+		const struct connmark *connmark;
+		const struct ct_target *ct;
+		const struct nat *mapping;
+		struct {
+			uint8_t value, mask;
+		} tos;
+		struct {
+			enum { TTL_SET, TTL_INC, TTL_DEC } op;
+			uint8_t value;
+		} ttl;
 		const struct nft_nat *nat;
 		const struct nft_lookup *lookup;
 	};
@@ -267,7 +450,36 @@ struct chain {
 };
 
 /* An ipset of type hash:net, or a set or verdict map of interface names of an nft table. */
-enum set_kind { SET_HASH_NET, SET_IFNAME, MAP_IFNAME_VERDICT, SET_NFT };
+enum set_kind { SET_HASH_NET, SET_IFNAME, MAP_IFNAME_VERDICT, SET_NFT, SET_IPSET };
+
+/* An ipset of any type ("hash:ip,port"): what its dimensions are. */
+enum ipset_part {
+	IPSET_NONE,
+	IPSET_IP,
+	IPSET_NET,
+	IPSET_PORT,
+	IPSET_MAC,
+	IPSET_IFACE,
+	IPSET_MARK,
+	IPSET_SET
+};
+#define IPSET_MAX_PARTS 3
+
+/* One member. Only what the set's parts ask for is filled; parts of one kind are in their order. */
+struct ipset_member {
+	struct prefix nets[2];	 /* IP and NET */
+	struct addr addr_max;	 /* bitmap:ip: the end of a range; family as in nets[0] */
+	uint8_t proto;		 /* PORT */
+	struct port_range ports; /* PORT: a port, or of ICMP type * 256 + code */
+	struct mac mac;
+	bool has_mac;	  /* bitmap:ip,mac: else any, learned when first asked */
+	const char *name; /* IFACE without "physdev:", or SET */
+	bool is_physdev;  /* IFACE: the bridge's port */
+	bool is_wildcard; /* IFACE with "wildcard": a name that goes on */
+	uint32_t mark;
+	bool is_nomatch;	 /* an exception: what it holds is not in the set */
+	const char *text, *rest; /* as written: "10.0.0.1,tcp:80"; "timeout 5 nomatch", or NULL */
+};
 
 /* nft: one element of a set or map of any type. */
 struct nft_element {
@@ -294,6 +506,13 @@ struct set {
 	struct set_element *elements; /* sorted by prefix or by name, unique */
 	size_t n_elements;
 	const char *opaque; /* a set of another type: its "create" line; elements unknown */
+	/* SET_IPSET, and a SET_HASH_NET that was read: as ipset save has it */
+	const char *type;    /* "hash:ip,port"; NULL: compiled */
+	const char *options; /* behind the type: "family inet hashsize 1024 maxelem 65536" */
+	enum ipset_part parts[IPSET_MAX_PARTS];
+	uint32_t mark_mask;		    /* hash:ip,mark */
+	const struct ipset_member *members; /* in the order of the text */
+	size_t n_members;
 	/* nft: every set and map has these, SET_IFNAME and MAP_IFNAME_VERDICT too. */
 	bool is_map, is_verdict_map;
 	bool is_interval, is_dynamic, is_constant, has_timeout;
@@ -336,8 +555,17 @@ struct table {
 	bool is_of_iptables; /* SOURCE_NFT: iptables-nft keeps it, and its rules may be half told here */
 	const struct nft_object *objects;
 	size_t n_objects;
+	bool has_rule_counters;	 /* iptables: its text had "[packets:bytes]" in front of rules */
 	unsigned line;		 /* of the text it was read from, from 1; else 0 */
 	struct map *chain_index; /* table_add_chain's own: from a name to its place */
+};
+
+/* A line of an iptables-save text that is no part of a table: "# Generated by ...". */
+struct remark {
+	enum table_source source;
+	enum family family;
+	unsigned line;
+	const char *text;
 };
 
 /* All of one host that was read, or all that was compiled: iptables, ip6tables, nft, ipset. */
@@ -346,6 +574,8 @@ struct ruleset {
 	size_t n_tables, cap_tables;
 	struct set *sets; /* ipsets, sorted by name */
 	size_t n_sets, cap_sets;
+	struct remark *remarks;
+	size_t n_remarks, cap_remarks;
 };
 
 struct ruleset *ruleset_new(struct arena *arena);
@@ -379,6 +609,9 @@ bool target_equal(const struct target *a, const struct target *b);
  */
 bool ruleset_parse_iptables(struct arena *arena, struct ruleset *rs, enum family family,
 	const char *name, const char *text, struct err *err);
+/* The same, for tables of one source: SOURCE_IPTABLES or SOURCE_IPTABLES_LEGACY. */
+bool ruleset_parse_iptables_from(struct arena *arena, struct ruleset *rs, enum table_source source,
+	enum family family, const char *name, const char *text, struct err *err);
 bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *name,
 	const char *text, struct err *err);
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
@@ -386,13 +619,21 @@ bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name
 
 /* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), without counters;
  * or as nft prints it in a chain (family bridge), where a counter statement carries its values.
+ * Protocols that only a host's /etc/protocols names are printed as numbers.
  * Matches are printed in their order. No leading or trailing space. */
 void rule_print(struct text *out, enum family family, const struct rule *rule);
 /* One element as ipset or nft takes it: "10.0.0.0/8", "\"tap1\" : goto o-..." */
 void set_element_print(struct text *out, const struct set *set, const struct set_element *element);
+/* The tables of one family and source as iptables-save prints them, in the order of the text,
+ * with the lines around them. */
+enum counters_printed { COUNTERS_AS_READ, COUNTERS_NONE, COUNTERS_ALL };
+void ruleset_print_iptables(struct text *out, const struct ruleset *rs, enum table_source source,
+	enum family family, enum counters_printed counters);
+/* The ipsets as ipset save prints them: first all that others are members of. */
+void ruleset_print_ipset(struct text *out, const struct ruleset *rs);
 /* All nft tables as "nft list ruleset" prints them; without counters: as with -s. */
 void ruleset_print_nft(struct text *out, const struct ruleset *rs, bool has_counters);
-/* A rule as its table's program prints it: rule_print of any table. */
+/* A rule as its table's program prints it: rule_print of any table; protocols as they were read. */
 void table_print_rule(struct text *out, const struct table *table, const struct rule *rule);
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
 void rule_print_words(struct text *out, const struct rule *rule);

@@ -171,7 +171,7 @@ static struct target random_target(struct random *random)
 		return (struct target){ .kind = TARGET_CT_NOTRACK };
 	case 7:
 		return (struct target){ .kind = TARGET_OPAQUE,
-			.text = "REJECT --reject-with icmp-port-unreachable" };
+			.text = "HMARK --hmark-tuple src --hmark-mod 5" };
 	default:
 		return (struct target){ .kind = TARGET_NONE };
 	}
