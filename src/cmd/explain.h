@@ -16,9 +16,10 @@ struct answer {
 	unsigned macs; /* explain_find_macs */
 };
 
-/* The rule, or the chain's policy, that decided; NULL: something else did. Of a rewritten packet
- * the rule that rewrote it. */
+/* The chain whose rule, or whose policy, took the packet; NULL: nothing or something else did. */
 const struct node *answer_decider(const struct answer *answer);
+/* The chain whose rule asked for the rewriting of a NODE_NAT; NULL: an older flow's. */
+const struct node *answer_rewriter(const struct node *nat);
 /* Its place in its chain, from 1; 0 for a policy. */
 size_t answer_rule_number(const struct node *decider);
 /* The path, from its begin; in the arena. */

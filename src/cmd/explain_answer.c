@@ -14,14 +14,8 @@ const struct node *const *answer_path(struct arena *arena, const struct leaf *le
 	return path;
 }
 
-/* The chain that was asked last before the packet was rewritten. */
-static const struct node *rewriter(const struct leaf *leaf)
+const struct node *answer_rewriter(const struct node *nat)
 {
-	const struct node *nat = NULL;
-
-	for (const struct node *node = leaf->last; node; node = node->before)
-		if (node->kind == NODE_NAT)
-			nat = node;
 	for (const struct node *node = nat; node; node = node->before)
 		if (node->kind == NODE_CHAIN && node->rule)
 			return node;
@@ -34,8 +28,6 @@ const struct node *answer_decider(const struct answer *answer)
 	bool is_lost = leaf->drop == DROP_RULE || leaf->drop == DROP_POLICY ||
 		       leaf->final == FINAL_REJECTED || leaf->final == FINAL_CONSUMED;
 
-	if (leaf->final == FINAL_REWRITTEN)
-		return rewriter(leaf);
 	for (const struct node *node = leaf->last; is_lost && node; node = node->before)
 		if (node->kind == NODE_CHAIN)
 			return node;
@@ -88,19 +80,19 @@ static void add_rewriting(struct text *out, const struct answer *answer)
 			    *is = answer->explanation->leaf->last->packet;
 
 	if (addr_compare(&was->src, &is->src) != 0) {
-		text_add(out, ", source ");
+		text_add(out, "; its source ");
 		addr_print(out, &was->src);
 		text_add(out, " becomes ");
 		addr_print(out, &is->src);
 	}
 	if (addr_compare(&was->dst, &is->dst) != 0) {
-		text_add(out, ", destination ");
+		text_add(out, "; its destination ");
 		addr_print(out, &was->dst);
 		text_add(out, " becomes ");
 		addr_print(out, &is->dst);
 	}
 	if (proto_has_ports(is->proto) && was->dport != is->dport)
-		text_addf(out, ", destination port %u becomes %u", was->dport, is->dport);
+		text_addf(out, "; its destination port %u becomes %u", was->dport, is->dport);
 }
 
 void answer_print_verdict(struct text *out, const struct answer *answer)
@@ -117,8 +109,7 @@ void answer_print_verdict(struct text *out, const struct answer *answer)
 	case FINAL_REWRITTEN:
 		text_addf(out, " %s", place_words(leaf->place));
 		add_where(out, leaf);
-		if (explanation->final == FINAL_REWRITTEN)
-			add_rewriting(out, answer);
+		add_rewriting(out, answer);
 		break;
 	case FINAL_CANNOT_TELL:
 		if (explanation->other)
@@ -130,5 +121,6 @@ void answer_print_verdict(struct text *out, const struct answer *answer)
 	default:
 		add_where(out, leaf);
 		text_addf(out, ": %s", drop_words(leaf->drop));
+		add_rewriting(out, answer);
 	}
 }

@@ -119,6 +119,23 @@ static json_t *json_decider(const struct node *decider)
 	return value;
 }
 
+static json_t *json_rewriters(const struct leaf *leaf)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	json_t *list = json_array();
+	size_t n;
+	const struct node *const *nodes = answer_path(arena, leaf, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct node *by =
+			nodes[i]->kind == NODE_NAT ? answer_rewriter(nodes[i]) : NULL;
+
+		if (by)
+			json_array_append_new(list, json_decider(by));
+	}
+	return list;
+}
+
 static json_t *json_fields(uint64_t decided)
 {
 	json_t *fields = json_array();
@@ -147,6 +164,7 @@ json_t *answer_json(const struct answer *answer)
 								     : json_null());
 	json_object_set_new(root, "packet", json_packet(&answer->query->packet));
 	json_object_set_new(root, "decided_by", decider ? json_decider(decider) : json_null());
+	json_object_set_new(root, "rewritten_by", json_rewriters(leaf));
 	json_object_set_new(root, "fields", json_fields(explanation->decided));
 	json_object_set_new(root, "path", json_path(leaf));
 	if (explanation->other)

@@ -110,8 +110,8 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 	}
 }
 
-static void print_decider(
-	const struct invocation *inv, struct text *out, const struct node *decider)
+static void print_decider(const struct invocation *inv, struct text *out, const char *what,
+	const struct node *decider)
 {
 	const char *name =
 		decider->rule ? chain_of_rule(decider->table, decider->rule) : decider->chain->name;
@@ -122,7 +122,7 @@ static void print_decider(
 		chain = decider->chain;
 	owner = owner_of_rule(inv->arena, decider->table, chain, decider->rule);
 	if (decider->rule) {
-		text_addf(out, "  decided by rule %zu of chain %s, table %s (%s)\n",
+		text_addf(out, "  %s by rule %zu of chain %s, table %s (%s)\n", what,
 			answer_rule_number(decider), name, decider->table->name,
 			table_words(decider->table));
 		text_add(out, "    ");
@@ -131,11 +131,25 @@ static void print_decider(
 			(unsigned long long)decider->rule->counters.packets,
 			(unsigned long long)decider->rule->counters.bytes);
 	} else {
-		text_addf(out, "  decided by the policy of chain %s, table %s (%s): %s\n", name,
+		text_addf(out, "  %s by the policy of chain %s, table %s (%s): %s\n", what, name,
 			decider->table->name, table_words(decider->table),
 			decider->chain->policy ? decider->chain->policy : "-");
 	}
 	text_addf(out, "  whose it is: %s (%s)\n", owner.name, owner.evidence);
+}
+
+/* Whoever rewrites the packet on the way is told of, whatever becomes of it. */
+static void print_rewriters(const struct invocation *inv, struct text *out, const struct leaf *leaf)
+{
+	size_t n;
+	const struct node *const *path = answer_path(inv->arena, leaf, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct node *by = path[i]->kind == NODE_NAT ? answer_rewriter(path[i]) : NULL;
+
+		if (by)
+			print_decider(inv, out, "rewritten", by);
+	}
 }
 
 static void print_fields(struct text *out, uint64_t fields)
@@ -163,8 +177,9 @@ void answer_print_text(const struct invocation *inv, struct text *out, const str
 	output_add(inv, out, colour_of(explanation->final), "%s", verdict.data);
 	text_add(out, "\n");
 	print_path(inv, out, explanation->leaf);
+	print_rewriters(inv, out, explanation->leaf);
 	if (decider)
-		print_decider(inv, out, decider);
+		print_decider(inv, out, "decided", decider);
 	if (explanation->other) {
 		text_addf(out, "  the other case: %s\n", final_name(explanation->other->final));
 		print_path(inv, out, explanation->other);
