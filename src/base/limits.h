@@ -21,12 +21,12 @@
 #define LIMIT_NETNS	       4096
 #define LIMIT_LINKS	       65536 /* of one namespace; also its addresses */
 #define LIMIT_ROUTES	       2000000
-#define LIMIT_NEIGHBOURS       1000000 /* also of FDBs */
+#define LIMIT_NEIGHBOURS       1000000			   /* also of FDBs */
 #define LIMIT_SNAPSHOT_SIZE    ((size_t)512 * 1024 * 1024) /* bytes of the JSON, or of its packing */
 #define LIMIT_SNAPSHOT_ITEMS   20000000			   /* values in all lists */
 #define LIMIT_SNAPSHOT_DEPTH   16
-#define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024)	/* bytes */
-#define LIMIT_RULESET_MOVES    20000000		   /* rules that insertions push on */
+#define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024) /* bytes */
+#define LIMIT_RULESET_MOVES    20000000			   /* rules that insertions push on */
 #define LIMIT_RULESET_PAIRS    65536		   /* rules that "-s a,b -d c,d" stands for */
 #define LIMIT_RULESET_LINE     ((size_t)64 * 1024) /* bytes */
 #define LIMIT_RULESET_LOOKUPS  1000		   /* names that the host is asked for */

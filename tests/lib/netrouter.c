@@ -116,11 +116,12 @@ void router_turn(struct router *router, size_t shift)
 			router->ports[i].out = out;
 		else
 			router->out = out;
-		text_addf(&lines, "route replace default via 198.51.100.%zu dev %s onlink table %zu\n",
+		text_addf(&lines,
+			"route replace default via 198.51.100.%zu dev %s onlink table %zu\n",
 			9 + 4 * out, name, 100 + i);
 		text_addf(&lines6,
-			"route replace default via 2001:db8:aa:%zx::2 dev %s onlink table %zu\n", out,
-			name, 100 + i);
+			"route replace default via 2001:db8:aa:%zx::2 dev %s onlink table %zu\n",
+			out, name, 100 + i);
 	}
 	net_ip(router->net->ns, "%s", lines.data);
 	ip6("%s", lines6.data);
