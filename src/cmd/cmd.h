@@ -77,6 +77,7 @@ struct command {
 	const char *summary;	 /* one line */
 	const char *description; /* paragraphs for --help and the man page */
 	const char *examples;	 /* lines "command  # what it does" */
+	const char *exit_status; /* codes that only it has: "3 ..., 4 ..."; NULL: none */
 	const enum option_id *options;
 	size_t n_options;
 	/* Fills err and returns false, or returns true: the edges make an exit code of it. */

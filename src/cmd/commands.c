@@ -95,9 +95,11 @@ const struct command commands[] = {
 			"ends, the way there, the rule that decided and whose that rule is. Where that "
 			"depends on what is not known it says \"cannot tell\", and what is missing. "
 			"PACKET is PROTOCOL SOURCE DESTINATION [OPTION...], such as \"tcp "
-			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. It exits with 0 "
-			"when the packet is delivered as it is, 3 when it is dropped or rejected, 4 when it is "
-			"delivered but rewritten, 5 when it cannot be told.",
+			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. Nothing is changed. "
+			"Needs root to read everything; a snapshot needs none.",
+		.exit_status =
+			"0 the packet is delivered as it is, 3 it is dropped, rejected or consumed, "
+			"4 it is delivered but rewritten, 5 it cannot be told",
 		.examples =
 			"portwall explain --in tap812bd281-f5 icmp 172.17.0.8 172.17.0.9\n"
 			"portwall explain --in br-ethx ipip 10.0.0.2 192.168.1.5 --brief\n"

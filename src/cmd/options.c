@@ -217,14 +217,16 @@ bool options_parse(struct invocation *inv, int argc, char **argv, bool *ret_help
 
 void options_print_usage(struct text *out)
 {
-	text_add(out, "Usage: portwall COMMAND [OPTION...]\n\n"
-		      "Security groups for the bridge ports of this host.\n\nCommands:\n");
+	text_add(out,
+		"Usage: portwall COMMAND [OPTION...]\n\n"
+		"Security groups for the bridge ports of this host, and where its packets go.\n\nCommands:\n");
 	for (size_t i = 0; i < n_commands; i++)
 		text_addf(out, "  %-8s %-8s %s\n", commands[i].name, commands[i].args,
 			commands[i].summary);
 	text_add(out, "  completion        print the completion script for bash\n"
 		      "\nportwall COMMAND --help says more, man portwall everything. "
-		      "Everything acts on the current network namespace.\n");
+		      "Everything acts on the current network namespace; explain and "
+		      "snapshot see all of them.\n");
 }
 
 /* Adds text in lines of at most width columns, each begun with indent spaces. */
@@ -279,8 +281,10 @@ void options_print_help(struct text *out, const struct command *command)
 	}
 	text_add(out,
 		"\nExit status: 0 done, 1 failed (what was changed is taken back, or the message says "
-		"what stands),\n2 wrong usage or bad input (nothing was changed).\n"
-		"\nExamples:\n");
+		"what stands),\n2 wrong usage or bad input (nothing was changed).\n");
+	if (command->exit_status)
+		add_wrapped(out, command->exit_status, 0, 80);
+	text_add(out, "\nExamples:\n");
 	for (const char *line = command->examples; *line;) {
 		size_t len = strcspn(line, "\n");
 
@@ -375,7 +379,10 @@ void options_print_man(struct text *out)
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
-		"Wrong usage, or an error in the policy file. Nothing was changed.\n"
+		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
+		"changed.\n"
+		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed.\n.TP\n.B 4\nexplain: it is "
+		"delivered, but rewritten.\n.TP\n.B 5\nexplain: it cannot be told.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"

@@ -92,5 +92,5 @@ says 'a file that is not there' 1 'nosuch.pws' pw explain --snapshot nosuch.pws 
 head -c 200 host.pws > cut.pws
 says 'a file that was cut' 2 'cut.pws' pw explain --snapshot cut.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
 says 'an unknown namespace' 2 'no network namespace nowhere' pw explain --out-of-process --netns nowhere tcp 10.0.0.1:1 10.0.0.2:2
-says 'help tells the exit codes' 0 '5 when it cannot be told' pw explain --help
+says 'help tells the exit codes' 0 '5 it cannot be told' pw explain --help
 tap_done
