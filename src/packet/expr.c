@@ -401,8 +401,8 @@ static bool parse_number_option(struct parse *parse, bool *ret_known)
 		{ "gid", "group id", FIELD_GID, UINT32_MAX },
 	};
 	struct packet *packet = &parse->packet;
+	uint32_t number = 0; /* as the analyzer cannot see that it is set */
 	size_t i = 0;
-	uint32_t number;
 
 	while (i < N_OF(options) && strcmp(parse->word, options[i].name) != 0)
 		i++;

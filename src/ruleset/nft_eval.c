@@ -261,7 +261,7 @@ static enum answer compare(const struct nft_match *match, const struct known *kn
 static enum answer field_eval(
 	const struct table *table, const struct nft_match *match, const struct packet *packet)
 {
-	struct known known[MAX_KEYS];
+	struct known known[MAX_KEYS] = { 0 };
 	const struct nft_element *element;
 	struct nft_element one = { .keys = match->values, .n_keys = match->n_values };
 	enum answer answer = know_keys(table, &match->keys, packet, known);
@@ -291,7 +291,7 @@ enum answer nft_match_eval(
 enum answer nft_lookup_eval(const struct table *table, const struct nft_lookup *lookup,
 	const struct packet *packet, const struct nft_element **ret)
 {
-	struct known known[MAX_KEYS];
+	struct known known[MAX_KEYS] = { 0 };
 	const struct set *set = lookup->set ? lookup->set : table_set(table, lookup->set_name);
 	const struct nft_element *element = NULL;
 	enum answer answer = know_keys(table, &lookup->keys, packet, known);

@@ -108,7 +108,7 @@ void router_turn(struct router *router, size_t shift)
 {
 	struct text lines CLEANUP(text_done) = TEXT_INIT, lines6 CLEANUP(text_done) = TEXT_INIT;
 
-	for (size_t i = 0; i <= router->n_ports; i++) {
+	for (size_t i = 0; router->n_ports && i <= router->n_ports; i++) {
 		size_t out = (i + shift) % router->n_ports;
 		const char *name = router->ports[out].name;
 

@@ -33,13 +33,13 @@ size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max
 					len = strlen(match->name);
 					if (len == 0 || len > 14 || strpbrk(match->name, "/*{ "))
 						continue;
-					strcpy(name, match->name);
+					memcpy(name, match->name, len + 1);
 					if (name[len - 1] == '+')
 						name[len - 1] = '7';
 					while (known < n && strcmp(names[known], name) != 0)
 						known++;
 					if (known == n && n < max && strcmp(name, "lo") != 0)
-						strcpy(names[n++], name);
+						memcpy(names[n++], name, sizeof(name));
 				}
 			}
 		}

@@ -647,7 +647,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 static void judge_folder(const char *path)
 {
 	struct dirent **entries;
-	int n = scandir(path, &entries, NULL, by_name);
+	int n = scandir(path ? path : "", &entries, NULL, by_name);
 
 	if (n < 0)
 		fail_msg("%s is no folder", path);
@@ -718,15 +718,16 @@ int main(void)
 		cmocka_unit_test(the_kernel_counts_what_the_evaluator_says),
 		cmocka_unit_test(random_rulesets_are_counted_alike),
 	};
-	const char *given = getenv("PORTWALL_SEED"), *more = getenv("PORTWALL_PACKETS");
+	const char *given = getenv("PORTWALL_SEED"), *more = getenv("PORTWALL_PACKETS"),
+		   *random = getenv("PORTWALL_RANDOM");
 
 	if (!net_main())
 		return 0;
 	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
 	if (more)
 		n_packets = strtoull(more, NULL, 10);
-	if (getenv("PORTWALL_RANDOM"))
-		n_random = strtoull(getenv("PORTWALL_RANDOM"), NULL, 10);
+	if (random)
+		n_random = strtoull(random, NULL, 10);
 	printf("# PORTWALL_SEED=%llu\n", (unsigned long long)seed);
 	return net_exit(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -226,8 +226,8 @@ static void rules_print_back_and_nothing_is_opaque(void **state)
 		"meta mark & 0x000000ff == 0x00000001 meta mark set 0x00000002",
 		"ct mark set meta mark & 0x0000ffff",
 		"iifname { \"eth0\", \"tap*\" } oifname != \"br0\" jump c",
-		"counter packets 0 bytes 0 log prefix \"x: \" level warn flags all limit rate "
-		"10/second burst 5 packets drop comment \"y\"",
+		("counter packets 0 bytes 0 log prefix \"x: \" level warn flags all limit rate "
+		 "10/second burst 5 packets drop comment \"y\""),
 		"ct state vmap { invalid : drop, established : accept, related : accept }",
 		"ip daddr 10.0.0.9 tcp dport 80 dnat to 172.17.0.2:8080",
 		"masquerade to :1024-65535 random,persistent",
