@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -94,4 +96,28 @@ int netlink_ask(struct netlink *nl, struct nlmsghdr *request)
 		0)
 		return errno;
 	return 0;
+}
+
+bool netlink_nft_tables(
+	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+	enum netlink_result result = NETLINK_AGAIN;
+
+	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
+		return false;
+	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
+		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
+		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+		struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
+
+		request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
+		msg->nfgen_family = family;
+		msg->version = NFNETLINK_V0;
+		begin(data);
+		result = netlink_dump(&nl, request, each, data, "nft tables", err);
+	}
+	if (result == NETLINK_AGAIN)
+		err_system(err, EAGAIN, "cannot list nft tables: they change all the time");
+	return result == NETLINK_DONE;
 }

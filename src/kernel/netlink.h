@@ -47,6 +47,10 @@ enum netlink_result { NETLINK_DONE, NETLINK_AGAIN, NETLINK_FAILED };
 enum netlink_result netlink_dump(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each,
 	void *data, const char *what, struct err *err);
 
+/* The nft tables of a family (NFPROTO_UNSPEC: of all). begin: what each was given is void. */
+bool netlink_nft_tables(
+	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err);
+
 /* Sends a request and waits for its acknowledgement. Returns 0 or an errno. */
 int netlink_ask(struct netlink *nl, struct nlmsghdr *request);
 

@@ -57,30 +57,19 @@ static int each_table(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+static void forget_names(void *data)
+{
+	((struct names *)data)->tables.n = 0;
+}
+
 static bool read_bridge_tables(struct names *names, struct err *err)
 {
-	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
-	enum netlink_result result = NETLINK_AGAIN;
-
-	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
+	if (!netlink_nft_tables(NFPROTO_BRIDGE, forget_names, each_table, names, err))
 		return false;
-	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
-		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-		struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
-
-		request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
-		msg->nfgen_family = NFPROTO_BRIDGE;
-		msg->version = NFNETLINK_V0;
-		names->tables.n = 0;
-		result = netlink_dump(&nl, request, each_table, names, "nft tables", err);
-	}
-	if (result == NETLINK_AGAIN)
-		err_system(err, 0, "cannot list nft tables: they change all the time");
-	if (result == NETLINK_DONE && names->tables.n > MAX_BRIDGE_TABLES)
+	if (names->tables.n > MAX_BRIDGE_TABLES)
 		return err_limit(err, "there are more than %d nft tables of the bridge family",
 			MAX_BRIDGE_TABLES);
-	return result == NETLINK_DONE;
+	return true;
 }
 
 enum { RUN_IPTABLES, RUN_IP6TABLES, RUN_IPSET, RUN_NFT, N_RUNS = RUN_NFT + MAX_BRIDGE_TABLES };

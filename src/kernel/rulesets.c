@@ -94,27 +94,9 @@ static int each_table(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static bool list_tables(struct pass *pass, struct err *err)
+static void forget_tables(void *data)
 {
-	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
-	enum netlink_result result = NETLINK_AGAIN;
-
-	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
-		return false;
-	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
-		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-		struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
-
-		request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
-		msg->nfgen_family = NFPROTO_UNSPEC;
-		msg->version = NFNETLINK_V0;
-		pass->tables.n = 0;
-		result = netlink_dump(&nl, request, each_table, pass, "nft tables", err);
-	}
-	if (result == NETLINK_AGAIN)
-		err_system(err, EAGAIN, "cannot list nft tables: they change all the time");
-	return result == NETLINK_DONE;
+	((struct pass *)data)->tables.n = 0;
 }
 
 /* A program that is not there, or does not start, leaves its ruleset unread. */
@@ -279,7 +261,7 @@ void reading_rulesets(struct reading *reading)
 	VEC(struct nft_table) incompatible = { 0 };
 	struct err err;
 
-	if (!list_tables(&pass, &err)) {
+	if (!netlink_nft_tables(NFPROTO_UNSPEC, forget_tables, each_table, &pass, &err)) {
 		reading_unread(reading, "nft", "%s", err.text);
 		reading_unread(reading, "iptables-nft", "%s", err.text);
 		reading_unread(reading, "ip6tables-nft", "%s", err.text);
