@@ -95,6 +95,15 @@ static void add_rewriting(struct text *out, const struct answer *answer)
 		text_addf(out, "; its destination port %u becomes %u", was->dport, is->dport);
 }
 
+static const char *loss_words(const struct leaf *leaf)
+{
+	if (leaf->drop == DROP_RULE && leaf->final == FINAL_REJECTED)
+		return "a rule rejects it, and the sender is told";
+	if (leaf->final == FINAL_CONSUMED)
+		return "a rule hands it to a program or another device";
+	return drop_words(leaf->drop);
+}
+
 void answer_print_verdict(struct text *out, const struct answer *answer)
 {
 	const struct explanation *explanation = answer->explanation;
@@ -120,7 +129,7 @@ void answer_print_verdict(struct text *out, const struct answer *answer)
 		break;
 	default:
 		add_where(out, leaf);
-		text_addf(out, ": %s", drop_words(leaf->drop));
+		text_addf(out, ": %s", loss_words(leaf));
 		add_rewriting(out, answer);
 	}
 }

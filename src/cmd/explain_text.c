@@ -73,6 +73,21 @@ static bool is_same_looks(const struct packet *a, const struct packet *b)
 	return strcmp(x.data, y.data) == 0;
 }
 
+/* " 10.0.0.0/8 via 192.0.2.254, table 254" */
+static void add_route(struct text *out, const struct node *node)
+{
+	text_add(out, " ");
+	if (node->route->dst.len)
+		prefix_print(out, &node->route->dst);
+	else
+		text_add(out, "default");
+	if (node->hop && node->hop->has_gateway) {
+		text_add(out, " via ");
+		addr_print(out, &node->hop->gateway);
+	}
+	text_addf(out, ", table %u", node->route->table);
+}
+
 static void print_path(const struct invocation *inv, struct text *out, const struct leaf *leaf)
 {
 	const struct netns *ns = NULL;
@@ -98,6 +113,8 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 				hook_name(node->hook));
 			add_steps(out, node->steps);
 		}
+		if (node->kind == NODE_ROUTE && node->route)
+			add_route(out, node);
 		if (node->note)
 			text_addf(out, " %s", node->note);
 		text_add(out, "\n");
