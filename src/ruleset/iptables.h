@@ -108,9 +108,13 @@ bool iptables_dscp(const char *text, bool is_class, uint8_t *ret);
 bool iptables_parse_rule(struct iptables_parser *p, struct chain *chain,
 	const struct counters *counters, size_t at, const uint32_t *place, struct err *err);
 
+/* iptables_assign.c: puts every option behind the name of its module, so that no module is nameless.
+ * own: the protocol's module, or NULL. */
+bool iptables_assign_options(struct iptables_parser *p, const char *own, struct err *err);
+
 /* iptables_modules.c */
-/* Appends the matches of one module to p->matches; what it does not know is kept as text. */
-bool iptables_parse_module(struct iptables_parser *p, const struct module *module, struct err *err);
+/* The modules of the rule, all of them, as matches. */
+bool iptables_parse_modules(struct iptables_parser *p, struct err *err);
 void iptables_add_match(struct iptables_parser *p, const struct match *match);
 
 /*

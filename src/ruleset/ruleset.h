@@ -602,6 +602,12 @@ bool rule_equal(const struct rule *a, const struct rule *b);
 bool match_equal(const struct match *a, const struct match *b);
 bool target_equal(const struct target *a, const struct target *b);
 
+/* What of it is not modelled, by name ("recent", "HMARK", "nft: .."); NULL: all of it is understood.
+ * Such a match or target is carried as text and evaluates to "cannot tell". */
+const char *match_not_understood(const struct match *match);
+const char *target_not_understood(const struct target *target);
+const char *set_not_understood(const struct set *set);
+
 /*
  * Text. The parsers add to rs and accept what iptables-save [-c], ipset save and
  * nft list ruleset print on Debian 12; a wrong line is an error with its number. name is for
