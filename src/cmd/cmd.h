@@ -13,7 +13,7 @@
  * completion and the man page are made. No logic beyond words lives here.
  */
 
-enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CANNOT_TELL = 5 };
 
 enum option_id {
 	OPT_HELP,
@@ -28,6 +28,7 @@ enum option_id {
 	OPT_VERBOSE,
 	OPT_ALL,
 	OPT_POLICY,
+	OPT_CHECK,
 	N_OPTIONS,
 };
 
@@ -36,11 +37,12 @@ struct invocation {
 	const struct command *command;
 	struct arena *arena;
 	struct agent_options agent;
-	const char *args[4]; /* words that are no options */
+	const char *args[64]; /* words that are no options */
 	size_t n_args;
 	const char *policy_path; /* --policy */
-	bool json, verbose, all;
-	bool colour; /* standard output is a terminal and NO_COLOR is not set */
+	bool json, verbose, all, check;
+	enum exit_code exit_code; /* of a command that did what it was asked; it may say more */
+	bool colour;		  /* standard output is a terminal and NO_COLOR is not set */
 };
 
 struct command {
@@ -64,6 +66,7 @@ extern const size_t n_commands;
 bool cmd_apply(struct invocation *invocation, struct err *err);
 bool cmd_show(struct invocation *invocation, struct err *err);
 bool cmd_groups(struct invocation *invocation, struct err *err);
+bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 
 /* options.c */

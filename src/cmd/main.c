@@ -116,11 +116,16 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 			output_print_text(&out);
 			return finish(NULL);
 		}
-		if (command->run(&invocation, &err))
-			return finish(invocation.agent.dry_run || command->run == cmd_show ||
-						      command->run == cmd_groups
-					      ? NULL
-					      : command->name);
+		if (command->run(&invocation, &err)) {
+			enum exit_code code =
+				finish(invocation.agent.dry_run || command->run == cmd_show ||
+							command->run == cmd_groups ||
+							command->run == cmd_ruleset
+						? NULL
+						: command->name);
+
+			return code == EXIT_DONE ? invocation.exit_code : code;
+		}
 	}
 	if (invocation.json || asks_for_json(argc, argv))
 		output_print_json(output_json_error(&err));

@@ -34,6 +34,7 @@ static const struct option_spec {
 	[OPT_ALL] = { "all", 'a', NULL, "the rules that every port has, too" },
 	[OPT_POLICY] = { "policy", 'p', "FILE",
 		"compare with FILE (default: what was applied last)" },
+	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 };
 
 #define WAIT_MAX_S 3600
@@ -90,6 +91,9 @@ static bool option_set(
 		return true;
 	case OPT_POLICY:
 		inv->policy_path = arg;
+		return true;
+	case OPT_CHECK:
+		inv->check = true;
 		return true;
 	case N_OPTIONS:
 		break;
@@ -319,7 +323,8 @@ void options_print_man(struct text *out)
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
-		"Wrong usage, or an error in the policy file. Nothing was changed.\n"
+		"Wrong usage, or an error in a file. Nothing was changed.\n"
+		".TP\n.B 5\nruleset: something is not understood.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"

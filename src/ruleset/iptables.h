@@ -2,6 +2,8 @@
 #ifndef RULESET_IPTABLES_H
 #define RULESET_IPTABLES_H
 
+#include <string.h>
+
 #include "base/map.h"
 #include "base/vec.h"
 #include "ruleset/ruleset.h"
@@ -65,7 +67,11 @@ bool iptables_fail(const struct iptables_parser *p, struct err *err, size_t i, c
 /* iptables_words.c */
 /* A line into p->words. */
 bool iptables_split(struct iptables_parser *p, const char *line, size_t len, struct err *err);
-bool iptables_is_word(const struct word *word, const char *value);
+/* Asked of every word of a save: one letter is compared before all. */
+static inline bool iptables_is_word(const struct word *word, const char *value)
+{
+	return word->value[0] == value[0] && !word->is_quoted && strcmp(word->value, value) == 0;
+}
 /* One copy of each text, however often it occurs. */
 const char *iptables_intern(struct iptables_parser *p, const char *value);
 /* The words as they stand, a single space between them, behind before. */

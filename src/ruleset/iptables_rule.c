@@ -145,7 +145,7 @@ static bool parse_header_value(
 			(!match->proto && match->inverted))
 			return false;
 		/* a name that only some hosts know is printed as it was read */
-		if (*value < '0' || *value > '9')
+		if ((*value < '0' || *value > '9') && !proto_is_of_iptables(match->proto))
 			match->proto_as = iptables_intern(p, value);
 		return true;
 	}

@@ -627,6 +627,13 @@ bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *na
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
 	struct err *err);
 
+/* Which program wrote a text, told by its content, and its parser; an empty text gives nothing. */
+enum text_kind { TEXT_EMPTY, TEXT_UNKNOWN, TEXT_IPTABLES, TEXT_IP6TABLES, TEXT_IPSET, TEXT_NFT };
+enum text_kind ruleset_text_kind(const char *text);
+const char *text_kind_name(enum text_kind kind); /* "iptables" */
+bool ruleset_parse_text(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
+	enum text_kind *ret_kind, struct err *err);
+
 /* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), without counters;
  * or as nft prints it in a chain (family bridge), where a counter statement carries its values.
  * Protocols that only a host's /etc/protocols names are printed as numbers.
