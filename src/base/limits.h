@@ -3,32 +3,33 @@
 #define BASE_LIMITS_H
 
 /* Every size that a user, a file or the kernel controls has its bound here, checked on entry. */
-#define LIMIT_POLICY_FILE_SIZE ((size_t)64 * 1024 * 1024) /* bytes */
-#define LIMIT_POLICY_DEPTH     16			  /* nesting of the YAML */
-#define LIMIT_POLICY_NODES     40000000			  /* values and keys in the YAML */
-#define LIMIT_POLICY_ALIASED   4000000			  /* values that its aliases stand for */
-#define LIMIT_PORTS	       20000			  /* Neutron zones end at 61,439 ports */
-#define LIMIT_GROUPS	       100000
-#define LIMIT_RULES	       2000000 /* of all groups */
-#define LIMIT_MEMBERS	       4000000 /* of all address groups and ports */
-#define LIMIT_NAME_LEN	       255     /* characters, as Neutron's columns */
-#define LIMIT_ADDRESS_PAIRS    10      /* a port, as Neutron's max_allowed_address_pair */
-#define LIMIT_TOOL_OUTPUT      ((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
-#define LIMIT_RULESET_RULES    4000000
-#define LIMIT_NFT_ELEMENTS     8000000 /* of all sets of a listing */
-#define LIMIT_CONNTRACK	       1000000 /* entries of one namespace */
-#define LIMIT_WALK_STEPS       20000 /* of one packet through one host, floods and cases included */
-#define LIMIT_NETNS	       4096
-#define LIMIT_LINKS	       65536 /* of one namespace; also its addresses */
-#define LIMIT_ROUTES	       2000000
-#define LIMIT_NEIGHBOURS       1000000			   /* also of FDBs */
-#define LIMIT_SNAPSHOT_SIZE    ((size_t)512 * 1024 * 1024) /* bytes of the JSON, or of its packing */
-#define LIMIT_SNAPSHOT_ITEMS   20000000			   /* values in all lists */
-#define LIMIT_SNAPSHOT_DEPTH   16
-#define LIMIT_OVSDB_REPLY      ((size_t)256 * 1024 * 1024) /* bytes */
-#define LIMIT_RULESET_MOVES    20000000			   /* rules that insertions push on */
-#define LIMIT_RULESET_PAIRS    65536		   /* rules that "-s a,b -d c,d" stands for */
-#define LIMIT_RULESET_LINE     ((size_t)64 * 1024) /* bytes */
-#define LIMIT_RULESET_LOOKUPS  1000		   /* names that the host is asked for */
+#define LIMIT_POLICY_FILE_SIZE	((size_t)64 * 1024 * 1024) /* bytes */
+#define LIMIT_POLICY_DEPTH	16			   /* nesting of the YAML */
+#define LIMIT_POLICY_NODES	40000000		   /* values and keys in the YAML */
+#define LIMIT_POLICY_ALIASED	4000000			   /* values that its aliases stand for */
+#define LIMIT_PORTS		20000			   /* Neutron zones end at 61,439 ports */
+#define LIMIT_GROUPS		100000
+#define LIMIT_RULES		2000000 /* of all groups */
+#define LIMIT_MEMBERS		4000000 /* of all address groups and ports */
+#define LIMIT_NAME_LEN		255	/* characters, as Neutron's columns */
+#define LIMIT_ADDRESS_PAIRS	10	/* a port, as Neutron's max_allowed_address_pair */
+#define LIMIT_TOOL_OUTPUT	((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
+#define LIMIT_RULESET_RULES	4000000
+#define LIMIT_NFT_ELEMENTS	8000000 /* of all sets of a listing */
+#define LIMIT_CONNTRACK		1000000 /* entries of one namespace */
+#define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
+#define LIMIT_NETNS		4096
+#define LIMIT_LINKS		65536 /* of one namespace; also its addresses */
+#define LIMIT_ROUTES		2000000
+#define LIMIT_NEIGHBOURS	1000000			    /* also of FDBs */
+#define LIMIT_SNAPSHOT_SIZE	((size_t)512 * 1024 * 1024) /* bytes of the JSON, or of its packing */
+#define LIMIT_SNAPSHOT_ITEMS	20000000		    /* values in all lists */
+#define LIMIT_SNAPSHOT_DEPTH	16
+#define LIMIT_OVSDB_REPLY	((size_t)256 * 1024 * 1024) /* bytes */
+#define LIMIT_RULESET_MOVES	20000000		    /* rules that insertions push on */
+#define LIMIT_RULESET_PAIRS	65536		    /* rules that "-s a,b -d c,d" stands for */
+#define LIMIT_RULESET_LINE	((size_t)64 * 1024) /* bytes */
+#define LIMIT_RULESET_LOOKUPS	1000		    /* names that the host is asked for */
+#define LIMIT_RULESET_FILE_SIZE ((size_t)1024 * 1024 * 1024) /* bytes */
 
 #endif

@@ -47,6 +47,7 @@ enum option_id {
 	OPT_STATE,
 	OPT_REPLY,
 	OPT_BRIEF,
+	OPT_CHECK,
 	N_OPTIONS,
 };
 
@@ -59,7 +60,7 @@ struct invocation {
 	size_t n_args;
 	const char *policy_path; /* --policy */
 	const char *output_path; /* --output; NULL: not said */
-	bool redact, force, only_own;
+	bool redact, force, only_own, check;
 	/* explain */
 	const char *in, *netns, *state;
 	const char *snapshots[16];
@@ -94,6 +95,7 @@ bool cmd_show(struct invocation *invocation, struct err *err);
 bool cmd_groups(struct invocation *invocation, struct err *err);
 bool cmd_explain(struct invocation *invocation, struct err *err);
 bool cmd_snapshot(struct invocation *invocation, struct err *err);
+bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 
 /* options.c */

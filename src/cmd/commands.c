@@ -7,6 +7,7 @@ static const enum option_id apply_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_FI
 static const enum option_id show_options[] = { OPT_ALL, OPT_POLICY, OPT_PREFIX, OPT_BACKEND,
 	OPT_JSON, OPT_HELP };
 static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
+static const enum option_id ruleset_options[] = { OPT_CHECK, OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
 
@@ -69,6 +70,26 @@ const struct command commands[] = {
 			    "portwall groups policy.yaml    # of a file that is not applied yet\n",
 		OPTIONS(groups_options),
 		.run = cmd_groups,
+	},
+	{
+		.name = "ruleset",
+		.args = "FILE...",
+		.min_args = 1,
+		.max_args = 64,
+		.summary = "read rulesets of iptables, ipset and nft, and check what is understood",
+		.description =
+			"Reads texts of iptables-save, ip6tables-save, ipset save and nft list ruleset, told "
+			"apart by their content (\"-\" is standard input), and prints them as they were "
+			"understood; what was written by hand takes the form in which those programs would "
+			"print it. With --check, lists in their place by file and line what is not understood: "
+			"matches, targets and sets that are carried as text and of which explain cannot tell "
+			"what they do; then a summary for each file.",
+		.exit_status = "5 something is not understood",
+		.examples = "portwall ruleset --check /etc/iptables/rules.v4\n"
+			    "iptables-save | portwall ruleset -         # the same again\n"
+			    "nft list ruleset | portwall ruleset --json -\n",
+		OPTIONS(ruleset_options),
+		.run = cmd_ruleset,
 	},
 	{
 		.name = "clear",

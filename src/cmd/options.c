@@ -54,6 +54,7 @@ static const struct option_spec {
 		"(default: what its entries say)" },
 	[OPT_REPLY] = { "reply", 'r', NULL, "its answer's way back, too" },
 	[OPT_BRIEF] = { "brief", 'b', NULL, "the verdict alone, in one line" },
+	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 };
 
 #define WAIT_MAX_S 3600
@@ -146,6 +147,9 @@ static bool option_set(
 		return true;
 	case OPT_BRIEF:
 		inv->brief = true;
+		return true;
+	case OPT_CHECK:
+		inv->check = true;
 		return true;
 	case N_OPTIONS:
 		break;
@@ -382,7 +386,7 @@ void options_print_man(struct text *out)
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
 		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed.\n.TP\n.B 4\nexplain: it is "
-		"delivered, but rewritten.\n.TP\n.B 5\nexplain: it cannot be told.\n"
+		"delivered, but rewritten.\n.TP\n.B 5\nexplain: it cannot be told; ruleset \\-\\-check: something is not understood.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"

@@ -72,6 +72,8 @@ struct effect {
 };
 /* eval_target.c */
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret);
+/* eval_set.c: -m set */
+enum answer set_match_eval(struct asking *asking, const struct match *match);
 /* eval_xt.c: the kinds of iptables' modules */
 enum answer match_eval_xt(struct asking *asking, const struct match *match);
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);

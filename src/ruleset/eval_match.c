@@ -212,19 +212,6 @@ bool set_contains_addr(const struct set *set, const struct addr *addr)
 	}
 }
 
-static enum answer set_match(struct asking *asking, const struct match *match)
-{
-	const struct set *set = ruleset_set(asking->eval->rs, match->set.name);
-
-	if (!set || set->opaque || set->kind != SET_HASH_NET || match->set.n_more)
-		return CANNOT_TELL;
-	if (!fields_known(asking, FIELD_BIT(match->set.is_src ? FIELD_SRC : FIELD_DST)))
-		return CANNOT_TELL;
-	return answer_of(set_contains_addr(set,
-				 match->set.is_src ? &asking->packet->src : &asking->packet->dst) !=
-			 match->inverted);
-}
-
 /* Opaque texts of which the meaning is known after all. */
 static enum answer opaque_match(struct asking *asking, const char *text)
 {
@@ -320,7 +307,7 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_CT_MARK:
 		return ct_mark_match(asking, match);
 	case MATCH_SET:
-		return set_match(asking, match);
+		return set_match_eval(asking, match);
 	case MATCH_OPAQUE:
 		return opaque_match(asking, match->text);
 	case MATCH_NFT_FIELD:

@@ -205,7 +205,11 @@ static bool parse_line(struct iptables_parser *p, struct err *err)
 		return parse_table(p, err);
 	case ':':
 		return parse_chain(p, err);
+	case '[':
+		return parse_append(p, err);
 	default:
+		if (iptables_is_word(first, "-A"))
+			return parse_append(p, err);
 		if (!parse_command(p, &is_command, err))
 			return false;
 		return is_command || parse_append(p, err);

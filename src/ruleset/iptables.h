@@ -2,6 +2,8 @@
 #ifndef RULESET_IPTABLES_H
 #define RULESET_IPTABLES_H
 
+#include <string.h>
+
 #include "base/map.h"
 #include "base/vec.h"
 #include "ruleset/ruleset.h"
@@ -65,7 +67,11 @@ bool iptables_fail(const struct iptables_parser *p, struct err *err, size_t i, c
 /* iptables_words.c */
 /* A line into p->words. */
 bool iptables_split(struct iptables_parser *p, const char *line, size_t len, struct err *err);
-bool iptables_is_word(const struct word *word, const char *value);
+/* Asked of every word of a save: one letter is compared before all. */
+static inline bool iptables_is_word(const struct word *word, const char *value)
+{
+	return word->value[0] == value[0] && !word->is_quoted && strcmp(word->value, value) == 0;
+}
 /* One copy of each text, however often it occurs. */
 const char *iptables_intern(struct iptables_parser *p, const char *value);
 /* The words as they stand, a single space between them, behind before. */
@@ -108,9 +114,13 @@ bool iptables_dscp(const char *text, bool is_class, uint8_t *ret);
 bool iptables_parse_rule(struct iptables_parser *p, struct chain *chain,
 	const struct counters *counters, size_t at, const uint32_t *place, struct err *err);
 
+/* iptables_assign.c: puts every option behind the name of its module, so that no module is nameless.
+ * own: the protocol's module, or NULL. */
+bool iptables_assign_options(struct iptables_parser *p, const char *own, struct err *err);
+
 /* iptables_modules.c */
-/* Appends the matches of one module to p->matches; what it does not know is kept as text. */
-bool iptables_parse_module(struct iptables_parser *p, const struct module *module, struct err *err);
+/* The modules of the rule, all of them, as matches. */
+bool iptables_parse_modules(struct iptables_parser *p, struct err *err);
 void iptables_add_match(struct iptables_parser *p, const struct match *match);
 
 /*

@@ -100,23 +100,25 @@ static void add_opaque(struct iptables_parser *p, const char *module, const char
 			.kind = MATCH_OPAQUE, .text = text, .module = iptables_intern(p, module) });
 }
 
-bool iptables_parse_module(struct iptables_parser *p, const struct module *module, struct err *err)
+static void parse_module(struct iptables_parser *p, const struct module *module)
 {
-	struct module named = { .name = module->name ? module->name : implied_module(p),
-		.from = module->from,
-		.end = module->end };
 	size_t n_before = p->matches.n, at;
 	bool had_comment = p->has_comment;
 
-	if (!named.name)
-		return iptables_fail(p, err, named.from, "%s belongs to no match",
-			p->words.items[named.from].value);
-	at = parse_known(p, &named);
+	at = parse_known(p, module);
 	if (p->matches.n == n_before && p->has_comment == had_comment)
-		add_opaque(p, named.name,
-			iptables_raw(p, arena_printf(p->scratch, "-m %s", named.name), named.from,
-				named.end));
-	else if (at < named.end)
-		add_opaque(p, named.name, iptables_raw(p, NULL, at, named.end));
+		add_opaque(p, module->name,
+			iptables_raw(p, arena_printf(p->scratch, "-m %s", module->name),
+				module->from, module->end));
+	else if (at < module->end)
+		add_opaque(p, module->name, iptables_raw(p, NULL, at, module->end));
+}
+
+bool iptables_parse_modules(struct iptables_parser *p, struct err *err)
+{
+	if (p->modules.n && !iptables_assign_options(p, implied_module(p), err))
+		return false;
+	vec_for_each (module, &p->modules)
+		parse_module(p, module);
 	return true;
 }

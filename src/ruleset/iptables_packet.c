@@ -151,15 +151,14 @@ size_t iptables_parse_rt(struct iptables_parser *p, const struct module *module)
 	struct match match = { .kind = MATCH_RT };
 	size_t at = module->from;
 	struct option option;
-	uint32_t min, max;
+	uint32_t type;
 
 	while (iptables_option_at(p, at, module->end, &option)) {
 		if (option_is(&option, "--rt-type") && option.value && !match.rt.has_type &&
-			iptables_number_range(option.value, '\0', &min, &max) && min == max &&
-			min <= UINT8_MAX) {
+			text_to_u32(option.value, 0, UINT8_MAX, &type)) {
 			match.inverted = option.inverted;
 			match.rt.has_type = true;
-			match.rt.type = (uint8_t)min;
+			match.rt.type = (uint8_t)type;
 		} else if (option_is(&option, "--rt-segsleft") && option.value &&
 			   !match.rt.has_segsleft &&
 			   iptables_number_range(option.value, ':', &match.rt.segsleft_min,

@@ -74,14 +74,24 @@ static bool ends_module(const struct iptables_parser *p, size_t at)
 	return header_of_word(word, &header);
 }
 
-static size_t module_end(const struct iptables_parser *p, size_t from)
+static bool is_policy_proto(const struct iptables_parser *p, size_t at)
 {
+	if (iptables_is_word(&p->words.items[at], "!") && at + 1 < p->words.n)
+		at++;
+	return iptables_is_word(&p->words.items[at], "--proto");
+}
+
+/* name: of the module; NULL: nameless */
+static size_t module_end(const struct iptables_parser *p, const char *name, size_t from)
+{
+	/* "--proto" is an option of this module, and else short for "--protocol" */
+	bool is_policy = name && strcmp(name, "policy") == 0;
 	size_t at = from;
 
 	/* What people write as a comment may look like an option and still need no quotes. */
 	if (at + 1 < p->words.n && iptables_is_word(&p->words.items[at], "--comment"))
 		at += 2;
-	while (at < p->words.n && !ends_module(p, at))
+	while (at < p->words.n && (!ends_module(p, at) || (is_policy && is_policy_proto(p, at))))
 		at++;
 	return at;
 }
@@ -135,7 +145,7 @@ static bool parse_header_value(
 			(!match->proto && match->inverted))
 			return false;
 		/* a name that only some hosts know is printed as it was read */
-		if (*value < '0' || *value > '9')
+		if ((*value < '0' || *value > '9') && !proto_is_of_iptables(match->proto))
 			match->proto_as = iptables_intern(p, value);
 		return true;
 	}
@@ -285,7 +295,7 @@ static bool parse_part(struct iptables_parser *p, struct raw_rule *raw, struct t
 	} else {
 		return iptables_fail(p, err, *at + inverted, "unexpected \"%s\"", option->value);
 	}
-	module.end = module_end(p, module.from);
+	module.end = module_end(p, module.name, module.from);
 	*at = module.end;
 	*vec_push(&p->modules, p->scratch) = module;
 	return true;
@@ -401,8 +411,7 @@ bool iptables_parse_rule(struct iptables_parser *p, struct chain *chain,
 		if (match->kind == MATCH_PROTO && !match->inverted)
 			p->proto = match->proto;
 	}
-	vec_for_each (module, &p->modules)
-		if (!iptables_parse_module(p, module, err))
-			return false;
+	if (!iptables_parse_modules(p, err))
+		return false;
 	return add_rules(p, chain, &rule, place, err);
 }

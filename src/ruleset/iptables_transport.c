@@ -273,21 +273,31 @@ static const struct icmp_name icmp6_names[] = {
 	{ "redirect", 137, -1 },
 };
 
-static bool parse_icmp_name(const char *text, enum family family, struct match *match)
+bool xt_icmp_name(enum family family, const char *name, uint8_t *ret_type, int *ret_code)
 {
 	bool is_v6 = family == FAMILY_IPV6;
 	const struct icmp_name *names = is_v6 ? icmp6_names : icmp_names;
 	size_t n = is_v6 ? N_OF(icmp6_names) : N_OF(icmp_names);
 
 	for (size_t i = 0; i < n; i++) {
-		if (strcasecmp(text, names[i].name) != 0)
+		if (strcasecmp(name, names[i].name) != 0)
 			continue;
-		match->icmp.type = names[i].type;
-		match->icmp.any_code = names[i].code < 0;
-		match->icmp.code = names[i].code < 0 ? 0 : (uint8_t)names[i].code;
+		*ret_type = names[i].type;
+		*ret_code = names[i].code;
 		return true;
 	}
 	return false;
+}
+
+static bool parse_icmp_name(const char *text, enum family family, struct match *match)
+{
+	int code;
+
+	if (!xt_icmp_name(family, text, &match->icmp.type, &code))
+		return false;
+	match->icmp.any_code = code < 0;
+	match->icmp.code = code < 0 ? 0 : (uint8_t)code;
+	return true;
 }
 
 static bool parse_icmp_type(const char *text, enum family family, struct match *match)

@@ -10,47 +10,75 @@
 #include "ruleset/iptables.h"
 #include "ruleset/print.h"
 
-/*
- * The host's /etc/protocols is what iptables-save printed the name from, and so is asked before
- * the list of what Debian's has where the two could differ. The few that no system calls
- * otherwise come first: a ruleset has thousands of them.
- */
-bool iptables_proto_number(struct iptables_parser *p, const char *value, uint8_t *ret)
+/* What no system calls otherwise; a ruleset has thousands of them. */
+static bool fixed_proto(const char *name, uint8_t *ret)
 {
 	static const struct {
 		const char *name;
 		uint8_t number;
-	} fixed[] = { { "tcp", 6 }, { "udp", 17 }, { "icmp", 1 }, { "ipv6-icmp", 58 },
-		{ "icmpv6", 58 }, { "all", 0 } },
-	  debian[] = { { "igmp", 2 }, { "ggp", 3 }, { "ipencap", 4 }, { "egp", 8 }, { "dccp", 33 },
-		  { "ipv6", 41 }, { "ipv6-route", 43 }, { "ipv6-frag", 44 }, { "rsvp", 46 },
-		  { "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "ipv6-nonxt", 59 },
-		  { "ipv6-opts", 60 }, { "ospf", 89 }, { "ipip", 94 }, { "pim", 103 },
-		  { "vrrp", 112 }, { "l2tp", 115 }, { "sctp", 132 }, { "mobility-header", 135 },
-		  { "ipv6-mh", 135 }, { "mh", 135 }, { "udplite", 136 } };
-	struct protoent entry, *found = NULL;
-	char buf[1024];
+	} fixed[] = { { "tcp", PROTO_TCP }, { "udp", PROTO_UDP }, { "icmp", PROTO_ICMP },
+		{ "ipv6-icmp", PROTO_ICMPV6 }, { "icmpv6", PROTO_ICMPV6 }, { "all", 0 } };
 	uint32_t number;
-	uintptr_t known;
 
 	for (size_t i = 0; i < N_OF(fixed); i++) {
-		if (strcmp(value, fixed[i].name) == 0) {
+		if (strcmp(name, fixed[i].name) == 0) {
 			*ret = fixed[i].number;
 			return true;
 		}
 	}
-	if (text_to_u32(value, 0, 255, &number)) {
-		*ret = (uint8_t)number;
-		return true;
+	if (!text_to_u32(name, 0, 255, &number))
+		return false;
+	*ret = (uint8_t)number;
+	return true;
+}
+
+/* /etc/protocols of Debian 12 */
+static bool debian_proto(const char *name, uint8_t *ret)
+{
+	static const struct {
+		const char *name;
+		uint8_t number;
+	} debian[] = { { "igmp", 2 }, { "ggp", 3 }, { "ipencap", 4 }, { "egp", 8 }, { "dccp", 33 },
+		{ "ipv6", 41 }, { "ipv6-route", 43 }, { "ipv6-frag", 44 }, { "rsvp", 46 },
+		{ "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "ipv6-nonxt", 59 },
+		{ "ipv6-opts", 60 }, { "ospf", 89 }, { "ipip", 94 }, { "pim", 103 },
+		{ "vrrp", 112 }, { "l2tp", 115 }, { "sctp", 132 }, { "mobility-header", 135 },
+		{ "ipv6-mh", 135 }, { "mh", 135 }, { "udplite", 136 } };
+
+	for (size_t i = 0; i < N_OF(debian); i++) {
+		if (strcmp(name, debian[i].name) == 0) {
+			*ret = debian[i].number;
+			return true;
+		}
 	}
+	return false;
+}
+
+bool xt_proto_number(const char *name, uint8_t *ret)
+{
+	return fixed_proto(name, ret) || debian_proto(name, ret);
+}
+
+/*
+ * The host's /etc/protocols is what iptables-save printed the name from, and so is asked before
+ * the list of what Debian's has where the two could differ.
+ */
+bool iptables_proto_number(struct iptables_parser *p, const char *value, uint8_t *ret)
+{
+	struct protoent entry, *found = NULL;
+	char buf[1024];
+	uintptr_t known;
+	uint8_t number;
+
+	if (fixed_proto(value, ret))
+		return true;
 	known = (uintptr_t)map_find(p->protos, value);
 	if (!known && ++p->n_lookups <= LIMIT_RULESET_LOOKUPS &&
 		getprotobyname_r(value, &entry, buf, sizeof(buf), &found) == 0 && found &&
 		found->p_proto >= 0 && found->p_proto <= 255)
 		known = (uintptr_t)found->p_proto + 1;
-	for (size_t i = 0; !known && i < N_OF(debian); i++)
-		if (strcmp(value, debian[i].name) == 0)
-			known = (uintptr_t)debian[i].number + 1;
+	if (!known && debian_proto(value, &number))
+		known = (uintptr_t)number + 1;
 	if (!known)
 		return false;
 	map_add(p->protos, iptables_intern(p, value), (void *)known);

@@ -88,11 +88,6 @@ bool iptables_split(struct iptables_parser *p, const char *line, size_t len, str
 	return true;
 }
 
-bool iptables_is_word(const struct word *word, const char *value)
-{
-	return !word->is_quoted && strcmp(word->value, value) == 0;
-}
-
 bool iptables_option_at(struct iptables_parser *p, size_t at, size_t end, struct option *ret)
 {
 	const struct word *words = p->words.items;

@@ -185,7 +185,7 @@ static bool check_wanted(const struct plan_scope *scope, const struct set *wante
 			SET_NAME_LEN - 2);
 	if (found && (found->opaque || found->kind != SET_HASH_NET)) {
 		err_conflict(err, "there is an ipset %s of another type%s%s", wanted->name,
-			found->opaque ? ": " : "", found->opaque ? found->opaque : "");
+			found->type ? ": " : "", found->type ? found->type : "");
 		return err_next(err, "remove it (ipset destroy %s), then try again", wanted->name);
 	}
 	if (found && found->family != wanted->family) {

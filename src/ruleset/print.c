@@ -44,6 +44,11 @@ void print_quoted(struct text *out, const char *value)
 	text_add(out, "\"");
 }
 
+bool proto_is_of_iptables(uint8_t proto)
+{
+	return iptables_protos[proto] != NULL;
+}
+
 static void print_option(struct text *out, const struct match *match, const char *option)
 {
 	text_add(out, match->inverted ? " ! " : " ");

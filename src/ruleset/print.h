@@ -38,6 +38,13 @@ void ct_status_print(struct text *out, unsigned status);
 void addr_types_print(struct text *out, unsigned types);
 const char *pkt_type_name(enum pkt_type type);
 
+/* Does iptables itself have a name for it, so that every host prints the same? */
+bool proto_is_of_iptables(uint8_t proto);
+/* A protocol by number or name, without asking the host. */
+bool xt_proto_number(const char *name, uint8_t *ret);
+/* A name of ICMP or ICMPv6 ("echo-request"); *ret_code -1: any. */
+bool xt_icmp_name(enum family family, const char *name, uint8_t *ret_type, int *ret_code);
+
 /* A mask of addresses as a length; false: it has holes. */
 bool mask_len(const struct addr *mask, uint8_t *ret);
 

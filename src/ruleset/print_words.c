@@ -89,6 +89,9 @@ static void print_value(struct text *out, const struct match *match)
 		break;
 	case MATCH_SET:
 		text_addf(out, "set %s", match->set.name);
+		for (unsigned n = 0; n < match->set.n_more; n++)
+			text_add(out, match->set.more_srcs & 1u << n ? ", and by source"
+								     : ", and by destination");
 		break;
 	case MATCH_ETHERTYPE:
 		if (ethertype_name(match->ethertype))

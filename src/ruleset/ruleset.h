@@ -467,18 +467,18 @@ enum ipset_part {
 
 /* One member. Only what the set's parts ask for is filled; parts of one kind are in their order. */
 struct ipset_member {
-	struct prefix nets[2];	 /* IP and NET */
-	struct addr addr_max;	 /* bitmap:ip: the end of a range; family as in nets[0] */
-	uint8_t proto;		 /* PORT */
-	struct port_range ports; /* PORT: a port, or of ICMP type * 256 + code */
+	struct prefix nets[2]; /* IP and NET */
+	uint8_t proto;	       /* PORT */
+	bool has_mac;	       /* bitmap:ip,mac: else any, learned when first asked */
+	bool is_physdev;       /* IFACE: of the bridge's port */
+	bool is_wildcard;      /* IFACE: a name that goes on */
+	bool is_nomatch;       /* an exception: what it holds is not in the set */
 	struct mac mac;
-	bool has_mac;	  /* bitmap:ip,mac: else any, learned when first asked */
-	const char *name; /* IFACE without "physdev:", or SET */
-	bool is_physdev;  /* IFACE: the bridge's port */
-	bool is_wildcard; /* IFACE with "wildcard": a name that goes on */
+	struct port_range ports; /* PORT: ports, or of ICMP type * 256 + code */
 	uint32_t mark;
-	bool is_nomatch;	 /* an exception: what it holds is not in the set */
-	const char *text, *rest; /* as written: "10.0.0.1,tcp:80"; "timeout 5 nomatch", or NULL */
+	const char *name; /* IFACE, SET */
+	const char *text; /* as it was read, where that is not how it is printed; else NULL */
+	const char *rest; /* behind it: "timeout 5 nomatch"; NULL: nothing */
 };
 
 /* nft: one element of a set or map of any type. */
@@ -510,9 +510,13 @@ struct set {
 	const char *type;    /* "hash:ip,port"; NULL: compiled */
 	const char *options; /* behind the type: "family inet hashsize 1024 maxelem 65536" */
 	enum ipset_part parts[IPSET_MAX_PARTS];
-	uint32_t mark_mask;		    /* hash:ip,mark */
-	const struct ipset_member *members; /* in the order of the text */
+	uint32_t mark_mask; /* hash:ip,mark */
+	/* In the order of the text. NULL where the elements are all there is: of sets of one address, with
+	 * nothing behind the members; then text_order is that order, as places in elements. */
+	const struct ipset_member *members;
 	size_t n_members;
+	const uint32_t *text_order;
+	bool has_elements; /* SET_IPSET: of one address without exceptions: elements hold all of it */
 	/* nft: every set and map has these, SET_IFNAME and MAP_IFNAME_VERDICT too. */
 	bool is_map, is_verdict_map;
 	bool is_interval, is_dynamic, is_constant, has_timeout;
@@ -602,6 +606,12 @@ bool rule_equal(const struct rule *a, const struct rule *b);
 bool match_equal(const struct match *a, const struct match *b);
 bool target_equal(const struct target *a, const struct target *b);
 
+/* What of it is not modelled, by name ("recent", "HMARK", "nft: .."); NULL: all of it is understood.
+ * Such a match or target is carried as text and evaluates to "cannot tell". */
+const char *match_not_understood(const struct match *match);
+const char *target_not_understood(const struct target *target);
+const char *set_not_understood(const struct set *set);
+
 /*
  * Text. The parsers add to rs and accept what iptables-save [-c], ipset save and
  * nft list ruleset print on Debian 12; a wrong line is an error with its number. name is for
@@ -616,6 +626,13 @@ bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *na
 	const char *text, struct err *err);
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
 	struct err *err);
+
+/* Which program wrote a text, told by its content, and its parser; an empty text gives nothing. */
+enum text_kind { TEXT_EMPTY, TEXT_UNKNOWN, TEXT_IPTABLES, TEXT_IP6TABLES, TEXT_IPSET, TEXT_NFT };
+enum text_kind ruleset_text_kind(const char *text);
+const char *text_kind_name(enum text_kind kind); /* "iptables" */
+bool ruleset_parse_text(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
+	enum text_kind *ret_kind, struct err *err);
 
 /* A rule as iptables-save prints it behind "-A CHAIN" (family IPv4 or IPv6), without counters;
  * or as nft prints it in a chain (family bridge), where a counter statement carries its values.

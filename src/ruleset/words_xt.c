@@ -12,9 +12,15 @@ static void print_number_range(struct text *out, uint32_t min, uint32_t max)
 
 static void print_masked(struct text *out, const struct masked_addr *masked)
 {
+	uint8_t len;
+
 	addr_print(out, &masked->addr);
-	text_add(out, " under mask ");
-	addr_print(out, &masked->mask);
+	if (!mask_len(&masked->mask, &len)) {
+		text_add(out, " under mask ");
+		addr_print(out, &masked->mask);
+	} else if (len != prefix_max_len(masked->addr.family)) {
+		text_addf(out, "/%u", len);
+	}
 }
 
 static void print_addrs(struct text *out, const struct addr_range *addrs)

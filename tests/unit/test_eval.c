@@ -53,7 +53,7 @@ static void assert_answer(
 		    &err) ||
 		!ruleset_parse_ipset(arena, rs, "s",
 			"create s hash:net family inet\nadd s 10.0.0.0/28\n"
-			"create o hash:ip family inet\n",
+			"create o hash:strange family inet\n",
 			&err))
 		fail_msg("%s", err.text);
 	table = ruleset_table(rs, family, "filter");
