@@ -185,6 +185,9 @@ static bool asks(const struct table *table, const struct chain *chain, enum fami
 
 	if (!hook_of_chain(chain, &own) || own != hook)
 		return false;
+	/* its chains are on no hook */
+	if (table->flags && strstr(table->flags, "dormant"))
+		return false;
 	if (is_device_hook) /* inet chains at ingress are those of a device, too */
 		return chain->hook_text && is_of_device(chain, device);
 	if (table->family == FAMILY_NETDEV)

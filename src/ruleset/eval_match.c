@@ -274,6 +274,48 @@ static enum answer simple_match(struct asking *asking, const struct match *match
 	return answer_of(is_it != match->inverted);
 }
 
+/* nft: "fib daddr type local". Types are numbered as the kernel numbers routes' types. */
+static enum answer fib_type_match(struct asking *asking, const struct nft_match *match)
+{
+	const struct eval_oracle *oracle = asking->eval->oracle;
+	bool is_src = strcmp(match->keys.items[0]->words, "fib saddr type") == 0;
+	const struct addr *addr = is_src ? &asking->packet->src : &asking->packet->dst;
+	const struct nft_value *values = match->values;
+	size_t n = match->n_values;
+	bool is_it = false;
+	enum addr_type type;
+
+	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE) ||
+		asking->table->family == FAMILY_BRIDGE || asking->table->family > FAMILY_INET ||
+		!oracle || !oracle->addr_type ||
+		!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)) ||
+		!oracle->addr_type(oracle->data, addr, NULL, &type))
+		return CANNOT_TELL;
+	if (match->set)
+		n = match->set->n_nft_elements;
+	for (size_t i = 0; i < n; i++) {
+		const struct nft_value *value =
+			match->set ? match->set->nft_elements[i].keys : &values[i];
+		unsigned first = value->min.bytes[15], last = value->max.bytes[15];
+
+		for (unsigned bit = first; bit <= last; bit++)
+			is_it |= (unsigned)type == 1u << bit;
+	}
+	return answer_of(is_it == (match->op == NFT_EQ));
+}
+
+static enum answer nft_field_match(struct asking *asking, const struct match *match)
+{
+	const struct nft_keys *keys = &match->nft->keys;
+
+	/* only the host can say; with an interface ("daddr . iif") it is not modelled */
+	if (keys->n == 1 && (strcmp(keys->items[0]->words, "fib daddr type") == 0 ||
+				    strcmp(keys->items[0]->words, "fib saddr type") == 0))
+		return fib_type_match(asking, match->nft);
+	asking->decided |= nft_keys_fields(keys);
+	return nft_match_eval(asking->table, match, asking->packet);
+}
+
 enum answer match_eval(struct asking *asking, const struct match *match)
 {
 	switch (match->kind) {
@@ -311,8 +353,7 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_OPAQUE:
 		return opaque_match(asking, match->text);
 	case MATCH_NFT_FIELD:
-		asking->decided |= nft_keys_fields(&match->nft->keys);
-		return nft_match_eval(asking->table, match, asking->packet);
+		return nft_field_match(asking, match);
 	case MATCH_NFT_DO:
 		return nft_match_eval(asking->table, match, asking->packet);
 	default:

@@ -192,7 +192,7 @@ bool iptables_number_range(const char *text, char between, uint32_t *ret_min, ui
 	if (!iptables_number(&text, &min))
 		return false;
 	max = min;
-	if (*text == between) {
+	if (between && *text == between) {
 		text++;
 		if (!iptables_number(&text, &max))
 			return false;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ruleset/nft_eval.h"
 #include "unit.h"
 
 struct aim {
@@ -10,41 +11,89 @@ struct aim {
 	const struct router *router;
 	enum family family;
 	struct rule_packet *to;
+	const struct table *table;
 	bool has_from;
 };
 
+/* What is read of nft: a key of its own, or a lookup in what may be a set of the table. */
+static const struct set *set_of(
+	const struct table *table, const struct set *set, const char *set_name)
+{
+	return set || !set_name ? set : table_set(table, set_name);
+}
+
+struct names {
+	char (*items)[16];
+	size_t n, max;
+};
+
+static void add_name(struct names *names, const char *text, bool is_open)
+{
+	size_t len = strlen(text), known = 0;
+	char name[16] = "";
+
+	if (len == 0 || len > 14 || strpbrk(text, "/*{ ") || strcmp(text, "lo") == 0)
+		return;
+	memcpy(name, text, len);
+	if (name[len - 1] == '+')
+		name[len - 1] = '7';
+	if (is_open)
+		name[len] = '7';
+	while (known < names->n && strcmp(names->items[known], name) != 0)
+		known++;
+	if (known == names->n && names->n < names->max)
+		memcpy(names->items[names->n++], name, sizeof(name));
+}
+
+static void add_keys(struct names *names, const struct nft_keys *keys,
+	const struct nft_value *values, size_t n_values)
+{
+	for (size_t i = 0; i < keys->n && i < n_values; i++)
+		if ((keys->items[i]->kind == NFT_KEY_IN_IFACE ||
+			    keys->items[i]->kind == NFT_KEY_OUT_IFACE) &&
+			values[i].name)
+			add_name(names, values[i].name, values[i].is_open);
+}
+
+static void add_set(struct names *names, const struct nft_keys *keys, const struct set *set)
+{
+	for (size_t e = 0; set && e < set->n_nft_elements; e++)
+		add_keys(names, keys, set->nft_elements[e].keys, set->nft_elements[e].n_keys);
+}
+
+static void add_rule(struct names *names, const struct table *table, const struct rule *rule)
+{
+	for (size_t m = 0; m < rule->n_matches; m++) {
+		const struct match *match = &rule->matches[m];
+
+		if (match->kind == MATCH_IN_IFACE || match->kind == MATCH_OUT_IFACE)
+			add_name(names, match->name, false);
+		if (match->kind != MATCH_NFT_FIELD)
+			continue;
+		add_keys(names, &match->nft->keys, match->nft->values, match->nft->n_values);
+		add_set(names, &match->nft->keys,
+			set_of(table, match->nft->set, match->nft->set_name));
+	}
+	if (rule->target.kind == TARGET_NFT_VMAP)
+		add_set(names, &rule->target.lookup->keys,
+			set_of(table, rule->target.lookup->set, rule->target.lookup->set_name));
+	if (rule->target.kind == TARGET_VMAP) {
+		const struct set *set = table_set(table, rule->target.vmap.map);
+
+		for (size_t e = 0; set && e < set->n_elements; e++)
+			add_name(names, set->elements[e].name, false);
+	}
+}
+
 size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max)
 {
-	size_t n = 0;
+	struct names found = { names, 0, max };
 
-	for (size_t t = 0; t < rs->n_tables; t++) {
-		for (size_t c = 0; c < rs->tables[t].n_chains; c++) {
-			const struct chain *chain = &rs->tables[t].chains[c];
-
-			for (size_t r = 0; r < chain->n_rules; r++) {
-				for (size_t m = 0; m < chain->rules[r].n_matches; m++) {
-					const struct match *match = &chain->rules[r].matches[m];
-					char name[16];
-					size_t len, known = 0;
-
-					if (match->kind != MATCH_IN_IFACE &&
-						match->kind != MATCH_OUT_IFACE)
-						continue;
-					len = strlen(match->name);
-					if (len == 0 || len > 14 || strpbrk(match->name, "/*{ "))
-						continue;
-					memcpy(name, match->name, len + 1);
-					if (name[len - 1] == '+')
-						name[len - 1] = '7';
-					while (known < n && strcmp(names[known], name) != 0)
-						known++;
-					if (known == n && n < max && strcmp(name, "lo") != 0)
-						memcpy(names[n++], name, sizeof(name));
-				}
-			}
-		}
-	}
-	return n;
+	for (size_t t = 0; t < rs->n_tables; t++)
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++)
+			for (size_t r = 0; r < rs->tables[t].chains[c].n_rules; r++)
+				add_rule(&found, &rs->tables[t], &rs->tables[t].chains[c].rules[r]);
+	return found.n;
 }
 
 /* Adds to the last 32 bits of an address. */
@@ -78,7 +127,8 @@ static struct addr near_prefix(struct random *random, const struct prefix *prefi
 	return addr;
 }
 
-static void aim_iface(struct aim *aim, const struct match *match, bool wanted)
+static void aim_iface(
+	struct aim *aim, const char *wanted_name, bool is_in, bool is_open, bool wanted)
 {
 	size_t start = random_below(aim->random, (unsigned)aim->router->n_ports);
 
@@ -87,16 +137,15 @@ static void aim_iface(struct aim *aim, const struct match *match, bool wanted)
 	for (size_t i = 0; i < aim->router->n_ports; i++) {
 		size_t from = (start + i) % aim->router->n_ports;
 		const struct router_port *in = &aim->router->ports[from];
-		const char *name =
-			match->kind == MATCH_IN_IFACE ? in->name : aim->router->ports[in->out].name;
-		size_t len = strlen(match->name);
-		bool is_it = len && match->name[len - 1] == '+'
-				     ? strncmp(name, match->name, len - 1) == 0
-				     : strcmp(name, match->name) == 0;
+		const char *name = is_in ? in->name : aim->router->ports[in->out].name;
+		size_t len = strlen(wanted_name);
+		bool is_wild = is_open || (len && wanted_name[len - 1] == '+');
+		bool is_it = is_wild ? strncmp(name, wanted_name, len - !is_open) == 0
+				     : strcmp(name, wanted_name) == 0;
 
 		if (is_it == wanted) {
 			aim->to->from = from;
-			aim->has_from = match->kind == MATCH_IN_IFACE;
+			aim->has_from = is_in;
 			return;
 		}
 	}
@@ -116,6 +165,99 @@ static void aim_port(struct aim *aim, const struct match *match, bool wanted, ui
 		p->proto = one_in(aim->random, 2) ? PROTO_TCP : PROTO_UDP;
 }
 
+static struct addr addr_of(enum family family, const struct field_value *value)
+{
+	struct addr addr = { .family = family };
+	size_t len = family == FAMILY_IPV6 ? 16 : 4;
+
+	memcpy(addr.bytes, value->bytes + 16 - len, len);
+	return addr;
+}
+
+/* One value of one key of nft: either end of it, or, when not wanted, what is next to it. */
+static void aim_value(
+	struct aim *aim, const struct nft_key *key, const struct nft_value *value, bool wanted)
+{
+	struct packet *p = &aim->to->frame.packet;
+	bool is_low = one_in(aim->random, 2);
+	const struct field_value *end = is_low ? &value->min : &value->max;
+	uint16_t number = (uint16_t)(end->bytes[14] << 8 | end->bytes[15]);
+	int by = wanted ? 0 : is_low ? -1 : 1;
+
+	if (value->is_any)
+		return;
+	if (key->proto)
+		p->proto = key->proto;
+	if (key->kind == NFT_KEY_IN_IFACE || key->kind == NFT_KEY_OUT_IFACE) {
+		if (value->name)
+			aim_iface(aim, value->name, key->kind == NFT_KEY_IN_IFACE, value->is_open,
+				wanted);
+		return;
+	}
+	if (key->kind != NFT_KEY_FIELD || key->width)
+		return;
+	switch (key->field) {
+	case FIELD_SRC:
+	case FIELD_DST:
+		if (key->type != (aim->family == FAMILY_IPV6 ? NFT_TYPE_IPV6 : NFT_TYPE_IPV4))
+			return;
+		*(key->field == FIELD_SRC ? &p->src : &p->dst) = addr_of(aim->family, end);
+		step(key->field == FIELD_SRC ? &p->src : &p->dst, by);
+		return;
+	case FIELD_SPORT:
+	case FIELD_DPORT:
+		*(key->field == FIELD_SPORT ? &p->sport : &p->dport) = (uint16_t)(number + by);
+		if (!proto_has_ports(p->proto))
+			p->proto = one_in(aim->random, 2) ? PROTO_TCP : PROTO_UDP;
+		return;
+	case FIELD_PROTO:
+		p->proto = (uint8_t)(wanted ? number : number == PROTO_TCP ? PROTO_UDP : PROTO_TCP);
+		return;
+	case FIELD_ICMP_TYPE:
+		p->icmp_type = (uint8_t)(number + by);
+		return;
+	default:
+		return;
+	}
+}
+
+static void aim_keys(
+	struct aim *aim, const struct nft_keys *keys, const struct nft_value *values, bool wanted)
+{
+	size_t wrong = wanted ? SIZE_MAX : random_below(aim->random, (unsigned)keys->n);
+
+	for (size_t i = 0; i < keys->n; i++)
+		aim_value(aim, keys->items[i], &values[i], i != wrong);
+}
+
+static const struct nft_element *some_element(struct aim *aim, const struct set *set, size_t n)
+{
+	const struct nft_element *element;
+
+	if (!set || !set->n_nft_elements)
+		return NULL;
+	element = &set->nft_elements[random_below(aim->random, (unsigned)set->n_nft_elements)];
+	return element->n_keys == n ? element : NULL;
+}
+
+static void aim_nft(struct aim *aim, const struct nft_match *match, bool wanted)
+{
+	const struct nft_element *element;
+
+	if (match->has_mask || match->op == NFT_BITS)
+		return;
+	if (match->op == NFT_NE || match->op == NFT_LT || match->op == NFT_GT)
+		wanted = !wanted;
+	if (!match->set && !match->set_name) {
+		if (match->n_values == match->keys.n)
+			aim_keys(aim, &match->keys, match->values, wanted);
+		return;
+	}
+	element = some_element(aim, set_of(aim->table, match->set, match->set_name), match->keys.n);
+	if (element)
+		aim_keys(aim, &match->keys, element->keys, wanted);
+}
+
 /* Sets what the match asks for so that it says yes, or no. What it cannot set it leaves. */
 static void aim_match(struct aim *aim, const struct match *match, bool wanted)
 {
@@ -126,7 +268,7 @@ static void aim_match(struct aim *aim, const struct match *match, bool wanted)
 	switch (match->kind) {
 	case MATCH_IN_IFACE:
 	case MATCH_OUT_IFACE:
-		aim_iface(aim, match, wanted);
+		aim_iface(aim, match->name, match->kind == MATCH_IN_IFACE, false, wanted);
 		return;
 	case MATCH_SRC:
 		if (match->prefix.addr.family == aim->family)
@@ -165,9 +307,53 @@ static void aim_match(struct aim *aim, const struct match *match, bool wanted)
 			p->tcp_flags = TCP_SYN | TCP_ACK;
 		}
 		return;
+	case MATCH_NFT_FIELD:
+		aim_nft(aim, match->nft, wanted);
+		return;
 	default:
 		return;
 	}
+}
+
+static bool leads_on(const struct target *target)
+{
+	return target->kind == TARGET_JUMP || target->kind == TARGET_GOTO ||
+	       target->kind == TARGET_VMAP || target->kind == TARGET_NFT_VMAP;
+}
+
+/* Where the rule leads, and a packet that goes there: NULL for no chain. */
+static const struct chain *aim_target(struct aim *aim, const struct target *target, bool wanted)
+{
+	const struct nft_element *element;
+	const struct set *set;
+	size_t at;
+
+	switch (target->kind) {
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+		return table_chain(aim->table, target->chain);
+	case TARGET_VMAP:
+		set = table_set(aim->table, target->vmap.map);
+		if (!set || !set->n_elements)
+			return NULL;
+		at = random_below(aim->random, (unsigned)set->n_elements);
+		aim_iface(aim, set->elements[at].name, !target->vmap.by_out_iface, false, wanted);
+		target = &set->elements[at].target;
+		break;
+	case TARGET_NFT_VMAP:
+		set = set_of(aim->table, target->lookup->set, target->lookup->set_name);
+		element = some_element(aim, set, target->lookup->keys.n);
+		if (!element)
+			return NULL;
+		aim_keys(aim, &target->lookup->keys, element->keys, wanted);
+		target = &element->target;
+		break;
+	default:
+		return NULL;
+	}
+	return target->kind == TARGET_JUMP || target->kind == TARGET_GOTO
+		       ? table_chain(aim->table, target->chain)
+		       : NULL;
 }
 
 static void aim_rule(struct aim *aim, const struct rule *rule, bool wanted)
@@ -291,7 +477,7 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 	const struct router *router, enum family family)
 {
 	static const uint8_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
-	struct aim aim = { random, router, family, ret, false };
+	struct aim aim = { random, router, family, ret, NULL, false };
 	struct packet *p = &ret->frame.packet;
 	const struct table *table = NULL;
 	const struct chain *chain;
@@ -312,11 +498,11 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 	for (int depth = 0; chain && chain->n_rules && depth < 8; depth++) {
 		const struct rule *rule =
 			&chain->rules[random_below(random, (unsigned)chain->n_rules)];
-		bool goes_down =
-			rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
+		bool goes_down = leads_on(&rule->target);
 
+		aim.table = table;
 		aim_rule(&aim, rule, goes_down ? !one_in(random, 6) : !one_in(random, 3));
-		chain = goes_down ? table_chain(table, rule->target.chain) : NULL;
+		chain = aim_target(&aim, &rule->target, !one_in(random, 6));
 	}
 	if (ret->from < router->n_ports) {
 		if (mac_equal(p->eth_src, (struct mac){ { 0 } }) || (p->eth_src.bytes[0] & 1))
@@ -324,4 +510,35 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 		p->eth_dst = router->ports[ret->from].mac;
 	}
 	settle_on_something(&aim);
+}
+
+bool nft_with_counters(const char *name, const char *text, struct text *ret)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *rs = ruleset_new(arena);
+	size_t n = 0;
+	struct err err;
+
+	if (!ruleset_parse_nft(arena, rs, name, text, &err)) {
+		print_message("# %s\n", err.text);
+		return false;
+	}
+	for (size_t t = 0; t < rs->n_tables; t++) {
+		struct table *table = &rs->tables[t];
+
+		if (table->is_of_iptables)
+			continue;
+		for (size_t c = 0; c < table->n_chains; c++) {
+			for (size_t r = 0; r < table->chains[c].n_rules; r++) {
+				struct rule *rule = &table->chains[c].rules[r];
+
+				rule->has_counter = rule->is_stateless = true;
+				rule->n_behind_counter = 0;
+			}
+		}
+		rs->tables[n++] = *table;
+	}
+	rs->n_tables = n;
+	ruleset_print_nft(ret, rs, false);
+	return n > 0;
 }

@@ -24,4 +24,10 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 /* An address of the host itself. */
 bool router_is_local(const struct router *router, const struct addr *addr);
 
+/*
+ * A listing of nft, with a counter in every rule, behind all that it asks: so each rule tells that it
+ * matched. Tables that iptables keeps are left out, nft cannot load what it prints of them.
+ */
+bool nft_with_counters(const char *name, const char *text, struct text *ret);
+
 #endif

@@ -78,10 +78,8 @@ static bool addr_type_of(
 	(void)iface;
 	if (router_is_local(bench->router, addr))
 		*ret = ADDR_LOCAL;
-	else if (addr->family == FAMILY_IPV6)
-		return false;
 	else
-		*ret = ADDR_UNICAST;
+		*ret = ADDR_UNICAST; /* the only ones that are sent: see rulepackets.c */
 	return true;
 }
 
@@ -93,8 +91,8 @@ static bool is_assumption(const struct step *step)
 	if (step->kind != STEP_MAYBE)
 		return step->kind == STEP_MAYBE_NOT;
 	target = &step->rule->target;
-	return target->kind != TARGET_NONE &&
-	       !(target->kind == TARGET_OPAQUE && text_has_prefix(target->text, "LOG"));
+	return target->kind != TARGET_NONE && target->kind != TARGET_CONTINUE &&
+	       target->kind != TARGET_NFT_CONTINUE;
 }
 
 static void add_end(struct way *way, bool arrives, const struct step *last)
@@ -118,6 +116,8 @@ static const enum hook hook_of[] = { HOOK_PREROUTING, HOOK_PREROUTING, HOOK_INPU
 static void rewrite(struct way *way, struct packet *packet, const struct nat *nat)
 {
 	const struct router *router = way->bench->router;
+	const struct addr dst = packet->dst;
+	const uint16_t dport = packet->dport;
 
 	way->ret->is_natted |= nat->kind != NAT_NONE;
 	if (nat->kind == NAT_REDIRECT && way->sent->from < router->n_ports)
@@ -127,6 +127,9 @@ static void rewrite(struct way *way, struct packet *packet, const struct nat *na
 	if ((nat->kind == NAT_DNAT || nat->kind == NAT_REDIRECT) && nat->has_ports &&
 		proto_has_ports(packet->proto))
 		packet->dport = nat->port_min;
+	/* what is mapped to itself is not mapped */
+	if (addr_compare(&packet->dst, &dst) != 0 || packet->dport != dport)
+		packet->ct_status |= CT_STATUS_DST_NAT;
 }
 
 static void travel(
@@ -336,7 +339,7 @@ static void print_wrong(const struct bench *bench, const struct table *table,
 	const struct counters *predicted = &chain->counters;
 
 	if (r < chain->n_rules) {
-		rule_print(&line, table->family, &chain->rules[r]);
+		table_print_rule(&line, table, &chain->rules[r]);
 		predicted = &chain->rules[r].counters;
 	} else {
 		text_add(&line, "policy");
@@ -496,6 +499,27 @@ static void print_packet(const struct bench *bench, const struct rule_packet *pa
 		packet->frame.tcp_flags);
 }
 
+/* Of each packet that is unsure: the first rule that could not be told. */
+static void print_unsure(const struct bench *bench, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct text line CLEANUP(text_done) = TEXT_INIT;
+		const struct prediction *prediction = &batch->predictions[i];
+		const struct step *first = NULL;
+
+		if (is_sure(prediction))
+			continue;
+		for (size_t e = 0; e < prediction->n && !first; e++)
+			for (const struct step *step = prediction->ends[e].last; step;
+				step = step->before)
+				if (is_assumption(step))
+					first = step;
+		if (first)
+			table_print_rule(&line, first->table, first->rule);
+		print_message("# %s cannot tell: %s\n", bench->name, first ? line.data : "no end");
+	}
+}
+
 /* One range of the batch: true when everything is as predicted. */
 static bool holds(
 	struct bench *bench, struct batch *batch, size_t from, size_t to, bool sure, bool verbose)
@@ -508,6 +532,8 @@ static bool holds(
 	send_all(bench, arena, batch, from, to, sure);
 	n_wrong += compare_arrivals(bench, batch, from, to, sure, verbose);
 	after = read_back(bench, arena);
+	if (!sure && getenv("PORTWALL_VERBOSE"))
+		print_unsure(bench, batch);
 	if (sure)
 		n_wrong += compare_counters(bench, after, verbose);
 	/* what was read is the next one's "before" */
@@ -621,6 +647,18 @@ static void judge_ruleset(
 	router_free(bench.router);
 }
 
+static void judge_nft(const char *name, const char *text)
+{
+	struct text counted CLEANUP(text_done) = TEXT_INIT;
+
+	if (!nft_with_counters(name, text, &counted))
+		return;
+	if (strstr(text, "table ip ") || strstr(text, "table inet "))
+		judge_ruleset(name, counted.data, BY_NFTABLES, FAMILY_IPV4);
+	if (strstr(text, "table ip6 ") || strstr(text, "table inet "))
+		judge_ruleset(name, counted.data, BY_NFTABLES, FAMILY_IPV6);
+}
+
 static void judge_file(const char *path)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;
@@ -636,6 +674,8 @@ static void judge_file(const char *path)
 		judge_ruleset(name, text.data, BY_IPTABLES_NFT, is_v6 ? FAMILY_IPV6 : FAMILY_IPV4);
 		judge_ruleset(
 			name, text.data, BY_IPTABLES_LEGACY, is_v6 ? FAMILY_IPV6 : FAMILY_IPV4);
+	} else if (strncmp(text.data, "table ", 6) == 0 || strstr(text.data, "\ntable ")) {
+		judge_nft(name, text.data);
 	}
 }
 

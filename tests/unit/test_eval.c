@@ -425,6 +425,20 @@ static void a_set_of_nested_prefixes_contains_what_one_of_them_contains(void **s
 	}
 }
 
+static void without_a_routing_header_no_rule_about_it_matches(void **state)
+{
+	struct packet packet = tcp_packet();
+
+	(void)state;
+	packet.ethertype = ETHERTYPE_IPV6;
+	packet.src = addr_of("2001:db8::1");
+	packet.dst = addr_of("2001:db8::2");
+	assert_answer("-A FORWARD -m rt --rt-type 0 -j DROP\n-A FORWARD -j ACCEPT", FAMILY_IPV6,
+		&packet, "A 8");
+	assert_answer("-A FORWARD -m rt ! --rt-type 0 -j DROP\n-A FORWARD -j ACCEPT", FAMILY_IPV6,
+		&packet, "A 8");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +446,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_tracked_has_no_mark),
 		cmocka_unit_test(a_later_fragment_has_no_ports_and_no_type),
 		cmocka_unit_test(icmp_types_are_of_their_family),
+		cmocka_unit_test(without_a_routing_header_no_rule_about_it_matches),
 		cmocka_unit_test(without_an_output_port_a_packet_is_not_bridged),
 		cmocka_unit_test(a_walk_jumps_returns_and_goes),
 		cmocka_unit_test(circles_end),

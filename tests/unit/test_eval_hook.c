@@ -246,6 +246,83 @@ static void endless_ways_end(void **state)
 	arena_free(f.arena);
 }
 
+/* 10.0.0.12 is the host's, 10.0.0.13 nobody knows. */
+static bool addr_type(void *data, const struct addr *addr, const char *iface, enum addr_type *ret)
+{
+	struct addr own = addr_of("10.0.0.12"), unknown = addr_of("10.0.0.13");
+
+	(void)data;
+	(void)iface;
+	*ret = addr_compare(addr, &own) == 0 ? ADDR_LOCAL : ADDR_UNICAST;
+	return addr_compare(addr, &unknown) != 0;
+}
+
+static size_t n_drops_of_nft(const char *rule, const char *flags, const struct eval_oracle *oracle,
+	const struct packet *packet, size_t *ret_n)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *rs = ruleset_new(arena);
+	const struct eval eval = { arena, rs, oracle, HOOK_FORWARD };
+	struct outcomes outcomes = { 0 };
+	struct err err;
+	size_t n = 0;
+
+	if (!ruleset_parse_nft(arena, rs, "t",
+		    arena_printf(arena,
+			    "table inet t {\n%s\tchain c {\n\t\ttype filter hook forward "
+			    "priority filter; policy accept;\n\t\t%s\n\t}\n}\n",
+			    flags, rule),
+		    &err))
+		fail_msg("%s", err.text);
+	ruleset_eval_hook(&eval, FAMILY_IPV4, NULL, false, packet, NULL, NULL, &outcomes);
+	vec_for_each (outcome, &outcomes)
+		n += outcome->verdict == VERDICT_DROP;
+	*ret_n = outcomes.n;
+	return n;
+}
+
+static void the_host_says_what_nfts_fib_has(void **state)
+{
+	static const struct {
+		const char *rule, *dst;
+		size_t n, n_drops;
+	} cases[] = {
+		{ "fib daddr type local drop", "10.0.0.12", 1, 1 },
+		{ "fib daddr type local drop", "10.0.0.11", 1, 0 },
+		{ "fib daddr type != local drop", "10.0.0.11", 1, 1 },
+		{ "fib daddr type { local, unicast } drop", "10.0.0.11", 1, 1 },
+		{ "fib daddr type { local, broadcast } drop", "10.0.0.11", 1, 0 },
+		{ "fib saddr type local drop", "10.0.0.12", 1, 0 },
+		{ "fib daddr type local drop", "10.0.0.13", 2, 1 },
+		{ "fib daddr . iif type local drop", "10.0.0.12", 2, 1 },
+	};
+	const struct eval_oracle oracle = { .addr_type = addr_type };
+	struct packet packet = tcp_packet();
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		packet.dst = addr_of(cases[i].dst);
+		if (n_drops_of_nft(cases[i].rule, "", &oracle, &packet, &n) != cases[i].n_drops ||
+			n != cases[i].n)
+			fail_msg("%s, %s: %zu ends", cases[i].rule, cases[i].dst, n);
+	}
+	packet.dst = addr_of("10.0.0.12");
+	assert_int_equal(n_drops_of_nft(cases[0].rule, "", NULL, &packet, &n), 1);
+	assert_int_equal(n, 2);
+}
+
+static void a_dormant_table_is_not_asked(void **state)
+{
+	struct packet packet = tcp_packet();
+	size_t n;
+
+	(void)state;
+	assert_int_equal(n_drops_of_nft("drop", "", NULL, &packet, &n), 1);
+	assert_int_equal(n_drops_of_nft("drop", "\tflags dormant\n\n", NULL, &packet, &n), 0);
+	assert_int_equal(n, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +333,8 @@ int main(void)
 		cmocka_unit_test(a_field_that_is_open_splits),
 		cmocka_unit_test(halves_that_come_back_alike_are_one),
 		cmocka_unit_test(endless_ways_end),
+		cmocka_unit_test(the_host_says_what_nfts_fib_has),
+		cmocka_unit_test(a_dormant_table_is_not_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
