@@ -9,18 +9,35 @@
 
 #include "ruleset/iptables.h"
 
-static bool is_proto_option(const struct word *word)
+/* Is it an option of the protocol's module? own: its name; NULL: there is none, then of any. */
+static bool is_proto_option(const char *own, const struct word *word)
 {
-	static const char *const names[] = { "--dport", "--sport", "--destination-port",
-		"--source-port", "--tcp-flags", "--syn", "--tcp-option", "--icmp-type",
-		"--icmpv6-type", "--chunk-types" };
+	static const struct {
+		const char *option, *only; /* only: of that module; NULL: of all that have ports */
+	} options[] = { { "--dport", NULL }, { "--sport", NULL }, { "--destination-port", NULL },
+		{ "--source-port", NULL }, { "--tcp-flags", "tcp" }, { "--syn", "tcp" },
+		{ "--tcp-option", "tcp" }, { "--icmp-type", "icmp" }, { "--icmpv6-type", "icmp6" },
+		{ "--chunk-types", "sctp" } };
 	const char *value = word->value;
 
 	if (word->is_quoted || value[0] != '-' || value[1] != '-' || !value[2] ||
 		!strchr("dstic", value[2]))
 		return false;
+	for (size_t i = 0; i < N_OF(options); i++)
+		if (strcmp(value, options[i].option) == 0)
+			return !own || (options[i].only ? strcmp(own, options[i].only) == 0
+							: !text_has_prefix(own, "icmp"));
+	return false;
+}
+
+/* Modules that have such options themselves, whatever the rule's protocol. */
+static bool is_transport(const char *name)
+{
+	static const char *const names[] = { "tcp", "udp", "udplite", "sctp", "dccp", "icmp",
+		"icmp6" };
+
 	for (size_t i = 0; i < N_OF(names); i++)
-		if (strcmp(value, names[i]) == 0)
+		if (strcmp(name, names[i]) == 0)
 			return true;
 	return false;
 }
@@ -49,21 +66,23 @@ static size_t option_end(const struct iptables_parser *p, size_t at, size_t end)
 	return at < end ? at : end;
 }
 
-static bool is_of_proto(const struct iptables_parser *p, size_t at, size_t end)
+static bool is_of_proto(const struct iptables_parser *p, const char *own, size_t at, size_t end)
 {
 	const struct word *words = p->words.items;
 
-	return is_proto_option(&words[at]) || (iptables_is_word(&words[at], "!") && at + 1 < end &&
-						      is_proto_option(&words[at + 1]));
+	return is_proto_option(own, &words[at]) ||
+	       (iptables_is_word(&words[at], "!") && at + 1 < end &&
+		       is_proto_option(own, &words[at + 1]));
 }
 
-static bool has_foreign(const struct iptables_parser *p, const struct module *module)
+static bool has_foreign(
+	const struct iptables_parser *p, const char *own, const struct module *module)
 {
 	for (size_t at = module->from; at < module->end; at++) {
 		if (iptables_is_word(&p->words.items[at], "--comment"))
 			at++;
-		else if (is_proto_option(&p->words.items[at]))
-			return true;
+		else if (is_proto_option(own, &p->words.items[at]))
+			return !is_transport(module->name);
 	}
 	return false;
 }
@@ -79,14 +98,15 @@ static void copy_words(struct iptables_parser *p, size_t from, size_t end)
 }
 
 /* The options of a module that are the protocol's, or all others, as words of their own. */
-static struct module pick(struct iptables_parser *p, const struct module *module, bool of_proto)
+static struct module pick(
+	struct iptables_parser *p, const char *own, const struct module *module, bool of_proto)
 {
 	struct module picked = { .name = module->name, .from = p->words.n };
 
 	for (size_t at = module->from; at < module->end;) {
 		size_t end = option_end(p, at, module->end);
 
-		if (is_of_proto(p, at, module->end) == of_proto)
+		if (is_of_proto(p, own, at, module->end) == of_proto)
 			copy_words(p, at, end);
 		at = end;
 	}
@@ -134,8 +154,8 @@ static bool place_nameless(struct iptables_parser *p, size_t *i, const char *own
 	struct module nameless = p->modules.items[*i], mine, others;
 	struct module *to;
 
-	mine = pick(p, &nameless, true);
-	others = pick(p, &nameless, false);
+	mine = pick(p, own, &nameless, true);
+	others = pick(p, own, &nameless, false);
 	to = module_before(p, *i, NULL);
 	if ((mine.from < mine.end && !own) || (others.from < others.end && !to))
 		return iptables_fail(p, err, nameless.from, "%s belongs to no match",
@@ -165,12 +185,12 @@ bool iptables_assign_options(struct iptables_parser *p, const char *own, struct 
 				return false;
 			continue;
 		}
-		if (!own || strcmp(module.name, own) == 0 || !has_foreign(p, &module)) {
+		if (!own || strcmp(module.name, own) == 0 || !has_foreign(p, own, &module)) {
 			i++;
 			continue;
 		}
-		mine = pick(p, &module, true);
-		p->modules.items[i] = pick(p, &module, false);
+		mine = pick(p, own, &module, true);
+		p->modules.items[i] = pick(p, own, &module, false);
 		mine.name = own;
 		to = module_before(p, i, own);
 		i++;

@@ -5,23 +5,6 @@
 
 #include "ruleset/ruleset.h"
 
-static void print_sets(struct text *out, const struct ruleset *rs)
-{
-	for (size_t s = 0; s < rs->n_sets; s++) {
-		const struct set *set = &rs->sets[s];
-
-		if (set->opaque)
-			continue;
-		text_addf(out, "create %s hash:net family %s maxelem %u\n", set->name,
-			set->family == FAMILY_IPV6 ? "inet6" : "inet", set->max_elem);
-		for (size_t i = 0; i < set->n_elements; i++) {
-			text_addf(out, "add %s ", set->name);
-			set_element_print(out, set, &set->elements[i]);
-			text_add(out, "\n");
-		}
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -41,9 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			fuzz_check(prefix_compare(&set->elements[e - 1].prefix,
 					   &set->elements[e].prefix) < 0);
 	}
-	print_sets(&printed, first);
+	ruleset_print_ipset(&printed, first);
 	fuzz_check(ruleset_parse_ipset(arena, second, "printed", printed.data, &err));
-	print_sets(&again, second);
+	ruleset_print_ipset(&again, second);
 	fuzz_check(strcmp(printed.data, again.data) == 0);
 	return 0;
 }
