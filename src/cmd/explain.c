@@ -113,7 +113,9 @@ static enum exit_code exit_of(enum final final)
 	}
 }
 
-static void print_answers(struct invocation *inv, const struct answer *answers, size_t n)
+/* no_reply: why the second one is missing although it was asked for; NULL: it is not. */
+static void print_answers(
+	struct invocation *inv, const struct answer *answers, size_t n, const struct err *no_reply)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
@@ -122,6 +124,8 @@ static void print_answers(struct invocation *inv, const struct answer *answers, 
 
 		if (n > 1)
 			json_object_set_new(root, "reply", answer_json(&answers[1]));
+		if (no_reply)
+			json_object_set_new(root, "no_reply", json_string(no_reply->text));
 		output_print_json(root);
 		return;
 	}
@@ -134,6 +138,8 @@ static void print_answers(struct invocation *inv, const struct answer *answers, 
 			answer_print_text(inv, &out, &answers[i]);
 		}
 	}
+	if (no_reply)
+		text_addf(&out, "no reply: %s\n", no_reply->text);
 	output_print_text(&out);
 }
 
@@ -143,6 +149,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	struct answer answers[2] = { 0 };
 	const struct host *host = NULL;
 	struct query query, back;
+	struct err no_reply;
 	size_t n = 1;
 
 	if (!read_host(inv, &host, err) || !make_query(inv, host, &query, err))
@@ -152,15 +159,13 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	answers[0].query = &query;
 	answers[0].explanation = explain(inv->arena, explainer, &query);
 	inv->exit = exit_of(answers[0].explanation->final);
-	if (inv->reply) {
-		if (!explain_reply(answers[0].explanation->leaf, &back, err))
-			return false;
+	if (inv->reply && explain_reply(answers[0].explanation->leaf, &back, &no_reply)) {
 		answers[1] = (struct answer){ .query = &back, .is_reply = true };
 		answers[1].explanation = explain(inv->arena, explainer, &back);
 		if (inv->exit == EXIT_DONE)
 			inv->exit = exit_of(answers[1].explanation->final);
 		n = 2;
 	}
-	print_answers(inv, answers, n);
+	print_answers(inv, answers, n, inv->reply && n == 1 ? &no_reply : NULL);
 	return true;
 }

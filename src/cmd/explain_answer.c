@@ -2,6 +2,10 @@
 /* What text and JSON of an answer have in common: who decided, and the verdict as a sentence. */
 #include "cmd/explain.h"
 
+#include <string.h>
+
+#include "packet/field.h"
+
 const struct node *const *answer_path(struct arena *arena, const struct leaf *leaf, size_t *ret_n)
 {
 	size_t n = leaf->last ? leaf->last->depth + 1 : 0;
@@ -14,10 +18,20 @@ const struct node *const *answer_path(struct arena *arena, const struct leaf *le
 	return path;
 }
 
+static bool is_nat_chain(const struct node *node)
+{
+	if (node->table->source == SOURCE_NFT)
+		return node->chain->hook_text &&
+		       text_has_prefix(node->chain->hook_text, "type nat ");
+	return strcmp(node->table->name, "nat") == 0;
+}
+
+/* Only what was asked right before: of an older flow the rule that made its mapping is not known. */
 const struct node *answer_rewriter(const struct node *nat)
 {
-	for (const struct node *node = nat; node; node = node->before)
-		if (node->kind == NODE_CHAIN && node->rule)
+	for (const struct node *node = nat->before; node && node->kind == NODE_CHAIN;
+		node = node->before)
+		if (node->rule && is_nat_chain(node))
 			return node;
 	return NULL;
 }
@@ -73,6 +87,21 @@ static void add_where(struct text *out, const struct leaf *leaf)
 		text_addf(out, " (%s)", last->ns->name);
 }
 
+static void add_port_change(struct text *out, const char *side, enum field field,
+	const struct packet *was, const struct packet *is)
+{
+	uint16_t old = field == FIELD_SPORT ? was->sport : was->dport,
+		 new = field == FIELD_SPORT ? is->sport : is->dport;
+
+	if (!proto_has_ports(is->proto) || (was->unknown & FIELD_BIT(field)) ||
+		(old == new && !(is->unknown & FIELD_BIT(field))))
+		return;
+	if (is->unknown & FIELD_BIT(field))
+		text_addf(out, "; its %s port %u may become another", side, old);
+	else
+		text_addf(out, "; its %s port %u becomes %u", side, old, new);
+}
+
 /* What differs between the packet that was asked for and the one that arrives. */
 static void add_rewriting(struct text *out, const struct answer *answer)
 {
@@ -91,8 +120,8 @@ static void add_rewriting(struct text *out, const struct answer *answer)
 		text_add(out, " becomes ");
 		addr_print(out, &is->dst);
 	}
-	if (proto_has_ports(is->proto) && was->dport != is->dport)
-		text_addf(out, "; its destination port %u becomes %u", was->dport, is->dport);
+	add_port_change(out, "source", FIELD_SPORT, was, is);
+	add_port_change(out, "destination", FIELD_DPORT, was, is);
 }
 
 static const char *loss_words(const struct leaf *leaf)

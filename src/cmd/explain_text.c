@@ -44,12 +44,16 @@ static const char *table_words(const struct table *table)
 }
 
 /* "FORWARD 1 > sg-chain 4 > i-vm1 7": the rules that matched, in order. */
-static void add_steps(struct text *out, const struct step *last)
+static void add_steps(struct arena *arena, struct text *out, const struct step *last)
 {
-	const struct step *steps[64];
+	const struct step **steps;
 	size_t n = 0;
 
-	for (const struct step *step = last; step && n < N_OF(steps); step = step->before)
+	for (const struct step *step = last; step; step = step->before)
+		n++;
+	steps = arena_new_array(arena, const struct step *, n + 1);
+	n = 0;
+	for (const struct step *step = last; step; step = step->before)
 		steps[n++] = step;
 	while (n--) {
 		const struct step *step = steps[n];
@@ -111,7 +115,7 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 		if (node->kind == NODE_CHAIN) {
 			text_addf(out, " %s %s %s", table_words(node->table), node->table->name,
 				hook_name(node->hook));
-			add_steps(out, node->steps);
+			add_steps(inv->arena, out, node->steps);
 		}
 		if (node->kind == NODE_ROUTE && node->route)
 			add_route(out, node);

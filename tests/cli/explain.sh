@@ -65,10 +65,17 @@ says 'what depends on an open part cannot be told' 5 '^cannot tell: in one case 
 says 'and an open part that decides nothing is none' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:any 10.0.0.2:80
 says 'an established flow passes' 0 '^delivered' pw explain --in tap1 --brief --state established tcp 10.0.0.1:4000 10.0.0.2:22
 says 'the reply is walked, too' 0 '^reply delivered' pw explain --in tap1 --brief --reply tcp 10.0.0.1:4000 10.0.0.2:80
+says 'what is dropped has no reply, and says so behind the verdict' 3 '^no reply: ' pw explain --in tap1 --reply --brief tcp 10.0.0.1:4000 10.0.0.2:22
 ip link set tap2 type bridge_slave isolated on
 ip link set tap1 type bridge_slave isolated on
 says 'what is no rule has its reason' 3 '"drop_reason": "bridge-isolated"' pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:80
 ip link set tap1 type bridge_slave isolated off
+
+# -- NAT: the rule that maps a new flow is named, and none for a flow that is mapped already
+iptables -t nat -A POSTROUTING -s 10.0.0.1 -p tcp -j SNAT --to-source 10.0.0.7:777
+says 'a rewritten packet is told, source port too' 4 'its source 10.0.0.1 becomes 10.0.0.7; its source port 4000 becomes 777' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:80
+check 'and the rule that does it' jq -e '.rewritten_by[0].text | contains("--to-source 10.0.0.7:777")' <(pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:80)
+iptables -t nat -F POSTROUTING
 
 # -- JSON, and a file in place of the host
 pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22 > live.json
