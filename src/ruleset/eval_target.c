@@ -285,6 +285,10 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 	case TARGET_NFT_CONTINUE:
 		return;
 	case TARGET_NFT_NAT:
+		/* "dnat ip to" of a table of inet does nothing to IPv6 (nft_nat_inet_eval) */
+		if (target->nat->family != FAMILY_INET &&
+			target->nat->family != packet_family(asking->packet))
+			return;
 		nft_nat_effect(target->nat, ret);
 		return;
 	case TARGET_NFT_VMAP:

@@ -258,6 +258,52 @@ static void aim_nft(struct aim *aim, const struct nft_match *match, bool wanted)
 		aim_keys(aim, &match->keys, element->keys, wanted);
 }
 
+/* The kinds of iptables' modules. */
+static void aim_xt(struct aim *aim, const struct match *match, bool wanted)
+{
+	struct packet *p = &aim->to->frame.packet;
+	bool is_low = one_in(aim->random, 2);
+	struct addr *addr = match->kind == MATCH_IPRANGE_SRC ? &p->src : &p->dst;
+
+	switch (match->kind) {
+	case MATCH_PORT:
+		aim_port(aim, match, wanted, is_low ? &p->sport : &p->dport);
+		return;
+	case MATCH_IPRANGE_SRC:
+	case MATCH_IPRANGE_DST:
+		*addr = is_low ? match->addrs->min : match->addrs->max;
+		if (!wanted)
+			step(addr, is_low ? -1 : 1);
+		return;
+	case MATCH_TCP_FLAGS:
+		p->proto = PROTO_TCP;
+		p->tcp_flags = match->tcp_flags.value;
+		if (!wanted)
+			p->tcp_flags ^= match->tcp_flags.mask & -match->tcp_flags.mask;
+		return;
+	case MATCH_TTL:
+		p->ttl = (uint8_t)(match->ttl.value + (int)random_below(aim->random, 3) - 1);
+		if (p->ttl < 2)
+			p->ttl = 2;
+		return;
+	case MATCH_TOS:
+		p->tos = (uint8_t)(match->tos.value ^ (wanted ? 0 : 4));
+		return;
+	case MATCH_DSCP:
+		p->tos = (uint8_t)((match->tos.value ^ !wanted) << 2);
+		return;
+	case MATCH_ADDRTYPE_DST:
+		if (wanted && (match->addrtype.types & ADDR_LOCAL))
+			p->dst = aim->router
+					 ->ports[random_below(
+						 aim->random, (unsigned)aim->router->n_ports)]
+					 .addrs[aim->family];
+		return;
+	default:
+		return;
+	}
+}
+
 /* Sets what the match asks for so that it says yes, or no. What it cannot set it leaves. */
 static void aim_match(struct aim *aim, const struct match *match, bool wanted)
 {
@@ -311,6 +357,7 @@ static void aim_match(struct aim *aim, const struct match *match, bool wanted)
 		aim_nft(aim, match->nft, wanted);
 		return;
 	default:
+		aim_xt(aim, match, wanted);
 		return;
 	}
 }
@@ -451,6 +498,9 @@ static void settle_on_something(struct aim *aim)
 
 	if (!is_usable(&p->src))
 		p->src = some_addr(aim);
+	/* what the host sends to itself never leaves */
+	if (to->from == router->n_ports && router_is_local(router, &p->dst))
+		p->dst = some_addr(aim);
 	if ((to->from == router->n_ports || !router_is_local(router, &p->dst)) &&
 		(!is_usable(&p->dst) || addr_compare(&p->src, &p->dst) == 0))
 		p->dst = some_addr(aim);
@@ -471,6 +521,9 @@ static void settle_on_something(struct aim *aim)
 		p->tcp_flags = 0;
 	to->frame.tcp_flags = p->tcp_flags;
 	to->ct_state = net_frame_first_state(&to->frame);
+	/* no packet of a flow (nf_conntrack_proto_tcp.c, tcp_valid_flags) */
+	if ((p->tcp_flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN))
+		to->ct_state = CT_INVALID;
 }
 
 void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,

@@ -162,7 +162,8 @@ static void next_stage(
 		rewrite(way, &packet, &outcome->nat);
 		/* it is routed again, as the kernel's own packets are: see netrouter.h */
 		if (addr_compare(&packet.dst, &way->sent->frame.packet.dst) != 0 || packet.mark ||
-			packet.unknown || packet.tos != way->sent->frame.packet.tos)
+			outcome->nat.kind == NAT_REDIRECT || packet.unknown ||
+			packet.tos != way->sent->frame.packet.tos)
 			way->ret->is_overfull = true;
 		travel(way, POSTROUTING, &packet, last);
 		return;

@@ -312,6 +312,16 @@ static void the_host_says_what_nfts_fib_has(void **state)
 	assert_int_equal(n, 2);
 }
 
+static void nat_of_another_family_goes_on(void **state)
+{
+	struct packet packet = tcp_packet();
+	size_t n;
+
+	(void)state;
+	assert_int_equal(n_drops_of_nft("dnat ip6 to fd00::2\n\t\tdrop", "", NULL, &packet, &n), 1);
+	assert_int_equal(n_drops_of_nft("dnat ip to 10.0.0.2\n\t\tdrop", "", NULL, &packet, &n), 0);
+}
+
 static void a_dormant_table_is_not_asked(void **state)
 {
 	struct packet packet = tcp_packet();
@@ -334,6 +344,7 @@ int main(void)
 		cmocka_unit_test(halves_that_come_back_alike_are_one),
 		cmocka_unit_test(endless_ways_end),
 		cmocka_unit_test(the_host_says_what_nfts_fib_has),
+		cmocka_unit_test(nat_of_another_family_goes_on),
 		cmocka_unit_test(a_dormant_table_is_not_asked),
 	};
 
