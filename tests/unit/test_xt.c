@@ -381,6 +381,18 @@ static struct outcome outcome_of(
 	return outcomes.items[0];
 }
 
+static char letter_of(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_ACCEPT:
+		return 'Y';
+	case VERDICT_DROP:
+		return 'N';
+	default:
+		return '?';
+	}
+}
+
 static void every_kind_says_yes_and_no(void **state)
 {
 	static const struct {
@@ -452,7 +464,7 @@ static void every_kind_says_yes_and_no(void **state)
 		enum verdict verdict = outcome_of(
 			arena, arena_printf(arena, "%s -j ACCEPT", cases[i].match), "", &packet)
 					       .verdict;
-		char answer = verdict == VERDICT_ACCEPT ? 'Y' : verdict == VERDICT_DROP ? 'N' : '?';
+		char answer = letter_of(verdict);
 
 		if (answer != cases[i].answer)
 			fail_msg("%s: %c", cases[i].match, answer);
@@ -587,7 +599,7 @@ static void sets_of_every_type_are_asked(void **state)
 			arena_printf(arena, "-m set --match-set %s -j ACCEPT", cases[i].match),
 			sets, &packet)
 					       .verdict;
-		char answer = verdict == VERDICT_ACCEPT ? 'Y' : verdict == VERDICT_DROP ? 'N' : '?';
+		char answer = letter_of(verdict);
 
 		if (answer != cases[i].answer)
 			fail_msg("%s: %c", cases[i].match, answer);
