@@ -147,7 +147,7 @@ static size_t signature_of(
 	struct compiler *c, const struct policy_rule *r, const struct set_plan *set)
 {
 	bool has_prefix = r->has_prefix && r->prefix.len;
-	const uint8_t numbers[] = { r->direction, r->ethertype, r->has_proto,
+	const uint8_t numbers[] = { (uint8_t)r->direction, (uint8_t)r->ethertype, r->has_proto,
 		r->has_proto ? r->proto : 0, r->has_icmp_type, r->has_icmp_code,
 		r->has_icmp_type ? r->icmp_type : 0, r->has_icmp_code ? r->icmp_code : 0,
 		r->has_ports ? (uint8_t)(r->port_min >> 8) : 0,
