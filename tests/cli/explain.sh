@@ -89,6 +89,14 @@ check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw expla
 iptables-save -c > rules.save
 says 'a bare ruleset says that it has no devices' 2 'no device or guest tap1' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
 
+# -- rulesets
+check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)
+says 'all of it is understood' 0 'rules.save: iptables, ([0-9]+) rules, \1 understood' pw ruleset --check rules.save
+printf '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m recent --name x --rcheck -j DROP\nCOMMIT\n' > recent.save
+says 'what is not understood is listed, exit 5' 5 'recent.save:3: .*recent' pw ruleset --check recent.save
+printf '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.1/8 -j\nCOMMIT\n' > bad.save
+says 'a bad line is named' 2 'bad.save:3:' pw ruleset bad.save
+
 # -- bad input
 says 'without a place to start it says how' 2 'explain: where does the packet start' pw explain tcp 10.0.0.1:1 10.0.0.2:2
 says 'an unknown device: the nearest is named' 2 'did you mean tap1' pw explain --in tab1 tcp 10.0.0.1:1 10.0.0.2:2
