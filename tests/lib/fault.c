@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "random.h"
 #include "unit.h"
 
 #define FRONT FAULT_DIR "/front"
@@ -263,12 +264,9 @@ unsigned fault_count_steps(struct fault *f, const struct version *version)
 
 void fault_init(struct fault *f, const char *backend)
 {
-	const char *seed = getenv("PORTWALL_SEED");
-
 	*f = (struct fault){ .backend = backend };
 	f->path_before = getenv("PATH");
-	f->prng.state = seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL);
-	printf("# PORTWALL_SEED=%llu\n", (unsigned long long)f->prng.state);
+	f->prng.state = random_seeded().state;
 	put_fronts(backend);
 	f->net = net_new(NET_SHARED);
 	for (unsigned i = 0; i < FAULT_GUESTS; i++)

@@ -3,23 +3,30 @@
 #define TESTS_RANDOM_H
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-/* Random numbers that can be had again: the seed is printed, and taken from SEED when set. */
+/* Random numbers that can be had again: the seed is printed, and taken from PORTWALL_SEED when set. */
 struct random {
 	uint64_t state;
 };
 
+/* usual: where nobody names one. */
+static inline struct random random_seeded_or(uint64_t usual)
+{
+	const char *seed = getenv("PORTWALL_SEED");
+	struct random random = { seed ? strtoull(seed, NULL, 10) : usual };
+
+	printf("# PORTWALL_SEED=%" PRIu64 "\n", random.state);
+	return random;
+}
+
 static inline struct random random_seeded(void)
 {
-	const char *seed = getenv("SEED");
-	struct random random = { seed ? strtoull(seed, NULL, 10) : (uint64_t)time(NULL) };
-
-	printf("# SEED=%" PRIu64 "\n", random.state);
-	return random;
+	return random_seeded_or((uint64_t)time(NULL));
 }
 
 static inline uint64_t random_u64(struct random *random)
@@ -36,5 +43,14 @@ static inline unsigned random_below(struct random *random, unsigned n)
 {
 	return (unsigned)(random_u64(random) % n);
 }
+
+static inline bool one_in(struct random *random, unsigned n)
+{
+	return random_below(random, n) == 0;
+}
+
+/* One element of an array. */
+#define pick(random, array)                                                                        \
+	((array)[random_below((random), (unsigned)(sizeof(array) / sizeof((array)[0])))])
 
 #endif

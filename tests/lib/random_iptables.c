@@ -6,8 +6,6 @@
 #include "base/vec.h"
 #include "ruleset/eval.h"
 
-#define pick(random, array) ((array)[random_below((random), N_OF(array))])
-
 static void random_match(struct random *random, struct text *out, bool is_v6, enum hook hook)
 {
 	static const char *const prefixes4[] = { "10.77.0.0/16", "10.77.128.0/17", "10.77.3.0/24",

@@ -5,11 +5,6 @@
 #include "base/text.h"
 #include "random.h"
 
-static inline bool one_in(struct random *random, unsigned n)
-{
-	return random_below(random, n) == 0;
-}
-
 /* raw, mangle and filter with chains that call each other, of matches that the evaluator knows. */
 void random_iptables(struct random *random, struct text *out, bool is_v6);
 

@@ -96,8 +96,7 @@ size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max
 	return found.n;
 }
 
-/* Adds to the last 32 bits of an address. */
-static void step(struct addr *addr, int by)
+void addr_step(struct addr *addr, int by)
 {
 	size_t end = addr->family == FAMILY_IPV6 ? 16 : 4;
 	uint32_t low = 0;
@@ -116,14 +115,14 @@ static struct addr near_prefix(struct random *random, const struct prefix *prefi
 
 	if (kind == 0) {
 		if (!inside)
-			step(&addr, -1);
+			addr_step(&addr, -1);
 		return addr;
 	}
 	for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
 		if (kind == 1 || !inside || one_in(random, 2))
 			addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 	if (!inside)
-		step(&addr, 1);
+		addr_step(&addr, 1);
 	return addr;
 }
 
@@ -202,7 +201,7 @@ static void aim_value(
 		if (key->type != (aim->family == FAMILY_IPV6 ? NFT_TYPE_IPV6 : NFT_TYPE_IPV4))
 			return;
 		*(key->field == FIELD_SRC ? &p->src : &p->dst) = addr_of(aim->family, end);
-		step(key->field == FIELD_SRC ? &p->src : &p->dst, by);
+		addr_step(key->field == FIELD_SRC ? &p->src : &p->dst, by);
 		return;
 	case FIELD_SPORT:
 	case FIELD_DPORT:
@@ -273,7 +272,7 @@ static void aim_xt(struct aim *aim, const struct match *match, bool wanted)
 	case MATCH_IPRANGE_DST:
 		*addr = is_low ? match->addrs->min : match->addrs->max;
 		if (!wanted)
-			step(addr, is_low ? -1 : 1);
+			addr_step(addr, is_low ? -1 : 1);
 		return;
 	case MATCH_TCP_FLAGS:
 		p->proto = PROTO_TCP;

@@ -21,6 +21,8 @@ struct rule_packet {
 size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max);
 void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,
 	const struct router *router, enum family family);
+/* Adds to the last 32 bits of an address: the neighbours of a prefix are just outside. */
+void addr_step(struct addr *addr, int by);
 /* An address of the host itself. */
 bool router_is_local(const struct router *router, const struct addr *addr);
 

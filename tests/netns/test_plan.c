@@ -152,7 +152,7 @@ static void check_round_trip(uint64_t seed, unsigned flags)
 
 static void for_random_pairs(void (*check)(uint64_t seed, unsigned flags), unsigned flags)
 {
-	const char *seed = getenv("SEED"), *pairs = getenv("PAIRS");
+	const char *seed = getenv("PORTWALL_SEED"), *pairs = getenv("PAIRS");
 	uint64_t n = seed ? 1 : strtoul(pairs ? pairs : N_PAIRS, NULL, 10);
 
 	for (uint64_t i = 0; i < n; i++)

@@ -8,39 +8,19 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "netpolicy.h"
 #include "networld.h"
+#include "random.h"
+#include "rulepackets.h"
 
 #define N_POLICIES 8   /* of each kind of host and variant of iptables */
 #define N_SHOTS	   250 /* at each policy */
 
-struct random {
-	uint64_t state;
-};
-
-static uint32_t next(struct random *r)
-{
-	/* splitmix64 */
-	uint64_t z = r->state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (uint32_t)(z >> 32 ^ z);
-}
-
 static uint32_t below(struct random *r, size_t n)
 {
-	return n ? next(r) % (uint32_t)n : 0;
+	return n ? random_below(r, (unsigned)n) : 0;
 }
-
-static bool one_in(struct random *r, unsigned n)
-{
-	return below(r, n) == 0;
-}
-
-#define pick(r, array) ((array)[below(r, N_OF(array))])
 
 /* ---- policies ---- */
 
@@ -196,19 +176,6 @@ static const struct policy_rule *random_rule_of(struct random *r, const struct p
 	return NULL;
 }
 
-/* Adds to the last 32 bits of an address: the neighbours of a prefix are just outside. */
-static void step(struct addr *addr, int by)
-{
-	size_t end = addr->family == FAMILY_IPV6 ? 16 : 4;
-	uint32_t low = 0;
-
-	for (size_t i = end - 4; i < end; i++)
-		low = low << 8 | addr->bytes[i];
-	low += (uint32_t)by;
-	for (size_t i = end; i-- > end - 4; low >>= 8)
-		addr->bytes[i] = (uint8_t)low;
-}
-
 static struct addr in_prefix(struct random *r, const struct prefix *prefix)
 {
 	struct addr addr = prefix->addr;
@@ -216,13 +183,13 @@ static struct addr in_prefix(struct random *r, const struct prefix *prefix)
 	switch (below(r, 4)) {
 	case 0: /* its first, or the one before */
 		if (one_in(r, 2))
-			step(&addr, -1);
+			addr_step(&addr, -1);
 		return addr;
 	case 1: /* its last, or the one behind */
 		for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
 			addr.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
 		if (one_in(r, 2))
-			step(&addr, 1);
+			addr_step(&addr, 1);
 		return addr;
 	default: /* any */
 		for (unsigned bit = prefix->len; bit < prefix_max_len(addr.family); bit++)
@@ -339,7 +306,7 @@ static void random_shot(struct random *r, struct world *world, struct shot *shot
 	}
 	/* to oneself: conntrack cannot tell an answer from a question */
 	if (addr_compare(&p->src, &p->dst) == 0)
-		step(&p->dst, 1);
+		addr_step(&p->dst, 1);
 	random_l4(r, rule, &shot->frame);
 	if (one_in(r, 25)) {
 		p->ethertype = pick(r, types);
@@ -454,11 +421,10 @@ int main(void)
 	static const struct world_case cases[] = {
 		WORLD_CASE(random_packets_have_one_answer, ON_SHARED | ON_HYBRID | BY_BOTH),
 	};
-	const char *given = getenv("PORTWALL_SEED"), *more = getenv("PORTWALL_POLICIES");
+	const char *more = getenv("PORTWALL_POLICIES");
 
-	seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+	seed = random_seeded().state;
 	if (more)
 		n_policies = strtoull(more, NULL, 10);
-	printf("# PORTWALL_SEED=%llu\n", (unsigned long long)seed);
 	return world_main(cases, N_OF(cases));
 }

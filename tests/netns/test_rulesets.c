@@ -758,17 +758,15 @@ int main(void)
 		cmocka_unit_test(the_kernel_counts_what_the_evaluator_says),
 		cmocka_unit_test(random_rulesets_are_counted_alike),
 	};
-	const char *given = getenv("PORTWALL_SEED"), *more = getenv("PORTWALL_PACKETS"),
-		   *random = getenv("PORTWALL_RANDOM");
+	const char *more = getenv("PORTWALL_PACKETS"), *random = getenv("PORTWALL_RANDOM");
 
 	if (!net_main())
 		return 0;
 	/* the same for everybody until it is said otherwise: PORTWALL_SEED=$(date +%s) tries others */
-	seed = given ? strtoull(given, NULL, 10) : 1;
+	seed = random_seeded_or(1).state;
 	if (more)
 		n_packets = strtoull(more, NULL, 10);
 	if (random)
 		n_random = strtoull(random, NULL, 10);
-	printf("# PORTWALL_SEED=%llu\n", (unsigned long long)seed);
 	return net_exit(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -389,12 +389,12 @@ static void check_undo(struct arena *arena, const struct pair *pair)
 	check_same(pair, before, pair->found, true, "undone");
 }
 
-/* PAIRS=2000 looks further; SEED=N is one pair again, as a failure names it. */
+/* PAIRS=2000 looks further; PORTWALL_SEED=N is one pair again, as a failure names it. */
 #define N_PAIRS "100"
 
 static void for_random_pairs(void (*check)(struct arena *arena, struct pair *pair), unsigned flags)
 {
-	const char *seed = getenv("SEED"), *pairs = getenv("PAIRS");
+	const char *seed = getenv("PORTWALL_SEED"), *pairs = getenv("PAIRS");
 	uint64_t n = seed ? 1 : strtoul(pairs ? pairs : N_PAIRS, NULL, 10);
 
 	for (uint64_t i = 0; i < n; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Random rules of every modelled kind: printed and read again they are the same. Prints the seed;
- * SEED=N repeats a run.
+ * PORTWALL_SEED=N repeats a run.
  */
 #include "unit.h"
 
