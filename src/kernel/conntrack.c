@@ -164,16 +164,19 @@ void ct_entry_read(const struct nlmsghdr *nlh, struct ct_entry *entry)
 	entry->master.zone = entry->tuple.zone;
 }
 
-enum netlink_result ct_dump(struct netlink *nl, mnl_cb_t each, void *data, struct err *err)
+bool ct_list(void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err)
 {
-	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
+	static const struct nfgenmsg all = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
 
-	request->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET;
-	msg->nfgen_family = AF_UNSPEC;
-	msg->version = NFNETLINK_V0;
-	return netlink_dump(nl, request, each, data, "conntrack entries", err);
+	return netlink_list(&(struct netlink_list){ .bus = NETLINK_NETFILTER,
+				    .type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
+				    .header = &all,
+				    .header_size = sizeof(all),
+				    .what = "conntrack entries",
+				    .each = each,
+				    .begin = begin,
+				    .data = data },
+		err);
 }
 
 struct pass {
@@ -218,27 +221,23 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+static void forget_entries(void *data)
+{
+	struct pass *pass = data;
+
+	pass->entries.n = 0;
+	pass->is_cut = false;
+}
+
 void reading_conntrack(struct reading *reading)
 {
-	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	struct pass pass = { .arena = reading->arena };
-	enum netlink_result result = NETLINK_AGAIN;
 	struct err err;
 
 	/* Without the module nothing is tracked, and to ask would load it. */
 	if (access("/proc/sys/net/netfilter/nf_conntrack_count", F_OK) < 0)
 		return;
-	if (!netlink_open(&nl, NETLINK_NETFILTER, &err)) {
-		reading_unread(reading, "conntrack", "%s", err.text);
-		return;
-	}
-	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
-		pass.entries.n = 0;
-		result = ct_dump(&nl, each_entry, &pass, &err);
-	}
-	if (result == NETLINK_AGAIN)
-		reading_unread(reading, "conntrack", "the entries change all the time");
-	else if (result == NETLINK_FAILED)
+	if (!ct_list(forget_entries, each_entry, &pass, &err))
 		reading_unread(reading, "conntrack", "%s", err.text);
 	else if (pass.is_cut)
 		reading_unread(reading, "conntrack",

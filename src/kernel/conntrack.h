@@ -26,7 +26,7 @@ struct ct_entry {
 };
 
 void ct_entry_read(const struct nlmsghdr *nlh, struct ct_entry *entry);
-/* Sends the request for all entries of this namespace. */
-enum netlink_result ct_dump(struct netlink *nl, mnl_cb_t each, void *data, struct err *err);
+/* All entries of this namespace; as netlink_list. */
+bool ct_list(void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err);
 
 #endif

@@ -223,11 +223,12 @@ static void judge_children(struct cut *cut)
 	}
 }
 
-static enum netlink_result dump(struct netlink *nl, struct cut *cut, struct err *err)
+static void forget_entries(void *data)
 {
+	struct cut *cut = data;
+
 	cut->translations.n = cut->children.n = cut->requests.n = 0;
 	text_clear(&cut->text);
-	return ct_dump(nl, each_entry, cut, err);
 }
 
 static void take_refusal(struct cut *cut, struct request *request, int error)
@@ -322,15 +323,9 @@ bool kernel_flows_cut(
 	struct cut cut CLEANUP(cut_done) = {
 		.judge = judge, .data = data, .mark = mark, .arena = arena_new(), .text = TEXT_INIT
 	};
-	enum netlink_result result = NETLINK_AGAIN;
 
-	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
-		return false;
-	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++)
-		result = dump(&nl, &cut, err);
-	if (result == NETLINK_AGAIN)
-		err_system(err, 0, "cannot list conntrack entries: they change all the time");
-	if (result != NETLINK_DONE)
+	if (!ct_list(forget_entries, each_entry, &cut, err) ||
+		!netlink_open(&nl, NETLINK_NETFILTER, err))
 		return false;
 	judge_children(&cut);
 	for (size_t i = 0; i < cut.requests.n; i += REQUEST_BATCH) {

@@ -47,30 +47,6 @@ void reading_unread(struct reading *reading, const char *what, const char *fmt, 
 	va_end(ap);
 }
 
-bool reading_dump(const struct reading_dump *dump, struct err *err)
-{
-	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
-	enum netlink_result result = NETLINK_AGAIN;
-
-	if (!netlink_open(&nl, NETLINK_ROUTE, err))
-		return false;
-	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
-		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-		uint8_t *header = mnl_nlmsg_put_extra_header(request, dump->header_size);
-
-		request->nlmsg_type = dump->type;
-		header[0] = dump->family; /* all of rtnetlink's headers begin with it */
-		if (dump->type == RTM_GETNEIGH)
-			((struct ndmsg *)(void *)header)->ndm_flags = dump->flags;
-		dump->begin(dump->data);
-		result = netlink_dump(&nl, request, dump->each, dump->data, dump->what, err);
-	}
-	if (result == NETLINK_AGAIN)
-		err_system(err, EAGAIN, "cannot list %s: they change all the time", dump->what);
-	return result == NETLINK_DONE;
-}
-
 static void host_unread(struct pass *pass, const char *what, const char *why)
 {
 	*vec_push(&pass->unread, pass->arena) =

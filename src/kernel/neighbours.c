@@ -103,12 +103,13 @@ static int each_fdb(const struct nlmsghdr *nlh, void *data)
 
 void reading_neighbours(struct reading *reading)
 {
-	static const struct {
-		uint8_t family, flags;
-	} dumps[] = { { AF_INET, 0 }, { AF_INET6, 0 }, { AF_INET, NTF_PROXY },
-		{ AF_INET6, NTF_PROXY } };
+	static const struct ndmsg asked[] = { { .ndm_family = AF_INET }, { .ndm_family = AF_INET6 },
+		{ .ndm_family = AF_INET, .ndm_flags = NTF_PROXY },
+		{ .ndm_family = AF_INET6, .ndm_flags = NTF_PROXY } };
+	static const struct ndmsg bridges = { .ndm_family = AF_BRIDGE };
 	struct pass pass = { .arena = reading->arena };
-	struct reading_dump dump = { .type = RTM_GETNEIGH,
+	struct netlink_list list = { .bus = NETLINK_ROUTE,
+		.type = RTM_GETNEIGH,
 		.header_size = sizeof(struct ndmsg),
 		.what = "neighbours",
 		.each = each_neighbour,
@@ -116,19 +117,17 @@ void reading_neighbours(struct reading *reading)
 		.data = &pass };
 	struct err err;
 
-	for (size_t i = 0; i < N_OF(dumps); i++) {
-		dump.family = dumps[i].family;
-		dump.flags = dumps[i].flags;
+	for (size_t i = 0; i < N_OF(asked); i++) {
+		list.header = &asked[i];
 		pass.n_before = pass.neighbours.n;
-		if (!reading_dump(&dump, &err))
+		if (!netlink_list(&list, &err))
 			reading_unread(reading, "neighbours", "%s", err.text);
 	}
-	dump.family = AF_BRIDGE;
-	dump.flags = 0;
-	dump.what = "forwarding databases";
-	dump.each = each_fdb;
+	list.header = &bridges;
+	list.what = "forwarding databases";
+	list.each = each_fdb;
 	pass.n_before = pass.neighbours.n;
-	if (!reading_dump(&dump, &err))
+	if (!netlink_list(&list, &err))
 		reading_unread(reading, "fdb", "%s", err.text);
 	if (pass.is_cut) {
 		reading_unread(reading, "neighbours", "more than %d entries", LIMIT_NEIGHBOURS);

@@ -98,26 +98,40 @@ int netlink_ask(struct netlink *nl, struct nlmsghdr *request)
 	return 0;
 }
 
-bool netlink_nft_tables(
-	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err)
+bool netlink_list(const struct netlink_list *list, struct err *err)
 {
 	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	enum netlink_result result = NETLINK_AGAIN;
 
-	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
+	if (!netlink_open(&nl, list->bus, err))
 		return false;
 	for (int i = 0; result == NETLINK_AGAIN && i < NETLINK_DUMP_TRIES; i++) {
 		char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
 		struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-		struct nfgenmsg *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
 
-		request->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE;
-		msg->nfgen_family = family;
-		msg->version = NFNETLINK_V0;
-		begin(data);
-		result = netlink_dump(&nl, request, each, data, "nft tables", err);
+		request->nlmsg_type = list->type;
+		memcpy(mnl_nlmsg_put_extra_header(request, list->header_size), list->header,
+			list->header_size);
+		list->begin(list->data);
+		result = netlink_dump(&nl, request, list->each, list->data, list->what, err);
 	}
 	if (result == NETLINK_AGAIN)
-		err_system(err, EAGAIN, "cannot list nft tables: they change all the time");
+		err_system(err, EAGAIN, "cannot list %s: they change all the time", list->what);
 	return result == NETLINK_DONE;
+}
+
+bool netlink_nft_tables(
+	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err)
+{
+	const struct nfgenmsg header = { .nfgen_family = family, .version = NFNETLINK_V0 };
+
+	return netlink_list(&(struct netlink_list){ .bus = NETLINK_NETFILTER,
+				    .type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+				    .header = &header,
+				    .header_size = sizeof(header),
+				    .what = "nft tables",
+				    .each = each,
+				    .begin = begin,
+				    .data = data },
+		err);
 }

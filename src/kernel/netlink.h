@@ -47,7 +47,19 @@ enum netlink_result { NETLINK_DONE, NETLINK_AGAIN, NETLINK_FAILED };
 enum netlink_result netlink_dump(struct netlink *nl, struct nlmsghdr *request, mnl_cb_t each,
 	void *data, const char *what, struct err *err);
 
-/* The nft tables of a family (NFPROTO_UNSPEC: of all). begin: what each was given is void. */
+/* One whole list, on a socket of its own; asked for again until it was one moment's. */
+struct netlink_list {
+	int bus; /* NETLINK_ROUTE, ... */
+	uint16_t type;
+	const void *header; /* behind nlmsghdr: struct ndmsg, nfgenmsg, ... */
+	size_t header_size;
+	const char *what; /* "routes": for messages */
+	mnl_cb_t each;
+	void (*begin)(void *data); /* what each was given is void */
+	void *data;
+};
+bool netlink_list(const struct netlink_list *list, struct err *err);
+/* The nft tables of a family (NFPROTO_UNSPEC: of all). */
 bool netlink_nft_tables(
 	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err);
 

@@ -6,7 +6,6 @@
  * "nft list ruleset bridge" reads every rule of iptables-nft as well (350 ms at 34,000 rules,
  * against 4 ms).
  */
-#include <ctype.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter.h>
@@ -27,17 +26,6 @@ struct names {
 	VEC(const char *) tables;
 };
 
-/* Only such a name can be given to nft; another one is nobody's that uses nft. */
-static bool is_word(const char *name)
-{
-	if (!isalpha((unsigned char)*name) && *name != '_')
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("/\\_.-", *name))
-			return false;
-	return true;
-}
-
 static int each_table(const struct nlmsghdr *nlh, void *data)
 {
 	struct names *names = data;
@@ -49,9 +37,9 @@ static int each_table(const struct nlmsghdr *nlh, void *data)
 
 		if (mnl_attr_get_type(attr) != NFTA_TABLE_NAME)
 			continue;
-		name = arena_strndup(names->arena, mnl_attr_get_payload(attr),
-			strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr)));
-		if (is_word(name))
+		name = netlink_strdup(names->arena, attr);
+		/* a table of another name is nobody's that uses nft */
+		if (tool_is_nft_name(name))
 			*vec_push(&names->tables, names->arena) = name;
 	}
 	return MNL_CB_OK;

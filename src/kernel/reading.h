@@ -30,18 +30,4 @@ void reading_link_conf(void *data, const char *link, const struct nlattr *af_spe
 void reading_sysctls(struct reading *reading);
 void reading_rulesets(struct reading *reading);
 
-/* One dump of rtnetlink with a header of this size and its family in the first byte, tried again
- * when it was interrupted. begin: what each was given is void. */
-struct reading_dump {
-	uint16_t type;
-	size_t header_size;
-	uint8_t family;
-	uint8_t flags; /* ndm_flags */
-	const char *what;
-	mnl_cb_t each;
-	void (*begin)(void *data);
-	void *data;
-};
-bool reading_dump(const struct reading_dump *dump, struct err *err);
-
 #endif

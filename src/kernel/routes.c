@@ -90,14 +90,16 @@ static int each_address(const struct nlmsghdr *nlh, void *data)
 
 void reading_addresses(struct reading *reading)
 {
+	static const struct ifaddrmsg all = { .ifa_family = AF_UNSPEC };
 	struct pass pass = { .reading = reading, .arena = reading->arena };
 	struct err err;
 
-	if (!reading_dump(
-		    &(struct reading_dump){
+	if (!netlink_list(
+		    &(struct netlink_list){
+			    .bus = NETLINK_ROUTE,
 			    .type = RTM_GETADDR,
-			    .header_size = sizeof(struct ifaddrmsg),
-			    .family = AF_UNSPEC,
+			    .header = &all,
+			    .header_size = sizeof(all),
 			    .what = "addresses",
 			    .each = each_address,
 			    .begin = begin_addresses,
@@ -397,10 +399,13 @@ void reading_routes(struct reading *reading)
 	struct err err;
 
 	for (size_t f = 0; f < N_OF(families); f++) {
-		struct reading_dump dump = {
+		const struct rtmsg routes = { .rtm_family = families[f] };
+		const struct fib_rule_hdr rules = { .family = families[f] };
+		struct netlink_list list = {
+			.bus = NETLINK_ROUTE,
 			.type = RTM_GETROUTE,
-			.header_size = sizeof(struct rtmsg),
-			.family = families[f],
+			.header = &routes,
+			.header_size = sizeof(routes),
 			.what = f ? "IPv6 routes" : "IPv4 routes",
 			.each = each_route,
 			.begin = begin_routes,
@@ -408,18 +413,19 @@ void reading_routes(struct reading *reading)
 		};
 
 		pass.n_before = pass.routes.n;
-		if (!reading_dump(&dump, &err))
+		if (!netlink_list(&list, &err))
 			reading_unread(reading, "routes", "%s", err.text);
 		else if (pass.n_unresolved)
 			reading_unread(reading, "routes",
 				"%zu routes are too many or of a new type", pass.n_unresolved);
-		dump.type = RTM_GETRULE;
-		dump.header_size = sizeof(struct fib_rule_hdr);
-		dump.what = f ? "IPv6 rules" : "IPv4 rules";
-		dump.each = each_rule;
-		dump.begin = begin_rules;
+		list.type = RTM_GETRULE;
+		list.header = &rules;
+		list.header_size = sizeof(rules);
+		list.what = f ? "IPv6 rules" : "IPv4 rules";
+		list.each = each_rule;
+		list.begin = begin_rules;
 		pass.n_before = pass.rules.n;
-		if (!reading_dump(&dump, &err))
+		if (!netlink_list(&list, &err))
 			reading_unread(reading, "rules", "%s", err.text);
 	}
 	reading->ns->routes = pass.routes.items;

@@ -10,7 +10,6 @@
  *                         every rule of iptables-nft as well
  *   ipset save            when the module is there
  */
-#include <ctype.h>
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -146,27 +145,17 @@ static void start_iptables(struct pass *pass, enum backend backend)
 	}
 }
 
-/* nft takes only such a name; a table of another one is listed with all others. */
-static bool is_word(const char *name)
-{
-	if (!isalpha((unsigned char)*name) && *name != '_')
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("/\\_.-", *name))
-			return false;
-	return true;
-}
-
 static void start_nft(struct pass *pass)
 {
 	const char *program = NULL;
 	bool is_one_by_one = true, is_any = false;
 	struct err err;
 
+	/* a table of a name that nft does not take is listed with all others */
 	vec_for_each (table, &pass->tables) {
 		is_any |= !table->is_iptables;
-		is_one_by_one &=
-			table->is_iptables || (is_word(table->name) && nft_family(table->family));
+		is_one_by_one &= table->is_iptables ||
+				 (tool_is_nft_name(table->name) && nft_family(table->family));
 	}
 	if (!is_any)
 		return;

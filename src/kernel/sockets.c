@@ -64,19 +64,30 @@ static int each_socket(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-static enum netlink_result dump(
-	struct netlink *nl, struct pass *pass, int family, uint32_t states, struct err *err)
+static void forget_sockets(void *data)
 {
-	char buf[256] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
-	struct inet_diag_req_v2 *msg = mnl_nlmsg_put_extra_header(request, sizeof(*msg));
+	struct pass *pass = data;
 
-	request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-	msg->sdiag_family = (uint8_t)family;
-	msg->sdiag_protocol = pass->proto;
-	msg->idiag_ext = 1u << (INET_DIAG_SKV6ONLY - 1) & 0xff;
-	msg->idiag_states = states;
-	return netlink_dump(nl, request, each_socket, pass, "sockets", err);
+	pass->sockets.n = pass->inodes.n = pass->n_before;
+}
+
+static bool list_sockets(struct pass *pass, uint8_t family, uint32_t states, struct err *err)
+{
+	const struct inet_diag_req_v2 asked = { .sdiag_family = family,
+		.sdiag_protocol = pass->proto,
+		.idiag_ext = 1u << (INET_DIAG_SKV6ONLY - 1) & 0xff,
+		.idiag_states = states };
+
+	pass->n_before = pass->sockets.n;
+	return netlink_list(&(struct netlink_list){ .bus = NETLINK_SOCK_DIAG,
+				    .type = SOCK_DIAG_BY_FAMILY,
+				    .header = &asked,
+				    .header_size = sizeof(asked),
+				    .what = "sockets",
+				    .each = each_socket,
+				    .begin = forget_sockets,
+				    .data = pass },
+		err);
 }
 
 static int by_inode(const void *a, const void *b)
@@ -167,27 +178,15 @@ void reading_sockets(struct reading *reading)
 	struct err err;
 
 	for (size_t i = 0; i < N_OF(asked); i++) {
-		static const int families[] = { AF_INET, AF_INET6 };
+		static const uint8_t families[] = { AF_INET, AF_INET6 };
 
 		pass.proto = asked[i].proto;
 		if (access(asked[i].file, F_OK) < 0)
 			continue;
-		for (size_t f = 0; f < N_OF(families); f++) {
-			struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
-			enum netlink_result result = NETLINK_AGAIN;
-
-			pass.n_before = pass.sockets.n;
-			if (!netlink_open(&nl, NETLINK_SOCK_DIAG, &err))
-				result = NETLINK_FAILED;
-			for (int t = 0; result == NETLINK_AGAIN && t < NETLINK_DUMP_TRIES; t++) {
-				pass.sockets.n = pass.inodes.n = pass.n_before;
-				result = dump(&nl, &pass, families[f], asked[i].states, &err);
-			}
-			if (result != NETLINK_DONE)
-				reading_unread(reading, "sockets", "%s: %s", asked[i].name,
-					result == NETLINK_AGAIN ? "they change all the time"
-								: err.text);
-		}
+		for (size_t f = 0; f < N_OF(families); f++)
+			if (!list_sockets(&pass, families[f], asked[i].states, &err))
+				reading_unread(
+					reading, "sockets", "%s: %s", asked[i].name, err.text);
 	}
 	name_processes(&pass);
 	if (pass.sockets.n)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/tool.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -308,4 +309,14 @@ const char *tool_complaint(struct arena *arena, const struct tool_run *run)
 		return arena_strndup(arena, said, strcspn(said, "\n"));
 	return arena_printf(arena, run->exit_code >= 128 ? "ended by signal %d" : "exit code %d",
 		run->exit_code >= 128 ? run->exit_code - 128 : run->exit_code);
+}
+
+bool tool_is_nft_name(const char *name)
+{
+	if (!isalpha((unsigned char)*name) && *name != '_')
+		return false;
+	for (; *name; name++)
+		if (!isalnum((unsigned char)*name) && !strchr("/\\_.-", *name))
+			return false;
+	return true;
 }

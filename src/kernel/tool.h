@@ -47,6 +47,8 @@ const char *tool_complaint(struct arena *arena, const struct tool_run *run);
  * installed. */
 bool backend_program(struct arena *arena, enum backend backend, enum family family,
 	const char *action, const char **ret, struct err *err);
+/* Can nft be asked for something of this name? Others can only be listed with everything. */
+bool tool_is_nft_name(const char *name);
 /* ipset, nft: fails with the package's name when there is none. */
 bool tool_must_find(struct arena *arena, const char *name, const char **ret, struct err *err);
 
