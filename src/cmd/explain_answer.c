@@ -2,8 +2,6 @@
 /* What text and JSON of an answer have in common: who decided, and the verdict as a sentence. */
 #include "cmd/explain.h"
 
-#include <string.h>
-
 #include "packet/field.h"
 
 const struct node *const *answer_path(struct arena *arena, const struct leaf *leaf, size_t *ret_n)
@@ -18,20 +16,12 @@ const struct node *const *answer_path(struct arena *arena, const struct leaf *le
 	return path;
 }
 
-static bool is_nat_chain(const struct node *node)
-{
-	if (node->table->source == SOURCE_NFT)
-		return node->chain->hook_text &&
-		       text_has_prefix(node->chain->hook_text, "type nat ");
-	return strcmp(node->table->name, "nat") == 0;
-}
-
 /* Only what was asked right before: of an older flow the rule that made its mapping is not known. */
 const struct node *answer_rewriter(const struct node *nat)
 {
 	for (const struct node *node = nat->before; node && node->kind == NODE_CHAIN;
 		node = node->before)
-		if (node->rule && is_nat_chain(node))
+		if (node->rule && node->chain_type == CHAIN_NAT)
 			return node;
 	return NULL;
 }
@@ -50,15 +40,12 @@ const struct node *answer_decider(const struct answer *answer)
 
 size_t answer_rule_number(const struct node *decider)
 {
-	const struct chain *chain = decider->chain;
+	return (size_t)(decider->rule - decider->rule_chain->rules) + 1;
+}
 
-	/* the rule may stand in a chain that the base chain called */
-	for (size_t i = 0; decider->rule && i < decider->table->n_chains; i++) {
-		chain = &decider->table->chains[i];
-		if (decider->rule >= chain->rules && decider->rule < chain->rules + chain->n_rules)
-			return (size_t)(decider->rule - chain->rules) + 1;
-	}
-	return 0;
+struct owner answer_owner(struct arena *arena, const struct node *decider)
+{
+	return owner_of_rule(arena, decider->table, decider->rule_chain, decider->rule);
 }
 
 static const char *place_words(enum place place)

@@ -89,17 +89,10 @@ static json_t *json_path(const struct leaf *leaf)
 static json_t *json_decider(const struct node *decider)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const struct chain *chain = decider->chain;
+	struct owner owner = answer_owner(arena, decider);
+	const struct chain *chain = decider->rule_chain;
 	json_t *value = json_object();
-	struct owner owner;
 
-	for (size_t i = 0; decider->rule && i < decider->table->n_chains; i++) {
-		const struct chain *other = &decider->table->chains[i];
-
-		if (decider->rule >= other->rules && decider->rule < other->rules + other->n_rules)
-			chain = other;
-	}
-	owner = owner_of_rule(arena, decider->table, chain, decider->rule);
 	json_object_set_new(value, "table", json_string(decider->table->name));
 	json_object_set_new(value, "chain", json_string(chain->name));
 	if (decider->rule) {

@@ -20,17 +20,6 @@ static enum colour colour_of(enum final final)
 	}
 }
 
-static const char *chain_of_rule(const struct table *table, const struct rule *rule)
-{
-	for (size_t i = 0; i < table->n_chains; i++) {
-		const struct chain *chain = &table->chains[i];
-
-		if (rule >= chain->rules && rule < chain->rules + chain->n_rules)
-			return chain->name;
-	}
-	return "";
-}
-
 static const char *table_words(const struct table *table)
 {
 	switch (table->source) {
@@ -134,14 +123,9 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 static void print_decider(const struct invocation *inv, struct text *out, const char *what,
 	const struct node *decider)
 {
-	const char *name =
-		decider->rule ? chain_of_rule(decider->table, decider->rule) : decider->chain->name;
-	const struct chain *chain = table_chain(decider->table, name);
-	struct owner owner;
+	struct owner owner = answer_owner(inv->arena, decider);
+	const char *name = decider->rule_chain->name;
 
-	if (!chain)
-		chain = decider->chain;
-	owner = owner_of_rule(inv->arena, decider->table, chain, decider->rule);
 	if (decider->rule) {
 		text_addf(out, "  %s by rule %zu of chain %s, table %s (%s)\n", what,
 			answer_rule_number(decider), name, decider->table->name,
@@ -189,7 +173,6 @@ static void print_fields(struct text *out, uint64_t fields)
 
 void answer_print_text(const struct invocation *inv, struct text *out, const struct answer *answer)
 {
-	static const char *const filled[] = { "", "source MAC", "destination MAC", "MACs" };
 	const struct explanation *explanation = answer->explanation;
 	const struct node *decider = answer_decider(answer);
 	struct text verdict CLEANUP(text_done) = TEXT_INIT;
@@ -208,5 +191,7 @@ void answer_print_text(const struct invocation *inv, struct text *out, const str
 	print_fields(out, explanation->decided);
 	if (answer->macs)
 		text_addf(out, "  %s: taken from what this host knows of the addresses\n",
-			filled[answer->macs & 3]);
+			answer->macs == FIELD_BIT(FIELD_ETH_SRC)   ? "source MAC"
+			: answer->macs == FIELD_BIT(FIELD_ETH_DST) ? "destination MAC"
+								   : "MACs");
 }

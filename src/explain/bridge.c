@@ -29,18 +29,6 @@ static const struct port_vlan *vlan_find(const struct link *link, uint16_t id)
 	return NULL;
 }
 
-static void tag(struct packet *packet, uint16_t id)
-{
-	packet->ethertype = ETHERTYPE_VLAN;
-	packet->vlan_id = id;
-}
-
-static void untag(struct packet *packet)
-{
-	packet->ethertype = packet_inner_ethertype(packet);
-	packet->vlan_id = 0;
-}
-
 /* The frame has its VLAN's tag inside a bridge that filters VLANs. */
 static bool vlan_let_in(const struct link *bridge, const struct link *port, struct packet *packet)
 {
@@ -50,7 +38,7 @@ static bool vlan_let_in(const struct link *bridge, const struct link *port, stru
 		return vlan_find(port, packet->vlan_id);
 	for (size_t i = 0; i < port->n_vlans; i++) {
 		if (port->vlans[i].is_pvid) {
-			tag(packet, port->vlans[i].id);
+			packet_tag(packet, port->vlans[i].id);
 			return true;
 		}
 	}
@@ -68,7 +56,7 @@ static void vlan_strip(const struct link *bridge, const struct link *port, struc
 	const struct port_vlan *vlan = vlan_find(port, packet->vlan_id);
 
 	if (bridge->has_vlan_filtering && vlan && vlan->is_untagged)
-		untag(packet);
+		packet_untag(packet);
 }
 
 /* --- who lives where --- */

@@ -56,11 +56,6 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 	return hook_run(walk, skb, FAMILY_NETDEV, HOOK_INGRESS, behind_ingress);
 }
 
-static bool is_tagged(const struct packet *packet)
-{
-	return packet->ethertype == ETHERTYPE_VLAN;
-}
-
 static const struct link *vlan_device(const struct skb *skb)
 {
 	for (size_t i = 0; i < skb->ns->n_links; i++) {
@@ -87,7 +82,7 @@ static const struct link *macvlan_device(const struct skb *skb)
 
 static struct answer receive_protocol(struct walk *walk, struct skb *skb)
 {
-	if (is_tagged(&skb->packet))
+	if (packet_is_tagged(&skb->packet))
 		return end_dropped(walk, skb, DROP_NO_VLAN_DEVICE);
 	switch (skb->packet.ethertype) {
 	case ETHERTYPE_IPV4:
@@ -112,12 +107,11 @@ static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 	const struct link *master =
 		dev->master_index ? netns_link_by_index(skb->ns, dev->master_index) : NULL;
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
-	const struct link *vlan = is_tagged(&skb->packet) ? vlan_device(skb) : NULL;
+	const struct link *vlan = packet_is_tagged(&skb->packet) ? vlan_device(skb) : NULL;
 	const struct link *macvlan = macvlan_device(skb);
 
 	if (vlan && vlan->is_up) {
-		skb->packet.ethertype = packet_inner_ethertype(&skb->packet);
-		skb->packet.vlan_id = 0;
+		packet_untag(&skb->packet);
 		skb->dev = vlan;
 		skb_node(walk, skb, NODE_VLAN)->note = "the tag is taken off";
 		return device_receive(walk, skb);
@@ -170,10 +164,9 @@ static struct answer to_vlan(struct walk *walk, struct skb *skb)
 
 	if (!lower)
 		return end_cannot_tell(walk, skb, "what %s stands on is not known", skb->dev->name);
-	if (is_tagged(&skb->packet))
+	if (packet_is_tagged(&skb->packet))
 		return end_cannot_tell(walk, skb, "two VLAN tags are not walked");
-	skb->packet.vlan_id = skb->dev->vlan_id;
-	skb->packet.ethertype = ETHERTYPE_VLAN;
+	packet_tag(&skb->packet, skb->dev->vlan_id);
 	skb_node(walk, skb, NODE_VLAN)->note = "the tag is put on";
 	skb->dev = lower;
 	return device_transmit(walk, skb);

@@ -78,8 +78,10 @@ struct node {
 	enum hook hook;
 	const struct table *table;
 	const struct chain *chain;
-	const struct step *steps; /* from the last to the first; NULL: no rule matched */
-	const struct rule *rule;  /* that ended the chain */
+	const struct step *steps;	/* from the last to the first; NULL: no rule matched */
+	const struct rule *rule;	/* that ended the chain; NULL: its end did */
+	const struct chain *rule_chain; /* where that rule is: chain, or one that it called */
+	enum chain_type chain_type;
 	/* NODE_CONNTRACK; NULL: a new flow, or none of the snapshot's */
 	const struct conntrack_entry *entry;
 	enum bridge_decision decision;
@@ -188,9 +190,9 @@ bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 bool explain_find_entry(
 	const struct host *host, const char *name, struct query *ret, struct err *err);
 
-/* MACs that the query leaves open and that the host knows of the addresses are filled in. Returns which:
- * bit 0 the source, bit 1 the destination. */
-unsigned explain_find_macs(const struct host *host, struct query *query);
+/* MACs that the query leaves open and that the host knows of the addresses are filled in. Returns which,
+ * as bits 1 << FIELD_ETH_SRC, FIELD_ETH_DST. */
+uint64_t explain_find_macs(const struct host *host, struct query *query);
 
 /* For people: "received at tapX", one line. */
 void node_print(struct text *out, const struct node *node);

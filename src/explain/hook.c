@@ -121,6 +121,8 @@ static void chain_node(struct walk *walk, struct skb *skb, const struct run *run
 	node->chain = chain->chain;
 	node->steps = outcome->last;
 	node->rule = outcome->rule;
+	node->rule_chain = outcome->chain;
+	node->chain_type = chain->type;
 	if (chain->is_order_unknown)
 		node->note = "another chain has the same priority: which one is asked first is not "
 			     "known";

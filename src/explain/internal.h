@@ -130,6 +130,9 @@ struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fm
 struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket *socket);
 bool skb_is_unknown(const struct skb *skb, enum field field);
 uint16_t packet_inner_ethertype(const struct packet *packet);
+bool packet_is_tagged(const struct packet *packet);
+void packet_tag(struct packet *packet, uint16_t vlan);
+void packet_untag(struct packet *packet);
 long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool netns_owns(const struct netns *ns, const struct addr *addr);

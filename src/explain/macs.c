@@ -21,22 +21,17 @@ static void found(struct finding *finding, struct mac mac)
 	finding->n++;
 }
 
-static bool addr_equal(const struct addr *a, const struct addr *b)
-{
-	return addr_compare(a, b) == 0;
-}
-
 static void look_in_netns(const struct netns *ns, const struct addr *addr, struct finding *finding)
 {
 	for (size_t i = 0; i < ns->n_addresses; i++) {
 		const struct link *link = netns_link_by_index(ns, ns->addresses[i].index);
 
-		if (link && addr_equal(&ns->addresses[i].local, addr))
+		if (link && addr_compare(&ns->addresses[i].local, addr) == 0)
 			found(finding, link->mac);
 	}
 	for (size_t i = 0; i < ns->n_neighbours; i++)
 		if (ns->neighbours[i].has_mac && !ns->neighbours[i].is_failed &&
-			addr_equal(&ns->neighbours[i].addr, addr))
+			addr_compare(&ns->neighbours[i].addr, addr) == 0)
 			found(finding, ns->neighbours[i].mac);
 }
 
@@ -48,11 +43,22 @@ static void look_behind(const struct netns *ns, const struct link *port, struct 
 			found(finding, ns->fdb[i].mac);
 }
 
-unsigned explain_find_macs(const struct host *host, struct query *query)
+static uint64_t take(
+	struct packet *packet, enum field field, struct mac *mac, const struct finding *finding)
+{
+	uint64_t bit = FIELD_BIT(field);
+
+	if (!(packet->unknown & bit) || finding->n != 1)
+		return 0;
+	*mac = finding->mac;
+	packet->unknown &= ~bit;
+	return bit;
+}
+
+uint64_t explain_find_macs(const struct host *host, struct query *query)
 {
 	struct packet *packet = &query->packet;
 	struct finding src = { 0 }, dst = { 0 };
-	unsigned taken = 0;
 
 	if (query->from != FROM_DEVICE || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
 		return 0;
@@ -62,15 +68,6 @@ unsigned explain_find_macs(const struct host *host, struct query *query)
 	}
 	if (!src.n)
 		look_behind(query->ns, query->in, &src);
-	if (packet->unknown & FIELD_BIT(FIELD_ETH_SRC) && src.n == 1) {
-		packet->eth_src = src.mac;
-		packet->unknown &= ~FIELD_BIT(FIELD_ETH_SRC);
-		taken |= 1u << 0;
-	}
-	if (packet->unknown & FIELD_BIT(FIELD_ETH_DST) && dst.n == 1) {
-		packet->eth_dst = dst.mac;
-		packet->unknown &= ~FIELD_BIT(FIELD_ETH_DST);
-		taken |= 1u << 1;
-	}
-	return taken;
+	return take(packet, FIELD_ETH_SRC, &packet->eth_src, &src) |
+	       take(packet, FIELD_ETH_DST, &packet->eth_dst, &dst);
 }

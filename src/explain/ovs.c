@@ -23,23 +23,6 @@ static const struct ovs_bridge *bridge_find(const struct host *host, const char 
 
 /* --- out of a port --- */
 
-static bool is_tagged(const struct packet *packet)
-{
-	return packet->ethertype == ETHERTYPE_VLAN;
-}
-
-static void tag(struct packet *packet, uint16_t vlan)
-{
-	packet->ethertype = ETHERTYPE_VLAN;
-	packet->vlan_id = vlan;
-}
-
-static void untag(struct packet *packet)
-{
-	packet->ethertype = packet_inner_ethertype(packet);
-	packet->vlan_id = 0;
-}
-
 static struct answer output(struct walk *walk, struct skb *skb, const struct ovs_port *port)
 {
 	const struct netns *ns = NULL;
@@ -92,7 +75,7 @@ static bool port_has_vlan(const struct ovs_port *port, uint16_t vlan)
 static bool normal_vlan(
 	const struct ovs_port *port, const struct packet *packet, uint16_t *ret_vlan)
 {
-	uint16_t vlan = is_tagged(packet) ? packet->vlan_id : 0;
+	uint16_t vlan = packet_is_tagged(packet) ? packet->vlan_id : 0;
 
 	if (port->tag) {
 		*ret_vlan = port->tag;
@@ -106,9 +89,9 @@ static struct answer normal_out(
 	struct walk *walk, struct skb *skb, const struct ovs_port *port, uint16_t vlan)
 {
 	if (port->tag || !vlan)
-		untag(&skb->packet);
+		packet_untag(&skb->packet);
 	else
-		tag(&skb->packet, vlan);
+		packet_tag(&skb->packet, vlan);
 	return output(walk, skb, port);
 }
 
@@ -236,8 +219,8 @@ static enum fits vlan_fits(const char *value, const struct packet *packet)
 	unsigned long wanted = strtoul(value, NULL, 0);
 
 	if (wanted == 0xffff)
-		return fits_if(!is_tagged(packet));
-	return fits_if(is_tagged(packet) && packet->vlan_id == wanted);
+		return fits_if(!packet_is_tagged(packet));
+	return fits_if(packet_is_tagged(packet) && packet->vlan_id == wanted);
 }
 
 static enum fits prefix_fits(const char *value, const struct addr *addr, bool is_unknown)
@@ -311,7 +294,7 @@ static enum fits word_fits(
 		return vlan_fits(value, packet);
 	if (word_value(word, len, "vlan_tci", value, sizeof(value)) &&
 		!strcmp(value, "0x0000/0x1fff"))
-		return fits_if(!is_tagged(packet));
+		return fits_if(!packet_is_tagged(packet));
 	if (word_value(word, len, "dl_src", value, sizeof(value)))
 		return mac_fits(value, packet->eth_src, skb_is_unknown(skb, FIELD_ETH_SRC));
 	if (word_value(word, len, "dl_dst", value, sizeof(value)))
@@ -427,14 +410,14 @@ static struct answer actions_run(
 		if (word_is(at, len, "drop"))
 			return end_dropped(walk, skb, DROP_OVS_FLOW);
 		if (len > 13 && !memcmp(at, "mod_vlan_vid:", 13)) {
-			tag(&skb->packet, (uint16_t)strtoul(at + 13, NULL, 0));
+			packet_tag(&skb->packet, (uint16_t)strtoul(at + 13, NULL, 0));
 		} else if (word_is(at, len, "strip_vlan") || word_is(at, len, "pop_vlan")) {
-			untag(&skb->packet);
+			packet_untag(&skb->packet);
 		} else if (len > 11 && !memcmp(at, "push_vlan:0", 11)) {
-			tag(&skb->packet, skb->packet.vlan_id);
+			packet_tag(&skb->packet, skb->packet.vlan_id);
 		} else if (len > 10 && !memcmp(at, "set_field:", 10) &&
 			   !memcmp(at + len - 10, "->vlan_vid", 10)) {
-			tag(&skb->packet, (uint16_t)(strtoul(at + 10, NULL, 0) & 0xfff));
+			packet_tag(&skb->packet, (uint16_t)(strtoul(at + 10, NULL, 0) & 0xfff));
 		} else if (len > 10 && !memcmp(at, "resubmit(,", 10)) {
 			return table_run(walk, skb, pipeline, strtol(at + 10, NULL, 10));
 		} else if (len > 11 && !memcmp(at, "goto_table:", 11)) {

@@ -25,6 +25,23 @@ uint16_t packet_inner_ethertype(const struct packet *packet)
 	return packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 }
 
+bool packet_is_tagged(const struct packet *packet)
+{
+	return packet->ethertype == ETHERTYPE_VLAN;
+}
+
+void packet_tag(struct packet *packet, uint16_t vlan)
+{
+	packet->ethertype = ETHERTYPE_VLAN;
+	packet->vlan_id = vlan;
+}
+
+void packet_untag(struct packet *packet)
+{
+	packet->ethertype = packet_inner_ethertype(packet);
+	packet->vlan_id = 0;
+}
+
 bool addr_is_zero(const struct addr *addr)
 {
 	static const uint8_t zero[16];
