@@ -79,6 +79,15 @@ struct field_value field_value_of_number(uint64_t number)
 	return value;
 }
 
+uint64_t field_value_number(const struct field_value *value)
+{
+	uint64_t number = 0;
+
+	for (int i = 8; i < 16; i++)
+		number = number << 8 | value->bytes[i];
+	return number;
+}
+
 static struct field_value value_of_addr(const struct addr *addr)
 {
 	struct field_value value = { 0 };
@@ -248,11 +257,9 @@ void field_value_print(
 		"untracked" };
 	bool is_v6 = is_ip_address(field) && family == FAMILY_IPV6;
 	struct addr addr = { .family = is_v6 ? FAMILY_IPV6 : FAMILY_IPV4 };
-	uint64_t number = 0;
+	uint64_t number = field_value_number(value);
 	struct mac mac;
 
-	for (int i = 8; i < 16; i++)
-		number = number << 8 | value->bytes[i];
 	if (is_ip_address(field) || field == FIELD_ARP_SPA || field == FIELD_ARP_TPA) {
 		memcpy(addr.bytes, value->bytes + (is_v6 ? 0 : 12), is_v6 ? 16 : 4);
 		addr_print(out, &addr);

@@ -78,5 +78,6 @@ void field_value_print(
 	struct text *out, enum field field, enum family family, const struct field_value *value);
 
 struct field_value field_value_of_number(uint64_t number);
+uint64_t field_value_number(const struct field_value *value); /* its last 64 bits */
 
 #endif

@@ -212,20 +212,6 @@ bool set_contains_addr(const struct set *set, const struct addr *addr)
 	}
 }
 
-/* Opaque texts of which the meaning is known after all. */
-static enum answer opaque_match(struct asking *asking, const char *text)
-{
-	bool is_inverted = text_has_prefix(text, "! ");
-
-	if (text_has_prefix(text, "-m comment "))
-		return YES;
-	if (strcmp(is_inverted ? text + 2 : text, "-f") != 0)
-		return CANNOT_TELL;
-	if (!fields_known(asking, FIELD_BIT(FIELD_FRAGMENT)))
-		return CANNOT_TELL;
-	return answer_of(asking->packet->is_later_fragment != is_inverted);
-}
-
 /* What is compared with one value: the field, and whether it is that value. */
 static enum answer simple_match(struct asking *asking, const struct match *match)
 {
@@ -351,7 +337,7 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_SET:
 		return set_match_eval(asking, match);
 	case MATCH_OPAQUE:
-		return opaque_match(asking, match->text);
+		return CANNOT_TELL;
 	case MATCH_NFT_FIELD:
 		return nft_field_match(asking, match);
 	case MATCH_NFT_DO:

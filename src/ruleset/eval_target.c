@@ -16,47 +16,29 @@ static bool is_word(const char *text, const char *word)
 	return strncmp(text, word, len) == 0 && (!text[len] || text[len] == ' ');
 }
 
-/* Targets of iptables that go on, by name: what they may write to, if anything. */
+/* Targets of iptables that go on, and have options that are not modelled: what they may write to. */
 static const struct {
 	const char *name;
 	uint64_t writes;
 } going_on[] = {
-	{ "AUDIT", 0 },
-	{ "CHECKSUM", 0 },
-	{ "CLASSIFY", 0 },
 	{ "CONNMARK", FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CT_MARK) },
-	{ "CONNSECMARK", 0 },
 	{ "CT", 0 }, /* helpers, events, timeouts: zones are TARGET_CT_ZONE */
 	{ "DSCP", FIELD_BIT(FIELD_TOS) },
 	{ "ECN", FIELD_BIT(FIELD_TOS) },
 	{ "HL", FIELD_BIT(FIELD_TTL) },
 	{ "HMARK", FIELD_BIT(FIELD_MARK) },
-	{ "IDLETIMER", 0 },
-	{ "LED", 0 },
 	{ "LOG", 0 },
 	{ "MARK", FIELD_BIT(FIELD_MARK) },
-	{ "NFLOG", 0 },
-	{ "RATEEST", 0 },
-	{ "SECMARK", 0 },
-	{ "SET", 0 },
-	{ "TCPMSS", 0 },
 	{ "TCPOPTSTRIP", 0 },
-	{ "TEE", 0 },
 	{ "TOS", FIELD_BIT(FIELD_TOS) },
-	{ "TRACE", 0 },
 	{ "TTL", FIELD_BIT(FIELD_TTL) },
-	{ "ULOG", 0 },
 };
 
 /* NULL: it is none of them. */
 static const uint64_t *writes_of(const struct table *table, const struct target *target)
 {
-	static const uint64_t nothing;
-
-	if (target->kind != TARGET_OPAQUE)
+	if (target->kind != TARGET_OPAQUE || table_is_nft(table))
 		return NULL;
-	if (table_is_nft(table))
-		return strcmp(target->text, "continue") == 0 ? &nothing : NULL;
 	for (size_t i = 0; i < N_OF(going_on); i++)
 		if (is_word(target->text, going_on[i].name))
 			return &going_on[i].writes;
@@ -80,18 +62,11 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
-static uint32_t number_of(const struct field_value *value)
-{
-	const uint8_t *b = value->bytes;
-
-	return (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15];
-}
-
 /* "meta mark set ct mark and 0xff": only marks can be computed; of other fields the value is open. */
 static void set_field(const struct statement *statement, struct packet *packet)
 {
 	const struct nft_key *key = statement->key, *source = statement->source;
-	uint32_t value = number_of(&statement->xor_bits);
+	uint32_t value = (uint32_t)field_value_number(&statement->xor_bits);
 
 	if (!key)
 		return;
@@ -107,7 +82,7 @@ static void set_field(const struct statement *statement, struct packet *packet)
 			(source->field != key->field &&
 				(packet->unknown & FIELD_BIT(source->field))))
 			return;
-		value ^= from & number_of(&statement->and_bits);
+		value ^= from & (uint32_t)field_value_number(&statement->and_bits);
 	}
 	packet->unknown &= ~FIELD_BIT(key->field);
 	*(key->field == FIELD_MARK ? &packet->mark : &packet->ct_mark) = value;
@@ -135,8 +110,6 @@ bool rule_changes(const struct rule *rule, const struct packet *packet, struct p
 
 static void opaque_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
-	static const char *const taken[] = { "NFQUEUE", "QUEUE", "TPROXY", "SYNPROXY", "queue",
-		"tproxy", "synproxy", "fwd" };
 	const uint64_t *writes = writes_of(asking->table, target);
 
 	if (writes) {
@@ -148,15 +121,9 @@ static void opaque_effect(struct asking *asking, const struct target *target, st
 		return;
 	}
 	ret->kind = EFFECT_VERDICT;
-	if (is_word(target->text, "REJECT") || is_word(target->text, "reject")) {
+	if (is_word(target->text, "REJECT")) {
 		ret->verdict = VERDICT_REJECT;
 		return;
-	}
-	for (size_t i = 0; i < N_OF(taken); i++) {
-		if (is_word(target->text, taken[i])) {
-			ret->verdict = VERDICT_STOLEN;
-			return;
-		}
 	}
 	ret->verdict = VERDICT_CANNOT_TELL;
 	ret->why =

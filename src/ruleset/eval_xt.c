@@ -8,22 +8,14 @@
 #include "base/vec.h"
 #include "ruleset/eval_internal.h"
 
-static bool bits_of(struct asking *asking, enum field field, struct field_value *ret)
-{
-	asking->decided |= FIELD_BIT(field);
-	return packet_field(asking->packet, field, ret) == FIELD_KNOWN;
-}
-
 static bool number_of(struct asking *asking, enum field field, uint64_t *ret)
 {
 	struct field_value value;
-	uint64_t number = 0;
 
-	if (!bits_of(asking, field, &value))
+	asking->decided |= FIELD_BIT(field);
+	if (packet_field(asking->packet, field, &value) != FIELD_KNOWN)
 		return false;
-	for (size_t i = 8; i < sizeof(value.bytes); i++)
-		number = number << 8 | value.bytes[i];
-	*ret = number;
+	*ret = field_value_number(&value);
 	return true;
 }
 

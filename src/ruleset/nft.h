@@ -46,7 +46,6 @@ bool nft_value_parse(struct arena *arena, struct arena *scratch, enum nft_type t
 	const char *text, struct nft_value *ret);
 void nft_value_print(struct text *out, enum nft_type type, const struct nft_value *value);
 bool nft_number_parse(const char *text, uint64_t *ret);
-uint32_t nft_number_of(const struct field_value *value);
 
 /* nft_block.c */
 /* "{ .. }" at *at as elements of set, whose types are known; false: not understood. */
@@ -55,6 +54,8 @@ bool nft_parse_elements(struct nft_parser *p, size_t *at, size_t end, struct set
 void nft_set_print(struct text *out, const struct set *set);
 void nft_elements_print(struct text *out, const struct set *set, size_t n_per_line);
 
+#define N_NFT_OP_WORDS (NFT_GE + 1) /* NFT_BITS has no word */
+extern const char *const nft_op_words[N_NFT_OP_WORDS];
 /* nft_statement.c: what starts at *at; moves *at behind it. False: not understood. */
 bool nft_parse_keys(struct nft_parser *p, size_t *at, size_t end, struct nft_keys *ret);
 bool nft_parse_match(struct nft_parser *p, size_t *at, size_t end, struct match *ret);

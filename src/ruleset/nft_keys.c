@@ -447,17 +447,10 @@ bool nft_value_parse(struct arena *arena, struct arena *scratch, enum nft_type t
 	return true;
 }
 
-uint32_t nft_number_of(const struct field_value *value)
-{
-	const uint8_t *b = value->bytes + 12;
-
-	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
-}
-
 static void one_print(struct text *out, enum nft_type type, const struct field_value *value)
 {
 	struct addr addr = { .family = type == NFT_TYPE_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4 };
-	uint32_t number = nft_number_of(value);
+	uint32_t number = (uint32_t)field_value_number(value);
 	struct mac mac;
 
 	switch (type) {

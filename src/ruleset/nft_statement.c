@@ -112,17 +112,17 @@ static bool parse_bits(
 	return is_done;
 }
 
+const char *const nft_op_words[N_NFT_OP_WORDS] = { [NFT_EQ] = "==",
+	[NFT_NE] = "!=",
+	[NFT_LT] = "<",
+	[NFT_GT] = ">",
+	[NFT_LE] = "<=",
+	[NFT_GE] = ">=" };
+
 static bool parse_op(struct nft_parser *p, size_t *at, size_t end, struct nft_match *match)
 {
-	static const char *const ops[] = { [NFT_EQ] = "==",
-		[NFT_NE] = "!=",
-		[NFT_LT] = "<",
-		[NFT_GT] = ">",
-		[NFT_LE] = "<=",
-		[NFT_GE] = ">=" };
-
-	for (size_t i = 0; *at < end && i < N_OF(ops); i++) {
-		if (!nft_token_is(p, *at, ops[i]))
+	for (size_t i = 0; *at < end && i < N_NFT_OP_WORDS; i++) {
+		if (!nft_token_is(p, *at, nft_op_words[i]))
 			continue;
 		match->op = (enum nft_op)i;
 		match->is_op_written = true;

@@ -50,19 +50,13 @@ static void print_set_ref(struct text *out, const char *name, const struct set *
 
 static void print_nft_match(struct text *out, const struct nft_match *match)
 {
-	static const char *const ops[] = { [NFT_EQ] = "==",
-		[NFT_NE] = "!=",
-		[NFT_LT] = "<",
-		[NFT_GT] = ">",
-		[NFT_LE] = "<=",
-		[NFT_GE] = ">=" };
 	bool is_list = match->keys.n == 1;
 
 	print_keys(out, &match->keys);
 	if (match->has_mask && !match->is_slash)
 		text_addf(out, " & %s", match->mask_text);
 	if (match->is_op_written)
-		text_addf(out, " %s", ops[match->op]);
+		text_addf(out, " %s", nft_op_words[match->op]);
 	text_add(out, " ");
 	if (match->set_name || match->set)
 		print_set_ref(out, match->set_name, match->set);

@@ -423,9 +423,9 @@ struct rule {
 	struct counters counters;
 	bool has_counter;  /* nft: a counter statement is part of the rule */
 	bool is_stateless; /* nft: and it came without values ("nft -s") */
-	uint16_t
-		n_behind_counter; /* nft: matches that come behind it, and must not match for it to rise */
-	unsigned line;		  /* of the text it was read from, from 1; else 0 */
+	/* nft: matches that come behind it: it rises whether they match or not */
+	uint16_t n_behind_counter;
+	unsigned line;		     /* of the text it was read from, from 1; else 0 */
 	const struct origin *origin; /* NULL for what was read */
 };
 
