@@ -135,6 +135,12 @@ void packet_tag(struct packet *packet, uint16_t vlan);
 void packet_untag(struct packet *packet);
 long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* A setting of one interface, net.FAMILY.conf.DEV.NAME. */
+long link_conf(const struct netns *ns, const char *family, const struct link *dev, const char *name,
+	const char *fallback);
+/* The larger one of all interfaces' and of this one's, as the kernel takes most of them. */
+long link_conf_max(
+	const struct netns *ns, const char *family, const struct link *dev, const char *name);
 bool netns_owns(const struct netns *ns, const struct addr *addr);
 bool link_has_address(const struct netns *ns, const struct link *link, enum family family);
 bool addr_is_zero(const struct addr *addr);

@@ -22,24 +22,13 @@ static void at_hook(struct skb *skb, const struct link *in, const struct link *o
 	skb->packet.physdev_out = NULL;
 }
 
-/* Of all interfaces and of this one: the kernel takes the larger, or either. */
-static long conf(
-	const struct netns *ns, const char *family, const struct link *dev, const char *name)
-{
-	long all = netns_sysctl_number(ns, "0", "net.%s.conf.all.%s", family, name);
-	long own = netns_sysctl_number(ns, "0", "net.%s.conf.%s.%s", family, dev->name, name);
-
-	return all > own ? all : own;
-}
-
 static bool is_forwarding(const struct netns *ns, const struct link *dev, enum family family)
 {
 	if (family == FAMILY_IPV6)
 		return netns_sysctl_number(ns, "0", "net.ipv6.conf.all.forwarding") ||
-		       netns_sysctl_number(ns, "0", "net.ipv6.conf.%s.force_forwarding", dev->name);
-	return netns_sysctl_number(ns,
-		netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0",
-		"net.ipv4.conf.%s.forwarding", dev->name);
+		       link_conf(ns, "ipv6", dev, "force_forwarding", "0");
+	return link_conf(ns, "ipv4", dev, "forwarding",
+		netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0");
 }
 
 /* --- where from --- */
@@ -71,7 +60,7 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 		.dst = packet->src,
 		.src = packet->dst,
 		.iif = out ? out->name : "lo",
-		.mark = conf(skb->ns, "ipv4", dev, "src_valid_mark") ? packet->mark : 0,
+		.mark = link_conf_max(skb->ns, "ipv4", dev, "src_valid_mark") ? packet->mark : 0,
 	};
 	struct fib_result result = fib_lookup(skb->ns, &query);
 	bool is_local;
@@ -83,7 +72,7 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 	if (result.status != FIB_FOUND && result.status != FIB_CANNOT_TELL)
 		return rp_filter ? DROP_RP_FILTER : DROP_NONE;
 	is_local = result.route->type == ROUTE_LOCAL;
-	if (is_local && !conf(skb->ns, "ipv4", dev, "accept_local"))
+	if (is_local && !link_conf_max(skb->ns, "ipv4", dev, "accept_local"))
 		return DROP_OWN_SOURCE;
 	if (!is_local && result.route->type != ROUTE_UNICAST)
 		return DROP_MARTIAN_SOURCE;
@@ -97,14 +86,14 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 static bool sends_redirects(const struct netns *ns, const struct link *dev)
 {
 	return netns_sysctl_number(ns, "1", "net.ipv4.conf.all.send_redirects") ||
-	       netns_sysctl_number(ns, "1", "net.ipv4.conf.%s.send_redirects", dev->name);
+	       link_conf(ns, "ipv4", dev, "send_redirects", "1");
 }
 
 /* fib_validate_source */
 static enum drop source_check(
 	struct skb *skb, const struct link *dev, const struct link *out, const char **ret_why)
 {
-	long rp_filter = conf(skb->ns, "ipv4", dev, "rp_filter");
+	long rp_filter = link_conf_max(skb->ns, "ipv4", dev, "rp_filter");
 	const char *why;
 
 	if (netns_is_unread(skb->ns, "sysctls", &why)) {
@@ -119,7 +108,7 @@ static enum drop source_check(
 	/* back out by the same interface: the kernel looks closer, to see whom it may redirect */
 	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb->ns, dev)))
 		return source_check_routes(skb, dev, out, rp_filter, ret_why);
-	if (conf(skb->ns, "ipv4", dev, "accept_local") || dev->is_loopback)
+	if (link_conf_max(skb->ns, "ipv4", dev, "accept_local") || dev->is_loopback)
 		return DROP_NONE;
 	return netns_owns(skb->ns, &skb->packet.src) ? DROP_OWN_SOURCE : DROP_NONE;
 }
@@ -137,7 +126,7 @@ static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
 {
 	const struct addr *src = &skb->packet.src, *dst = &skb->packet.dst;
 	bool knows_src = !skb_is_unknown(skb, FIELD_SRC);
-	bool may_loopback = conf(skb->ns, "ipv4", dev, "route_localnet");
+	bool may_loopback = link_conf_max(skb->ns, "ipv4", dev, "route_localnet");
 
 	if (dev->is_loopback)
 		return DROP_NONE;
@@ -422,8 +411,7 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
 		!may_be_addressed(skb))
 		return end_dropped(walk, skb, DROP_OTHER_HOST);
-	if (family == FAMILY_IPV6 &&
-		netns_sysctl_number(skb->ns, "0", "net.ipv6.conf.%s.disable_ipv6", skb->dev->name))
+	if (family == FAMILY_IPV6 && link_conf(skb->ns, "ipv6", skb->dev, "disable_ipv6", "0"))
 		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {

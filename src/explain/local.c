@@ -61,12 +61,9 @@ struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
 
 static bool owns_for_arp(const struct skb *skb, const struct addr *addr)
 {
-	long all = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.all.arp_ignore");
-	long own = netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.%s.arp_ignore", skb->dev->name);
-
 	for (size_t i = 0; i < skb->ns->n_addresses; i++)
 		if (!addr_compare(&skb->ns->addresses[i].local, addr))
-			return (all > own ? all : own) == 0 ||
+			return link_conf_max(skb->ns, "ipv4", skb->dev, "arp_ignore") == 0 ||
 			       skb->ns->addresses[i].index == skb->dev->index;
 	return false;
 }
@@ -81,8 +78,7 @@ static struct answer arp_answer(struct walk *walk, struct skb *skb)
 		return end_cannot_tell(walk, skb, "whose MAC is asked for is not known");
 	if (owns_for_arp(skb, &packet->arp_tpa))
 		return end_delivered(walk, skb, PLACE_HOST);
-	if (netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.all.proxy_arp") ||
-		netns_sysctl_number(skb->ns, "0", "net.ipv4.conf.%s.proxy_arp", skb->dev->name))
+	if (link_conf_max(skb->ns, "ipv4", skb->dev, "proxy_arp"))
 		return end_cannot_tell(walk, skb, "proxy ARP is not walked");
 	return end_dropped(walk, skb, DROP_OTHER_HOST);
 }

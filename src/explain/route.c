@@ -116,8 +116,8 @@ static const struct next_hop *usable_hop(
 		if (hop->is_dead || (link && !link->is_up))
 			continue;
 		if (hop->is_linkdown && !query->ignores_linkdown && link &&
-			netns_sysctl_number(ns, "0", "net.%s.conf.%s.ignore_routes_with_linkdown",
-				query->family == FAMILY_IPV6 ? "ipv6" : "ipv4", link->name))
+			link_conf(ns, query->family == FAMILY_IPV6 ? "ipv6" : "ipv4", link,
+				"ignore_routes_with_linkdown", "0"))
 			continue;
 		return hop;
 	}

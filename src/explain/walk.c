@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "explain/internal.h"
 
+#define IFNAME_SIZE 16 /* IFNAMSIZ */
+
 bool skb_is_unknown(const struct skb *skb, enum field field)
 {
 	return skb->packet.unknown & FIELD_BIT(field);
@@ -108,6 +110,28 @@ long netns_sysctl_number(const struct netns *ns, const char *fallback, const cha
 	va_end(ap);
 	value = netns_sysctl(ns, name.data);
 	return strtol(value ? value : fallback, NULL, 10);
+}
+
+long link_conf(const struct netns *ns, const char *family, const struct link *dev, const char *name,
+	const char *fallback)
+{
+	char key[IFNAME_SIZE];
+	size_t i = 0;
+
+	/* struct sysctl: the interface's dots are slashes there */
+	for (; dev->name[i] && i + 1 < sizeof(key); i++)
+		key[i] = dev->name[i] == '.' ? '/' : dev->name[i];
+	key[i] = '\0';
+	return netns_sysctl_number(ns, fallback, "net.%s.conf.%s.%s", family, key, name);
+}
+
+long link_conf_max(
+	const struct netns *ns, const char *family, const struct link *dev, const char *name)
+{
+	long all = netns_sysctl_number(ns, "0", "net.%s.conf.all.%s", family, name);
+	long own = link_conf(ns, family, dev, name, "0");
+
+	return all > own ? all : own;
 }
 
 /* --- nodes and ends --- */

@@ -413,6 +413,21 @@ static void strict_rp_filter_drops_what_the_loose_one_lets_pass(void **state)
 	}
 }
 
+static void a_setting_of_an_interface_with_a_dot_is_found(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = router(arena);
+	struct packet packet = to_router(b, "198.51.100.7");
+	int ns;
+
+	(void)state;
+	assert_true(addr_parse("198.51.100.3", &packet.src));
+	built_link(b, "eth0", &ns)->name = "eth0.100";
+	build_sysctl(b, 0, "net.ipv4.conf.eth0/100.rp_filter", "1");
+	assert_string_equal(
+		drop_name(walk(b, "eth0.100", &packet)->leaf->drop), drop_name(DROP_RP_FILTER));
+}
+
 static void what_was_not_read_is_not_guessed_and_asked_only_where_needed(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -596,6 +611,7 @@ int main(void)
 		cmocka_unit_test(a_router_drops_for_the_reasons_that_the_kernel_has),
 		cmocka_unit_test(forwarding_off_drops_what_is_not_for_the_host_itself),
 		cmocka_unit_test(strict_rp_filter_drops_what_the_loose_one_lets_pass),
+		cmocka_unit_test(a_setting_of_an_interface_with_a_dot_is_found),
 		cmocka_unit_test(what_was_not_read_is_not_guessed_and_asked_only_where_needed),
 		cmocka_unit_test(a_process_of_the_host_sends_by_its_routes),
 		cmocka_unit_test(a_neighbour_that_is_not_known_leaves_the_mac_open),
