@@ -2,6 +2,7 @@
 /* The walk of a packet over hosts that are put together here: exact paths and ends. */
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "hostbuild.h"
@@ -596,6 +597,28 @@ static void a_packet_that_begins_nothing_is_invalid(void **state)
 	}
 }
 
+static void every_reason_and_kind_is_in_the_documentation(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text docs CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+
+	(void)state;
+	if (!text_load(&docs, arena_printf(arena, "%s/../../docs/explain.md", getenv("GOLDEN")),
+		    1 << 20, &err))
+		fail_msg("%s", err.text);
+	for (enum drop drop = DROP_NONE + 1; drop < N_DROPS; drop++) {
+		const char *row =
+			arena_printf(arena, "\n| `%s` | %s |\n", drop_name(drop), drop_words(drop));
+
+		if (!strstr(docs.data, row))
+			fail_msg("docs/explain.md has no row%s", row);
+	}
+	for (enum node_kind kind = 0; kind < N_NODE_KINDS; kind++)
+		assert_non_null(
+			strstr(docs.data, arena_printf(arena, "`%s`", node_kind_name(kind))));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -620,6 +643,7 @@ int main(void)
 		cmocka_unit_test(an_entry_of_the_snapshot_makes_a_packet_established),
 		cmocka_unit_test(the_translation_of_a_known_flow_is_applied_in_both_directions),
 		cmocka_unit_test(a_packet_that_begins_nothing_is_invalid),
+		cmocka_unit_test(every_reason_and_kind_is_in_the_documentation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

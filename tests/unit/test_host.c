@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #include "host/file.h"
+#include "host/schema.h"
 
 #define RULES                                                                                      \
 	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"              \
@@ -412,6 +413,48 @@ static void bare_rulesets_make_a_host_of_which_the_rest_is_unread(void **state)
 	assert_false(netns_is_unread(&host->netns[0], "iptables-nft", NULL));
 }
 
+/* Rows of the table of docs/snapshot.md: "| link, of a bridge | `nf_call_iptables`, ..." */
+static bool is_documented(const char *docs, const char *object, const char *key)
+{
+	char begin[64], name[64];
+
+	snprintf(begin, sizeof(begin), "\n| %s", object);
+	snprintf(name, sizeof(name), "`%s`", key);
+	for (const char *row = strstr(docs, begin); row; row = strstr(row + 1, begin)) {
+		const char *found = strstr(row, name), *end = strchr(row + 1, '\n');
+
+		if (strchr(" ,", row[strlen(begin)]) && found && found < end)
+			return true;
+	}
+	return false;
+}
+
+static void check_documented(const char *docs, const struct schema *schema)
+{
+	for (size_t i = 0; i < schema->n_fields; i++) {
+		const struct schema_field *field = &schema->fields[i];
+
+		if (!is_documented(docs, schema->what, field->key))
+			fail_msg(
+				"docs/snapshot.md does not say %s of %s", field->key, schema->what);
+		if (field->schema)
+			check_documented(docs, field->schema);
+	}
+}
+
+static void every_key_is_in_the_documentation(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text docs CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+
+	(void)state;
+	if (!text_load(&docs, arena_printf(arena, "%s/../../docs/snapshot.md", getenv("GOLDEN")),
+		    1 << 20, &err))
+		fail_msg("%s", err.text);
+	check_documented(docs.data, &host_schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -421,6 +464,7 @@ int main(void)
 		cmocka_unit_test(a_gzip_bomb_is_refused),
 		cmocka_unit_test(redaction_keeps_relations_and_leaks_nothing),
 		cmocka_unit_test(redaction_finds_addresses_in_flows_and_leaves_known_ones),
+		cmocka_unit_test(every_key_is_in_the_documentation),
 		cmocka_unit_test(bare_rulesets_make_a_host_of_which_the_rest_is_unread),
 	};
 
