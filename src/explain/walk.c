@@ -5,6 +5,7 @@
  * The walk is a recursion: a stage knows what comes next and asks it, so a fork needs no list of
  * things to do; the C stack holds where every open case goes on. It is bounded by max_steps.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,12 +117,12 @@ long link_conf(const struct netns *ns, const char *family, const struct link *de
 	const char *fallback)
 {
 	char key[IFNAME_SIZE];
-	size_t i = 0;
 
 	/* struct sysctl: the interface's dots are slashes there */
-	for (; dev->name[i] && i + 1 < sizeof(key); i++)
-		key[i] = dev->name[i] == '.' ? '/' : dev->name[i];
-	key[i] = '\0';
+	snprintf(key, sizeof(key), "%s", dev->name);
+	for (char *at = key; *at; at++)
+		if (*at == '.')
+			*at = '/';
 	return netns_sysctl_number(ns, fallback, "net.%s.conf.%s.%s", family, key, name);
 }
 
