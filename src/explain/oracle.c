@@ -22,7 +22,7 @@ static bool oracle_addr_type(
 	void *data, const struct addr *addr, const char *iface, enum addr_type *ret)
 {
 	const struct skb *skb = data;
-	struct fib_query query = { .family = addr->family, .dst = *addr, .iif = "lo" };
+	struct fib_query query = { .family = addr->family, .dst = *addr, .iif = "lo", .facts = skb->facts };
 	struct fib_result result;
 
 	if (!is_ip(addr))
@@ -59,7 +59,8 @@ static bool oracle_route(
 {
 	const struct skb *skb = data;
 	struct fib_query query = {
-		.family = addr->family, .dst = *addr, .mark = packet->mark, .iif = "lo"
+		.family = addr->family, .dst = *addr, .mark = packet->mark, .iif = "lo",
+		.facts = skb->facts
 	};
 	struct fib_result result;
 	const struct link *link;
