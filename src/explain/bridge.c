@@ -139,7 +139,8 @@ static struct answer forward_to(struct walk *walk, struct skb *skb, const struct
 		return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
 	}
 	skb->packet.in_iface = skb->in_port->name;
-	skb->is_brnf_first = bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_FORWARD);
+	skb->is_brnf_first =
+		bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_FORWARD);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN,
 		skb->is_brnf_first ? PRIORITY_BRNF - 1 : PRIORITY_BRNF, behind_forward_hooks);
 }
@@ -480,8 +481,7 @@ static bool is_reserved(const struct packet *packet)
 
 /* 802.1D's own addresses go no further, but for STP's where the bridge speaks none, and what
  * group_fwd_mask lets pass. */
-static bool reserved_is_forwarded(
-	const struct skb *skb, const struct link *bridge, uint8_t last)
+static bool reserved_is_forwarded(const struct skb *skb, const struct link *bridge, uint8_t last)
 {
 	if (last == 0 && !link_flag(skb, bridge, "has_stp", bridge->has_stp))
 		return true;

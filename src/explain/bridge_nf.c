@@ -72,8 +72,7 @@ bool bridge_nf_is_loaded(const struct skb *skb)
 		return true;
 	if (!netns_is_unread(ns, "br_netfilter", &why) && !netns_is_unread(ns, "sysctls", &why))
 		return false;
-	return facts_ask(
-		skb->facts, ns, "br_netfilter: whether it is loaded", 0, 1, why, NULL);
+	return facts_ask(skb->facts, ns, "br_netfilter: whether it is loaded", 0, 1, why, NULL);
 }
 
 /* Does it call the hooks of IP? The sysctl or the bridge's own attribute is enough (br_nf_pre_routing). */
@@ -214,11 +213,10 @@ static struct answer finish_forward(struct walk *walk, struct skb *skb)
 static struct answer forward_arp(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = bridge_of(skb);
-	bool is_asked =
-		bridge_nf_is_loaded(skb) &&
-		(link_flag(skb, bridge, "nf_call_arp", bridge->nf_call_arp) ||
-			netns_sysctl_number(
-				skb->facts, skb->ns, "net.bridge.bridge-nf-call-arptables", 0));
+	bool is_asked = bridge_nf_is_loaded(skb) &&
+			(link_flag(skb, bridge, "nf_call_arp", bridge->nf_call_arp) ||
+				netns_sysctl_number(skb->facts, skb->ns,
+					"net.bridge.bridge-nf-call-arptables", 0));
 
 	if (!is_asked || !sees_tagged(skb))
 		return finish_forward(walk, skb);

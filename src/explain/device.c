@@ -86,8 +86,8 @@ static bool stands_on(
 	upper->is_unsure = link->is_peer_away && link->peer_netns < 0 && ns != skb->ns;
 	if (!link->is_peer_away)
 		return ns == skb->ns;
-	return upper->is_unsure || (link->peer_netns >= 0 &&
-					   &walk->host->netns[link->peer_netns] == skb->ns);
+	return upper->is_unsure ||
+	       (link->peer_netns >= 0 && &walk->host->netns[link->peer_netns] == skb->ns);
 }
 
 /* kind "vlan": the one of the packet's tag; else the one of its MAC. */
@@ -192,8 +192,8 @@ static const char *strange_owner(
 	const char *why;
 
 	if (dev->master_index && !master)
-		return arena_printf(
-			arena, "whose port %s is (link %d) was not read", dev->name, dev->master_index);
+		return arena_printf(arena, "whose port %s is (link %d) was not read", dev->name,
+			dev->master_index);
 	if (master && !is_kind(master, "bridge") && !is_kind(master, "bond") &&
 		!is_kind(master, "team") && !is_kind(master, "openvswitch") &&
 		!is_kind(master, "vrf"))

@@ -58,6 +58,12 @@ static const char *sysctl_unread(
 
 	if (netns_is_unread(ns, what, ret_why) || netns_is_unread(ns, "sysctls", ret_why))
 		return what;
+	/* whole folders that could not be opened */
+	if (text_has_prefix(name, "net.bridge.") && netns_is_unread(ns, "br_netfilter", ret_why))
+		return what;
+	if (text_has_prefix(name, "net.netfilter.nf_conntrack_") &&
+		netns_is_unread(ns, "sysctl net.netfilter.nf_conntrack_*", ret_why))
+		return what;
 	return NULL;
 }
 
@@ -153,8 +159,8 @@ bool link_has_address(const struct skb *skb, const struct link *link, enum famil
 	if (!netns_is_unread(ns, "addresses", &why))
 		return false;
 	return facts_ask(skb->facts, ns,
-		arena_printf(skb->facts->arena, "addresses: whether %s has one of IPv%d", link->name,
-			family == FAMILY_IPV6 ? 6 : 4),
+		arena_printf(skb->facts->arena, "addresses: whether %s has one of IPv%d",
+			link->name, family == FAMILY_IPV6 ? 6 : 4),
 		0, 1, why, NULL);
 }
 
@@ -170,8 +176,8 @@ bool link_flag(const struct skb *skb, const struct link *link, const char *key, 
 	what = arena_printf(facts->arena, "links %s", key);
 	if (!netns_is_unread(skb->ns, what, &why))
 		return value;
-	return facts_ask(
-		facts, skb->ns, arena_printf(facts->arena, "%s of %s", what, link->name), 0, 1, why, NULL);
+	return facts_ask(facts, skb->ns, arena_printf(facts->arena, "%s of %s", what, link->name),
+		0, 1, why, NULL);
 }
 
 /* --- all ways together --- */
@@ -199,7 +205,8 @@ static void add_end(struct text *out, const struct answer *answer)
 	text_add(out, final_name(answer->final));
 	if (leaf->drop)
 		text_addf(out, " (%s)", drop_name(leaf->drop));
-	if (leaf->last->link && (answer->final == FINAL_DELIVERED || answer->final == FINAL_REWRITTEN))
+	if (leaf->last->link &&
+		(answer->final == FINAL_DELIVERED || answer->final == FINAL_REWRITTEN))
 		text_addf(out, " at %s", leaf->last->link->name);
 }
 
@@ -256,8 +263,7 @@ struct answer facts_run(struct walk *walk, struct answer (*once)(struct walk *wa
 		if (other.final == FINAL_CANNOT_TELL)
 			return other;
 		if (!is_alike(&first, &other))
-			return differ(
-				walk, &first, &other, &facts->asked.items[facts->n_kept - 1]);
+			return differ(walk, &first, &other, &facts->asked.items[facts->n_kept - 1]);
 	}
 	return first;
 }

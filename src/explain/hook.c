@@ -82,8 +82,7 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 
 	explainer->host = host;
 	explainer->plans = arena_alloc(arena, sizeof(*explainer->plans) * (host->n_netns + 1));
-	explainer->has_nat =
-		arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
+	explainer->has_nat = arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
 	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);
 	for (size_t i = 0; i < host->n_netns; i++) {
 		const struct ruleset *rs = host->netns[i].ruleset;
@@ -92,8 +91,7 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 		for (int family = 0; family < N_PLANNED_FAMILIES; family++) {
 			if (family == FAMILY_INET || family == FAMILY_NETDEV)
 				continue;
-			for (int hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
-			{
+			for (int hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++) {
 				struct hook_plan plan = plan_make(arena, rs, family, hook, NULL);
 
 				explainer->plans[i][family][hook] = plan;
@@ -207,8 +205,8 @@ static size_t n_unordered(const struct item *items, size_t n, size_t index)
 }
 
 /* Whether the order could matter: not if they leave the packet alone and end it in one way at most. */
-static bool order_matters(
-	struct walk *walk, struct skb *skb, const struct run *run, const struct item *items, size_t n)
+static bool order_matters(struct walk *walk, struct skb *skb, const struct run *run,
+	const struct item *items, size_t n)
 {
 	enum verdict end = VERDICT_ACCEPT;
 	size_t n_mapping = 0;
@@ -247,8 +245,8 @@ static void add_item(struct text *out, const struct item *item)
 }
 
 /* Order number so many: each digit says which of those that are left comes next. */
-static struct item *permuted(
-	struct arena *arena, const struct item *items, size_t n_all, size_t at, size_t n, long number)
+static struct item *permuted(struct arena *arena, const struct item *items, size_t n_all, size_t at,
+	size_t n, long number)
 {
 	struct item *copy = arena_new_array(arena, struct item, n_all);
 
@@ -517,10 +515,11 @@ bool hook_waits_for_brnf(struct walk *walk, const struct skb *skb, enum hook hoo
 		text_add(&key, ", ");
 		add_item(&key, &plan->items[i]);
 	}
-	return is_any && facts_ask(skb->facts, skb->ns, key.data, 0, 1,
-				 "they have the same priority 0, and the kernel does not tell which "
-				 "was registered last",
-				 "give the chain another priority");
+	return is_any &&
+	       facts_ask(skb->facts, skb->ns, key.data, 0, 1,
+		       "they have the same priority 0, and the kernel does not tell which "
+		       "was registered last",
+		       "give the chain another priority");
 }
 
 struct answer hook_run(

@@ -121,9 +121,9 @@ struct skb {
 	/* br_netfilter's notes: from which port; NULL: none */
 	const struct link *phys_in, *phys_out;
 	const struct link
-		*in_port;	/* while a bridge has it: where it came in; NULL: from the host */
-	bool is_prerouted;	/* IP PREROUTING was passed on the bridge */
-	bool is_brnf_first;	/* it comes before chains at its priority, at the hook that it is at */
+		*in_port;   /* while a bridge has it: where it came in; NULL: from the host */
+	bool is_prerouted;  /* IP PREROUTING was passed on the bridge */
+	bool is_brnf_first; /* it comes before chains at its priority, at the hook that it is at */
 	struct addr dst_before; /* PREROUTING on a bridge */
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */
@@ -240,7 +240,8 @@ struct answer ip_neighbour_output(struct walk *walk, struct skb *skb);
 /* false: not known; *ret_failed: it was asked for in vain. */
 bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
 	struct mac *ret, bool *ret_failed);
-const char *neighbour_unread(const struct skb *skb); /* in words; NULL: all that are there are known */
+const char *neighbour_unread(
+	const struct skb *skb); /* in words; NULL: all that are there are known */
 struct answer arp_receive(struct walk *walk, struct skb *skb);
 
 /* ovs.c */

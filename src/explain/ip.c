@@ -96,8 +96,7 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 
 static bool sends_redirects(const struct skb *skb, const struct link *dev)
 {
-	return netns_sysctl_number(
-		       skb->facts, skb->ns, "net.ipv4.conf.all.send_redirects", 1) ||
+	return netns_sysctl_number(skb->facts, skb->ns, "net.ipv4.conf.all.send_redirects", 1) ||
 	       link_conf(skb->facts, skb->ns, "ipv4", dev, "send_redirects", 1);
 }
 

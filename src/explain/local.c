@@ -44,7 +44,9 @@ static struct answer to_sockets(struct walk *walk, struct skb *skb)
 	for (size_t i = 0; i < skb->ns->n_sockets; i++)
 		if (socket_takes(&skb->ns->sockets[i], packet, skb->dev))
 			return end_socket(walk, skb, &skb->ns->sockets[i]);
-	if (netns_is_unread(skb->ns, "sockets", &why))
+	if (netns_is_unread(skb->ns, "sockets", &why) ||
+		netns_is_unread(
+			skb->ns, packet->proto == PROTO_TCP ? "sockets tcp" : "sockets udp", &why))
 		return end_cannot_tell(walk, skb,
 			"it reaches the host, but the sockets were not read (%s): whether one takes "
 			"it is not known; \"portwall snapshot\" as root reads them",

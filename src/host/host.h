@@ -226,9 +226,7 @@ struct ruleset_text {
 };
 
 struct unread {
-	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
-	 * "sockets", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
-	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
+	/* docs/snapshot.md lists what may be here */
 	const char *what;
 	const char *why;
 };

@@ -242,7 +242,7 @@ static const struct schema_field netns_fields[] = {
 	LIST(netns, neighbours, neighbour_schema, LIMIT_NEIGHBOURS),
 	LIST(netns, fdb, fdb_schema, LIMIT_NEIGHBOURS),
 	LIST(netns, conntrack, conntrack_schema, LIMIT_CONNTRACK),
-	LIST(netns, sockets, socket_schema, 0),
+	LIST(netns, sockets, socket_schema, LIMIT_SOCKETS),
 	FIELD(netns, sysctls, F_SYSCTLS, .n_at = offsetof(struct netns, n_sysctls)),
 	LIST(netns, texts, text_schema, 0),
 };

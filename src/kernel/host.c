@@ -47,6 +47,18 @@ void reading_unread(struct reading *reading, const char *what, const char *fmt, 
 	va_end(ap);
 }
 
+bool reading_has(struct reading *reading, const char *folder, const char *file, const char *what)
+{
+	const char *path = arena_printf(reading->arena, "%s/%s", folder, file);
+
+	if (access(path, F_OK) == 0)
+		return true;
+	if (errno == ENOENT && access(folder, F_OK) == 0)
+		return false;
+	reading_unread(reading, what, "%s: %s", errno == ENOENT ? folder : path, strerror(errno));
+	return false;
+}
+
 static void host_unread(struct pass *pass, const char *what, const char *why)
 {
 	*vec_push(&pass->unread, pass->arena) =
@@ -181,6 +193,11 @@ static void read_links(struct reading *reading)
 			},
 			&links, &err))
 		reading_unread(reading, "links", "%s", err.text);
+	if (links.n > LIMIT_LINKS) {
+		reading_unread(
+			reading, "links", "more than %d: the others are not here", LIMIT_LINKS);
+		links.n = LIMIT_LINKS;
+	}
 	reading->ns->links = links.items;
 	reading->ns->n_links = links.n;
 }

@@ -31,6 +31,13 @@ static bool read_mac(const struct nlattr *attr, struct mac *ret)
 	return true;
 }
 
+static bool is_zero(struct mac mac)
+{
+	static const struct mac zero;
+
+	return mac_equal(mac, zero);
+}
+
 static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ndmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -40,8 +47,7 @@ static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attr;
 	struct pass *pass = data;
 
-	/* NUD_NOARP: what the kernel derives by itself, of multicast and broadcast */
-	if ((msg->ndm_family != AF_INET && !is_v6) || msg->ndm_state & NUD_NOARP)
+	if (msg->ndm_family != AF_INET && !is_v6)
 		return MNL_CB_OK;
 	if (pass->neighbours.n >= LIMIT_NEIGHBOURS) {
 		pass->is_cut = true;
@@ -60,6 +66,10 @@ static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 			neighbour.has_mac = read_mac(attr, &neighbour.mac);
 		}
 	}
+	/* NUD_NOARP: what the kernel derives by itself, of multicast and broadcast; else somebody's */
+	if (msg->ndm_state & NUD_NOARP &&
+		(!neighbour.has_mac || neighbour.mac.bytes[0] & 1 || is_zero(neighbour.mac)))
+		return MNL_CB_OK;
 	if (has_addr)
 		*vec_push(&pass->neighbours, pass->arena) = neighbour;
 	return MNL_CB_OK;

@@ -111,7 +111,8 @@ static void a_setting_that_decides_is_missing_and_one_that_does_not_is_not(void 
 		"delivered at tap1, if 1, dropped (rp-filter); \"portwall snapshot\" as root");
 	/* the larger one counts */
 	build_sysctl(b, 0, "net.ipv4.conf.all.rp_filter", "1");
-	assert_end(b, "eth0", &spoofed, "cannot-tell: not known: sysctl net.ipv4.conf.eth0.rp_filter");
+	assert_end(
+		b, "eth0", &spoofed, "cannot-tell: not known: sysctl net.ipv4.conf.eth0.rp_filter");
 	b->built[0].sysctls[1].value = "2";
 	assert_end(b, "eth0", &spoofed, "delivered");
 }
@@ -149,7 +150,8 @@ static void links_that_were_not_read_leave_everything_open(void **state)
 	b->built[0].unread[0].what = "links vlans";
 	assert_end(b, "tap1", &packet, "delivered");
 	built_link(b, "br0", NULL)->has_vlan_filtering = true;
-	assert_end(b, "tap1", &packet, "br0 filters by VLAN, and the VLANs of its ports were not read");
+	assert_end(b, "tap1", &packet,
+		"br0 filters by VLAN, and the VLANs of its ports were not read");
 }
 
 static void an_address_that_was_not_read_may_be_the_hosts(void **state)
@@ -175,7 +177,8 @@ static void an_address_that_was_not_read_may_be_the_hosts(void **state)
 	own = from_tap1(MAC_2);
 	own.eth_dst = built_link(b, "br0", NULL)->mac;
 	assert_true(addr_parse("198.51.100.7", &own.dst));
-	build_iptables(b, 0, "*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n");
+	build_iptables(b, 0,
+		"*nat\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -o eth0 -j MASQUERADE\nCOMMIT\n");
 	assert_end(b, "tap1", &own, "rewritten");
 	build_unread(b, 0, "addresses");
 	assert_end(b, "tap1", &own, "the addresses of this namespace were not all read (EPERM)");
@@ -315,10 +318,9 @@ static void chains_of_one_priority_are_asked_in_both_orders(void **state)
 
 static void nat_chains_of_one_priority_are_asked_in_both_orders(void **state)
 {
-	static const char text[] =
-		"table ip %s {\n\tchain c {\n"
-		"\t\ttype nat hook postrouting priority 100; policy accept;\n"
-		"\t\tip saddr %s snat to %s\n\t}\n}\n";
+	static const char text[] = "table ip %s {\n\tchain c {\n"
+				   "\t\ttype nat hook postrouting priority 100; policy accept;\n"
+				   "\t\tip saddr %s snat to %s\n\t}\n}\n";
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct host_build *b = machine(arena);
 	struct packet packet = to_eth0(b, "10.0.0.5");
@@ -357,7 +359,8 @@ static void a_route_that_encapsulates_is_not_walked(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct host_build *b = machine(arena);
-	struct packet packet = packet_to("10.0.0.5", "198.51.100.7", built_link(b, "br0", NULL)->mac);
+	struct packet packet =
+		packet_to("10.0.0.5", "198.51.100.7", built_link(b, "br0", NULL)->mac);
 
 	(void)state;
 	assert_end(b, "tap1", &packet, "delivered");
