@@ -235,8 +235,8 @@ struct netns {
 	const char *
 		name; /* of ip netns, or "pid 812 (qemu)"; "" for the one that the host was read from */
 	uint64_t inode;
-	const char *const
-		*vms; /* names of the guests that use taps of it: "tap...=instance-0001" */
+	const char *const *
+		vms; /* names and UUIDs of the guests that use taps of it: "tap...=instance-0001" */
 	size_t n_vms;
 	struct link *links; /* sorted by name */
 	size_t n_links;

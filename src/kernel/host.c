@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "kernel/guests.h"
 #include "kernel/kernel.h"
 #include "kernel/links.h"
 #include "kernel/ovs.h"
@@ -319,6 +320,7 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 {
 	struct host *host = arena_new_one(arena, struct host);
 	struct pass pass = { .arena = arena };
+	struct unread_list guests;
 	struct utsname names;
 	int own = open(OWN, O_RDONLY | O_CLOEXEC);
 	bool ok = true;
@@ -343,6 +345,9 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 	close(own);
 	if (!ok)
 		return false;
+	guests = guests_read(arena, "/proc", host);
+	for (size_t i = 0; i < guests.n; i++)
+		host_unread(&pass, guests.items[i].what, guests.items[i].why);
 	ovs_read(arena, options->ovs_dir, host);
 	for (size_t i = 0; i < host->n_unread; i++)
 		host_unread(&pass, host->unread[i].what, host->unread[i].why);
