@@ -434,6 +434,14 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 		walk, skb, bridge, port, BRIDGE_FDB, entry->is_static ? "static entry" : NULL);
 }
 
+static bool vlans_are_unread(const struct skb *skb, const struct link *bridge, const char **ret_why)
+{
+	if (!link_flag(skb, bridge, "has_vlan_filtering", bridge->has_vlan_filtering))
+		return false;
+	return netns_is_unread(skb->ns, "links has_vlan_filtering", ret_why) ||
+	       netns_is_unread(skb->ns, "links vlans", ret_why);
+}
+
 static struct answer end_vlans_unread(
 	struct walk *walk, struct skb *skb, const struct link *bridge, const char *why)
 {
@@ -450,7 +458,7 @@ struct answer bridge_frame_finish(struct walk *walk, struct skb *skb)
 	const struct fdb_entry *source;
 	const char *why;
 
-	if (bridge->has_vlan_filtering && netns_is_unread(skb->ns, "links vlans", &why))
+	if (vlans_are_unread(skb, bridge, &why))
 		return end_vlans_unread(walk, skb, bridge, why);
 	if (!vlan_let_in(bridge, port, &skb->packet))
 		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
@@ -527,7 +535,7 @@ struct answer bridge_local_out(struct walk *walk, struct skb *skb)
 	const char *why;
 
 	skb->in_port = NULL;
-	if (bridge->has_vlan_filtering && netns_is_unread(skb->ns, "links vlans", &why))
+	if (vlans_are_unread(skb, bridge, &why))
 		return end_vlans_unread(walk, skb, bridge, why);
 	if (!vlan_let_in(bridge, bridge, &skb->packet))
 		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
