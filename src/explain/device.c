@@ -199,6 +199,10 @@ static const char *strange_owner(
 		!is_kind(master, "vrf"))
 		return arena_printf(arena, "%s is part of %s of kind %s, which is not walked",
 			dev->name, master->name, *master->kind ? master->kind : "unknown");
+	if (is_kind(master, "vrf") && skb->ns->ruleset && skb->ns->ruleset->n_tables)
+		return arena_printf(arena,
+			"%s is in the VRF %s, where rules are asked twice: that is not walked",
+			dev->name, master->name);
 	if (netns_is_unread(skb->ns, "links kind", &why) && !dev->is_loopback)
 		return arena_printf(arena, "of what kind %s is was not read: %s", dev->name, why);
 	upper = strange_upper(walk, skb);

@@ -151,7 +151,10 @@ struct neighbour {
 };
 
 struct fdb_entry {
-	int bridge_index, port_index; /* port = bridge: the bridge's own address */
+	/* port = bridge: the bridge's own address; bridge 0: the port is a VXLAN, and dst is where the
+	 * tunnel leads for that MAC (all zero: for those that are not listed) */
+	int bridge_index, port_index;
+	struct addr dst;
 	struct mac mac;
 	uint16_t vlan;	   /* 0: none */
 	bool is_permanent; /* for the host itself (local) */

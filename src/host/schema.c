@@ -175,6 +175,7 @@ static const struct schema_field fdb_fields[] = {
 	FIELD(fdb_entry, port_index, F_INT),
 	FIELD(fdb_entry, mac, F_MAC),
 	FIELD(fdb_entry, vlan, F_U16),
+	FIELD(fdb_entry, dst, F_ADDR),
 	FIELD(fdb_entry, is_permanent, F_BOOL),
 	FIELD(fdb_entry, is_static, F_BOOL),
 };

@@ -137,12 +137,15 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	bool has_four = false, has_six = false, has_neighbour = false, has_proxy = false,
 	     has_noarp = false;
-	bool has_static = false, has_own = false;
+	bool has_static = false, has_own = false, has_tunnel = false;
+	struct addr far = addr("10.0.0.9");
 	const struct netns *own;
 	const struct link *br0, *v0;
 
 	(void)state;
 	build_bridge();
+	net_sh("ip link add vx0 type vxlan id 5 dstport 4789 local 10.1.2.1;"
+	       "bridge fdb append 02:00:00:00:00:05 dev vx0 dst 10.0.0.9");
 	own = &read_host(arena)->netns[0];
 	br0 = link_of(own, "br0");
 	v0 = link_of(own, "v0");
@@ -169,12 +172,14 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 
 		has_static |= e->bridge_index == br0->index && e->port_index == v0->index &&
 			      e->mac.bytes[5] == 0x77 && e->is_static && !e->is_permanent;
+		has_tunnel |= e->port_index == link_of(own, "vx0")->index && !e->bridge_index &&
+			      e->mac.bytes[5] == 5 && !addr_compare(&e->dst, &far);
 		has_own |=
 			e->bridge_index == br0->index && e->mac.bytes[5] == 0xb0 && e->is_permanent;
 	}
 	assert_true(has_four && has_six);
 	assert_true(has_neighbour && has_proxy && has_noarp);
-	assert_true(has_static && has_own);
+	assert_true(has_static && has_own && has_tunnel);
 	net_sh("ip netns del blue");
 }
 

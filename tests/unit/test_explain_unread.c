@@ -391,6 +391,78 @@ static void a_vlan_device_of_another_namespace_takes_its_frames(void **state)
 	assert_end(b, "eth0", &packet, "whose port eth0 is (link 99) was not read");
 }
 
+static void a_device_in_the_hands_of_what_is_not_walked_is_said(void **state)
+{
+	static const struct {
+		const char *kind, *expected;
+		bool is_above;
+	} cases[] = {
+		{ "hsr", "eth0 is part of other of kind hsr, which is not walked", false },
+		{ "vrf", "delivered", false },
+		{ "vrf", "eth0 is in the VRF other, where rules are asked twice", false },
+		{ "ipvlan", "other of kind ipvlan stands on eth0", true },
+		{ "dummy", "delivered", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct host_build *b = machine(arena);
+		struct packet packet = to_eth0(b, "10.0.0.5");
+		struct link *other = build_link(b, 0, cases[i].kind, "other");
+
+		if (cases[i].is_above)
+			other->lower_index = built_link(b, "eth0", NULL)->index;
+		else
+			build_port(b, "other", "eth0");
+		if (i == 2)
+			build_iptables(b, 0, "*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n");
+		assert_end(b, "eth0", &packet, cases[i].expected);
+	}
+}
+
+static void a_bridge_that_answers_arp_itself_is_not_walked(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = machine(arena);
+	struct packet arp = { .ethertype = ETHERTYPE_ARP, .arp_op = 1 };
+
+	(void)state;
+	arp.eth_dst = (struct mac){ { 255, 255, 255, 255, 255, 255 } };
+	assert_true(mac_parse(MAC_1, &arp.eth_src));
+	assert_true(addr_parse("10.0.0.6", &arp.arp_tpa));
+	assert_end(b, "tap1", &arp, "delivered");
+	built_link(b, "tap2", NULL)->has_neigh_suppress = true;
+	assert_end(b, "tap1", &arp, "a port of br0 suppresses ARP");
+}
+
+static void arp_ignore_has_its_numbers(void **state)
+{
+	static const struct {
+		const char *value, *here, *elsewhere;
+	} cases[] = {
+		{ "0", "delivered", "delivered" },
+		{ "1", "delivered", "dropped other-host" },
+		{ "2", "arp_ignore = 2 is not walked", "dropped other-host" },
+		{ "3", "delivered", "delivered" },
+		{ "8", "dropped other-host", "dropped other-host" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct host_build *b = machine(arena);
+		struct packet arp = { .ethertype = ETHERTYPE_ARP, .arp_op = 1 };
+
+		arp.eth_dst = (struct mac){ { 255, 255, 255, 255, 255, 255 } };
+		build_sysctl(b, 0, "net.ipv4.conf.all.arp_ignore", cases[i].value);
+		assert_true(addr_parse("192.0.2.1", &arp.arp_tpa));
+		assert_end(b, "eth0", &arp, cases[i].here);
+		assert_true(addr_parse("10.0.0.1", &arp.arp_tpa));
+		assert_end(b, "eth0", &arp, cases[i].elsewhere);
+	}
+}
+
 /* 4 chains have 24 orders, at two hooks 576 together. */
 static void too_many_cases_are_not_all_tried(void **state)
 {
@@ -435,6 +507,9 @@ int main(void)
 		cmocka_unit_test(a_chain_at_br_netfilters_priority_may_be_before_or_behind_it),
 		cmocka_unit_test(a_route_that_encapsulates_is_not_walked),
 		cmocka_unit_test(a_vlan_device_of_another_namespace_takes_its_frames),
+		cmocka_unit_test(a_device_in_the_hands_of_what_is_not_walked_is_said),
+		cmocka_unit_test(a_bridge_that_answers_arp_itself_is_not_walked),
+		cmocka_unit_test(arp_ignore_has_its_numbers),
 		cmocka_unit_test(too_many_cases_are_not_all_tried),
 	};
 
