@@ -171,7 +171,8 @@ static bool may_begin(const struct skb *skb)
 		return false;
 	if (packet->tcp_flags & TCP_SYN)
 		return !(packet->tcp_flags & TCP_ACK);
-	return netns_sysctl_number(skb->ns, "1", "net.netfilter.nf_conntrack_tcp_loose") != 0;
+	return netns_sysctl_number(
+		       skb->facts, skb->ns, "net.netfilter.nf_conntrack_tcp_loose", 1) != 0;
 }
 
 static bool fields_are_known(const struct skb *skb)

@@ -151,7 +151,10 @@ struct neighbour {
 };
 
 struct fdb_entry {
-	int bridge_index, port_index; /* port = bridge: the bridge's own address */
+	/* port = bridge: the bridge's own address; bridge 0: the port is a VXLAN, and dst is where the
+	 * tunnel leads for that MAC (all zero: for those that are not listed) */
+	int bridge_index, port_index;
+	struct addr dst;
 	struct mac mac;
 	uint16_t vlan;	   /* 0: none */
 	bool is_permanent; /* for the host itself (local) */
@@ -226,9 +229,7 @@ struct ruleset_text {
 };
 
 struct unread {
-	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
-	 * "sockets", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
-	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
+	/* docs/snapshot.md lists what may be here */
 	const char *what;
 	const char *why;
 };
@@ -237,8 +238,8 @@ struct netns {
 	const char *
 		name; /* of ip netns, or "pid 812 (qemu)"; "" for the one that the host was read from */
 	uint64_t inode;
-	const char *const
-		*vms; /* names of the guests that use taps of it: "tap...=instance-0001" */
+	const char *const *
+		vms; /* names and UUIDs of the guests that use taps of it: "tap...=instance-0001" */
 	size_t n_vms;
 	struct link *links; /* sorted by name */
 	size_t n_links;

@@ -175,6 +175,7 @@ static const struct schema_field fdb_fields[] = {
 	FIELD(fdb_entry, port_index, F_INT),
 	FIELD(fdb_entry, mac, F_MAC),
 	FIELD(fdb_entry, vlan, F_U16),
+	FIELD(fdb_entry, dst, F_ADDR),
 	FIELD(fdb_entry, is_permanent, F_BOOL),
 	FIELD(fdb_entry, is_static, F_BOOL),
 };
@@ -242,7 +243,7 @@ static const struct schema_field netns_fields[] = {
 	LIST(netns, neighbours, neighbour_schema, LIMIT_NEIGHBOURS),
 	LIST(netns, fdb, fdb_schema, LIMIT_NEIGHBOURS),
 	LIST(netns, conntrack, conntrack_schema, LIMIT_CONNTRACK),
-	LIST(netns, sockets, socket_schema, 0),
+	LIST(netns, sockets, socket_schema, LIMIT_SOCKETS),
 	FIELD(netns, sysctls, F_SYSCTLS, .n_at = offsetof(struct netns, n_sysctls)),
 	LIST(netns, texts, text_schema, 0),
 };

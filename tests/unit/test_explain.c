@@ -475,7 +475,7 @@ static void a_listening_socket_decides_what_a_syn_meets(void **state)
 	const struct explanation *e;
 
 	(void)state;
-	b->netns[0].n_unread = 0;
+	b->netns[0].n_sockets = 0;
 	b->built[0].sockets[b->netns[0].n_sockets++] = (struct socket){ .family = FAMILY_IPV6,
 		.local.family = FAMILY_IPV6,
 		.proto = PROTO_TCP,
@@ -564,6 +564,9 @@ static void the_translation_of_a_known_flow_is_applied_in_both_directions(void *
 		.reply = { packet.dst, own, packet.dport, 50000 } };
 	b->netns[0].n_conntrack = 1;
 	build_neighbour(b, "eth0", "10.0.0.5", VM_A);
+	/* nobody does it without a chain of type nat, on whichever hook */
+	assert_int_equal(walk(b, "eth0", &packet)->final, FINAL_DELIVERED);
+	build_iptables(b, 0, "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n");
 	e = walk(b, "eth0", &packet);
 	assert_int_equal(e->final, FINAL_REWRITTEN);
 	assert_int_equal(addr_compare(&e->leaf->last->packet->src, &own), 0);
