@@ -384,8 +384,8 @@ void net_send_wire(struct net_end *from, const struct net_wire *wire)
 {
 	struct pollfd wait = { .fd = from->fd, .events = POLLOUT };
 
-	/* net.core.netdev_max_backlog is 1000; a frame is in it once for each hop */
-	if (++from->net->n_unsettled == 200)
+	/* net.core.netdev_max_backlog is 1000, for all that use this processor */
+	if (++from->net->n_unsettled == 100)
 		net_settle(from->net);
 	while (send(from->fd, wire->data, wire->size, 0) != (ssize_t)wire->size) {
 		if (errno != EAGAIN && errno != ENOBUFS)

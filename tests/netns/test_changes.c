@@ -507,5 +507,5 @@ int main(void)
 		WORLD_CASE(two_at_once_take_turns, ON_SHARED | BY_BOTH),
 	};
 
-	return world_main(cases, N_OF(cases));
+	return world_main_beside(cases, N_OF(cases), 3);
 }
