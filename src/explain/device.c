@@ -48,6 +48,13 @@ struct answer end_links_unread(struct walk *walk, struct skb *skb, const char *w
 		why);
 }
 
+/* Of a program that may do with it as it likes no more is known than that it is there. */
+static struct answer end_program(struct walk *walk, struct skb *skb, const char *what)
+{
+	return end_cannot_tell(
+		walk, skb, "%s at %s takes it: what it does is not known", what, skb->dev->name);
+}
+
 struct answer device_receive(struct walk *walk, struct skb *skb)
 {
 	const char *why;
@@ -65,6 +72,10 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 	skb_node(walk, skb, NODE_RECEIVED);
 	if (!skb->dev->is_up)
 		return end_dropped(walk, skb, DROP_LINK_DOWN);
+	if (skb->dev->has_xdp)
+		return end_program(walk, skb, "an XDP program");
+	if (skb->dev->has_tc_ingress)
+		return end_program(walk, skb, "a filter of tc (ingress)");
 	return hook_run(walk, skb, FAMILY_NETDEV, HOOK_INGRESS, behind_ingress);
 }
 
@@ -313,6 +324,8 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
 	const char *why;
 
+	if (dev->has_tc_egress)
+		return end_program(walk, skb, "a filter of tc (egress)");
 	if (dev->is_loopback)
 		return to_loopback(walk, skb);
 	if (netns_is_unread(skb->ns, "links kind", &why))

@@ -231,6 +231,7 @@ struct answer ip_receive(struct walk *walk, struct skb *skb);
 enum drop ip_route_input(
 	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why);
 struct answer ip_send(struct walk *walk, struct skb *skb);
+struct answer end_ipsec(struct walk *walk, struct skb *skb);
 struct answer ip_output(struct walk *walk, struct skb *skb);
 bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif);
 

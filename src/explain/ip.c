@@ -359,12 +359,22 @@ static struct answer forward_on(struct walk *walk, struct skb *skb)
 	return hook_run(walk, skb, ip_family(skb), HOOK_FORWARD, ip_output);
 }
 
+/* Whether one of them takes the packet is not walked: any may encrypt it, or drop it in the clear. */
+struct answer end_ipsec(struct walk *walk, struct skb *skb)
+{
+	return end_cannot_tell(walk, skb,
+		"this namespace has %u IPsec policies (ip xfrm policy), which are not walked",
+		skb->ns->n_xfrm_policies);
+}
+
 static struct answer ip_forward(struct walk *walk, struct skb *skb)
 {
 	enum drop drop;
 
 	if (!skb->out)
 		return end_cannot_tell(walk, skb, "the route's device is not known");
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
 	drop = forward_check(skb);
 	if (drop != DROP_NONE)
 		return end_dropped(walk, skb, drop);
@@ -444,6 +454,8 @@ struct answer ip_send(struct walk *walk, struct skb *skb)
 			return end_cannot_tell(walk, skb, "the route's device is not known");
 		return end_dropped(walk, skb, drop_of_status(skb->route.status));
 	}
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
 	at_hook(skb, NULL, skb->out);
 	skb->dev = skb->out;
 	return hook_run(walk, skb, ip_family(skb), HOOK_OUTPUT, ip_output);

@@ -36,6 +36,8 @@ static struct answer to_sockets(struct walk *walk, struct skb *skb)
 	const struct packet *packet = &skb->packet;
 	const char *why;
 
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
 	if (!is_decided_by_sockets(skb) || packet->pkt_type != PKT_HOST)
 		return end_delivered(walk, skb, PLACE_HOST);
 	if (skb_is_unknown(skb, FIELD_DPORT))

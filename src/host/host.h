@@ -53,6 +53,9 @@ struct link {
 	uint32_t table;	  /* kind vrf: its routing table */
 	unsigned group;
 
+	/* Programs that take packets as they like: XDP; filters of tc, or BPF programs of tcx. */
+	bool has_xdp, has_tc_ingress, has_tc_egress;
+
 	/* bridges */
 	bool nf_call[N_IP_FAMILIES]; /* IFLA_BR_NF_CALL_IPTABLES, _IP6TABLES */
 	bool nf_call_arp;
@@ -262,6 +265,7 @@ struct netns {
 	const struct ruleset_text *texts;
 	size_t n_texts;
 	const struct ruleset *ruleset; /* of all texts */
+	uint32_t n_xfrm_policies; /* IPsec: ip xfrm policy */
 	const struct unread *unread;
 	size_t n_unread;
 	size_t n_derived; /* the last of them: texts that were read, but not understood */

@@ -215,6 +215,7 @@ static void read_here(struct arena *arena, struct netns *ns)
 	reading_conntrack(&reading);
 	reading_sockets(&reading);
 	reading_rulesets(&reading);
+	reading_programs(&reading);
 	ns->sysctls = reading.sysctls.items;
 	ns->n_sysctls = reading.sysctls.n;
 	ns->unread = reading.unread.items;

@@ -35,5 +35,6 @@ void reading_sockets(struct reading *reading);
 void reading_link_conf(void *data, const char *link, const struct nlattr *af_spec);
 void reading_sysctls(struct reading *reading);
 void reading_rulesets(struct reading *reading);
+void reading_programs(struct reading *reading); /* tc, BPF, IPsec: that they are there */
 
 #endif

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <netinet/in.h>
@@ -470,6 +474,70 @@ static void a_sosreport_says_what_the_kernel_says(void **state)
 	net_sh("ip netns del blue; rm -r /run/sos /run/a.out");
 }
 
+/* --- programs --- */
+
+/* "r0 = -1; exit": TCX_NEXT, and of XDP an answer that aborts. Enum bpf_cmd and bpf_attach_type: */
+#define TCX_INGRESS 46
+#define XDP	    37
+static int load_program(uint32_t type)
+{
+	static const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = type;
+	attr.insn_cnt = N_OF(code);
+	attr.insns = (uint64_t)(uintptr_t)code;
+	attr.license = (uint64_t)(uintptr_t) "GPL";
+	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+/* The link holds the program as long as this process lives. */
+static void attach_program(uint32_t type, uint32_t where, const char *device)
+{
+	int program = load_program(type);
+	union bpf_attr attr;
+
+	assert_true(program >= 0);
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)program;
+	attr.link_create.target_ifindex = if_nametoindex(device);
+	attr.link_create.attach_type = where;
+	errno = 0;
+	if (syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)) < 0)
+		fail_msg("%s: %s", device, strerror(errno));
+}
+
+static void programs_at_devices_and_ipsec_are_seen(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct netns *ns;
+
+	(void)state;
+	net_sh("ip link add filtered type veth peer name plain;"
+	       "ip link add with-xdp type veth peer name with-tcx;"
+	       "tc qdisc add dev filtered clsact;"
+	       "tc filter add dev filtered egress protocol all u32 match u32 0 0 flowid 1:1;"
+	       "tc qdisc add dev plain clsact;"
+	       "ip xfrm policy add src 10.0.0.0/8 dst 10.1.0.0/16 dir out tmpl src 192.0.2.1 "
+	       "dst 192.0.2.2 proto esp mode tunnel");
+	attach_program(BPF_PROG_TYPE_XDP, XDP, "with-xdp");
+	attach_program(BPF_PROG_TYPE_SCHED_CLS, TCX_INGRESS, "with-tcx");
+	ns = netns_of(read_host(arena), "");
+	assert_true(link_of(ns, "filtered")->has_tc_egress);
+	assert_false(link_of(ns, "filtered")->has_tc_ingress);
+	assert_false(link_of(ns, "plain")->has_tc_ingress);
+	assert_false(link_of(ns, "plain")->has_tc_egress);
+	assert_true(link_of(ns, "with-tcx")->has_tc_ingress);
+	assert_false(link_of(ns, "with-tcx")->has_xdp);
+	assert_true(link_of(ns, "with-xdp")->has_xdp);
+	assert_int_equal(ns->n_xfrm_policies, 1);
+	assert_false(netns_is_unread(ns, "tc", NULL) || netns_is_unread(ns, "xfrm", NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -478,6 +546,7 @@ int main(void)
 		cmocka_unit_test_setup(routes_of_all_tables_and_rules_are_read, new_netns),
 		cmocka_unit_test_setup(settings_of_links_are_those_of_proc, new_netns),
 		cmocka_unit_test_setup(rulesets_sockets_and_conntrack_are_read, new_netns),
+		cmocka_unit_test_setup(programs_at_devices_and_ipsec_are_seen, new_netns),
 		cmocka_unit_test_setup(what_cannot_be_opened_is_unread_and_not_absent, new_netns),
 		cmocka_unit_test_setup(the_command_writes_what_can_be_loaded_again, new_netns),
 		cmocka_unit_test_setup(a_sosreport_says_what_the_kernel_says, new_netns),
