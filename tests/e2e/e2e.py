@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEMO, LAB = ROOT + "/examples/demo", ROOT + "/examples/lab"
@@ -150,6 +151,14 @@ class Demo:
 def run(*command):
     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, timeout=SECONDS_TO_END)
+
+
+def wait_for(words, say):
+    """Until say() has the words in it."""
+    deadline = time.monotonic() + SECONDS_TO_END
+    while words not in (said := say()):
+        expect(time.monotonic() < deadline, f"waited in vain for '{words}': {said}")
+        time.sleep(0.05)
 
 
 def run_tests(tests, lacks=None):

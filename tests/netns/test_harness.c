@@ -401,8 +401,10 @@ static void cases_beside_one_another_are_told_in_order_and_none_is_lost(void **s
 	for (size_t i = 0; i < N_OF(wanted); i++) {
 		char *found = strstr(at, wanted[i]);
 
-		if (!found)
+		if (!found) {
 			fail_msg("no \"%s\" behind \"%s\"", wanted[i], i ? wanted[i - 1] : "");
+			return;
+		}
 		at = found + strlen(wanted[i]);
 	}
 	for (int i = 0; i < 2; i++) {
