@@ -140,8 +140,17 @@ static const struct link *strange_upper(const struct walk *walk, const struct sk
 
 static struct answer receive_protocol(struct walk *walk, struct skb *skb)
 {
-	if (packet_is_tagged(&skb->packet))
+	const char *hidden;
+
+	if (packet_is_tagged(&skb->packet)) {
+		hidden = host_hidden_links(walk->host);
+		if (hidden)
+			return end_cannot_tell(walk, skb,
+				"whether a VLAN device of another namespace takes its tag is not known: "
+				"not read were %s",
+				hidden);
 		return end_dropped(walk, skb, DROP_NO_VLAN_DEVICE);
+	}
 	switch (skb->packet.ethertype) {
 	case ETHERTYPE_IPV4:
 	case ETHERTYPE_IPV6:

@@ -429,6 +429,10 @@ static struct answer run_item(
 		return run_nat(walk, skb, run, index);
 	case ITEM_CONNTRACK:
 		conntrack_look_up(walk, skb);
+		if (skb->ct.is_tracked && skb->ct.entry.status & CT_STATUS_OFFLOAD)
+			return end_cannot_tell(walk, skb,
+				"its flow is offloaded to a flowtable, which passes over rules: that is not "
+				"walked");
 		break;
 	}
 	return run_from(walk, skb, run, index + 1);

@@ -178,6 +178,8 @@ long link_conf(struct facts *facts, const struct netns *ns, const char *family,
  * may be at most. */
 long link_conf_max(struct facts *facts, const struct netns *ns, const char *family,
 	const struct link *dev, const char *name, long max);
+/* What may have links that were not read: "netns blue"; NULL: all were. */
+const char *host_hidden_links(const struct host *host);
 bool skb_owns(const struct skb *skb, const struct addr *addr);
 bool link_has_address(const struct skb *skb, const struct link *link, enum family family);
 /* value, unless the key of that name (host/schema.c) was not read of the links. */
