@@ -85,6 +85,14 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 	explainer->has_nat = arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
 	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);
 	for (size_t i = 0; i < host->n_netns; i++) {
+		const struct netns *ns = &host->netns[i];
+
+		for (size_t l = 0; l < ns->n_links; l++)
+			if (ns->links[l].lower_index)
+				*vec_push(&explainer->uppers, arena) =
+					(struct upper){ .link = &ns->links[l], .ns = ns };
+	}
+	for (size_t i = 0; i < host->n_netns; i++) {
 		const struct ruleset *rs = host->netns[i].ruleset;
 
 		explainer->has_devices[i] = ruleset_has_devices(rs);

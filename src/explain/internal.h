@@ -35,6 +35,13 @@ struct hook_plan {
 	size_t n_nat;
 };
 
+/* A device that stands on another one, maybe of another namespace. */
+struct upper {
+	const struct link *link;
+	const struct netns *ns;
+	bool is_unsure; /* it may be another device that it stands on */
+};
+
 #define N_PLANNED_FAMILIES 6
 
 struct explainer {
@@ -43,7 +50,8 @@ struct explainer {
 	struct hook_plan (*plans)[N_PLANNED_FAMILIES][N_HOOKS];
 	/* by namespace and family: some chain is of type nat, on whichever hook */
 	bool (*has_nat)[N_PLANNED_FAMILIES];
-	bool *has_devices; /* by namespace: some chain hangs on a device */
+	VEC(struct upper) uppers; /* of all namespaces */
+	bool *has_devices;	  /* by namespace: some chain hangs on a device */
 };
 
 /* Something that was not read, and the value that it has in this walk. */
