@@ -231,7 +231,8 @@ static bool order_matters(struct walk *walk, struct skb *skb, const struct run *
 			if (outcome->verdict == VERDICT_ACCEPT) {
 				/* padding that differs costs a walk, no more */
 				// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): see above
-				if (memcmp(&outcome->packet, &skb->packet, sizeof(skb->packet)))
+				if (memcmp(&outcome->packet, &skb->packet, sizeof(skb->packet)) !=
+					0)
 					return true;
 				continue;
 			}
@@ -270,7 +271,7 @@ static struct item *permuted(struct arena *arena, const struct item *items, size
 	return copy;
 }
 
-/* NULL: there are too many of them. */
+/* Of at most MAX_ORDERED. */
 static struct item *in_an_order(struct walk *walk, const struct skb *skb, const struct run *run,
 	struct item *items, size_t n_all, size_t at, size_t n)
 {
@@ -278,8 +279,6 @@ static struct item *in_an_order(struct walk *walk, const struct skb *skb, const 
 	struct text key CLEANUP(text_done) = TEXT_INIT;
 	long number;
 
-	if (n > MAX_ORDERED)
-		return NULL;
 	text_addf(&key, "the order at %s of ", hook_name(run->hook));
 	for (size_t i = at; i < at + n; i++) {
 		text_add(&key, i == at ? "" : ", ");
@@ -371,10 +370,11 @@ static struct answer run_nat_chains(
 		struct item *items = run->plan->nat;
 		size_t n = n_unordered(items, run->plan->n_nat, nat);
 
-		if (n > 1 && order_matters(walk, skb, run, &items[nat], n))
+		if (n > 1 && order_matters(walk, skb, run, &items[nat], n)) {
+			if (n > MAX_ORDERED)
+				return end_too_many(walk, skb, &items[nat]);
 			items = in_an_order(walk, skb, run, items, run->plan->n_nat, nat, n);
-		if (!items)
-			return end_too_many(walk, skb, &run->plan->nat[nat]);
+		}
 		ordered_plan.nat = items;
 		ordered.n_nat_ordered = nat + n;
 		run = &ordered;
@@ -459,10 +459,11 @@ static struct answer run_from(
 	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);
 	if (n == 1)
 		return run_item(walk, skb, run, index);
-	if (order_matters(walk, skb, run, &plan->items[index], n))
+	if (order_matters(walk, skb, run, &plan->items[index], n)) {
+		if (n > MAX_ORDERED)
+			return end_too_many(walk, skb, &plan->items[index]);
 		ordered_plan.items = in_an_order(walk, skb, run, plan->items, plan->n, index, n);
-	if (!ordered_plan.items)
-		return end_too_many(walk, skb, &plan->items[index]);
+	}
 	ordered.plan = &ordered_plan;
 	ordered.n_ordered = index + n;
 	return run_item(walk, skb, &ordered, index);

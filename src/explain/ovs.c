@@ -361,7 +361,7 @@ static const char *flow_find(const struct ovs_bridge *bridge, const struct skb *
 		fits = flow_fits(flow, skb, in);
 		if (fits == FITS_NOT)
 			continue;
-		if (priority == best_priority) {
+		if (best && priority == best_priority) {
 			if (strcmp(strstr(flow, "actions="), strstr(best, "actions=")) != 0)
 				*ret_rival = flow;
 			continue;
