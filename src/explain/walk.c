@@ -194,6 +194,12 @@ struct answer answer_of_cases(struct answer a, struct answer b)
 	return (struct answer){ FINAL_CANNOT_TELL, a.leaf, b.leaf };
 }
 
+static bool is_no_receiver(enum drop drop)
+{
+	return drop == DROP_OTHER_HOST || drop == DROP_LINK_DOWN || drop == DROP_NO_VLAN_DEVICE ||
+	       drop == DROP_NO_PROTOCOL;
+}
+
 /* Somebody who floods wants one receiver: all the others throw the frame away. What cannot be
  * told of one copy matters only if no other copy arrives. */
 static int rank(const struct answer *answer)
@@ -209,9 +215,12 @@ static int rank(const struct answer *answer)
 	};
 	int value = ranks[answer->final];
 
-	/* told by a rule is worth more than "not for this machine" */
-	if (answer->final == FINAL_DROPPED && answer->leaf->drop == DROP_OTHER_HOST)
+	/* told by a rule is worth more than a device that has nothing to do with it */
+	if (answer->final == FINAL_DROPPED && is_no_receiver(answer->leaf->drop))
 		return 0;
+	if (answer->final == FINAL_DROPPED &&
+		(answer->leaf->drop == DROP_RULE || answer->leaf->drop == DROP_POLICY))
+		return 2;
 	if (value == 6 && answer->leaf->place != PLACE_WIRE)
 		return 7;
 	return value;

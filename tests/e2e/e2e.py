@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests of examples/demo and examples/lab share: the machine before and after, a running
 demo, and the report. PORTWALL is the program; Open vSwitch and Docker are unpacked under build/."""
+import fcntl
 import glob
 import os
 import re
@@ -160,7 +161,10 @@ def run_tests(tests, lacks=None):
     if lacks:
         print("1..0 # SKIP " + lacks)
         return
-    print(f"1..{len(tests)}")
+    # A demo clears what a killed one left: two of these at once would clear one another's.
+    turn = open(BUILD + "/.e2e-turn", "w", encoding="ascii")
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    print(f"1..{len(tests)}", flush=True)
     n_failed = 0
     for number, (name, test) in enumerate(tests, 1):
         try:
