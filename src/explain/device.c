@@ -79,24 +79,16 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 	return hook_run(walk, skb, FAMILY_NETDEV, HOOK_INGRESS, behind_ingress);
 }
 
-/* Devices that stand on this one, in whatever namespace. */
-struct upper {
-	const struct link *link;
-	const struct netns *ns;
-	bool is_unsure; /* it may be another device that it stands on */
-};
-
-static bool stands_on(
-	const struct walk *walk, const struct skb *skb, const struct netns *ns, struct upper *upper)
+/* upper->is_unsure: it may. */
+static bool stands_on(const struct walk *walk, const struct skb *skb, struct upper *upper)
 {
 	const struct link *link = upper->link;
 
 	if (link->lower_index != skb->dev->index)
 		return false;
-	upper->ns = ns;
-	upper->is_unsure = link->is_peer_away && link->peer_netns < 0 && ns != skb->ns;
+	upper->is_unsure = link->is_peer_away && link->peer_netns < 0 && upper->ns != skb->ns;
 	if (!link->is_peer_away)
-		return ns == skb->ns;
+		return upper->ns == skb->ns;
 	return upper->is_unsure ||
 	       (link->peer_netns >= 0 && &walk->host->netns[link->peer_netns] == skb->ns);
 }
@@ -107,19 +99,15 @@ static bool find_upper(
 {
 	bool is_vlan = !strcmp(kind, "vlan");
 
-	for (size_t n = 0; n < walk->host->n_netns; n++) {
-		const struct netns *ns = &walk->host->netns[n];
+	vec_for_each (upper, &walk->explainer->uppers) {
+		const struct link *link = upper->link;
 
-		for (size_t i = 0; i < ns->n_links; i++) {
-			const struct link *link = &ns->links[i];
-
-			ret->link = link;
-			if (link->lower_index && !strcmp(link->kind, kind) &&
-				(is_vlan ? link->vlan_id == skb->packet.vlan_id
-					 : mac_equal(link->mac, skb->packet.eth_dst)) &&
-				stands_on(walk, skb, ns, ret))
-				return true;
-		}
+		*ret = *upper;
+		if (!strcmp(link->kind, kind) &&
+			(is_vlan ? link->vlan_id == skb->packet.vlan_id
+				 : mac_equal(link->mac, skb->packet.eth_dst)) &&
+			stands_on(walk, skb, ret))
+			return true;
 	}
 	*ret = (struct upper){ 0 };
 	return false;
@@ -134,25 +122,29 @@ static const struct link *strange_upper(const struct walk *walk, const struct sk
 	size_t n_kinds = N_OF(kinds) - !(skb_is_unknown(skb, FIELD_ETH_DST) ||
 					       mac_is_multicast(skb->packet.eth_dst));
 
-	for (size_t n = 0; n < walk->host->n_netns; n++) {
-		const struct netns *ns = &walk->host->netns[n];
+	vec_for_each (upper, &walk->explainer->uppers) {
+		struct upper one = *upper;
 
-		for (size_t i = 0; i < ns->n_links; i++) {
-			struct upper upper = { .link = &ns->links[i] };
-
-			for (size_t k = 0; upper.link->lower_index && k < n_kinds; k++)
-				if (!strcmp(upper.link->kind, kinds[k]) &&
-					stands_on(walk, skb, ns, &upper))
-					return upper.link;
-		}
+		for (size_t k = 0; k < n_kinds; k++)
+			if (!strcmp(one.link->kind, kinds[k]) && stands_on(walk, skb, &one))
+				return one.link;
 	}
 	return NULL;
 }
 
 static struct answer receive_protocol(struct walk *walk, struct skb *skb)
 {
-	if (packet_is_tagged(&skb->packet))
+	const char *hidden;
+
+	if (packet_is_tagged(&skb->packet)) {
+		hidden = host_hidden_links(walk->host);
+		if (hidden)
+			return end_cannot_tell(walk, skb,
+				"whether a VLAN device of another namespace takes its tag is not known: "
+				"not read were %s",
+				hidden);
 		return end_dropped(walk, skb, DROP_NO_VLAN_DEVICE);
+	}
 	switch (skb->packet.ethertype) {
 	case ETHERTYPE_IPV4:
 	case ETHERTYPE_IPV6:

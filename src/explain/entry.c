@@ -68,10 +68,15 @@ bool explain_find_entry(
 	if (!n_taps) {
 		nearest = nearest_link(arena, host, name);
 		if (nearest)
-			return err_input(err,
-				"this host has no device or guest %s; did you mean %s?", name,
-				nearest);
-		return err_input(err, "this host has no device or guest %s", name);
+			err_input(err, "this host has no device or guest %s; did you mean %s?",
+				name, nearest);
+		else
+			err_input(err, "this host has no device or guest %s", name);
+		if (host_hidden_links(host))
+			return err_next(err,
+				"not all of its devices were read (%s): take a snapshot as root",
+				host_hidden_links(host));
+		return false;
 	}
 	*ret = query;
 	return true;

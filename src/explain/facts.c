@@ -166,6 +166,26 @@ bool link_has_address(const struct skb *skb, const struct link *link, enum famil
 
 /* --- links --- */
 
+const char *host_hidden_links(const struct host *host)
+{
+	static const char *const all[] = { "other namespaces", "named namespaces",
+		"namespaces of processes" };
+
+	for (size_t n = 0; n < host->n_netns; n++)
+		if (netns_is_unread(&host->netns[n], "links", NULL))
+			return "links";
+	for (size_t i = 0; i < host->n_unread; i++) {
+		const char *what = host->unread[i].what;
+
+		if (text_has_prefix(what, "netns "))
+			return what;
+		for (size_t a = 0; a < N_OF(all); a++)
+			if (!strcmp(what, all[a]))
+				return what;
+	}
+	return NULL;
+}
+
 bool link_flag(const struct skb *skb, const struct link *link, const char *key, bool value)
 {
 	struct facts *facts = skb->facts;

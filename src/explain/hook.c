@@ -85,6 +85,14 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 	explainer->has_nat = arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
 	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);
 	for (size_t i = 0; i < host->n_netns; i++) {
+		const struct netns *ns = &host->netns[i];
+
+		for (size_t l = 0; l < ns->n_links; l++)
+			if (ns->links[l].lower_index)
+				*vec_push(&explainer->uppers, arena) =
+					(struct upper){ .link = &ns->links[l], .ns = ns };
+	}
+	for (size_t i = 0; i < host->n_netns; i++) {
 		const struct ruleset *rs = host->netns[i].ruleset;
 
 		explainer->has_devices[i] = ruleset_has_devices(rs);
@@ -223,7 +231,8 @@ static bool order_matters(struct walk *walk, struct skb *skb, const struct run *
 			if (outcome->verdict == VERDICT_ACCEPT) {
 				/* padding that differs costs a walk, no more */
 				// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): see above
-				if (memcmp(&outcome->packet, &skb->packet, sizeof(skb->packet)))
+				if (memcmp(&outcome->packet, &skb->packet, sizeof(skb->packet)) !=
+					0)
 					return true;
 				continue;
 			}
@@ -262,7 +271,7 @@ static struct item *permuted(struct arena *arena, const struct item *items, size
 	return copy;
 }
 
-/* NULL: there are too many of them. */
+/* Of at most MAX_ORDERED. */
 static struct item *in_an_order(struct walk *walk, const struct skb *skb, const struct run *run,
 	struct item *items, size_t n_all, size_t at, size_t n)
 {
@@ -270,8 +279,6 @@ static struct item *in_an_order(struct walk *walk, const struct skb *skb, const 
 	struct text key CLEANUP(text_done) = TEXT_INIT;
 	long number;
 
-	if (n > MAX_ORDERED)
-		return NULL;
 	text_addf(&key, "the order at %s of ", hook_name(run->hook));
 	for (size_t i = at; i < at + n; i++) {
 		text_add(&key, i == at ? "" : ", ");
@@ -363,10 +370,11 @@ static struct answer run_nat_chains(
 		struct item *items = run->plan->nat;
 		size_t n = n_unordered(items, run->plan->n_nat, nat);
 
-		if (n > 1 && order_matters(walk, skb, run, &items[nat], n))
+		if (n > 1 && order_matters(walk, skb, run, &items[nat], n)) {
+			if (n > MAX_ORDERED)
+				return end_too_many(walk, skb, &items[nat]);
 			items = in_an_order(walk, skb, run, items, run->plan->n_nat, nat, n);
-		if (!items)
-			return end_too_many(walk, skb, &run->plan->nat[nat]);
+		}
 		ordered_plan.nat = items;
 		ordered.n_nat_ordered = nat + n;
 		run = &ordered;
@@ -429,6 +437,10 @@ static struct answer run_item(
 		return run_nat(walk, skb, run, index);
 	case ITEM_CONNTRACK:
 		conntrack_look_up(walk, skb);
+		if (skb->ct.is_tracked && skb->ct.entry.status & CT_STATUS_OFFLOAD)
+			return end_cannot_tell(walk, skb,
+				"its flow is offloaded to a flowtable, which passes over rules: that is not "
+				"walked");
 		break;
 	}
 	return run_from(walk, skb, run, index + 1);
@@ -447,10 +459,11 @@ static struct answer run_from(
 	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);
 	if (n == 1)
 		return run_item(walk, skb, run, index);
-	if (order_matters(walk, skb, run, &plan->items[index], n))
+	if (order_matters(walk, skb, run, &plan->items[index], n)) {
+		if (n > MAX_ORDERED)
+			return end_too_many(walk, skb, &plan->items[index]);
 		ordered_plan.items = in_an_order(walk, skb, run, plan->items, plan->n, index, n);
-	if (!ordered_plan.items)
-		return end_too_many(walk, skb, &plan->items[index]);
+	}
 	ordered.plan = &ordered_plan;
 	ordered.n_ordered = index + n;
 	return run_item(walk, skb, &ordered, index);

@@ -35,6 +35,13 @@ struct hook_plan {
 	size_t n_nat;
 };
 
+/* A device that stands on another one, maybe of another namespace. */
+struct upper {
+	const struct link *link;
+	const struct netns *ns;
+	bool is_unsure; /* it may be another device that it stands on */
+};
+
 #define N_PLANNED_FAMILIES 6
 
 struct explainer {
@@ -43,7 +50,8 @@ struct explainer {
 	struct hook_plan (*plans)[N_PLANNED_FAMILIES][N_HOOKS];
 	/* by namespace and family: some chain is of type nat, on whichever hook */
 	bool (*has_nat)[N_PLANNED_FAMILIES];
-	bool *has_devices; /* by namespace: some chain hangs on a device */
+	VEC(struct upper) uppers; /* of all namespaces */
+	bool *has_devices;	  /* by namespace: some chain hangs on a device */
 };
 
 /* Something that was not read, and the value that it has in this walk. */
@@ -178,6 +186,8 @@ long link_conf(struct facts *facts, const struct netns *ns, const char *family,
  * may be at most. */
 long link_conf_max(struct facts *facts, const struct netns *ns, const char *family,
 	const struct link *dev, const char *name, long max);
+/* What may have links that were not read: "netns blue"; NULL: all were. */
+const char *host_hidden_links(const struct host *host);
 bool skb_owns(const struct skb *skb, const struct addr *addr);
 bool link_has_address(const struct skb *skb, const struct link *link, enum family family);
 /* value, unless the key of that name (host/schema.c) was not read of the links. */

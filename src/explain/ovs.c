@@ -359,24 +359,32 @@ static enum fits flow_fits(const char *flow, const struct skb *skb, const struct
 	return fits;
 }
 
-/* The flow with the highest priority; of the possible ones too. NULL: none. */
+/* The flow with the highest priority; of the possible ones too. NULL: none. ret_rival: another one
+ * of that priority which does something else; which of both is taken, OpenFlow leaves open. */
 static const char *flow_find(const struct ovs_bridge *bridge, const struct skb *skb,
-	const struct ovs_port *in, long table, bool *ret_is_sure)
+	const struct ovs_port *in, long table, bool *ret_is_sure, const char **ret_rival)
 {
 	const char *best = NULL;
 	long best_priority = -1;
 
 	*ret_is_sure = true;
+	*ret_rival = NULL;
 	for (size_t i = 0; i < bridge->n_flows; i++) {
 		const char *flow = bridge->flows[i];
 		long priority = flow_number(flow, "priority", 32768);
 		enum fits fits;
 
-		if (flow_number(flow, "table", 0) != table || priority <= best_priority)
+		if (flow_number(flow, "table", 0) != table || priority < best_priority)
 			continue;
 		fits = flow_fits(flow, skb, in);
 		if (fits == FITS_NOT)
 			continue;
+		if (best && priority == best_priority) {
+			if (strcmp(strstr(flow, "actions="), strstr(best, "actions=")) != 0)
+				*ret_rival = flow;
+			continue;
+		}
+		*ret_rival = NULL;
 		best = flow;
 		best_priority = priority;
 		*ret_is_sure = fits == FITS;
@@ -455,7 +463,8 @@ static struct answer table_run(
 	struct walk *walk, struct skb *skb, struct pipeline pipeline, long table)
 {
 	bool is_sure;
-	const char *flow = flow_find(pipeline.bridge, skb, pipeline.in, table, &is_sure);
+	const char *rival;
+	const char *flow = flow_find(pipeline.bridge, skb, pipeline.in, table, &is_sure, &rival);
 	struct node *node;
 
 	if (++pipeline.n_tables > MAX_TABLES_VISITED)
@@ -469,6 +478,10 @@ static struct answer table_run(
 	if (!is_sure)
 		return end_cannot_tell(
 			walk, skb, "whether this flow matches is not known: %s", flow);
+	if (rival)
+		return end_cannot_tell(walk, skb,
+			"two flows of one priority match, which of them is taken is open: %s; %s",
+			flow, rival);
 	return actions_run(walk, skb, pipeline, flow);
 }
 

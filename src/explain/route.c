@@ -232,6 +232,21 @@ static struct fib_result result_of(const struct netns *ns, const struct routing_
 	return result;
 }
 
+/* IPv6 has several routes of one prefix and metric; the kernel weighs preference and reachability. */
+static bool has_rival(const struct netns *ns, uint32_t table, const struct fib_query *query,
+	const struct route *best)
+{
+	for (size_t i = 0; i < ns->n_routes; i++) {
+		const struct route *other = &ns->routes[i];
+		const struct next_hop *hop = NULL;
+
+		if (other != best && other->type == ROUTE_UNICAST && !is_better(best, other) &&
+			!is_better(other, best) && route_is_for(ns, other, table, query, &hop))
+			return true;
+	}
+	return false;
+}
+
 /* What a rule's table says; false: go on with the next rule. */
 static bool rule_apply(const struct netns *ns, const struct routing_rule *rule,
 	const struct fib_query *query, struct fib_result *ret)
@@ -269,6 +284,13 @@ static bool rule_apply(const struct netns *ns, const struct routing_rule *rule,
 	if (rule->suppress_len >= 0 && route->dst.len <= rule->suppress_len)
 		return false;
 	*ret = result_of(ns, rule, route, hop, query);
+	if (query->family == FAMILY_IPV6 && route->type == ROUTE_UNICAST &&
+		!needs_interface(&query->dst) && has_rival(ns, table, query, route)) {
+		ret->status = FIB_CANNOT_TELL;
+		ret->why =
+			"there are several IPv6 routes of one prefix and metric: which one takes "
+			"this packet is not known";
+	}
 	return true;
 }
 

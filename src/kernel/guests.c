@@ -217,7 +217,7 @@ static bool find_by_mac(const struct pass *pass, const char *text, const struct 
 	struct mac mac;
 	size_t n_found = 0;
 
-	if (!text || !mac_parse(text, &mac))
+	if (!text || !pass->host->netns || !mac_parse(text, &mac))
 		return false;
 	mac.bytes[0] = 0xfe;
 	for (size_t n = 0; n < pass->host->n_netns; n++) {

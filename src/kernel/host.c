@@ -29,6 +29,7 @@
 struct place {
 	const char *path, *name;
 	uint64_t inode;
+	uint64_t proc_inode; /* of a file that /proc has for each namespace; 0: not known */
 };
 
 struct pass {
@@ -86,7 +87,8 @@ static bool add_place(struct pass *pass, const char *path, const char *name)
 			"there are too many namespaces");
 		return false;
 	}
-	*vec_push(&pass->places, pass->arena) = (struct place){ path, name, file.st_ino };
+	*vec_push(&pass->places, pass->arena) =
+		(struct place){ .path = path, .name = name, .inode = file.st_ino };
 	return true;
 }
 
@@ -134,42 +136,106 @@ static const char *process_name(struct arena *arena, long pid)
 	return arena_printf(arena, "pid %ld (%.*s)", pid, (int)strcspn(comm.data, "\n"), comm.data);
 }
 
-/* Namespaces without a name: containers. The first process of each lends it one. */
-static void find_of_processes(struct pass *pass)
+/* PID/net/dev is a file of the process's namespace, and may be looked at where PID/ns may not. */
+static uint64_t proc_inode_of(long pid)
+{
+	char path[64];
+	struct stat file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/net/dev", pid);
+	return stat(path, &file) == 0 ? file.st_ino : 0;
+}
+
+/* Namespaces without a name: containers. The first process of each lends it one. false: its
+ * namespace is not told to us. */
+static bool add_process(struct pass *pass, long pid)
+{
+	char path[64];
+	struct stat file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/ns/net", pid);
+	if (stat(path, &file) < 0)
+		return errno != EACCES && errno != EPERM;
+	vec_for_each (place, &pass->places)
+		if (place->inode == file.st_ino) {
+			if (!place->proc_inode)
+				place->proc_inode = proc_inode_of(pid);
+			return true;
+		}
+	if (add_place(pass, arena_strdup(pass->arena, path), process_name(pass->arena, pid)))
+		pass->places.items[pass->places.n - 1].proc_inode = proc_inode_of(pid);
+	return true;
+}
+
+static bool is_in_known_place(const struct pass *pass, long pid)
+{
+	uint64_t inode = proc_inode_of(pid);
+
+	vec_for_each (place, &pass->places)
+		if (inode && place->proc_inode == inode)
+			return true;
+	return false;
+}
+
+struct pids {
+	VEC(long);
+};
+
+static bool list_processes(struct arena *arena, struct pids *ret)
 {
 	DIR *dir = opendir("/proc");
-	VEC(long) pids = { 0 };
 	const struct dirent *entry;
 
-	if (!dir) {
-		host_unread(pass, "namespaces of processes", strerror(errno));
-		return;
-	}
+	if (!dir)
+		return false;
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			*vec_push(&pids, pass->arena) = strtol(entry->d_name, NULL, 10);
+			*vec_push(ret, arena) = strtol(entry->d_name, NULL, 10);
 	closedir(dir);
-	if (pids.n)
-		qsort(pids.items, pids.n, sizeof(*pids.items), by_number);
+	if (ret->n)
+		qsort(ret->items, ret->n, sizeof(*ret->items), by_number);
+	return true;
+}
+
+/* The process that lent a namespace its path has gone; is another one there? -1: the namespace has
+ * gone, too. */
+static int open_again(struct arena *arena, uint64_t inode)
+{
+	struct pids pids = { 0 };
+
+	if (!list_processes(arena, &pids))
+		return -1;
 	vec_for_each (pid, &pids) {
 		char path[64];
 		struct stat file;
-		bool is_known = false;
 
 		snprintf(path, sizeof(path), "/proc/%ld/ns/net", *pid);
-		/* of others' processes an ordinary user is told nothing */
-		if (stat(path, &file) < 0) {
-			if (errno == EACCES || errno == EPERM) {
-				host_unread(pass, "namespaces of processes", strerror(errno));
-				return;
-			}
+		if (stat(path, &file) == 0 && file.st_ino == inode)
+			return open(path, O_RDONLY | O_CLOEXEC);
+	}
+	return -1;
+}
+
+static void find_of_processes(struct pass *pass)
+{
+	struct pids pids = { 0 };
+	struct pids refused = { 0 };
+
+	if (!list_processes(pass->arena, &pids)) {
+		host_unread(pass, "namespaces of processes", strerror(errno));
+		return;
+	}
+	vec_for_each (pid, &pids)
+		if (!add_process(pass, *pid))
+			*vec_push(&refused, pass->arena) = *pid;
+	/* of others' processes an ordinary user is told nothing, and of some not even root */
+	vec_for_each (pid, &refused) {
+		if (is_in_known_place(pass, *pid))
 			continue;
-		}
-		vec_for_each (place, &pass->places)
-			is_known |= place->inode == file.st_ino;
-		if (!is_known)
-			add_place(pass, arena_strdup(pass->arena, path),
-				process_name(pass->arena, *pid));
+		host_unread(pass, "namespaces of processes",
+			arena_printf(pass->arena, "%s: %s", process_name(pass->arena, *pid),
+				strerror(EACCES)));
+		return;
 	}
 }
 
@@ -294,6 +360,8 @@ static bool read_there(struct pass *pass, int own, size_t p, struct netns *ns, s
 	ns->inode = place->inode;
 	if (p) {
 		fd = open(place->path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && (fd = open_again(pass->arena, place->inode)) < 0)
+			return true; /* it ended while the others were read: nothing is in it */
 		if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 			sys = errno;
 	}

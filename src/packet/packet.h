@@ -76,6 +76,7 @@ enum ct_status {
 	CT_STATUS_CONFIRMED = 1 << 3,
 	CT_STATUS_SRC_NAT = 1 << 4,
 	CT_STATUS_DST_NAT = 1 << 5,
+	CT_STATUS_OFFLOAD = 1 << 14,
 };
 
 enum tcp_flag {

@@ -219,6 +219,11 @@ static void a_flow_that_drops_and_one_that_is_not_understood_are_told_apart(void
 		"table=0, n_packets=0, priority=0 actions=NORMAL",
 		"table=0, n_packets=0, priority=2,in_port=1 actions=drop",
 	};
+	static const char *const rivals[] = {
+		"table=0, priority=2,ip actions=NORMAL",
+		"table=0, priority=2,in_port=1 actions=drop",
+		"table=0, priority=3 actions=drop",
+	};
 	static const char *const other[] = { "table=0, priority=9,ip actions=ct(table=1)" };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct host_build *b = hybrid(arena);
@@ -236,6 +241,12 @@ static void a_flow_that_drops_and_one_that_is_not_understood_are_told_apart(void
 	e = walk(b, "tapA", &packet);
 	assert_int_equal(e->final, FINAL_CANNOT_TELL);
 	assert_non_null(strstr(e->leaf->why, "ct(table=1)"));
+	/* of two that match at one priority OpenFlow takes any */
+	b->ovs_bridges[0].flows = rivals;
+	b->ovs_bridges[0].n_flows = 2;
+	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_CANNOT_TELL);
+	b->ovs_bridges[0].n_flows = 3;
+	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DROPPED);
 }
 
 static void a_port_in_another_vlan_of_ovs_gets_nothing(void **state)

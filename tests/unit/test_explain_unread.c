@@ -387,8 +387,68 @@ static void a_vlan_device_of_another_namespace_takes_its_frames(void **state)
 	assert_string_equal(walk_in(b, "eth0", &packet)->leaf->last->ns->name, "ns1");
 	vlan->peer_netns = -1;
 	assert_end(b, "eth0", &packet, "whether eth0.5 of another namespace stands on eth0");
+	/* without it the tag is nobody's, when all namespaces were read */
+	vlan->peer_netns = 1;
+	assert_end(b, "eth0", &packet, "dropped no-vlan-device");
+	b->host.unread = &(const struct unread){ "netns blue", "EPERM" };
+	b->host.n_unread = 1;
+	assert_end(b, "eth0", &packet,
+		"a VLAN device of another namespace takes its tag is not known");
 	built_link(b, "eth0", NULL)->master_index = 99;
 	assert_end(b, "eth0", &packet, "whose port eth0 is (link 99) was not read");
+}
+
+static void a_device_that_may_not_have_been_read_is_said_so(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = machine(arena);
+	struct query query = { 0 };
+	struct err err = { 0 };
+
+	(void)state;
+	assert_false(explain_find_entry(host_built(b), "tapX", &query, &err));
+	assert_string_equal(err.next_step, "");
+	build_unread(b, 1, "everything");
+	b->host.n_netns = 2;
+	assert_false(explain_find_entry(host_built(b), "tapX", &query, &err));
+	assert_non_null(strstr(err.next_step, "not all of its devices were read"));
+}
+
+static void an_offloaded_flow_passes_over_rules(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = machine(arena);
+	struct packet packet = to_eth0(b, "10.0.0.5");
+	struct conntrack_entry *entry = &b->built[0].conntrack[0];
+
+	(void)state;
+	*entry = (struct conntrack_entry){ .proto = PROTO_UDP,
+		.status = CT_STATUS_SEEN_REPLY,
+		.orig = { packet.src, packet.dst, packet.sport, packet.dport },
+		.reply = { packet.dst, packet.src, packet.dport, packet.sport } };
+	b->netns[0].n_conntrack = 1;
+	assert_end(b, "eth0", &packet, "delivered");
+	entry->status |= CT_STATUS_OFFLOAD;
+	assert_end(b, "eth0", &packet, "its flow is offloaded to a flowtable");
+}
+
+static void two_ipv6_routes_of_one_metric_are_not_told_apart(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = machine(arena);
+	struct packet packet =
+		packet_to("2001:db8::7", "2001:db8:5::1", built_link(b, "eth0", NULL)->mac);
+
+	(void)state;
+	packet.ethertype = ETHERTYPE_IPV6;
+	build_address(b, "eth0", "2001:db8::1/64");
+	build_sysctl(b, 0, "net.ipv6.conf.all.forwarding", "1");
+	build_route(b, "2001:db8:5::/48", "br0", "fe80::1");
+	assert_end(b, "eth0", &packet, "delivered");
+	build_route(b, "2001:db8:5::/48", "eth0", "fe80::2");
+	assert_end(b, "eth0", &packet, "several IPv6 routes of one prefix and metric");
+	b->built[0].routes[b->netns[0].n_routes - 1].priority = 7;
+	assert_end(b, "eth0", &packet, "delivered");
 }
 
 static void a_device_in_the_hands_of_what_is_not_walked_is_said(void **state)
@@ -507,6 +567,9 @@ int main(void)
 		cmocka_unit_test(a_chain_at_br_netfilters_priority_may_be_before_or_behind_it),
 		cmocka_unit_test(a_route_that_encapsulates_is_not_walked),
 		cmocka_unit_test(a_vlan_device_of_another_namespace_takes_its_frames),
+		cmocka_unit_test(a_device_that_may_not_have_been_read_is_said_so),
+		cmocka_unit_test(an_offloaded_flow_passes_over_rules),
+		cmocka_unit_test(two_ipv6_routes_of_one_metric_are_not_told_apart),
 		cmocka_unit_test(a_device_in_the_hands_of_what_is_not_walked_is_said),
 		cmocka_unit_test(a_bridge_that_answers_arp_itself_is_not_walked),
 		cmocka_unit_test(arp_ignore_has_its_numbers),
