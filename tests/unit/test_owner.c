@@ -31,6 +31,10 @@ static const struct row {
 	  "-A neutron-openvswi-owner -m comment --comment \"portwall 0.1.0\"\n"
 	  "-A neutron-openvswi-sg-fallback -j DROP\nCOMMIT\n",
 		"neutron-openvswi-sg-fallback", "portwall", "sg-fallback" },
+	{ "*filter\n:mine-owner - [0:0]\n:mine-sg-fallback - [0:0]\n"
+	  "-A mine-owner -m comment --comment \"portwall 0.1.0\"\n"
+	  "-A mine-sg-fallback -j DROP\nCOMMIT\n",
+		"mine-sg-fallback", "portwall", "sg-fallback" },
 	{ "*filter\n:neutron-openvswi-owner - [0:0]\n:neutron-linuxbri-sg-fallback - [0:0]\n"
 	  "-A neutron-openvswi-owner -m comment --comment \"portwall 0.1.0\"\n"
 	  "-A neutron-linuxbri-sg-fallback -j DROP\nCOMMIT\n",
