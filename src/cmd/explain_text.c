@@ -27,6 +27,10 @@ static const char *table_words(const struct table *table)
 		return table->family == FAMILY_IPV6 ? "ip6tables-legacy" : "iptables-legacy";
 	case SOURCE_NFT:
 		return "nft";
+	case SOURCE_EBTABLES:
+		return "ebtables";
+	case SOURCE_EBTABLES_LEGACY:
+		return "ebtables-legacy";
 	default:
 		return table->family == FAMILY_IPV6 ? "ip6tables" : "iptables";
 	}

@@ -38,6 +38,8 @@ static const char *tool_of(const char *path, const char *text)
 {
 	bool is_ipv6 = looks_like_ipv6(path, text);
 
+	if (ruleset_text_kind(text) == TEXT_EBTABLES)
+		return "ebtables-nft";
 	if (is_line_of(text, "*") && is_line_of(text, "COMMIT"))
 		return is_ipv6 ? "ip6tables-nft" : "iptables-nft";
 	if (is_line_of(text, "table ") || is_line_of(text, "add table "))
@@ -53,7 +55,7 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 	static const char *const missing[] = { "links", "addresses", "routes", "rules",
 		"neighbours", "fdb", "conntrack", "sockets", "sysctls" };
 	static const char *const tools[] = { "iptables-nft", "ip6tables-nft", "iptables-legacy",
-		"ip6tables-legacy", "nft", "ipset" };
+		"ip6tables-legacy", "nft", "ipset", "ebtables-nft" };
 	struct host *host = arena_new_one(arena, struct host);
 	struct netns *ns = arena_new_one(arena, struct netns);
 	VEC(struct ruleset_text) texts = { 0 };
