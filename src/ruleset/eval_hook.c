@@ -204,33 +204,17 @@ static bool asks(const struct table *table, const struct chain *chain, enum fami
 	       (table->family == FAMILY_INET && (family == FAMILY_IPV4 || family == FAMILY_IPV6));
 }
 
-/* "nft list ruleset" has the tables of iptables-nft too; their own tool's print is asked. */
+/* "nft list ruleset" has the tables of iptables-nft and ebtables-nft too; their own tool's print is asked. */
 static bool is_twice(const struct ruleset *rs, const struct table *table, const struct chain *chain)
 {
-	/* ebtables-nft's tables: nft's print says whose they are, and leaves out what only the
-	 * other can tell */
-	if (table->family == FAMILY_BRIDGE) {
-		for (size_t i = 0; i < rs->n_tables; i++) {
-			const struct table *other = &rs->tables[i], *of_nft;
-
-			if (other->family != FAMILY_BRIDGE || strcmp(other->name, table->name) != 0)
-				continue;
-			of_nft = table->source == SOURCE_NFT ? table : other;
-			if ((table->source == SOURCE_NFT && other->source == SOURCE_EBTABLES &&
-				    of_nft->is_of_iptables) ||
-				(table->source == SOURCE_EBTABLES && other->source == SOURCE_NFT &&
-					!of_nft->is_of_iptables))
-				return true;
-		}
-		return false;
-	}
 	if (table->source != SOURCE_NFT)
 		return false;
 	for (size_t i = 0; i < rs->n_tables; i++) {
 		const struct table *other = &rs->tables[i];
 
-		if (other->source == SOURCE_IPTABLES && other->family == table->family &&
-			strcmp(other->name, table->name) == 0 && table_chain(other, chain->name))
+		if ((other->source == SOURCE_IPTABLES || other->source == SOURCE_EBTABLES) &&
+			other->family == table->family && strcmp(other->name, table->name) == 0 &&
+			table_chain(other, chain->name))
 			return true;
 	}
 	return false;
