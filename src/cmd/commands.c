@@ -77,10 +77,11 @@ const struct command commands[] = {
 		.args = "FILE...",
 		.min_args = 1,
 		.max_args = 64,
-		.summary = "read rulesets of iptables, ipset and nft, and check what is understood",
+		.summary =
+			"read rulesets of iptables, ebtables, ipset and nft, and check what is understood",
 		.description =
-			"Reads texts of iptables-save, ip6tables-save, ipset save and nft list ruleset, told "
-			"apart by their content (\"-\" is standard input), and prints them as they were "
+			"Reads texts of iptables-save, ip6tables-save, ebtables-save, ipset save and nft list "
+			"ruleset, told apart by their content (\"-\" is standard input), and prints them as they were "
 			"understood; what was written by hand takes the form in which those programs would "
 			"print it. With --check, lists in their place by file and line what is not understood: "
 			"matches, targets and sets that are carried as text and of which explain cannot tell "

@@ -95,6 +95,8 @@ static void check_rule(struct arena *arena, struct file *file, const struct tabl
 	size_t n_before = file->findings.n;
 	const char *what = NULL, *feature;
 
+	if (rule->is_policy)
+		return;
 	for (size_t m = 0; m <= rule->n_matches; m++) {
 		feature = m < rule->n_matches ? match_not_understood(&rule->matches[m])
 					      : target_not_understood(&rule->target);
@@ -143,6 +145,10 @@ static void print_file(struct text *out, const struct file *file)
 	case TEXT_IP6TABLES:
 		ruleset_print_iptables(out, file->rs, SOURCE_IPTABLES,
 			file->kind == TEXT_IPTABLES ? FAMILY_IPV4 : FAMILY_IPV6, COUNTERS_AS_READ);
+		break;
+	case TEXT_EBTABLES:
+		ruleset_print_iptables(
+			out, file->rs, SOURCE_EBTABLES, FAMILY_BRIDGE, COUNTERS_AS_READ);
 		break;
 	case TEXT_IPSET:
 		ruleset_print_ipset(out, file->rs);

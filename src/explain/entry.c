@@ -50,6 +50,35 @@ static const char *nearest_link(struct arena *arena, const struct host *host, co
 	return text_nearest(name, names.items, names.n);
 }
 
+#define N_SHOWN 8 /* names in a next step */
+
+/* The host's devices, or where to get a host that has some. */
+static bool next_step(const struct host *host, struct err *err)
+{
+	struct text names CLEANUP(text_done) = TEXT_INIT;
+	size_t n = 0;
+
+	for (size_t i = 0; i < host->n_netns; i++) {
+		for (size_t l = 0; l < host->netns[i].n_links; l++) {
+			const char *name = host->netns[i].links[l].name;
+
+			if (strcmp(name, "lo") != 0 && n++ < N_SHOWN)
+				text_addf(&names, "%s%s", names.len ? ", " : "", name);
+		}
+	}
+	if (!n)
+		return err_next(err,
+			"what was given has rules only: take a snapshot on the host, with "
+			"portwall snapshot -o FILE");
+	if (host_hidden_links(host))
+		return err_next(err,
+			"not all of its devices were read (%s): take a snapshot as root",
+			host_hidden_links(host));
+	if (n > N_SHOWN)
+		return err_next(err, "its devices are %s and %zu more", names.data, n - N_SHOWN);
+	return err_next(err, n == 1 ? "its only device is %s" : "its devices are %s", names.data);
+}
+
 bool explain_find_entry(
 	const struct host *host, const char *name, struct query *ret, struct err *err)
 {
@@ -72,11 +101,7 @@ bool explain_find_entry(
 				name, nearest);
 		else
 			err_input(err, "this host has no device or guest %s", name);
-		if (host_hidden_links(host))
-			return err_next(err,
-				"not all of its devices were read (%s): take a snapshot as root",
-				host_hidden_links(host));
-		return false;
+		return nearest && !host_hidden_links(host) ? false : next_step(host, err);
 	}
 	*ret = query;
 	return true;

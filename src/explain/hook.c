@@ -474,7 +474,7 @@ static bool rules_are_unread(const struct netns *ns, enum family family, const c
 	static const char *const tools[][3] = {
 		[FAMILY_IPV4] = { "iptables-nft", "iptables-legacy", "ipset" },
 		[FAMILY_IPV6] = { "ip6tables-nft", "ip6tables-legacy", "ipset" },
-		[FAMILY_BRIDGE] = { "ebtables-legacy" },
+		[FAMILY_BRIDGE] = { "ebtables-nft", "ebtables-legacy" },
 		[FAMILY_NETDEV] = { NULL },
 	};
 

@@ -227,7 +227,8 @@ struct ovs_bridge {
 /* The text that a tool printed and that "ruleset" was read from. */
 struct ruleset_text {
 	const char *
-		tool; /* "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "nft", "ipset", "ebtables-legacy" */
+		tool; /* "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "nft", "ipset", "ebtables-nft",
+			"ebtables-legacy" */
 	const char *text;
 };
 

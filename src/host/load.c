@@ -67,6 +67,8 @@ static const char *tool_of(const char *path, const char *text)
 {
 	bool is_ipv6 = looks_like_ipv6(path, text);
 
+	if (ruleset_text_kind(text) == TEXT_EBTABLES)
+		return "ebtables-nft";
 	/* of bare files links and more are unread, so that nothing depends on which it was */
 	if (is_line_of(text, "*") && is_line_of(text, "COMMIT"))
 		return host_save_variant(text) == SAVE_LEGACY
@@ -85,7 +87,7 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 	static const char *const missing[] = { "links", "addresses", "routes", "rules",
 		"neighbours", "fdb", "conntrack", "sockets", "sysctls" };
 	static const char *const tools[] = { "iptables-nft", "ip6tables-nft", "iptables-legacy",
-		"ip6tables-legacy", "nft", "ipset" };
+		"ip6tables-legacy", "nft", "ipset", "ebtables-nft" };
 	struct host *host = arena_new_one(arena, struct host);
 	struct netns *ns = arena_new_one(arena, struct netns);
 	VEC(struct ruleset_text) texts = { 0 };

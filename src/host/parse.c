@@ -342,8 +342,8 @@ static bool check_bounds(struct pass *pass, const char *data, size_t size)
 		else if (n_values > LIMIT_SNAPSHOT_ITEMS)
 			too = "it has too many values";
 		if (too)
-			return err_limit(pass->err, "%s: line %zu, column %zu: %s", pass->name,
-				line, i - line_at + 1, too);
+			return err_limit(pass->err, "%s:%zu:%zu: %s", pass->name, line,
+				i - line_at + 1, too);
 	}
 	return true;
 }
@@ -405,8 +405,8 @@ bool host_parse_json(struct arena *arena, const char *name, const char *data, si
 		return false;
 	root = json_loadb(data, size, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
-		err_input(err, "%s: line %d, column %d: %s", name, error.line, error.column,
-			error.text);
+		err_input(err, "%s:%d:%d: %s", name, error.line,
+			error.column > 0 ? error.column : 1, error.text);
 		return err_next(err, "it is cut short or was changed: copy it again");
 	}
 	ok = take_host(&pass, root, ret);

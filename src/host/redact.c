@@ -176,6 +176,25 @@ static bool is_word_char(char c)
 	return isalnum((unsigned char)c) || c == ':' || c == '.';
 }
 
+/* ebtables writes the bytes of a MAC as they come: "2:0:0:0:0:1". */
+static bool short_mac_parse(const char *text, struct mac *ret)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < sizeof(ret->bytes); i++) {
+		size_t n = strspn(text, "0123456789abcdefABCDEF");
+
+		if (n < 1 || n > 2 || text[n] != (i == 5 ? '\0' : ':'))
+			return false;
+		ret->bytes[i] = 0;
+		for (; n > 0; n--, text++)
+			ret->bytes[i] = (uint8_t)(ret->bytes[i] << 4 |
+						  (strchr(digits, *text | 0x20) - digits));
+		text++;
+	}
+	return true;
+}
+
 /* One word of letters, digits, dots and colons; n: its length. false: it is no address. */
 static bool redact_word(
 	const struct pass *pass, struct text *out, const char *word, size_t n, const char *behind)
@@ -191,7 +210,7 @@ static bool redact_word(
 	text[n] = '\0';
 	if (!strchr(text, '.') && !strchr(text, ':'))
 		return false;
-	if (mac_parse(text, &mac)) {
+	if (mac_parse(text, &mac) || short_mac_parse(text, &mac)) {
 		redact_mac(pass, &mac);
 		mac_print(out, mac);
 		return true;

@@ -10,7 +10,7 @@ static const struct tool {
 	const char *name;
 	enum family family;
 	enum table_source source;
-	enum { IPTABLES, NFT, IPSET } kind;
+	enum { IPTABLES, NFT, IPSET, EBTABLES } kind;
 } tools[] = {
 	{ "iptables-nft", FAMILY_IPV4, SOURCE_IPTABLES, IPTABLES },
 	{ "ip6tables-nft", FAMILY_IPV6, SOURCE_IPTABLES, IPTABLES },
@@ -18,6 +18,8 @@ static const struct tool {
 	{ "ip6tables-legacy", FAMILY_IPV6, SOURCE_IPTABLES_LEGACY, IPTABLES },
 	{ "nft", FAMILY_INET, SOURCE_NFT, NFT },
 	{ "ipset", FAMILY_IPV4, SOURCE_IPTABLES, IPSET },
+	{ "ebtables-nft", FAMILY_BRIDGE, SOURCE_EBTABLES, EBTABLES },
+	{ "ebtables-legacy", FAMILY_BRIDGE, SOURCE_EBTABLES_LEGACY, EBTABLES },
 };
 
 static const struct tool *tool_of(const char *name)
@@ -62,6 +64,8 @@ static bool parse_text(struct arena *arena, const struct tool *tool,
 
 	if (tool->kind == IPTABLES)
 		ok = ruleset_parse_iptables(arena, rs, tool->family, text->tool, text->text, err);
+	else if (tool->kind == EBTABLES)
+		ok = ruleset_parse_ebtables(arena, rs, tool->source, text->tool, text->text, err);
 	else if (tool->kind == NFT)
 		ok = ruleset_parse_nft(arena, rs, text->tool, text->text, err);
 	else

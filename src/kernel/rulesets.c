@@ -6,6 +6,8 @@
  *
  *   iptables-nft-save     when nftables has a table of one of iptables' names
  *   iptables-legacy-save  when the kernel lists such tables
+ *   ebtables-nft-save     when nftables has a bridge table of one of ebtables' names: what nft prints of
+ *                         it leaves out the words of modules ("xt match arp")
  *   nft list table        for every other table, by its name: one listing of all of them would read
  *                         every rule of iptables-nft as well
  *   ipset save            when the module is there
@@ -146,6 +148,23 @@ static void start_iptables(struct pass *pass, enum backend backend)
 	}
 }
 
+/* Without the program nft's print of these tables remains, and what it leaves out cannot be told. */
+static void start_ebtables_nft(struct pass *pass)
+{
+	const char *program = tool_find(pass->arena, "ebtables-nft-save");
+
+	if (!program)
+		return;
+	vec_for_each (table, &pass->tables) {
+		if (table->family != NFPROTO_BRIDGE ||
+			(strcmp(table->name, "filter") != 0 && strcmp(table->name, "nat") != 0))
+			continue;
+		start(pass, "ebtables-nft", FAMILY_BRIDGE, program,
+			(const char *const[]){ "-c", NULL }, NULL);
+		return;
+	}
+}
+
 static void start_nft(struct pass *pass)
 {
 	const char *program = NULL;
@@ -277,6 +296,7 @@ void reading_rulesets(struct reading *reading)
 	if (has_legacy_tables(&pass))
 		start_iptables(&pass, BACKEND_LEGACY);
 	start_others(&pass);
+	start_ebtables_nft(&pass);
 	start_nft(&pass);
 	finish(&pass);
 	vec_for_each (table, &pass.tables)

@@ -135,7 +135,8 @@ static void follow(struct walk *walk, const struct chain *chain, const struct ru
 	struct effect effect;
 	struct packet changed;
 
-	if (rule->n_matches && rule_changes(rule, one.packet, &changed)) {
+	if ((rule->n_matches || rule->target.kind == TARGET_EBT) &&
+		rule_changes(rule, one.packet, &changed)) {
 		struct packet *after = arena_new_one(arena, struct packet);
 
 		*after = changed;

@@ -8,6 +8,7 @@
  * them among themselves. A flow is shown to them once; the first mapping counts, and one that ends in accept
  * without a mapping leaves the question open for the next.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,11 @@ static bool hook_of_chain(const struct chain *chain, enum hook *ret)
 		return hook_of_text(chain->hook_text, ret);
 	if (!chain->is_base)
 		return false;
+	/* ebtables: broute is asked before all else (NF_BR_PRI_FIRST) */
+	if (strcmp(chain->name, "BROUTING") == 0) {
+		*ret = HOOK_PREROUTING;
+		return true;
+	}
 	for (int hook = 0; hook < N_HOOKS; hook++) {
 		if (builtin_names[hook] && strcmp(chain->name, builtin_names[hook]) == 0) {
 			*ret = (enum hook)hook;
@@ -127,6 +133,8 @@ static int priority_of_builtin(const struct table *table, enum hook hook)
 {
 	bool is_bridge = table->family == FAMILY_BRIDGE;
 
+	if (strcmp(table->name, "broute") == 0 && is_bridge)
+		return INT_MIN;
 	if (strcmp(table->name, "nat") == 0) {
 		bool is_source = hook == HOOK_POSTROUTING || hook == HOOK_INPUT;
 
@@ -196,7 +204,7 @@ static bool asks(const struct table *table, const struct chain *chain, enum fami
 	       (table->family == FAMILY_INET && (family == FAMILY_IPV4 || family == FAMILY_IPV6));
 }
 
-/* "nft list ruleset" has the tables of iptables-nft too; their own tool's print is asked. */
+/* "nft list ruleset" has the tables of iptables-nft and ebtables-nft too; their own tool's print is asked. */
 static bool is_twice(const struct ruleset *rs, const struct table *table, const struct chain *chain)
 {
 	if (table->source != SOURCE_NFT)
@@ -204,8 +212,9 @@ static bool is_twice(const struct ruleset *rs, const struct table *table, const 
 	for (size_t i = 0; i < rs->n_tables; i++) {
 		const struct table *other = &rs->tables[i];
 
-		if (other->source == SOURCE_IPTABLES && other->family == table->family &&
-			strcmp(other->name, table->name) == 0 && table_chain(other, chain->name))
+		if ((other->source == SOURCE_IPTABLES || other->source == SOURCE_EBTABLES) &&
+			other->family == table->family && strcmp(other->name, table->name) == 0 &&
+			table_chain(other, chain->name))
 			return true;
 	}
 	return false;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset/ebtables.h"
 #include "ruleset/eval_internal.h"
 
 #define PORT_FIELDS (FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT))
@@ -302,6 +303,43 @@ static enum answer nft_field_match(struct asking *asking, const struct match *ma
 	return nft_match_eval(asking->table, match, asking->packet);
 }
 
+/* What a frame does not have matches no condition, inverted or not. */
+static enum answer ebt_match_eval(struct asking *asking, const struct match *match)
+{
+	const struct ebt_match *ebt = match->ebt;
+	const struct packet *packet = asking->packet;
+	struct field_value value = { 0 };
+
+	if (ebt->field == N_FIELDS)
+		return YES;
+	if (ebt->ethertype) {
+		if (!fields_known(asking, FIELD_BIT(FIELD_ETHERTYPE)))
+			return CANNOT_TELL;
+		if (packet->ethertype != ebt->ethertype)
+			return NO;
+	}
+	if (ebt->field == FIELD_SPORT || ebt->field == FIELD_DPORT) {
+		if (!fields_known(asking, PORT_FIELDS))
+			return CANNOT_TELL;
+		if (packet->is_later_fragment)
+			return NO;
+	}
+	asking->decided |= FIELD_BIT(ebt->field);
+	switch (packet_field(packet, ebt->field, &value)) {
+	case FIELD_ABSENT:
+		return NO;
+	case FIELD_UNKNOWN:
+		return CANNOT_TELL;
+	case FIELD_KNOWN:
+		break;
+	}
+	for (size_t i = 0; i < sizeof(value.bytes); i++)
+		value.bytes[i] &= ebt->mask.bytes[i];
+	return answer_of((memcmp(value.bytes, ebt->min.bytes, sizeof(value.bytes)) >= 0 &&
+				 memcmp(value.bytes, ebt->max.bytes, sizeof(value.bytes)) <= 0) !=
+			 match->inverted);
+}
+
 enum answer match_eval(struct asking *asking, const struct match *match)
 {
 	switch (match->kind) {
@@ -338,6 +376,8 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 		return set_match_eval(asking, match);
 	case MATCH_OPAQUE:
 		return CANNOT_TELL;
+	case MATCH_EBT:
+		return ebt_match_eval(asking, match);
 	case MATCH_NFT_FIELD:
 		return nft_field_match(asking, match);
 	case MATCH_NFT_DO:

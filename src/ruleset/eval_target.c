@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ruleset/ebtables.h"
 #include "ruleset/eval_internal.h"
 #include "base/vec.h"
 
@@ -90,7 +91,12 @@ static void set_field(const struct statement *statement, struct packet *packet)
 
 bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret)
 {
-	bool has_changed = false;
+	bool has_changed = rule->target.kind == TARGET_EBT;
+
+	if (has_changed) {
+		*ret = *packet;
+		ebt_change(rule->target.ebt, ret);
+	}
 
 	for (size_t i = 0; i < rule->n_matches; i++) {
 		const struct match *match = &rule->matches[i];
@@ -250,6 +256,9 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 		ret->verdict = target->kind == TARGET_NFT_REJECT ? VERDICT_REJECT : VERDICT_STOLEN;
 		return;
 	case TARGET_NFT_CONTINUE:
+		return;
+	case TARGET_EBT: /* the frame is changed already: rule_changes */
+		target_effect(asking, &(struct target){ .kind = target->ebt->after }, ret);
 		return;
 	case TARGET_NFT_NAT:
 		/* "dnat ip to" of a table of inet does nothing to IPv6 (nft_nat_inet_eval) */

@@ -4,6 +4,8 @@
  * hash:ip, bitmap:ip) are also kept as sorted prefixes, and as nothing else where no member has
  * more to say: they may have millions. Of a type that is not known the lines are kept.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,14 +30,28 @@ struct parser {
 	struct ruleset *rs;
 	const char *name;
 	unsigned line;
+	const char *line_start;
 	size_t n_members;
 	struct map *by_name; /* from a set's name to its place in sets, plus 1 */
 	VEC(struct members) sets;
 };
 
-static bool fail(const struct parser *p, struct err *err, const char *what)
+static size_t column_of(const struct parser *p, const char *at)
 {
-	return err_input(err, "%s:%u: %s", p->name, p->line, what);
+	return (size_t)(at - p->line_start) + 1;
+}
+
+/* at: a place in the line. */
+__attribute__((format(printf, 4, 5))) static bool fail(
+	const struct parser *p, struct err *err, const char *at, const char *fmt, ...)
+{
+	char what[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	return err_input(err, "%s:%u:%zu: %s", p->name, p->line, column_of(p, at), what);
 }
 
 /* The next word up to end, or NULL. Nothing in this format has a space inside of a word, but
@@ -58,32 +74,28 @@ static bool is_word(const char *word, size_t len, const char *value)
 	return strlen(value) == len && memcmp(word, value, len) == 0;
 }
 
-/* The options that change what the set means; others are only kept. */
+/* The options that change what the set means; others are only kept. at: of the value. */
 static bool parse_option(struct parser *p, struct set *set, struct members *members,
-	const char *name, const char *value, struct err *err)
+	const char *name, const char *value, const char *at, struct err *err)
 {
 	uint32_t number;
 	char *rest;
 
 	if (strcmp(name, "family") == 0) {
 		if (strcmp(value, "inet") != 0 && strcmp(value, "inet6") != 0)
-			return err_input(
-				err, "%s:%u: family cannot be %s", p->name, p->line, value);
+			return fail(p, err, at, "family cannot be %s", value);
 		set->family = value[4] ? FAMILY_IPV6 : FAMILY_IPV4;
 	} else if (strcmp(name, "maxelem") == 0) {
 		if (!text_to_u32(value, 0, UINT32_MAX, &set->max_elem))
-			return err_input(
-				err, "%s:%u: maxelem cannot be %s", p->name, p->line, value);
+			return fail(p, err, at, "maxelem cannot be %s", value);
 	} else if (strcmp(name, "netmask") == 0) {
 		if (!text_to_u32(value, 1, 128, &number))
-			return err_input(
-				err, "%s:%u: netmask cannot be %s", p->name, p->line, value);
+			return fail(p, err, at, "netmask cannot be %s", value);
 		members->netmask = (uint8_t)number;
 	} else if (strcmp(name, "markmask") == 0) {
 		set->mark_mask = (uint32_t)strtoul(value, &rest, 0);
 		if (*rest)
-			return err_input(
-				err, "%s:%u: markmask cannot be %s", p->name, p->line, value);
+			return fail(p, err, at, "markmask cannot be %s", value);
 	} else if (strcmp(name, "bitmask") == 0) {
 		members->is_opaque = true;
 	}
@@ -109,10 +121,12 @@ static bool parse_options(struct parser *p, struct set *set, struct members *mem
 			continue;
 		value = next_word(&at, end, &value_len);
 		if (!value || value_len >= sizeof(number))
-			return fail(p, err, "an option of the set has no value");
+			return fail(p, err, word,
+				value ? "the value of this option is too long"
+				      : "an option of the set has no value");
 		memcpy(number, value, value_len);
 		number[value_len] = '\0';
-		if (!parse_option(p, set, members, names[i], number, err))
+		if (!parse_option(p, set, members, names[i], number, value, err))
 			return false;
 	}
 	return true;
@@ -123,15 +137,16 @@ static bool parse_create(
 {
 	size_t name_len, type_len;
 	const char *name = next_word(&at, end, &name_len), *type = next_word(&at, end, &type_len);
+	const char *name_at = name;
 	struct members *members;
 	struct set *set;
 	bool ok;
 
 	if (!name || !type)
-		return fail(p, err, "expected the name and the type of a set");
+		return fail(p, err, at, "expected the name and the type of a set");
 	name = arena_strndup(p->scratch, name, name_len);
 	if (ruleset_set(p->rs, name))
-		return err_input(err, "%s:%u: set %s is there twice", p->name, p->line, name);
+		return fail(p, err, name_at, "set %s is there twice", name);
 	set = ruleset_add_set(p->arena, p->rs, name);
 	set->line = p->line;
 	set->type = arena_strndup(p->arena, type, type_len);
@@ -172,14 +187,14 @@ static struct members *members_of(struct parser *p, const char *name, size_t len
 	uintptr_t place;
 
 	if (len >= sizeof(buf)) {
-		fail(p, err, "the name of the set is too long");
+		fail(p, err, name, "the name of the set is too long");
 		return NULL;
 	}
 	memcpy(buf, name, len);
 	buf[len] = '\0';
 	place = (uintptr_t)map_find(p->by_name, buf);
 	if (!place) {
-		err_input(err, "%s:%u: set %s was not created", p->name, p->line, buf);
+		fail(p, err, name, "set %s was not created", buf);
 		return NULL;
 	}
 	return &p->sets.items[place - 1];
@@ -196,27 +211,26 @@ static bool parse_add(
 	char buf[256];
 
 	if (!name || !text)
-		return fail(p, err, "expected the name of a set and a member");
+		return fail(p, err, at, "expected the name of a set and a member");
 	members = members_of(p, name, name_len, err);
 	if (!members)
 		return false;
 	if (++p->n_members > LIMIT_MEMBERS)
-		return err_limit(
-			err, "%s:%u: more than %d members", p->name, p->line, LIMIT_MEMBERS);
+		return err_limit(err, "%s:%u:%zu: more than %d members", p->name, p->line,
+			column_of(p, name), LIMIT_MEMBERS);
 	if (members->is_opaque) {
 		text_add_n(&members->lines, line, (size_t)(end - line));
 		text_add(&members->lines, "\n");
 		return true;
 	}
 	if (text_len >= sizeof(buf))
-		return fail(p, err, "the member is too long");
+		return fail(p, err, text, "the member is too long");
 	memcpy(buf, text, text_len);
 	buf[text_len] = '\0';
 	set = ruleset_set(p->rs, members->set);
 	if (!ipset_member_parse(
 		    p->arena, members->type, set->family, members->netmask, buf, &member))
-		return err_input(err, "%s:%u: %s is no member of set %s", p->name, p->line, buf,
-			members->set);
+		return fail(p, err, text, "%s is no member of set %s", buf, members->set);
 	while (at < end && *at == ' ')
 		at++;
 	if (at < end) {
@@ -242,7 +256,7 @@ static bool parse_line(struct parser *p, const char *line, const char *end, stru
 		return parse_create(p, line, at, end, err);
 	if (is_word(word, len, "add"))
 		return parse_add(p, line, at, end, err);
-	return err_input(err, "%s:%u: expected create or add, not \"%.*s\"", p->name, p->line,
+	return fail(p, err, word, "expected create or add, not \"%.*s\"",
 		(int)(len > 64 ? 64 : len), word);
 }
 
@@ -328,6 +342,7 @@ bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *na
 		const char *end = text + strcspn(text, "\n");
 
 		p.line++;
+		p.line_start = text;
 		ok = parse_line(&p, text, end, err);
 		text = end + (*end == '\n');
 	}

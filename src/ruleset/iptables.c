@@ -273,7 +273,7 @@ static bool parse_lines(struct iptables_parser *p, const char *text, struct err 
 			keep_remark(p, text, used);
 		} else {
 			if (used > LIMIT_RULESET_LINE)
-				return err_limit(err, "%s:%u: a line of more than %zu bytes",
+				return err_limit(err, "%s:%u:1: a line of more than %zu bytes",
 					p->name, p->line, LIMIT_RULESET_LINE);
 			if (!iptables_split(p, text, used, err))
 				return false;

@@ -309,7 +309,8 @@ static struct rule *new_rule(
 	size_t at;
 
 	if (++p->n_rules > LIMIT_RULESET_RULES) {
-		err_limit(err, "%s:%u: more than %d rules", p->name, p->line, LIMIT_RULESET_RULES);
+		err_limit(
+			err, "%s:%u:1: more than %d rules", p->name, p->line, LIMIT_RULESET_RULES);
 		return NULL;
 	}
 	if (place && *place > chain->n_rules + 1) {
@@ -322,7 +323,7 @@ static struct rule *new_rule(
 	at = *place - 1;
 	p->n_moved += chain->n_rules - 1 - at;
 	if (p->n_moved > LIMIT_RULESET_MOVES) {
-		err_limit(err, "%s:%u: too many rules are inserted in front of others", p->name,
+		err_limit(err, "%s:%u:1: too many rules are inserted in front of others", p->name,
 			p->line);
 		return NULL;
 	}
@@ -371,7 +372,7 @@ static bool add_rules(struct iptables_parser *p, struct chain *chain, const stru
 	size_t n_dst = p->destinations.n ? p->destinations.n : 1;
 
 	if (n_src * n_dst > LIMIT_RULESET_PAIRS)
-		return err_limit(err, "%s:%u: more than %d pairs of addresses", p->name, p->line,
+		return err_limit(err, "%s:%u:1: more than %d pairs of addresses", p->name, p->line,
 			LIMIT_RULESET_PAIRS);
 	for (size_t s = 0; s < n_src; s++) {
 		for (size_t d = 0; d < n_dst; d++) {

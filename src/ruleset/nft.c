@@ -14,7 +14,7 @@ typedef VEC(struct nft_object) object_vec;
 
 static bool fail(const struct nft_parser *p, struct err *err, const char *what)
 {
-	return err_input(err, "%s:%u: %s", p->name, p->line, what);
+	return err_input(err, "%s:%u:%zu: %s", p->name, p->line, p->column, what);
 }
 
 /* How many braces more are opened than closed; none counts inside quotes. */
@@ -58,6 +58,7 @@ static bool add_line(struct nft_parser *p)
 	p->line++;
 	len = strcspn(p->at, "\n");
 	start = strspn(p->at, " \t");
+	p->column = start < len ? start + 1 : 1;
 	if (start < len)
 		text_add_n(&p->current, p->at + start, len - start);
 	while (p->current.len && strchr(" \t", p->current.data[p->current.len - 1]))
@@ -439,8 +440,8 @@ static bool parse_chain(struct nft_parser *p, const char *name, struct err *err)
 		if (parse_chain_line(p, chain))
 			continue;
 		if (++p->n_rules > LIMIT_RULESET_RULES)
-			return err_limit(err, "%s:%u: more than %d rules", p->name, p->line,
-				LIMIT_RULESET_RULES);
+			return err_limit(err, "%s:%u:%zu: more than %d rules", p->name, p->line,
+				p->column, LIMIT_RULESET_RULES);
 		nft_parse_rule(p, &rule);
 		*chain_add_rule(p->arena, chain) = rule;
 	}
@@ -535,17 +536,21 @@ static bool parse_text(struct nft_parser *p, struct err *err)
 /* No string of nft goes over a line; after this check a quote that opens also closes. */
 static bool check_quotes(struct nft_parser *p, const char *text, struct err *err)
 {
+	const char *line_start = text;
 	bool in_quotes = false;
 
 	p->line = 1;
 	for (; *text; text++) {
-		if (*text == '"')
+		if (*text == '"') {
 			in_quotes = !in_quotes;
+			p->column = (size_t)(text - line_start) + 1;
+		}
 		if (*text != '\n')
 			continue;
 		if (in_quotes)
 			break;
 		p->line++;
+		line_start = text + 1;
 	}
 	if (in_quotes)
 		return fail(p, err, "a quote is not closed");

@@ -19,6 +19,7 @@ struct nft_parser {
 	struct ruleset *rs;
 	const char *name; /* of the text, for messages */
 	unsigned line;
+	size_t column; /* of what the line begins with */
 	const char *at;
 	struct text current; /* the statement that is being read */
 	struct table *table;

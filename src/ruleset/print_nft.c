@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ruleset/nft.h"
+#include "ruleset/ebtables.h"
 #include "ruleset/print.h"
 
 /* The types for which nft has a name (src/proto.c there); RARP is not among them. */
@@ -229,7 +230,9 @@ void table_print_rule(struct text *out, const struct table *table, const struct 
 {
 	struct text printed CLEANUP(text_done) = TEXT_INIT;
 
-	if (table->source == SOURCE_NFT || table->family == FAMILY_BRIDGE)
+	if (table_is_ebtables(table))
+		rule_print_ebtables(&printed, rule);
+	else if (table->source == SOURCE_NFT || table->family == FAMILY_BRIDGE)
 		rule_print_nft(&printed, rule);
 	else
 		rule_print_iptables(&printed, table->family, rule, true);

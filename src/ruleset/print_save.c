@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/vec.h"
+#include "ruleset/ebtables.h"
 #include "ruleset/print.h"
 
 static void print_table(struct text *out, const struct table *table, enum counters_printed counters)
@@ -10,11 +11,16 @@ static void print_table(struct text *out, const struct table *table, enum counte
 	bool has_counters = counters == COUNTERS_ALL ||
 			    (counters == COUNTERS_AS_READ && table->has_rule_counters);
 
+	bool is_bridge = table_is_ebtables(table);
+
 	text_addf(out, "*%s\n", table->name);
 	for (size_t c = 0; c < table->n_chains; c++) {
 		const struct chain *chain = &table->chains[c];
 
-		text_addf(out, ":%s %s ", chain->name, chain->policy ? chain->policy : "-");
+		text_addf(out, ":%s %s%s", chain->name, chain->policy ? chain->policy : "-",
+			is_bridge ? "\n" : " ");
+		if (is_bridge)
+			continue;
 		if (counters == COUNTERS_NONE)
 			text_add(out, "[0:0]\n");
 		else
@@ -27,16 +33,26 @@ static void print_table(struct text *out, const struct table *table, enum counte
 		for (size_t r = 0; r < chain->n_rules; r++) {
 			const struct rule *rule = &chain->rules[r];
 
+			if (rule->is_policy)
+				continue;
 			if (has_counters)
 				text_addf(out, "[%llu:%llu] ",
 					(unsigned long long)rule->counters.packets,
 					(unsigned long long)rule->counters.bytes);
 			text_addf(out, "-A %s", chain->name);
-			rule_print_iptables(out, table->family, rule, true);
-			text_add(out, "\n");
+			if (is_bridge)
+				rule_print_ebtables(out, rule);
+			else
+				rule_print_iptables(out, table->family, rule, true);
+			if (is_bridge && rule->has_counter)
+				text_addf(out, " -c %llu %llu",
+					(unsigned long long)rule->counters.packets,
+					(unsigned long long)rule->counters.bytes);
+			text_add(out, rule->has_space_behind ? " \n" : "\n");
 		}
 	}
-	text_add(out, "COMMIT\n");
+	if (!is_bridge)
+		text_add(out, "COMMIT\n");
 }
 
 static int table_by_line(const void *a, const void *b)

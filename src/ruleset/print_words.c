@@ -2,6 +2,7 @@
 #include "ruleset/ruleset.h"
 
 #include "base/vec.h"
+#include "ruleset/ebtables.h"
 #include "ruleset/print.h"
 
 static void print_port_range(struct text *out, const struct match *match)
@@ -108,6 +109,9 @@ static void print_value(struct text *out, const struct match *match)
 		break;
 	case MATCH_PHYSDEV_BRIDGED:
 		break;
+	case MATCH_EBT:
+		text_add(out, match->ebt->text);
+		break;
 	default:
 		match_print_words_xt(out, match);
 		break;
@@ -211,6 +215,9 @@ static void print_target(struct text *out, const struct target *target)
 	case TARGET_NFT_VMAP:
 	case TARGET_NFT_TAKEN:
 		target_print_nft(out, target);
+		break;
+	case TARGET_EBT:
+		text_add(out, target->ebt->text);
 		break;
 	default:
 		target_print_words_xt(out, target);

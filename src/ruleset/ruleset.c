@@ -5,6 +5,7 @@
 
 #include "base/map.h"
 #include "base/vec.h"
+#include "ruleset/ebtables.h"
 #include "ruleset/print.h"
 
 struct ruleset *ruleset_new(struct arena *arena)
@@ -248,6 +249,8 @@ bool match_equal(const struct match *a, const struct match *b)
 		return a->ethertype == b->ethertype;
 	case MATCH_OPAQUE:
 		return text_equal(a->text, b->text);
+	case MATCH_EBT:
+		return text_equal(a->ebt->text, b->ebt->text);
 	case MATCH_NFT_FIELD:
 	case MATCH_NFT_DO:
 		return match_equal_nft(a, b);
@@ -277,6 +280,8 @@ bool target_equal(const struct target *a, const struct target *b)
 		       text_equal(a->vmap.map, b->vmap.map);
 	case TARGET_OPAQUE:
 		return text_equal(a->text, b->text);
+	case TARGET_EBT:
+		return text_equal(a->ebt->text, b->ebt->text);
 	case TARGET_NFT_CONTINUE:
 	case TARGET_NFT_REJECT:
 	case TARGET_NFT_QUEUE:

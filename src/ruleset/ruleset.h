@@ -70,6 +70,7 @@ enum match_kind {
 	MATCH_RT,	    /* -m rt, the IPv6 routing header: rt */
 	MATCH_SOCKET,	    /* -m socket: socket */
 	MATCH_COMMENT,	    /* a second comment: name; always matches */
+	MATCH_EBT,	    /* ebtables: ebt; -i and -o are MATCH_IN_IFACE and MATCH_OUT_IFACE */
 };
 
 /* A value under a mask: (field & mask) is compared with value. */
@@ -131,6 +132,8 @@ enum nft_type {
 	NFT_TYPE_UNKNOWN, /* values are only text */
 };
 
+struct ebt_match; /* ruleset/ebtables.h */
+struct ebt_target;
 struct nft_key; /* ruleset/nft_eval.h: "ip saddr", "tcp dport", "meta mark" .. */
 
 /* One value, prefix, range or wildcard. */
@@ -289,6 +292,7 @@ struct match {
 		} rt;
 		const struct nft_match *nft;
 		const struct statement *statement;
+		const struct ebt_match *ebt;
 	};
 };
 
@@ -322,6 +326,7 @@ enum target_kind {
 	TARGET_TOS,	 /* tos: byte = (byte & ~mask) ^ value */
 	TARGET_DSCP,	 /* tos.value: the upper six bits, shifted down */
 	TARGET_TTL,	 /* ttl; HL in IPv6 */
+	TARGET_EBT,	 /* ebtables: ebt, changes the frame; what follows is in it */
 };
 
 /* xt_connmark; values are computed as (old & ~mask) ^ new. */
@@ -405,6 +410,7 @@ struct target {
 		} ttl;
 		const struct nft_nat *nat;
 		const struct nft_lookup *lookup;
+		const struct ebt_target *ebt;
 	};
 };
 
@@ -421,8 +427,10 @@ struct rule {
 	const char *comment;	  /* NULL without */
 	uint8_t n_behind_comment; /* matches that are printed behind it; 0 in what we compile */
 	struct counters counters;
-	bool has_counter;  /* nft: a counter statement is part of the rule */
-	bool is_stateless; /* nft: and it came without values ("nft -s") */
+	bool has_counter; /* nft: a counter statement is part of the rule */
+	bool is_policy;	  /* ebtables: of a chain of one's own, which is printed with the chain */
+	bool has_space_behind; /* ebtables: its line ends with a space */
+	bool is_stateless;     /* nft: and it came without values ("nft -s") */
 	/* nft: matches that come behind it: it rises whether they match or not */
 	uint16_t n_behind_counter;
 	unsigned line;		     /* of the text it was read from, from 1; else 0 */
@@ -544,7 +552,13 @@ struct nft_object {
 
 /* Who keeps a table: iptables-nft's tables are in "nft list ruleset" too, but only its own tools print
  * them whole. Tables of one family and name may be there once for each source. */
-enum table_source { SOURCE_IPTABLES, SOURCE_IPTABLES_LEGACY, SOURCE_NFT };
+enum table_source {
+	SOURCE_IPTABLES,
+	SOURCE_IPTABLES_LEGACY,
+	SOURCE_NFT,
+	SOURCE_EBTABLES, /* ebtables-nft */
+	SOURCE_EBTABLES_LEGACY,
+};
 
 struct table {
 	enum table_source source;
@@ -622,13 +636,24 @@ bool ruleset_parse_iptables(struct arena *arena, struct ruleset *rs, enum family
 /* The same, for tables of one source: SOURCE_IPTABLES or SOURCE_IPTABLES_LEGACY. */
 bool ruleset_parse_iptables_from(struct arena *arena, struct ruleset *rs, enum table_source source,
 	enum family family, const char *name, const char *text, struct err *err);
+/* What ebtables-save prints; source: SOURCE_EBTABLES or SOURCE_EBTABLES_LEGACY. */
+bool ruleset_parse_ebtables(struct arena *arena, struct ruleset *rs, enum table_source source,
+	const char *name, const char *text, struct err *err);
 bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *name,
 	const char *text, struct err *err);
 bool ruleset_parse_nft(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
 	struct err *err);
 
 /* Which program wrote a text, told by its content, and its parser; an empty text gives nothing. */
-enum text_kind { TEXT_EMPTY, TEXT_UNKNOWN, TEXT_IPTABLES, TEXT_IP6TABLES, TEXT_IPSET, TEXT_NFT };
+enum text_kind {
+	TEXT_EMPTY,
+	TEXT_UNKNOWN,
+	TEXT_IPTABLES,
+	TEXT_IP6TABLES,
+	TEXT_IPSET,
+	TEXT_NFT,
+	TEXT_EBTABLES
+};
 enum text_kind ruleset_text_kind(const char *text);
 const char *text_kind_name(enum text_kind kind); /* "iptables" */
 bool ruleset_parse_text(struct arena *arena, struct ruleset *rs, const char *name, const char *text,
@@ -641,7 +666,7 @@ bool ruleset_parse_text(struct arena *arena, struct ruleset *rs, const char *nam
 void rule_print(struct text *out, enum family family, const struct rule *rule);
 /* One element as ipset or nft takes it: "10.0.0.0/8", "\"tap1\" : goto o-..." */
 void set_element_print(struct text *out, const struct set *set, const struct set_element *element);
-/* The tables of one family and source as iptables-save prints them, in the order of the text,
+/* The tables of one family and source as iptables-save or ebtables-save prints them, in the order of the text,
  * with the lines around them. */
 enum counters_printed { COUNTERS_AS_READ, COUNTERS_NONE, COUNTERS_ALL };
 void ruleset_print_iptables(struct text *out, const struct ruleset *rs, enum table_source source,

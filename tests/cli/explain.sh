@@ -94,7 +94,7 @@ pw snapshot -o host.pws > /dev/null
 says 'a snapshot gives the same answer' 3 '' pw explain --snapshot host.pws --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22
 check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw explain --snapshot host.pws --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22 | jq -S 'del(.. | .note?)')"
 iptables-save -c > rules.save
-says 'a bare ruleset says that it has no devices' 2 'no device or guest tap1' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+says 'a bare ruleset says that it has no devices, and where some are' 2 'portwall snapshot -o FILE' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
 
 # -- many packets
 cat > packets.jsonl <<'JSONL'
@@ -149,6 +149,10 @@ printf '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m recent --name x --rcheck -j DR
 says 'what is not understood is listed, exit 5' 5 'recent.save:3: .*recent' pw ruleset --check recent.save
 printf '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 10.0.0.1/8 -j\nCOMMIT\n' > bad.save
 says 'a bad line is named' 2 'bad.save:3:' pw ruleset bad.save
+printf 'table ip t {\n\tchain c {\n' > bad.nft
+says 'of nft, too: line and column' 2 'bad.nft:2:2: the text ends inside of a chain' pw ruleset bad.nft
+printf 'create a hash:ip\nadd a 10.0.0.300\n' > bad.ipset
+says 'and of ipset' 2 'bad.ipset:2:7: 10.0.0.300 is no member of set a' pw ruleset bad.ipset
 
 # -- bad input
 says 'without a place to start it says how' 2 'explain: where does the packet start' pw explain tcp 10.0.0.1:1 10.0.0.2:2
@@ -158,6 +162,44 @@ says 'two families in one packet' 2 '.' pw explain --in tap1 tcp 10.0.0.1:1 '[20
 says 'an unknown state' 2 'must be new, established' pw explain --in tap1 --state old tcp 10.0.0.1:1 10.0.0.2:2
 says 'a file that is not there' 1 'nosuch.pws' pw explain --snapshot nosuch.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
 head -c 200 host.pws > cut.pws
+# name, exit code, pattern, command...: the message, its lines joined, has the pattern; nothing is on standard output
+refuses() {
+	local name=$1 code=$2 pattern=$3 status
+	shift 3
+	"$@" > refused.out 2> refused.err
+	status=$?
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	check "$name" sh -c 'test "$1" = "$2" && tr "\n" " " < refused.err | grep -qE -e "$3" || { cat refused.err; exit 1; }' - "$status" "$code" "$pattern"
+	check "$name: nothing is half printed" test ! -s refused.out
+}
+flow=(tcp 10.0.0.1:1 10.0.0.2:2)
+zcat host.pws > host.json
+refuses 'a device that no name is near: what there is is listed' 2 'no device or guest xyzzyxyzzy.*its devices are .*br0' pw explain --in xyzzyxyzzy "${flow[@]}"
+refuses 'a port of a protocol that has none' 2 'this protocol has no ports' pw explain --in tap1 icmp 10.0.0.1:5 10.0.0.2
+refuses 'flags of what is no TCP' 2 'only TCP has flags' pw explain --in tap1 udp 10.0.0.1:1 10.0.0.2:2 syn
+refuses 'a VLAN that cannot be' 2 'is no VLAN id' pw explain --in tap1 "${flow[@]}" vlan 4095
+refuses 'a place to start, twice' 2 'where does the packet start' pw explain --in tap1 --out-of-process "${flow[@]}"
+: > empty.pws
+refuses 'an empty file' 2 'empty.pws.*portwall snapshot' pw explain --snapshot empty.pws --in tap1 "${flow[@]}"
+head -c 100000 /dev/urandom > noise.pws
+refuses 'noise' 2 'noise.pws' pw explain --snapshot noise.pws --in tap1 "${flow[@]}"
+head -c 3000 host.json > cut.json
+refuses 'JSON that was cut: line and column' 2 'cut.json:[0-9]+:[0-9]+: .*copy it again' pw explain --snapshot cut.json --in tap1 "${flow[@]}"
+python3 -c 'print("{\"a\":" + "[" * 100000)' > deep.json
+refuses 'JSON that is nested without end' 2 'deep.json:1:[0-9]+: it is nested too deeply' pw explain --snapshot deep.json --in tap1 "${flow[@]}"
+head -c 600000000 /dev/zero | gzip -1 > bomb.pws
+refuses 'a small file that unpacks to a huge one' 2 'bomb.pws: it unpacks to more than' pw explain --snapshot bomb.pws --in tap1 "${flow[@]}"
+rm bomb.pws
+echo '{"format": "something else"}' > other.json
+refuses 'JSON of something else' 2 'other.json: it is JSON, but no snapshot.*portwall snapshot' pw explain --snapshot other.json --in tap1 "${flow[@]}"
+jq '.version = 99' host.json > newer.json
+refuses 'a snapshot of a later version' 2 'its version is 99' pw explain --snapshot newer.json --in tap1 "${flow[@]}"
+jq '.host.netns = 5' host.json > odd.json
+refuses 'a value that cannot be is told by its place' 2 'odd.json: .*netns.*: ' pw explain --snapshot odd.json --in tap1 "${flow[@]}"
+mkdir -p nothing
+refuses 'a directory that is no sosreport' 1 'nothing: it is not a sosreport.*give the folder' pw explain --snapshot nothing --in tap1 "${flow[@]}"
+refuses 'two snapshots' 2 'host.pws' pw explain --snapshot host.pws --snapshot host.json --in tap1 "${flow[@]}"
+refuses 'what is no place of a file' 1 'cannot open no/such' pw explain --snapshot no/such --in tap1 "${flow[@]}"
 says 'a file that was cut' 2 'cut.pws' pw explain --snapshot cut.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
 says 'an unknown namespace' 2 'no network namespace nowhere' pw explain --out-of-process --netns nowhere tcp 10.0.0.1:1 10.0.0.2:2
 says 'help tells the exit codes' 0 '5 it cannot be told' pw explain --help

@@ -237,8 +237,8 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 	static const struct {
 		const char *json, *said;
 	} cases[] = {
-		{ "", "x.pws: line 1, column 0" },
-		{ "{\"format\":\n \"portwall", "x.pws: line 2, column" },
+		{ "", "x.pws:1:1: " },
+		{ "{\"format\":\n \"portwall", "x.pws:2:" },
 		{ "{}", "no snapshot of portwall" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {}}",
 			"version is 2" },
@@ -259,7 +259,7 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
 		  "\"sysctls\": \"a = 1\\nb\"}]}}",
 			"netns[0].sysctls: must be lines" },
-		{ "[[[[[[[[[[[[[[[[[[[[[", "line 1, column 17: it is nested too deeply" },
+		{ "[[[[[[[[[[[[[[[[[[[[[", ":1:17: it is nested too deeply" },
 	};
 
 	(void)state;

@@ -113,28 +113,31 @@ static void members_take_the_form_of_a_save(void **state)
 					  "create b hash:ip netmask 24\nadd b 10.1.2.0\n");
 }
 
-static void a_wrong_line_is_named(void **state)
+static void a_wrong_line_is_named_with_its_column(void **state)
 {
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "create a\n", "t:1: expected the name and the type of a set" },
+		{ "create a\n", "t:1:9: expected the name and the type of a set" },
 		{ "create a hash:net family inet\ncreate a hash:net family inet\n",
-			"t:2: set a is there twice" },
-		{ "create a hash:net family inet8\n", "t:1: family cannot be inet8" },
-		{ "create a hash:net maxelem 99999999999\n", "t:1: maxelem cannot be 99999999999" },
-		{ "create a hash:net maxelem\n", "t:1: an option of the set has no value" },
-		{ "create a hash:ip,port\nadd a 1.1.1.1\n", "t:2: 1.1.1.1 is no member of set a" },
+			"t:2:8: set a is there twice" },
+		{ "create a hash:net family inet8\n", "t:1:26: family cannot be inet8" },
+		{ "create a hash:net maxelem 99999999999\n",
+			"t:1:27: maxelem cannot be 99999999999" },
+		{ "create a hash:net maxelem\n", "t:1:19: an option of the set has no value" },
+		{ "create a hash:ip,port\nadd a 1.1.1.1\n",
+			"t:2:7: 1.1.1.1 is no member of set a" },
 		{ "create a hash:ip,port\nadd a 1.1.1.1,80,1.1.1.1\n",
-			"t:2: 1.1.1.1,80,1.1.1.1 is no member of set a" },
-		{ "create a hash:net maxelem x\n", "t:1: maxelem cannot be x" },
-		{ "\nadd a 1.2.3.4\n", "t:2: set a was not created" },
+			"t:2:7: 1.1.1.1,80,1.1.1.1 is no member of set a" },
+		{ "create a hash:net maxelem x\n", "t:1:27: maxelem cannot be x" },
+		{ "\nadd a 1.2.3.4\n", "t:2:5: set a was not created" },
 		{ "create a hash:net family inet\nadd a\n",
-			"t:2: expected the name of a set and a member" },
-		{ "create a hash:net family inet\nadd a ::1\n", "t:2: ::1 is no member of set a" },
+			"t:2:6: expected the name of a set and a member" },
+		{ "create a hash:net family inet\nadd a ::1\n",
+			"t:2:7: ::1 is no member of set a" },
 		{ "create a hash:net family inet\nadd a 1.2.3.4/33\n",
-			"t:2: 1.2.3.4/33 is no member of set a" },
-		{ "flush a\n", "t:1: expected create or add, not \"flush\"" },
+			"t:2:7: 1.2.3.4/33 is no member of set a" },
+		{ "flush a\n", "t:1:1: expected create or add, not \"flush\"" },
 	};
 
 	(void)state;
@@ -194,7 +197,7 @@ int main(void)
 		cmocka_unit_test(members_are_sorted_and_unique),
 		cmocka_unit_test(every_type_comes_back_as_it_was),
 		cmocka_unit_test(members_take_the_form_of_a_save),
-		cmocka_unit_test(a_wrong_line_is_named),
+		cmocka_unit_test(a_wrong_line_is_named_with_its_column),
 		cmocka_unit_test(a_hundred_thousand_members_are_read_in_any_order),
 		cmocka_unit_test(the_sets_of_neutron_are_read),
 	};

@@ -388,7 +388,7 @@ static void hostile_texts_end_soon(void **state)
 		text_add(&text, "x");
 	assert_false(ruleset_parse_iptables(
 		arena, ruleset_new(arena), FAMILY_IPV4, "t", text.data, &err));
-	assert_string_equal(err.text, "t:3: a line of more than 65536 bytes");
+	assert_string_equal(err.text, "t:3:1: a line of more than 65536 bytes");
 	text_clear(&text);
 	text_add(&text, "*filter\n:c - [0:0]\n-A c -s 1.1.1.1");
 	for (int i = 0; i < 1000; i++)

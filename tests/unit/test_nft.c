@@ -168,23 +168,24 @@ static void what_is_not_modelled_is_kept(void **state)
 	}
 }
 
-static void a_wrong_text_is_refused_with_its_line(void **state)
+static void a_wrong_text_is_refused_with_its_line_and_column(void **state)
 {
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{ "chain c {\n}\n", "t:1: expected a table" },
-		{ "table bridge t {\n", "t:1: the text ends inside of a table" },
+		{ "chain c {\n}\n", "t:1:1: expected a table" },
+		{ "table bridge t {\n", "t:1:1: the text ends inside of a table" },
 		{ "table bridge t {\n\tchain c {\n\t\tdrop\n",
-			"t:3: the text ends inside of a chain" },
-		{ "table bridge t {\n\tmap m {\n", "t:2: the text ends inside of a set" },
+			"t:3:3: the text ends inside of a chain" },
+		{ "table bridge t {\n\tmap m {\n", "t:2:2: the text ends inside of a set" },
 		{ "table bridge t {\n\tmap m {\n\t\telements = { \"a\",\n",
-			"t:3: the text ends inside of braces" },
-		{ "table ip t {\n\tchain c {\n", "t:2: the text ends inside of a chain" },
-		{ "}\n", "t:1: expected a table" },
-		{ "table bridge t {\n\tcomment \"a\n}\n", "t:2: a quote is not closed" },
+			"t:3:3: the text ends inside of braces" },
+		{ "table ip t {\n\tchain c {\n", "t:2:2: the text ends inside of a chain" },
+		{ "}\n", "t:1:1: expected a table" },
+		{ "\n  table ip\n", "t:2:3: expected a table" },
+		{ "table bridge t {\n\tcomment \"a\n}\n", "t:2:10: a quote is not closed" },
 		{ "table bridge t {\n\tchain c { drop; }}\n",
-			"t:2: braces that do not belong here" },
+			"t:2:2: braces that do not belong here" },
 	};
 
 	(void)state;
@@ -329,7 +330,7 @@ int main(void)
 		cmocka_unit_test(tables_chains_and_maps_are_read),
 		cmocka_unit_test(elements_are_printed_as_nft_takes_them),
 		cmocka_unit_test(what_is_not_modelled_is_kept),
-		cmocka_unit_test(a_wrong_text_is_refused_with_its_line),
+		cmocka_unit_test(a_wrong_text_is_refused_with_its_line_and_column),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
