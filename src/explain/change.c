@@ -123,6 +123,9 @@ static void add_accepts(struct search *search, const struct node *node, bool is_
 	struct edit edit = { node->table, node->chain, base_place(node), rule };
 	const char *note = NULL;
 
+	/* rules are not written in ebtables' words */
+	if (node->table->source == SOURCE_EBTABLES || node->table->source == SOURCE_EBTABLES_LEGACY)
+		return;
 	/* the one chain that Docker leaves to others */
 	if (user && node->table->source != SOURCE_NFT && passes_chain(node, user->name)) {
 		struct edit in_user = { node->table, user, 0, rule };
