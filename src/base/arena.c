@@ -18,8 +18,14 @@ struct arena_block {
 	alignas(max_align_t) char data[];
 };
 
+struct adopted {
+	struct adopted *next;
+	void *memory;
+};
+
 struct arena {
 	struct arena_block *blocks; /* the newest first: the one that is being filled */
+	struct adopted *adopted;
 	size_t used;
 };
 
@@ -41,6 +47,8 @@ void arena_free(struct arena *arena)
 {
 	if (!arena)
 		return;
+	for (struct adopted *a = arena->adopted; a; a = a->next)
+		free(a->memory);
 	for (struct arena_block *b = arena->blocks, *next; b; b = next) {
 		next = b->next;
 		free(b);
@@ -131,6 +139,14 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	text = arena_vprintf(arena, fmt, ap);
 	va_end(ap);
 	return text;
+}
+
+void arena_adopt(struct arena *arena, void *memory)
+{
+	struct adopted *adopted = arena_new_one(arena, struct adopted);
+
+	*adopted = (struct adopted){ arena->adopted, memory };
+	arena->adopted = adopted;
 }
 
 size_t arena_used(const struct arena *arena)

@@ -381,6 +381,7 @@ static void redact_struct(const struct pass *pass, const struct schema *schema, 
 		case F_MAC:
 			redact_mac(pass, slot);
 			break;
+		case F_BLOCK:
 		case F_NAME:
 		case F_TEXT:
 			if (*(const char **)slot)
