@@ -15,13 +15,25 @@ struct map {
 	size_t n, n_slots; /* n_slots is a power of two */
 };
 
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 32;
+}
+
+/* By words: comments and names of chains are long, and many. */
 static uint64_t hash_text(const char *text)
 {
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+	size_t len = strlen(text);
+	uint64_t hash = len, word;
 
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return h;
+	for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, text, sizeof(word));
+		hash = mixed(hash, word);
+	}
+	word = 0;
+	memcpy(&word, text, len);
+	return mixed(hash, word);
 }
 
 struct map *map_new(struct arena *arena)

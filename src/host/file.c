@@ -70,7 +70,7 @@ static bool unpack(const char *name, const char *data, size_t size, char **ret, 
 {
 	z_stream stream = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size };
 	size_t room = unpacked_size(data, size);
-	char *out = grow(NULL, room + 1);
+	char *out = arena_large_pages(room + 1);
 	int result;
 
 	if (inflateInit2(&stream, GZIP_WINDOW) != Z_OK) {

@@ -17,6 +17,16 @@ const char *bridge_switch_name(enum bridge_switch which)
 	return names[which];
 }
 
+/* What was read from a file is mostly sorted, and to see that is quicker than to sort it again. */
+static void sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	for (size_t i = 1; i < n; i++)
+		if (compare((char *)items + (i - 1) * size, (char *)items + i * size) > 0) {
+			qsort(items, n, size, compare);
+			return;
+		}
+}
+
 static int link_by_name(const void *a, const void *b)
 {
 	return strcmp(((const struct link *)a)->name, ((const struct link *)b)->name);
@@ -76,8 +86,7 @@ static void sort_addresses(struct arena *arena, struct netns *ns)
 
 	for (size_t i = 0; i < ns->n_addresses; i++)
 		places[i] = (struct place){ ns->addresses[i].index, i };
-	if (ns->n_addresses)
-		qsort(places, ns->n_addresses, sizeof(*places), by_index_and_place);
+	sort(places, ns->n_addresses, sizeof(*places), by_index_and_place);
 	for (size_t i = 0; i < ns->n_addresses; i++)
 		sorted[i] = ns->addresses[places[i].at];
 	ns->addresses = ns->n_addresses ? sorted : NULL;
@@ -87,12 +96,10 @@ static void index_links(struct arena *arena, struct netns *ns)
 {
 	const struct link **by_index = arena_new_array(arena, const struct link *, ns->n_links + 1);
 
-	if (ns->n_links)
-		qsort(ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
+	sort(ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
 	for (size_t i = 0; i < ns->n_links; i++)
 		by_index[i] = &ns->links[i];
-	if (ns->n_links)
-		qsort(by_index, ns->n_links, sizeof(*by_index), link_by_index);
+	sort(by_index, ns->n_links, sizeof(*by_index), link_by_index);
 	ns->links_by_index = by_index;
 }
 
@@ -125,7 +132,7 @@ void netns_finish(struct arena *arena, struct netns *ns)
 	}
 	if (ns->n_sysctls) {
 		memcpy(sysctls, ns->sysctls, ns->n_sysctls * sizeof(*sysctls));
-		qsort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
+		sort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
 	}
 	ns->sysctls = sysctls;
 	ns->has_br_netfilter = netns_sysctl(ns, "net.bridge.bridge-nf-call-iptables") != NULL;

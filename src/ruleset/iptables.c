@@ -61,11 +61,18 @@ static struct chain *chain_of_rule(struct iptables_parser *p, const char *name)
 {
 	static const char *const built_in[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
 		"POSTROUTING" };
-	const struct chain *found = table_chain(p->table, name);
+	const struct chain *found;
 	struct chain *chain;
 
-	if (found)
-		return &p->table->chains[found - p->table->chains];
+	/* rules of one chain come one after the other */
+	if (p->last_chain < p->table->n_chains &&
+		strcmp(p->table->chains[p->last_chain].name, name) == 0)
+		return &p->table->chains[p->last_chain];
+	found = table_chain(p->table, name);
+	if (found) {
+		p->last_chain = (size_t)(found - p->table->chains);
+		return &p->table->chains[p->last_chain];
+	}
 	for (size_t i = 0; i < N_OF(built_in); i++) {
 		if (strcmp(name, built_in[i]) != 0)
 			continue;
