@@ -58,7 +58,8 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 
 static const struct link *vlan_device(const struct skb *skb)
 {
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)skb->dev->index);
+		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i)) {
 		const struct link *link = &skb->ns->links[i];
 
 		if (link->lower_index == skb->dev->index && link->vlan_id == skb->packet.vlan_id &&
@@ -70,7 +71,8 @@ static const struct link *vlan_device(const struct skb *skb)
 
 static const struct link *macvlan_device(const struct skb *skb)
 {
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)skb->dev->index);
+		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i)) {
 		const struct link *link = &skb->ns->links[i];
 
 		if (link->lower_index == skb->dev->index && !strcmp(link->kind, "macvlan") &&

@@ -61,7 +61,8 @@ struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
 
 static bool owns_for_arp(const struct skb *skb, const struct addr *addr)
 {
-	for (size_t i = 0; i < skb->ns->n_addresses; i++)
+	for (size_t i = netns_first(skb->ns, ADDRESSES_BY_LOCAL, key_of_addr(addr));
+		i < skb->ns->n_addresses; i = netns_next(skb->ns, ADDRESSES_BY_LOCAL, i))
 		if (!addr_compare(&skb->ns->addresses[i].local, addr))
 			return link_conf_max(skb->ns, "ipv4", skb->dev, "arp_ignore") == 0 ||
 			       skb->ns->addresses[i].index == skb->dev->index;
@@ -98,7 +99,8 @@ bool neighbour_find(const struct skb *skb, const struct link *dev, const struct 
 	struct mac *ret, bool *ret_failed)
 {
 	*ret_failed = false;
-	for (size_t i = 0; i < skb->ns->n_neighbours; i++) {
+	for (size_t i = netns_first(skb->ns, NEIGHBOURS_BY_ADDR, key_of_addr(addr));
+		i < skb->ns->n_neighbours; i = netns_next(skb->ns, NEIGHBOURS_BY_ADDR, i)) {
 		const struct neighbour *neighbour = &skb->ns->neighbours[i];
 
 		if (neighbour->index != dev->index || neighbour->is_proxy ||

@@ -84,7 +84,8 @@ bool mac_is_broadcast(struct mac mac)
 
 bool netns_owns(const struct netns *ns, const struct addr *addr)
 {
-	for (size_t i = 0; i < ns->n_addresses; i++)
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key_of_addr(addr)); i < ns->n_addresses;
+		i = netns_next(ns, ADDRESSES_BY_LOCAL, i))
 		if (!addr_compare(&ns->addresses[i].local, addr))
 			return true;
 	return false;
@@ -92,7 +93,8 @@ bool netns_owns(const struct netns *ns, const struct addr *addr)
 
 bool link_has_address(const struct netns *ns, const struct link *link, enum family family)
 {
-	for (size_t i = 0; i < ns->n_addresses; i++)
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LINK, (uint64_t)link->index);
+		i < ns->n_addresses; i = netns_next(ns, ADDRESSES_BY_LINK, i))
 		if (ns->addresses[i].index == link->index &&
 			ns->addresses[i].local.family == family)
 			return true;

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/vec.h"
+#include "host/index.h"
 
 const char *bridge_switch_name(enum bridge_switch which)
 {
@@ -138,6 +140,16 @@ void netns_finish(struct arena *arena, struct netns *ns)
 	ns->has_br_netfilter = netns_sysctl(ns, "net.bridge.bridge-nf-call-iptables") != NULL;
 	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
 	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
+	netns_index(arena, ns);
+}
+
+void host_finish(struct arena *arena, struct host *host)
+{
+	struct map *by_name = map_new(arena);
+
+	for (size_t i = 0; i < host->n_ovs_ports; i++)
+		map_add(by_name, host->ovs_ports[i].name, (void *)&host->ovs_ports[i]);
+	host->ovs_ports_by_name = by_name;
 }
 
 const struct link *netns_link(const struct netns *ns, const char *name)
@@ -239,6 +251,8 @@ const struct link *host_find_link(
 
 const struct ovs_port *host_ovs_port(const struct host *host, const char *name)
 {
+	if (host->ovs_ports_by_name)
+		return map_find(host->ovs_ports_by_name, name);
 	for (size_t i = 0; i < host->n_ovs_ports; i++)
 		if (!strcmp(host->ovs_ports[i].name, name))
 			return &host->ovs_ports[i];

@@ -559,6 +559,7 @@ bool host_parse_text(struct arena *arena, const char *name, char *data, size_t s
 		netns_parse_texts(arena, &host->netns[i]);
 		netns_finish(arena, &host->netns[i]);
 	}
+	host_finish(arena, host);
 	*ret = host;
 	return true;
 }

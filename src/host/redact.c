@@ -410,6 +410,7 @@ bool host_redact(
 		netns_parse_texts(arena, ns);
 		netns_finish(arena, ns);
 	}
+	host_finish(arena, copy);
 	*ret = copy;
 	return true;
 }

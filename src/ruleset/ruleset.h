@@ -429,6 +429,8 @@ struct rule {
 	const struct origin *origin; /* NULL for what was read */
 };
 
+struct chain_index;
+
 struct chain {
 	const char *name;
 	/* nft, base chains: what hook_text says. iptables' own tables: see ruleset_hook_chains. */
@@ -447,6 +449,7 @@ struct chain {
 	struct counters counters;
 	struct rule *rules;
 	size_t n_rules, cap_rules;
+	const struct chain_index *index; /* the evaluator's own; NULL: none */
 };
 
 /* An ipset of type hash:net, or a set or verdict map of interface names of an nft table. */
