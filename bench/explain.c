@@ -552,6 +552,8 @@ static void walk(const char *path, unsigned n)
 	host = load(arena, path);
 	loaded = cpu_s();
 	n_ports = ports_of(host);
+	if (!n_ports)
+		exit(2);
 	for (unsigned i = 0; i < n; i++)
 		if (!packet_expr_parse(packet_words(words, i, n_ports, &ins[i]), &packets[i], &err))
 			die(&err);

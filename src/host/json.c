@@ -95,7 +95,7 @@ bool json_next_item(struct json *json, size_t *n)
 
 bool json_next_key(struct json *json, size_t *n, const char **ret_key)
 {
-	char *key;
+	char *key = NULL;
 
 	if (!next(json, n, '}'))
 		return false;
@@ -154,7 +154,7 @@ static char *put_utf8(char *to, unsigned code)
 
 static bool take_unicode(struct json *json, char **to)
 {
-	unsigned code, low;
+	unsigned code = 0, low = 0;
 
 	if (!take_hex(json, &code))
 		return false;
@@ -283,7 +283,7 @@ bool json_take_integer(struct json *json, int64_t min, uint64_t max, int64_t *re
 static bool skip(struct json *json, unsigned depth)
 {
 	const char *key;
-	char *text;
+	char *text = NULL;
 	size_t n = 0;
 	bool is_whole;
 

@@ -305,7 +305,7 @@ static bool take_elements(struct pass *pass, const struct at *at, const struct s
 
 		if (n > limit)
 			return refuse(pass, at, "has more elements than portwall takes");
-		if (n > cap) {
+		if (n > cap || !*items) {
 			uintptr_t from = (uintptr_t)*items;
 
 			cap = cap ? cap * 2 : 8;
@@ -341,7 +341,7 @@ static bool take_list(struct pass *pass, const struct at *at, const struct schem
 	if (*ret_n * size > COPIED_LIST_SIZE) {
 		arena_adopt(pass->arena, items);
 		copy = items;
-	} else if (*ret_n) {
+	} else if (items) {
 		copy = memcpy(arena_alloc(pass->arena, *ret_n * size), items, *ret_n * size);
 		move_blocks(pass, first_block, (uintptr_t)items, *ret_n * size, copy);
 		free(items);

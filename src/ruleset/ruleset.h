@@ -594,6 +594,7 @@ struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
 	enum table_source source, enum family family, const char *name);
 struct chain *table_add_chain(struct arena *arena, struct table *table, const char *name);
 struct rule *chain_add_rule(struct arena *arena, struct chain *chain); /* zeroed, at the end */
+void chain_reserve(struct arena *arena, struct chain *chain, size_t n_more); /* room for them */
 struct set *ruleset_add_set(struct arena *arena, struct ruleset *rs, const char *name);
 struct set *table_add_set(struct arena *arena, struct table *table, const char *name);
 
