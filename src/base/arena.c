@@ -62,6 +62,22 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+/* Keeps the one that is being filled: what the last work needed, the next one will need. */
+void arena_reset(struct arena *arena)
+{
+	struct arena_block *kept = arena->blocks;
+
+	arena->used = 0;
+	if (!kept)
+		return;
+	for (struct arena_block *b = kept->next, *next; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	kept->next = NULL;
+	kept->used = 0;
+}
+
 void arena_freep(struct arena **arena)
 {
 	arena_free(*arena);

@@ -47,6 +47,9 @@ enum option_id {
 	OPT_STATE,
 	OPT_REPLY,
 	OPT_BRIEF,
+	OPT_PACKETS,
+	OPT_DOT,
+	OPT_SVG,
 	OPT_CHECK,
 	N_OPTIONS,
 };
@@ -62,10 +65,10 @@ struct invocation {
 	const char *output_path; /* --output; NULL: not said */
 	bool redact, force, only_own, check;
 	/* explain */
-	const char *in, *netns, *state;
+	const char *in, *netns, *state, *packets_path;
 	const char *snapshots[16];
 	size_t n_snapshots;
-	bool from_process, reply, brief;
+	bool from_process, reply, brief, dot, svg;
 	enum exit_code exit; /* of a run that did not fail */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */

@@ -15,7 +15,8 @@ static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_F
 	OPT_JSON, OPT_HELP };
 
 static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OPT_NETNS,
-	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_BRIEF, OPT_JSON, OPT_HELP };
+	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG, OPT_JSON,
+	OPT_HELP };
 
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
@@ -107,24 +108,30 @@ const struct command commands[] = {
 	{
 		.name = "explain",
 		.args = "PACKET",
-		.min_args = 1,
+		.min_args = 0,
 		.max_args = 64,
-		.summary = "say what happens to a packet on this host, where, and by whose rule",
+		.summary =
+			"say what happens to a packet on this host, where, by whose rule, and what "
+			"helps",
 		.description =
 			"Walks a packet through devices, bridges, netfilter, routing, network namespaces "
 			"and Open vSwitch as the kernel would, without sending it, and prints where it "
-			"ends, the way there, the rule that decided and whose that rule is. Where that "
-			"depends on what is not known it says \"cannot tell\", and what is missing. "
+			"ends, the way there, the rule that decided, whose that rule is, and the smallest "
+			"change that flips the verdict. Where that depends on what is not known it says "
+			"\"cannot tell\", and what is missing. "
 			"PACKET is PROTOCOL SOURCE DESTINATION [OPTION...], such as \"tcp "
 			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. Nothing is changed. "
 			"Needs root to read everything; a snapshot needs none.",
 		.exit_status =
 			"0 the packet is delivered as it is, 3 it is dropped, rejected or consumed, "
-			"4 it is delivered but rewritten, 5 it cannot be told",
+			"4 it is delivered but rewritten, 5 it cannot be told; of several packets the one "
+			"that is furthest from delivered: 5, then 3, then 4",
 		.examples =
 			"portwall explain --in tap812bd281-f5 icmp 172.17.0.8 172.17.0.9\n"
 			"portwall explain --in br-ethx ipip 10.0.0.2 192.168.1.5 --brief\n"
-			"portwall explain --snapshot host.pws --in eth0 tcp 192.0.2.7:any 10.0.0.9:443\n",
+			"portwall explain --snapshot host.pws --in eth0 tcp 192.0.2.7:any 10.0.0.9:443\n"
+			"portwall explain --in tap812bd281-f5 icmp 10.0.0.5 10.0.0.9 --svg > path.svg\n"
+			"portwall explain --snapshot host.pws --packets packets.jsonl\n",
 		OPTIONS(explain_options),
 		.run = cmd_explain,
 	},

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* portwall explain: what happens to one packet on this host or on one in a file. */
+/* portwall explain: what happens to a packet on this host or on one in a file. */
 #include "cmd/explain.h"
 
 #include <string.h>
 
 #include "host/file.h"
 #include "packet/expr.h"
-#include "packet/field.h"
 
 static bool read_host(struct invocation *inv, const struct host **ret, struct err *err)
 {
@@ -19,16 +18,6 @@ static bool read_host(struct invocation *inv, const struct host **ret, struct er
 		return false;
 	inv->agent.progress(inv->agent.progress_data, NULL);
 	return true;
-}
-
-/* The words of the packet may come as one argument or as several. */
-static bool read_packet(struct invocation *inv, struct packet *ret, struct err *err)
-{
-	struct text words CLEANUP(text_done) = TEXT_INIT;
-
-	for (size_t i = 0; i < inv->n_args; i++)
-		text_addf(&words, "%s%s", i ? " " : "", inv->args[i]);
-	return packet_expr_parse(words.data, ret, err);
 }
 
 static bool read_state(const char *name, enum ct_state *ret, struct err *err)
@@ -66,30 +55,30 @@ static bool find_netns(
 	return err_input(err, "this host has no network namespace %s", name);
 }
 
-static bool make_query(
-	struct invocation *inv, const struct host *host, struct query *ret, struct err *err)
+bool question_query(const struct host *host, const struct question *question, struct query *ret,
+	struct err *err)
 {
 	struct query query = { 0 };
 	struct packet packet;
 
-	if (!read_packet(inv, &packet, err))
+	if (!packet_expr_parse(question->packet, &packet, err))
 		return false;
-	if (!inv->in == !inv->from_process) {
+	if (!question->in == !question->from_process) {
 		err_input(err, "explain: where does the packet start?");
 		return err_next(err,
 			"--in DEVICE, where it is received; or --out-of-process, sent by this host");
 	}
-	if (inv->in) {
-		if (!explain_find_entry(host, inv->in, &query, err))
+	if (question->in) {
+		if (!explain_find_entry(host, question->in, &query, err))
 			return false;
 	} else {
 		query.from = FROM_PROCESS;
-		if (!find_netns(host, inv->netns, &query.ns, err))
+		if (!find_netns(host, question->netns, &query.ns, err))
 			return false;
 	}
 	query.packet = packet;
-	if (inv->state) {
-		if (!read_state(inv->state, &query.packet.ct_state, err))
+	if (question->state) {
+		if (!read_state(question->state, &query.packet.ct_state, err))
 			return false;
 		query.has_ct_state = true;
 	}
@@ -97,7 +86,23 @@ static bool make_query(
 	return true;
 }
 
-static enum exit_code exit_of(enum final final)
+/* The words of the packet may come as one argument or as several. */
+static bool make_query(
+	struct invocation *inv, const struct host *host, struct query *ret, struct err *err)
+{
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+	struct question question = { .in = inv->in,
+		.netns = inv->netns,
+		.state = inv->state,
+		.from_process = inv->from_process };
+
+	for (size_t i = 0; i < inv->n_args; i++)
+		text_addf(&words, "%s%s", i ? " " : "", inv->args[i]);
+	question.packet = words.data;
+	return question_query(host, &question, ret, err);
+}
+
+enum exit_code explain_exit(enum final final)
 {
 	switch (final) {
 	case FINAL_DELIVERED:
@@ -114,16 +119,16 @@ static enum exit_code exit_of(enum final final)
 }
 
 /* no_reply: why the second one is missing although it was asked for; NULL: it is not. */
-static void print_answers(
-	struct invocation *inv, const struct answer *answers, size_t n, const struct err *no_reply)
+static void print_reports(
+	struct invocation *inv, const struct report *reports, size_t n, const struct err *no_reply)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
 	if (inv->json) {
-		json_t *root = answer_json(&answers[0]);
+		json_t *root = report_json(&reports[0], inv->brief);
 
 		if (n > 1)
-			json_object_set_new(root, "reply", answer_json(&answers[1]));
+			json_object_set_new(root, "reply", report_json(&reports[1], inv->brief));
 		if (no_reply)
 			json_object_set_new(root, "no_reply", json_string(no_reply->text));
 		output_print_json(root);
@@ -131,11 +136,11 @@ static void print_answers(
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (inv->brief) {
-			answer_print_verdict(&out, &answers[i]);
+			report_print_verdict(&out, &reports[i]);
 			text_add(&out, "\n");
 		} else {
 			text_add(&out, i ? "\n" : "");
-			answer_print_text(inv, &out, &answers[i]);
+			report_print_text(inv, &out, &reports[i]);
 		}
 	}
 	if (no_reply)
@@ -143,29 +148,80 @@ static void print_answers(
 	output_print_text(&out);
 }
 
+static bool print_picture(struct invocation *inv, const struct report *report, struct err *err)
+{
+	static const char *const graphviz[] = { "dot", "-Tsvg", NULL };
+	struct text dot CLEANUP(text_done) = TEXT_INIT, svg CLEANUP(text_done) = TEXT_INIT;
+
+	report_print_dot(&dot, report);
+	if (inv->dot) {
+		output_print_text(&dot);
+		return true;
+	}
+	if (!kernel_filter(inv->arena, graphviz, "graphviz", dot.data, &svg, err)) {
+		err_prefix(err, "--svg");
+		return false;
+	}
+	output_print_text(&svg);
+	return true;
+}
+
+static bool check_usage(const struct invocation *inv, struct err *err)
+{
+	if (inv->packets_path && inv->n_args) {
+		err_input(err, "explain: --packets and a packet on the command line");
+		return err_next(err, "the file has the packets; portwall explain --help");
+	}
+	if (inv->json + inv->brief + inv->dot + inv->svg > 1 && !(inv->json && inv->brief)) {
+		err_input(err, "explain: --dot, --svg, --brief and --json exclude each other");
+		return err_next(err, "--json --brief is JSON without the path");
+	}
+	if ((inv->dot || inv->svg) && (inv->reply || inv->packets_path)) {
+		err_input(err, "explain: --dot and --svg draw the way of one packet");
+		return err_next(
+			err, "the reply is asked for as a packet of its own, --in where it starts");
+	}
+	if (inv->packets_path && inv->reply)
+		return err_input(err, "explain: --packets and --reply exclude each other");
+	if (!inv->packets_path && !inv->n_args) {
+		err_input(err, "explain: which packet?");
+		return err_next(err,
+			"PROTOCOL SOURCE DESTINATION, as icmp 10.0.0.5 10.0.0.9; or --packets FILE");
+	}
+	return true;
+}
+
 bool cmd_explain(struct invocation *inv, struct err *err)
 {
 	const struct explainer *explainer;
-	struct answer answers[2] = { 0 };
+	struct report reports[2] = { 0 };
 	const struct host *host = NULL;
 	struct query query, back;
 	struct err no_reply;
+	unsigned flags = inv->brief ? 0 : REPORT_ANY | REPORT_CHANGES;
+	uint64_t macs;
 	size_t n = 1;
 
-	if (!read_host(inv, &host, err) || !make_query(inv, host, &query, err))
+	if (!check_usage(inv, err) || !read_host(inv, &host, err))
 		return false;
-	answers[0].macs = explain_find_macs(host, &query);
+	if (inv->packets_path)
+		return explain_packets(inv, host, err);
+	if (!make_query(inv, host, &query, err))
+		return false;
+	macs = explain_find_macs(host, &query);
 	explainer = explainer_new(inv->arena, host);
-	answers[0].query = &query;
-	answers[0].explanation = explain(inv->arena, explainer, &query);
-	inv->exit = exit_of(answers[0].explanation->final);
-	if (inv->reply && explain_reply(answers[0].explanation->leaf, &back, &no_reply)) {
-		answers[1] = (struct answer){ .query = &back, .is_reply = true };
-		answers[1].explanation = explain(inv->arena, explainer, &back);
+	report_make(inv->arena, explainer, &query, flags, &reports[0]);
+	reports[0].macs = macs;
+	inv->exit = explain_exit(reports[0].explanation->final);
+	if (inv->reply && explain_reply(reports[0].explanation->leaf, &back, &no_reply)) {
+		report_make(inv->arena, explainer, &back, flags, &reports[1]);
+		reports[1].is_reply = true;
 		if (inv->exit == EXIT_DONE)
-			inv->exit = exit_of(answers[1].explanation->final);
+			inv->exit = explain_exit(reports[1].explanation->final);
 		n = 2;
 	}
-	print_answers(inv, answers, n, inv->reply && n == 1 ? &no_reply : NULL);
+	if (inv->dot || inv->svg)
+		return print_picture(inv, &reports[0], err);
+	print_reports(inv, reports, n, inv->reply && n == 1 ? &no_reply : NULL);
 	return true;
 }

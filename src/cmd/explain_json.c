@@ -4,6 +4,7 @@
 
 #include "packet/expr.h"
 #include "packet/field.h"
+#include "ruleset/edit.h"
 
 static json_t *json_packet(const struct packet *packet)
 {
@@ -56,7 +57,10 @@ static json_t *json_steps(const struct table *table, const struct step *last)
 static json_t *json_node(const struct node *node)
 {
 	json_t *value = json_pack("{s:s}", "kind", node_kind_name(node->kind));
+	char point[2] = { node_point(node) };
 
+	if (*point)
+		json_object_set_new(value, "point", json_string(point));
 	if (node->ns)
 		json_object_set_new(value, "netns", json_string(node->ns->name));
 	if (node->link)
@@ -74,93 +78,138 @@ static json_t *json_node(const struct node *node)
 	return value;
 }
 
-static json_t *json_path(const struct leaf *leaf)
+static json_t *json_path(const struct node *const *path, size_t n)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	json_t *path = json_array();
-	size_t n;
-	const struct node *const *nodes = answer_path(arena, leaf, &n);
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(path, json_node(nodes[i]));
-	return path;
+		json_array_append_new(list, json_node(path[i]));
+	return list;
 }
 
-static json_t *json_decider(const struct node *decider)
+static json_t *json_port(const struct group_port *port)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct owner owner = answer_owner(arena, decider);
-	const struct chain *chain = decider->rule_chain;
+	return json_pack("{s:s, s:s, s:b, s:b}", "device", port->device, "direction",
+		port->is_ingress ? "ingress" : "egress", "anti_spoofing", port->is_spoof,
+		"invalid_state", port->is_invalid);
+}
+
+static json_t *json_decider(const struct decider *decider)
+{
+	const struct node *node = decider->node;
+	const struct chain *chain = node->rule_chain;
 	json_t *value = json_object();
 
-	json_object_set_new(value, "table", json_string(decider->table->name));
+	json_object_set_new(value, "table", json_string(node->table->name));
+	json_object_set_new(value, "program", json_string(table_program(node->table)));
 	json_object_set_new(value, "chain", json_string(chain->name));
-	if (decider->rule) {
+	if (node->rule) {
+		const struct rule *rule = node->rule;
+
+		json_object_set_new(value, "rule", json_integer((json_int_t)decider->number));
+		if (rule->line)
+			json_object_set_new(value, "line", json_integer(rule->line));
+		json_object_set_new(value, "text", json_rule_text(node->table, rule));
 		json_object_set_new(
-			value, "rule", json_integer((json_int_t)answer_rule_number(decider)));
-		json_object_set_new(value, "text", json_rule_text(decider->table, decider->rule));
-		json_object_set_new(value, "packets",
-			json_integer((json_int_t)decider->rule->counters.packets));
-		json_object_set_new(
-			value, "bytes", json_integer((json_int_t)decider->rule->counters.bytes));
+			value, "packets", json_integer((json_int_t)rule->counters.packets));
+		json_object_set_new(value, "bytes", json_integer((json_int_t)rule->counters.bytes));
 	} else {
 		json_object_set_new(
 			value, "policy", chain->policy ? json_string(chain->policy) : json_null());
 	}
-	json_object_set_new(value, "owner", owner.is_known ? json_string(owner.name) : json_null());
-	json_object_set_new(value, "owner_evidence", json_string(owner.evidence));
+	json_object_set_new(value, "owner",
+		decider->owner.is_known ? json_string(decider->owner.name) : json_null());
+	json_object_set_new(value, "owner_evidence", json_string(decider->owner.evidence));
+	if (decider->port)
+		json_object_set_new(value, "port", json_port(decider->port));
 	return value;
 }
 
-static json_t *json_rewriters(const struct leaf *leaf)
+static json_t *json_rewriters(const struct report *report)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	json_t *list = json_array();
-	size_t n;
-	const struct node *const *nodes = answer_path(arena, leaf, &n);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct node *by =
-			nodes[i]->kind == NODE_NAT ? answer_rewriter(nodes[i]) : NULL;
-
-		if (by)
-			json_array_append_new(list, json_decider(by));
-	}
+	for (size_t i = 0; i < report->n_rewriters; i++)
+		json_array_append_new(list, json_decider(&report->rewriters[i]));
 	return list;
 }
 
-static json_t *json_fields(uint64_t decided)
+static json_t *json_fields(uint64_t set)
 {
 	json_t *fields = json_array();
 
 	for (unsigned f = 0; f < N_FIELDS; f++)
-		if (decided & FIELD_BIT(f))
+		if (set & FIELD_BIT(f))
 			json_array_append_new(fields, json_string(field_key((enum field)f)));
 	return fields;
 }
 
-json_t *answer_json(const struct answer *answer)
+static json_t *json_change(const struct change *change)
 {
-	const struct explanation *explanation = answer->explanation;
+	json_t *lines = json_array();
+
+	for (size_t i = 0; i < change->n_commands; i++)
+		json_array_append_new(lines, json_string(change->commands[i]));
+	return json_pack("{s:s, s:s, s:s, s:o, s:s?}", "kind", change_kind_name(change->kind),
+		"netns", change->ns->name, "words", change->words, "commands", lines, "note",
+		change->note);
+}
+
+static json_t *json_changes(const struct changes *changes)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < changes->n; i++)
+		json_array_append_new(list, json_change(&changes->items[i]));
+	return json_pack("{s:o, s:s, s:s?}", "all_of", list, "verdict", final_name(changes->after),
+		"drop_reason", changes->after_drop ? drop_name(changes->after_drop) : NULL);
+}
+
+static json_t *json_missing(const struct report *report)
+{
+	struct text missing CLEANUP(text_done) = TEXT_INIT;
+
+	report_print_missing(&missing, report);
+	if (report->explanation->final != FINAL_CANNOT_TELL)
+		return json_null();
+	if (report->explanation->leaf->why)
+		return json_string(report->explanation->leaf->why);
+	return missing.len ? json_string(missing.data) : json_null();
+}
+
+json_t *report_json(const struct report *report, bool is_short)
+{
+	const struct explanation *explanation = report->explanation;
 	const struct leaf *leaf = explanation->leaf;
-	const struct node *decider = answer_decider(answer);
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 	json_t *root = json_object();
 
-	answer_print_verdict(&words, answer);
+	report_print_verdict(&words, report);
 	json_object_set_new(root, "verdict", json_string(final_name(explanation->final)));
 	json_object_set_new(root, "words", json_string(words.data));
 	json_object_set_new(
 		root, "drop_reason", leaf->drop ? json_string(drop_name(leaf->drop)) : json_null());
-	json_object_set_new(root, "missing",
-		explanation->final == FINAL_CANNOT_TELL && leaf->why ? json_string(leaf->why)
-								     : json_null());
-	json_object_set_new(root, "packet", json_packet(&answer->query->packet));
-	json_object_set_new(root, "decided_by", decider ? json_decider(decider) : json_null());
-	json_object_set_new(root, "rewritten_by", json_rewriters(leaf));
-	json_object_set_new(root, "fields", json_fields(explanation->decided));
-	json_object_set_new(root, "path", json_path(leaf));
-	if (explanation->other)
-		json_object_set_new(root, "other_path", json_path(explanation->other));
+	json_object_set_new(root, "missing", json_missing(report));
+	json_object_set_new(root, "packet", json_packet(&report->query->packet));
+	if (leaf->last->packet)
+		json_object_set_new(root, "packet_at_end", json_packet(leaf->last->packet));
+	json_object_set_new(
+		root, "decided_by", report->decider ? json_decider(report->decider) : json_null());
+	json_object_set_new(root, "rewritten_by", json_rewriters(report));
+	if (is_short)
+		return root;
+	json_object_set_new(root, "fields", json_fields(report->fields));
+	json_object_set_new(root, "any", json_fields(report->any));
+	json_object_set_new(root, "open", json_fields(report->open));
+	json_object_set_new(
+		root, "change", report->changes.n ? json_changes(&report->changes) : json_null());
+	json_object_set_new(root, "path", json_path(report->path, report->n_path));
+	if (explanation->other) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		size_t n;
+		const struct node *const *path = leaf_path(arena, explanation->other, &n);
+
+		json_object_set_new(root, "other_path", json_path(path, n));
+	}
 	return root;
 }

@@ -6,6 +6,7 @@
 
 #include "packet/expr.h"
 #include "packet/field.h"
+#include "ruleset/edit.h"
 
 static enum colour colour_of(enum final final)
 {
@@ -17,18 +18,6 @@ static enum colour colour_of(enum final final)
 		return COLOUR_YELLOW;
 	default:
 		return COLOUR_RED;
-	}
-}
-
-static const char *table_words(const struct table *table)
-{
-	switch (table->source) {
-	case SOURCE_IPTABLES_LEGACY:
-		return table->family == FAMILY_IPV6 ? "ip6tables-legacy" : "iptables-legacy";
-	case SOURCE_NFT:
-		return "nft";
-	default:
-		return table->family == FAMILY_IPV6 ? "ip6tables" : "iptables";
 	}
 }
 
@@ -81,11 +70,43 @@ static void add_route(struct text *out, const struct node *node)
 	text_addf(out, ", table %u", node->route->table);
 }
 
-static void print_path(const struct invocation *inv, struct text *out, const struct leaf *leaf)
+static void print_netns(const struct invocation *inv, struct text *out, const struct netns *ns)
+{
+	output_add(inv, out, COLOUR_DIM, "  in network namespace %s\n",
+		*ns->name ? ns->name : "(the one asked from)");
+}
+
+static void print_node(const struct invocation *inv, struct text *out, const struct node *node)
+{
+	char point = node_point(node);
+
+	text_addf(out, "  %c %-15s %-16s", point ? point : ' ', node_kind_name(node->kind),
+		node->ovs    ? node->ovs->name
+		: node->link ? node->link->name
+			     : "");
+	if (node->kind == NODE_BRIDGE_IN && node->bridge)
+		text_addf(out, " of %s", node->bridge->name);
+	if (node->kind == NODE_CHAIN) {
+		text_addf(out, " %s %s %s", table_program(node->table), node->table->name,
+			hook_name(node->hook));
+		add_steps(inv->arena, out, node->steps);
+	}
+	if (node->kind == NODE_ROUTE && node->route)
+		add_route(out, node);
+	if (node->note)
+		text_addf(out, " %s", node->note);
+	text_add(out, "\n");
+}
+
+static void print_guest(struct text *out)
+{
+	text_addf(out, "  A %-15s the guest's own interface\n", "guest");
+}
+
+static void print_path(const struct invocation *inv, struct text *out,
+	const struct node *const *path, size_t n, const struct leaf *leaf)
 {
 	const struct netns *ns = NULL;
-	size_t n;
-	const struct node *const *path = answer_path(inv->arena, leaf, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct node *node = path[i];
@@ -96,21 +117,11 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 		if (node->kind == NODE_END)
 			continue;
 		if (node->ns != ns && node->ns)
-			output_add(inv, out, COLOUR_DIM, "  in network namespace %s\n",
-				*node->ns->name ? node->ns->name : "(the one asked from)");
+			print_netns(inv, out, node->ns);
 		ns = node->ns;
-		text_addf(out, "    %-15s %-16s", node_kind_name(node->kind),
-			node->link ? node->link->name : "");
-		if (node->kind == NODE_CHAIN) {
-			text_addf(out, " %s %s %s", table_words(node->table), node->table->name,
-				hook_name(node->hook));
-			add_steps(inv->arena, out, node->steps);
-		}
-		if (node->kind == NODE_ROUTE && node->route)
-			add_route(out, node);
-		if (node->note)
-			text_addf(out, " %s", node->note);
-		text_add(out, "\n");
+		if (!i && node->kind == NODE_RECEIVED && node_point(node) == 'B')
+			print_guest(out);
+		print_node(inv, out, node);
 		if (node->packet && (!i || !path[i - 1]->packet ||
 					    !is_same_looks(node->packet, path[i - 1]->packet))) {
 			text_addf(out, "    %-15s   ", "");
@@ -118,80 +129,131 @@ static void print_path(const struct invocation *inv, struct text *out, const str
 			text_add(out, "\n");
 		}
 	}
+	if (leaf->place == PLACE_GUEST)
+		print_guest(out);
 }
 
-static void print_decider(const struct invocation *inv, struct text *out, const char *what,
-	const struct node *decider)
+static void print_decider(struct text *out, const char *what, const struct decider *decider)
 {
-	struct owner owner = answer_owner(inv->arena, decider);
-	const char *name = decider->rule_chain->name;
+	const struct node *node = decider->node;
+	const struct rule *rule = node->rule;
+	const char *name = node->rule_chain->name;
 
-	if (decider->rule) {
-		text_addf(out, "  %s by rule %zu of chain %s, table %s (%s)\n", what,
-			answer_rule_number(decider), name, decider->table->name,
-			table_words(decider->table));
-		text_add(out, "    ");
-		table_print_rule(out, decider->table, decider->rule);
+	if (rule) {
+		text_addf(out, "  %s by rule %zu of chain %s, table %s (%s", what, decider->number,
+			name, node->table->name, table_program(node->table));
+		if (rule->line)
+			text_addf(out, ", line %u of what it lists", rule->line);
+		text_add(out, ")\n    ");
+		table_print_rule(out, node->table, rule);
 		text_addf(out, "\n    counted before: %llu packets, %llu bytes\n",
-			(unsigned long long)decider->rule->counters.packets,
-			(unsigned long long)decider->rule->counters.bytes);
+			(unsigned long long)rule->counters.packets,
+			(unsigned long long)rule->counters.bytes);
 	} else {
 		text_addf(out, "  %s by the policy of chain %s, table %s (%s): %s\n", what, name,
-			decider->table->name, table_words(decider->table),
-			decider->chain->policy ? decider->chain->policy : "-");
+			node->table->name, table_program(node->table),
+			node->chain->policy ? node->chain->policy : "-");
 	}
-	text_addf(out, "  whose it is: %s (%s)\n", owner.name, owner.evidence);
+	text_addf(out, "  whose it is: %s (%s)\n", decider->owner.name, decider->owner.evidence);
 }
 
-/* Whoever rewrites the packet on the way is told of, whatever becomes of it. */
-static void print_rewriters(const struct invocation *inv, struct text *out, const struct leaf *leaf)
+static const char *change_effect(const struct changes *changes)
 {
-	size_t n;
-	const struct node *const *path = answer_path(inv->arena, leaf, &n);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct node *by = path[i]->kind == NODE_NAT ? answer_rewriter(path[i]) : NULL;
-
-		if (by)
-			print_decider(inv, out, "rewritten", by);
+	switch (changes->after) {
+	case FINAL_DELIVERED:
+		return "it would be delivered with";
+	case FINAL_REWRITTEN:
+		return "it would be delivered, but rewritten, with";
+	default:
+		return "it would come as far as the host, where nothing listens, with";
 	}
 }
 
-static void print_fields(struct text *out, uint64_t fields)
+static void print_changes(
+	const struct invocation *inv, struct text *out, const struct changes *changes)
 {
-	const char *comma = "";
+	for (size_t i = 0; i < changes->n; i++) {
+		const struct change *change = &changes->items[i];
 
-	text_add(out, "  rules looked at: ");
+		output_add(inv, out, COLOUR_BOLD, "  %s: %s\n", i ? "and" : change_effect(changes),
+			change->words);
+		for (size_t c = 0; c < change->n_commands; c++)
+			text_addf(out, "      %s\n", change->commands[c]);
+		if (*change->ns->name)
+			text_addf(out, "      (in network namespace %s)\n", change->ns->name);
+		if (change->note)
+			text_addf(out, "      (%s)\n", change->note);
+	}
+}
+
+static void print_missing(struct text *out, const struct report *report)
+{
+	struct text missing CLEANUP(text_done) = TEXT_INIT;
+
+	report_print_missing(&missing, report);
+	if (missing.len)
+		text_addf(out, "  it depends on %s\n", missing.data);
+}
+
+/* "source address, source port" */
+static void add_fields(struct text *out, const char *first, const char *next, uint64_t fields)
+{
+	const char *comma = first;
+
 	for (unsigned f = 0; f < N_FIELDS; f++) {
 		if (!(fields & FIELD_BIT(f)))
 			continue;
 		text_addf(out, "%s%s", comma, field_name((enum field)f));
-		comma = ", ";
+		comma = next;
 	}
-	text_add(out, *comma ? "\n" : "nothing of the packet\n");
 }
 
-void answer_print_text(const struct invocation *inv, struct text *out, const struct answer *answer)
+static void print_fields(struct text *out, const struct report *report)
 {
-	const struct explanation *explanation = answer->explanation;
-	const struct node *decider = answer_decider(answer);
+	text_add(out, "  rules looked at: ");
+	if (report->fields)
+		add_fields(out, "", ", ", report->fields);
+	else
+		text_add(out, "nothing of the packet that matters");
+	text_add(out, "\n");
+	if (report->any) {
+		add_fields(out, "  any ", ", any ", report->any);
+		text_add(out, ": the same answer\n");
+	}
+}
+
+void report_print_text(const struct invocation *inv, struct text *out, const struct report *report)
+{
+	const struct explanation *explanation = report->explanation;
 	struct text verdict CLEANUP(text_done) = TEXT_INIT;
 
-	answer_print_verdict(&verdict, answer);
+	report_print_verdict(&verdict, report);
 	output_add(inv, out, colour_of(explanation->final), "%s", verdict.data);
 	text_add(out, "\n");
-	print_path(inv, out, explanation->leaf);
-	print_rewriters(inv, out, explanation->leaf);
-	if (decider)
-		print_decider(inv, out, "decided", decider);
+	print_path(inv, out, report->path, report->n_path, explanation->leaf);
+	/* Whoever rewrites the packet on the way is told of, whatever becomes of it. */
+	for (size_t i = 0; i < report->n_rewriters; i++)
+		print_decider(out, "rewritten", &report->rewriters[i]);
+	if (report->decider)
+		print_decider(out,
+			explanation->final == FINAL_CANNOT_TELL ? "decided in this case"
+								: "decided",
+			report->decider);
+	print_missing(out, report);
+	print_changes(inv, out, &report->changes);
 	if (explanation->other) {
-		text_addf(out, "  the other case: %s\n", final_name(explanation->other->final));
-		print_path(inv, out, explanation->other);
+		size_t n;
+		const struct node *const *path = leaf_path(inv->arena, explanation->other, &n);
+
+		text_addf(out, "  the other case: %s%s%s\n", final_name(explanation->other->final),
+			explanation->other->why ? ": " : "",
+			explanation->other->why ? explanation->other->why : "");
+		print_path(inv, out, path, n, explanation->other);
 	}
-	print_fields(out, explanation->decided);
-	if (answer->macs)
+	print_fields(out, report);
+	if (report->macs)
 		text_addf(out, "  %s: taken from what this host knows of the addresses\n",
-			answer->macs == FIELD_BIT(FIELD_ETH_SRC)   ? "source MAC"
-			: answer->macs == FIELD_BIT(FIELD_ETH_DST) ? "destination MAC"
+			report->macs == FIELD_BIT(FIELD_ETH_SRC)   ? "source MAC"
+			: report->macs == FIELD_BIT(FIELD_ETH_DST) ? "destination MAC"
 								   : "MACs");
 }

@@ -54,6 +54,12 @@ static const struct option_spec {
 		"(default: what its entries say)" },
 	[OPT_REPLY] = { "reply", 'r', NULL, "its answer's way back, too" },
 	[OPT_BRIEF] = { "brief", 'b', NULL, "the verdict alone, in one line" },
+	[OPT_PACKETS] = { "packets", 0, "FILE",
+		"a JSON object a line, {\"in\": \"tap1\", \"packet\": \"icmp 10.0.0.5 10.0.0.9\"}, is "
+		"answered with a JSON object a line; \"-\" is standard input" },
+	[OPT_DOT] = { "dot", 0, NULL,
+		"a drawing of the devices with the path in it, for Graphviz" },
+	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
 	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 };
 
@@ -147,6 +153,15 @@ static bool option_set(
 		return true;
 	case OPT_BRIEF:
 		inv->brief = true;
+		return true;
+	case OPT_PACKETS:
+		inv->packets_path = arg;
+		return true;
+	case OPT_DOT:
+		inv->dot = true;
+		return true;
+	case OPT_SVG:
+		inv->svg = true;
 		return true;
 	case OPT_CHECK:
 		inv->check = true;

@@ -10,8 +10,6 @@
 
 #include "explain/internal.h"
 
-#define PRIORITY_BRNF 0
-
 static const struct link *bridge_of(const struct skb *skb)
 {
 	if (!strcmp(skb->dev->kind, "bridge"))
@@ -111,7 +109,7 @@ static enum drop refusal(const struct skb *skb, const struct link *bridge, const
 {
 	const struct link *in = skb->in_port;
 
-	if (in == port && !port->has_hairpin)
+	if (in == port && !link_flag(skb, port, "has_hairpin", port->has_hairpin))
 		return DROP_BRIDGE_HAIRPIN;
 	if (!port->is_up)
 		return DROP_LINK_DOWN;
@@ -119,7 +117,8 @@ static enum drop refusal(const struct skb *skb, const struct link *bridge, const
 		return DROP_BRIDGE_STATE;
 	if (!vlan_let_out(bridge, port, &skb->packet))
 		return DROP_BRIDGE_VLAN;
-	if (in && in->is_isolated && port->is_isolated)
+	if (in && link_flag(skb, in, "is_isolated", in->is_isolated) &&
+		link_flag(skb, port, "is_isolated", port->is_isolated))
 		return DROP_BRIDGE_ISOLATED;
 	return DROP_NONE;
 }
@@ -146,8 +145,10 @@ static struct answer forward_to(struct walk *walk, struct skb *skb, const struct
 		return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
 	}
 	skb->packet.in_iface = skb->in_port->name;
-	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN, PRIORITY_BRNF,
-		behind_forward_hooks);
+	skb->is_brnf_first =
+		bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_FORWARD);
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN,
+		skb->is_brnf_first ? PRIORITY_BRNF - 1 : PRIORITY_BRNF, behind_forward_hooks);
 }
 
 /* --- up to the host --- */
@@ -193,13 +194,15 @@ static enum cast cast_of(const struct packet *packet)
 
 static bool is_flooded(const struct skb *skb, const struct link *port, enum cast cast)
 {
-	if (port->has_proxyarp)
+	if (link_flag(skb, port, "has_proxyarp", port->has_proxyarp))
 		return false;
 	if (cast == CAST_UNICAST)
-		return port->has_unicast_flood;
+		return link_flag(skb, port, "has_unicast_flood", port->has_unicast_flood);
 	if (!skb->in_port)
 		return true;
-	return cast == CAST_MULTICAST ? port->has_mcast_flood : port->has_bcast_flood;
+	return cast == CAST_MULTICAST
+		       ? link_flag(skb, port, "has_mcast_flood", port->has_mcast_flood)
+		       : link_flag(skb, port, "has_bcast_flood", port->has_bcast_flood);
 }
 
 /* Frames of a group that snooping may keep from ports that did not join. */
@@ -209,7 +212,8 @@ static bool is_snooped(const struct skb *skb, const struct link *bridge)
 	uint16_t ethertype = packet_inner_ethertype(packet);
 	static const uint8_t all_nodes[16] = { 0xff, 0x02, [15] = 1 };
 
-	if (!bridge->has_mcast_snooping || packet->unknown & FIELD_BIT(FIELD_DST))
+	if (!link_flag(skb, bridge, "has_mcast_snooping", bridge->has_mcast_snooping) ||
+		packet->unknown & FIELD_BIT(FIELD_DST))
 		return false;
 	if (ethertype == ETHERTYPE_IPV4)
 		return addr_is_multicast(&packet->dst) &&
@@ -280,6 +284,25 @@ static struct answer end_no_target(
 	return end_dropped(walk, skb, drop == DROP_NONE ? DROP_BRIDGE_NO_TARGET : drop);
 }
 
+/* br_do_proxy_suppress_arp: the bridge may answer by itself. */
+static bool is_arp_answered(const struct skb *skb, const struct link *bridge)
+{
+	const struct packet *packet = &skb->packet;
+
+	if (packet_inner_ethertype(packet) != ETHERTYPE_ARP || packet->arp_op == 2)
+		return false;
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
+		const struct link *port = &skb->ns->links[i];
+
+		if (port->master_index == bridge->index &&
+			(link_flag(skb, port, "has_neigh_suppress", port->has_neigh_suppress) ||
+				link_flag(skb, port, "has_proxyarp", port->has_proxyarp)))
+			return true;
+	}
+	return false;
+}
+
 static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
 	enum cast cast, bool is_local_too)
 {
@@ -287,6 +310,11 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 	struct answer answer;
 	bool found;
 
+	if (is_arp_answered(skb, bridge))
+		return end_cannot_tell(walk, skb,
+			"a port of %s suppresses ARP or answers for others (neigh_suppress, proxyarp): "
+			"that is not walked",
+			bridge->name);
 	if (is_snooped(skb, bridge)) {
 		struct skb other = *skb;
 
@@ -332,10 +360,10 @@ static bool may_be_for_host(const struct skb *skb, const struct link *bridge, bo
 	*ret_must = false;
 	if (!skb->in_port || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
 		return false;
-	*ret_must = netns_owns(skb->ns, skb->has_next_hop ? &skb->next_hop : &packet->dst);
+	*ret_must = skb_owns(skb, skb->has_next_hop ? &skb->next_hop : &packet->dst);
 	if (*ret_must || skb->has_next_hop)
 		return *ret_must;
-	return link_has_address(skb->ns, bridge, packet->dst.family) &&
+	return link_has_address(skb, bridge, packet->dst.family) &&
 	       !is_on_link(skb, bridge, &packet->dst);
 }
 
@@ -363,8 +391,20 @@ static struct answer decide_unknown_mac(
 	return found ? answer : end_no_target(walk, skb, bridge, CAST_UNICAST);
 }
 
+/* The kernel keeps an entry of its own for each. */
+static bool is_mac_of_port(const struct skb *skb, const struct link *bridge)
+{
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i))
+		if (skb->ns->links[i].master_index == bridge->index &&
+			mac_equal(skb->ns->links[i].mac, skb->packet.eth_dst))
+			return true;
+	return false;
+}
+
 static struct answer decide(struct walk *walk, struct skb *skb, const struct link *bridge)
 {
+	struct skb before = *skb;
 	const struct fdb_entry *entry;
 	const struct link *port;
 	enum cast cast = cast_of(&skb->packet);
@@ -380,8 +420,17 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 	entry = fdb_find(skb, bridge, skb->packet.eth_dst);
 	if (!entry && netns_is_unread(skb->ns, "fdb", &why)) {
 		bool found;
-		struct answer answer = flood(walk, skb, bridge, cast, true, &found);
+		struct answer answer;
 
+		if (skb->in_port && is_mac_of_port(skb, bridge))
+			return pass_up(walk, skb, "its MAC is one of the bridge's");
+		answer = flood(walk, skb, bridge, cast, true, &found);
+		if (found && answer.final == FINAL_CANNOT_TELL && answer.other)
+			return end_cannot_tell(walk, &before,
+				"the forwarding database of %s was not read (%s): which of its ports "
+				"takes the frame is not known, and they end differently; \"portwall "
+				"snapshot\" as root reads it",
+				bridge->name, why);
 		return found ? answer : end_no_target(walk, skb, bridge, cast);
 	}
 	if (!entry)
@@ -400,6 +449,23 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 		walk, skb, bridge, port, BRIDGE_FDB, entry->is_static ? "static entry" : NULL);
 }
 
+static bool vlans_are_unread(const struct skb *skb, const struct link *bridge, const char **ret_why)
+{
+	if (!link_flag(skb, bridge, "has_vlan_filtering", bridge->has_vlan_filtering))
+		return false;
+	return netns_is_unread(skb->ns, "links has_vlan_filtering", ret_why) ||
+	       netns_is_unread(skb->ns, "links vlans", ret_why);
+}
+
+static struct answer end_vlans_unread(
+	struct walk *walk, struct skb *skb, const struct link *bridge, const char *why)
+{
+	return end_cannot_tell(walk, skb,
+		"%s filters by VLAN, and the VLANs of its ports were not read: %s; \"portwall "
+		"snapshot\" as root reads them",
+		bridge->name, why);
+}
+
 /* br_handle_frame_finish */
 struct answer bridge_frame_finish(struct walk *walk, struct skb *skb)
 {
@@ -407,9 +473,11 @@ struct answer bridge_frame_finish(struct walk *walk, struct skb *skb)
 	const struct fdb_entry *source;
 	const char *why;
 
+	if (vlans_are_unread(skb, bridge, &why))
+		return end_vlans_unread(walk, skb, bridge, why);
 	if (!vlan_let_in(bridge, port, &skb->packet))
 		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
-	if (port->is_locked) {
+	if (link_flag(skb, port, "is_locked", port->is_locked)) {
 		if (skb_is_unknown(skb, FIELD_ETH_SRC) || netns_is_unread(skb->ns, "fdb", &why))
 			return end_cannot_tell(walk, skb,
 				"%s is locked: whether its sender is known there is not known",
@@ -436,9 +504,9 @@ static bool is_reserved(const struct packet *packet)
 
 /* 802.1D's own addresses go no further, but for STP's where the bridge speaks none, and what
  * group_fwd_mask lets pass. */
-static bool reserved_is_forwarded(const struct link *bridge, uint8_t last)
+static bool reserved_is_forwarded(const struct skb *skb, const struct link *bridge, uint8_t last)
 {
-	if (last == 0 && !bridge->has_stp)
+	if (last == 0 && !link_flag(skb, bridge, "has_stp", bridge->has_stp))
 		return true;
 	return last != 1 && bridge->group_fwd_mask & (1u << last);
 }
@@ -460,7 +528,7 @@ struct answer bridge_input(struct walk *walk, struct skb *skb)
 	if (!(packet->unknown & FIELD_BIT(FIELD_ETH_SRC)) &&
 		(mac_is_multicast(packet->eth_src) || mac_equal(packet->eth_src, zero)))
 		return end_dropped(walk, skb, DROP_BRIDGE_SOURCE);
-	if (is_reserved(packet) && !reserved_is_forwarded(bridge, packet->eth_dst.bytes[5]))
+	if (is_reserved(packet) && !reserved_is_forwarded(skb, bridge, packet->eth_dst.bytes[5]))
 		return end_dropped(walk, skb, DROP_BRIDGE_RESERVED);
 	if (!bridge->is_up ||
 		(port->port_state != PORT_FORWARDING && port->port_state != PORT_LEARNING))
@@ -469,16 +537,21 @@ struct answer bridge_input(struct walk *walk, struct skb *skb)
 		packet->pkt_type = PKT_HOST;
 	packet->in_iface = port->name;
 	packet->out_iface = NULL;
-	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, INT_MIN, PRIORITY_BRNF,
-		behind_prerouting_hooks);
+	skb->is_brnf_first =
+		bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_PREROUTING);
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, INT_MIN,
+		skb->is_brnf_first ? PRIORITY_BRNF - 1 : PRIORITY_BRNF, behind_prerouting_hooks);
 }
 
 /* br_dev_xmit */
 struct answer bridge_local_out(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = skb->dev;
+	const char *why;
 
 	skb->in_port = NULL;
+	if (vlans_are_unread(skb, bridge, &why))
+		return end_vlans_unread(walk, skb, bridge, why);
 	if (!vlan_let_in(bridge, bridge, &skb->packet))
 		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
 	return decide(walk, skb, bridge);

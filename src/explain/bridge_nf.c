@@ -16,7 +16,10 @@
 
 #include "explain/internal.h"
 
-#define BEHIND_BRNF 1
+static int behind_brnf(const struct skb *skb)
+{
+	return skb->is_brnf_first ? PRIORITY_BRNF : PRIORITY_BRNF + 1;
+}
 
 static const struct link *bridge_of(const struct skb *skb)
 {
@@ -31,7 +34,8 @@ static bool is_ip(uint16_t ethertype)
 static bool sees_tagged(const struct skb *skb)
 {
 	return skb->packet.ethertype != ETHERTYPE_VLAN ||
-	       netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-filter-vlan-tagged");
+	       netns_sysctl_number(
+		       skb->facts, skb->ns, "net.bridge.bridge-nf-filter-vlan-tagged", 0);
 }
 
 static enum family family_of(uint16_t ethertype)
@@ -43,7 +47,8 @@ static enum family family_of(uint16_t ethertype)
 static const struct link *logical_dev(const struct skb *skb, const struct link *bridge)
 {
 	if (skb->packet.ethertype != ETHERTYPE_VLAN ||
-		!netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-pass-vlan-input-dev"))
+		!netns_sysctl_number(
+			skb->facts, skb->ns, "net.bridge.bridge-nf-pass-vlan-input-dev", 0))
 		return bridge;
 	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)bridge->index);
 		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i))
@@ -58,13 +63,39 @@ static void note_call(struct walk *walk, struct skb *skb, const char *note)
 	skb_node(walk, skb, NODE_IPTABLES_CALLED)->note = note;
 }
 
+/* Is br_netfilter there? Without it nothing that a bridge or a sysctl says about it counts. */
+bool bridge_nf_is_loaded(const struct skb *skb)
+{
+	const struct netns *ns = skb->ns;
+	const char *why;
+
+	if (ns->has_br_netfilter)
+		return true;
+	if (!netns_is_unread(ns, "br_netfilter", &why) && !netns_is_unread(ns, "sysctls", &why))
+		return false;
+	return facts_ask(skb->facts, ns, "br_netfilter: whether it is loaded", 0, 1, why, NULL);
+}
+
+/* Does it call the hooks of IP? The sysctl or the bridge's own attribute is enough (br_nf_pre_routing). */
+static bool is_called(const struct skb *skb, const struct link *bridge, enum family family)
+{
+	bool is_six = family == FAMILY_IPV6;
+	const char *sysctl = is_six ? "net.bridge.bridge-nf-call-ip6tables"
+				    : "net.bridge.bridge-nf-call-iptables";
+
+	if (link_flag(skb, bridge, is_six ? "nf_call_ip6tables" : "nf_call_iptables",
+		    bridge->nf_call[family]))
+		return true;
+	return netns_sysctl_number(skb->facts, skb->ns, sysctl, skb->ns->nf_call[family]);
+}
+
 /* --- PREROUTING --- */
 
 static struct answer finish(struct walk *walk, struct skb *skb)
 {
 	skb->packet.in_iface = skb->dev->name;
 	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
-	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, BEHIND_BRNF, INT_MAX,
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, behind_brnf(skb), INT_MAX,
 		bridge_frame_finish);
 }
 
@@ -74,6 +105,7 @@ static struct answer finish_bridged_dnat(
 {
 	struct addr next = addr_is_zero(&skb->gateway) ? skb->packet.dst : skb->gateway;
 	struct node *node;
+	const char *unread;
 	struct mac mac;
 	bool failed;
 
@@ -82,6 +114,8 @@ static struct answer finish_bridged_dnat(
 		skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
 	} else if (failed) {
 		return end_dropped(walk, skb, DROP_NEIGHBOUR);
+	} else if ((unread = neighbour_unread(skb))) {
+		return end_cannot_tell(walk, skb, "%s", unread);
 	} else {
 		skb->packet.unknown |= FIELD_BIT(FIELD_ETH_DST);
 	}
@@ -140,21 +174,18 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 
 	if (!is_ip(ethertype))
 		return finish(walk, skb);
-	if (!sees_tagged(skb)) {
-		note_call(walk, skb, "not called: bridge-nf-filter-vlan-tagged is 0");
+	if (!bridge_nf_is_loaded(skb)) {
+		note_call(walk, skb, "not called: br_netfilter is not loaded");
 		return finish(walk, skb);
 	}
-	if (!netns_bridge_is_filtered(skb->ns, bridge, family)) {
-		const char *why;
-
-		if (netns_is_unread(skb->ns, "sysctls", &why))
-			return end_cannot_tell(walk, skb,
-				"the sysctls were not read: whether bridged IP passes iptables "
-				"is not known");
+	if (!is_called(skb, bridge, family)) {
 		note_call(walk, skb,
-			!skb->ns->has_br_netfilter ? "not called: br_netfilter is not loaded"
-			: family == FAMILY_IPV6	   ? "not called: bridge-nf-call-ip6tables is 0"
-						   : "not called: bridge-nf-call-iptables is 0");
+			family == FAMILY_IPV6 ? "not called: bridge-nf-call-ip6tables is 0"
+					      : "not called: bridge-nf-call-iptables is 0");
+		return finish(walk, skb);
+	}
+	if (!sees_tagged(skb)) {
+		note_call(walk, skb, "not called: bridge-nf-filter-vlan-tagged is 0");
 		return finish(walk, skb);
 	}
 	note_call(walk, skb, NULL);
@@ -176,19 +207,19 @@ static struct answer finish_forward(struct walk *walk, struct skb *skb)
 	skb->packet.in_iface = skb->in_port->name;
 	skb->packet.out_iface = skb->dev->name;
 	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
-	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, BEHIND_BRNF, INT_MAX,
+	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, behind_brnf(skb), INT_MAX,
 		bridge_forward_finish);
 }
 
 static struct answer forward_arp(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = bridge_of(skb);
-	bool is_called =
-		bridge->nf_call_arp ||
-		(skb->ns->has_br_netfilter &&
-			netns_sysctl_number(skb->ns, "0", "net.bridge.bridge-nf-call-arptables"));
+	bool is_asked = bridge_nf_is_loaded(skb) &&
+			(link_flag(skb, bridge, "nf_call_arp", bridge->nf_call_arp) ||
+				netns_sysctl_number(skb->facts, skb->ns,
+					"net.bridge.bridge-nf-call-arptables", 0));
 
-	if (!is_called || !sees_tagged(skb))
+	if (!is_asked || !sees_tagged(skb))
 		return finish_forward(walk, skb);
 	return hook_run(walk, skb, FAMILY_ARP, HOOK_FORWARD, finish_forward);
 }

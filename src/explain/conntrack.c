@@ -177,7 +177,8 @@ static bool may_begin(const struct skb *skb)
 		return false;
 	if (packet->tcp_flags & TCP_SYN)
 		return !(packet->tcp_flags & TCP_ACK);
-	return netns_sysctl_number(skb->ns, "1", "net.netfilter.nf_conntrack_tcp_loose") != 0;
+	return netns_sysctl_number(
+		       skb->facts, skb->ns, "net.netfilter.nf_conntrack_tcp_loose", 1) != 0;
 }
 
 static bool fields_are_known(const struct skb *skb)
@@ -197,21 +198,25 @@ static bool fields_are_known(const struct skb *skb)
 static bool tuple_agrees(
 	const struct flow_tuple *key, const struct flow_tuple *tuple, uint64_t unknown)
 {
-	return !addr_compare(&key->src, &tuple->src) && !addr_compare(&key->dst, &tuple->dst) &&
+	return (unknown & FIELD_BIT(FIELD_SRC) || !addr_compare(&key->src, &tuple->src)) &&
+	       (unknown & FIELD_BIT(FIELD_DST) || !addr_compare(&key->dst, &tuple->dst)) &&
 	       (unknown & FIELD_BIT(FIELD_SPORT) || key->sport == tuple->sport) &&
 	       (unknown & FIELD_BIT(FIELD_DPORT) || key->dport == tuple->dport);
 }
 
-/* With ports that are open: is there an entry that some value of them would find? */
+/* With addresses or ports that are open: is there an entry that some value of them would find? */
 static bool may_have_entry(const struct skb *skb)
 {
 	const uint64_t ports = FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
+	const uint64_t keys = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | ports;
 	const struct packet *packet = &skb->packet;
 	struct flow_tuple tuple = tuple_of(packet);
+	/* an echo's id is in no packet here */
+	uint64_t open = packet->unknown | (proto_has_ports(packet->proto) ? 0 : ports);
 	struct skb without = *skb;
 
-	without.packet.unknown &= ~ports;
-	if (!proto_has_ports(packet->proto) || !fields_are_known(&without))
+	without.packet.unknown &= ~keys;
+	if (!fields_are_known(&without))
 		return true;
 	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
 		if (flow->ns == skb->ns && flow->entry.proto == packet->proto &&
@@ -222,8 +227,8 @@ static bool may_have_entry(const struct skb *skb)
 		const struct conntrack_entry *entry = &skb->ns->conntrack[i / 2];
 
 		if (entry->proto == packet->proto && entry->zone == packet->ct_zone &&
-			(tuple_agrees(&entry->orig, &tuple, packet->unknown) ||
-				tuple_agrees(&entry->reply, &tuple, packet->unknown)))
+			(tuple_agrees(&entry->orig, &tuple, open) ||
+				tuple_agrees(&entry->reply, &tuple, open)))
 			return true;
 	}
 	return false;

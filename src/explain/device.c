@@ -40,44 +40,118 @@ static bool is_loop(const struct skb *skb)
 	return false;
 }
 
+struct answer end_links_unread(struct walk *walk, struct skb *skb, const char *why)
+{
+	return end_cannot_tell(walk, skb,
+		"the links of this namespace were not all read: %s; \"portwall snapshot\" as root "
+		"reads them",
+		why);
+}
+
+/* Of a program that may do with it as it likes no more is known than that it is there. */
+static struct answer end_program(struct walk *walk, struct skb *skb, const char *what)
+{
+	return end_cannot_tell(
+		walk, skb, "%s at %s takes it: what it does is not known", what, skb->dev->name);
+}
+
 struct answer device_receive(struct walk *walk, struct skb *skb)
 {
+	const char *why;
+
 	if (walk->n_steps > walk->max_steps)
 		return end_cannot_tell(
 			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
 	if (is_loop(skb))
 		return end_dropped(walk, skb, DROP_LOOP);
+	if (netns_is_unread(skb->ns, "links", &why))
+		return end_links_unread(walk, skb, why);
 	skb->packet.in_iface = skb->dev->name;
 	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
 	skb->packet.pkt_type = pkt_type_at(&skb->packet, skb->dev);
 	skb_node(walk, skb, NODE_RECEIVED);
 	if (!skb->dev->is_up)
 		return end_dropped(walk, skb, DROP_LINK_DOWN);
+	if (skb->dev->has_xdp)
+		return end_program(walk, skb, "an XDP program");
+	if (skb->dev->has_tc_ingress)
+		return end_program(walk, skb, "a filter of tc (ingress)");
 	return hook_run(walk, skb, FAMILY_NETDEV, HOOK_INGRESS, behind_ingress);
 }
 
-static const struct link *vlan_device(const struct skb *skb)
-{
-	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)skb->dev->index);
-		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i)) {
-		const struct link *link = &skb->ns->links[i];
+/* Devices that stand on this one, in whatever namespace. */
+struct upper {
+	const struct link *link;
+	const struct netns *ns;
+	bool is_unsure; /* it may be another device that it stands on */
+};
 
-		if (link->lower_index == skb->dev->index && link->vlan_id == skb->packet.vlan_id &&
-			!strcmp(link->kind, "vlan"))
-			return link;
-	}
-	return NULL;
+static bool stands_on(
+	const struct walk *walk, const struct skb *skb, const struct netns *ns, struct upper *upper)
+{
+	const struct link *link = upper->link;
+
+	if (link->lower_index != skb->dev->index)
+		return false;
+	upper->ns = ns;
+	upper->is_unsure = link->is_peer_away && link->peer_netns < 0 && ns != skb->ns;
+	if (!link->is_peer_away)
+		return ns == skb->ns;
+	return upper->is_unsure ||
+	       (link->peer_netns >= 0 && &walk->host->netns[link->peer_netns] == skb->ns);
 }
 
-static const struct link *macvlan_device(const struct skb *skb)
+static size_t upper_first(const struct skb *skb, const struct netns *ns)
 {
-	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)skb->dev->index);
-		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i)) {
-		const struct link *link = &skb->ns->links[i];
+	return netns_first(ns, LINKS_BY_LOWER, (uint64_t)skb->dev->index);
+}
 
-		if (link->lower_index == skb->dev->index && !strcmp(link->kind, "macvlan") &&
-			mac_equal(link->mac, skb->packet.eth_dst))
-			return link;
+/* kind "vlan": the one of the packet's tag; else the one of its MAC. */
+static bool find_upper(
+	const struct walk *walk, const struct skb *skb, const char *kind, struct upper *ret)
+{
+	bool is_vlan = !strcmp(kind, "vlan");
+
+	for (size_t n = 0; n < walk->host->n_netns; n++) {
+		const struct netns *ns = &walk->host->netns[n];
+
+		for (size_t i = upper_first(skb, ns); i < ns->n_links;
+			i = netns_next(ns, LINKS_BY_LOWER, i)) {
+			const struct link *link = &ns->links[i];
+
+			ret->link = link;
+			if (link->lower_index && !strcmp(link->kind, kind) &&
+				(is_vlan ? link->vlan_id == skb->packet.vlan_id
+					 : mac_equal(link->mac, skb->packet.eth_dst)) &&
+				stands_on(walk, skb, ns, ret))
+				return true;
+		}
+	}
+	*ret = (struct upper){ 0 };
+	return false;
+}
+
+/* Devices that take frames from below in a way that is not modelled. */
+static const struct link *strange_upper(const struct walk *walk, const struct skb *skb)
+{
+	static const char *const kinds[] = { "ipvlan", "ipvtap", "macvtap", "macsec", "hsr",
+		"macvlan" };
+	/* macvlans get copies of what is for all; of what has a MAC the one that has it gets it */
+	size_t n_kinds = N_OF(kinds) - !(skb_is_unknown(skb, FIELD_ETH_DST) ||
+					       mac_is_multicast(skb->packet.eth_dst));
+
+	for (size_t n = 0; n < walk->host->n_netns; n++) {
+		const struct netns *ns = &walk->host->netns[n];
+
+		for (size_t i = upper_first(skb, ns); i < ns->n_links;
+			i = netns_next(ns, LINKS_BY_LOWER, i)) {
+			struct upper upper = { .link = &ns->links[i] };
+
+			for (size_t k = 0; upper.link->lower_index && k < n_kinds; k++)
+				if (!strcmp(upper.link->kind, kinds[k]) &&
+					stands_on(walk, skb, ns, &upper))
+					return upper.link;
+		}
 	}
 	return NULL;
 }
@@ -103,33 +177,87 @@ static struct answer receive_at(struct walk *walk, struct skb *skb, const struct
 	return device_receive(walk, skb);
 }
 
+static bool is_kind(const struct link *link, const char *kind)
+{
+	return link && !strcmp(link->kind, kind);
+}
+
+static struct answer receive_above(struct walk *walk, struct skb *skb, const struct upper *upper)
+{
+	if (upper->is_unsure)
+		return end_cannot_tell(walk, skb,
+			"whether %s of another namespace stands on %s is not known",
+			upper->link->name, skb->dev->name);
+	if (upper->ns != skb->ns) {
+		conntrack_reset(walk, skb);
+		skb->packet.mark = 0;
+		skb->ns = upper->ns;
+	}
+	skb->dev = upper->link;
+	if (is_kind(upper->link, "vlan")) {
+		packet_untag(&skb->packet);
+		skb_node(walk, skb, NODE_VLAN)->note = "the tag is taken off";
+	}
+	return device_receive(walk, skb);
+}
+
+/* In whose hands the device is, when that is nothing that is walked. */
+static const char *strange_owner(
+	const struct walk *walk, const struct skb *skb, const struct link *master)
+{
+	const struct link *dev = skb->dev, *upper;
+	struct arena *arena = walk->arena;
+	const char *why;
+
+	if (dev->master_index && !master)
+		return arena_printf(arena, "whose port %s is (link %d) was not read", dev->name,
+			dev->master_index);
+	if (master && !is_kind(master, "bridge") && !is_kind(master, "bond") &&
+		!is_kind(master, "team") && !is_kind(master, "openvswitch") &&
+		!is_kind(master, "vrf"))
+		return arena_printf(arena, "%s is part of %s of kind %s, which is not walked",
+			dev->name, master->name, *master->kind ? master->kind : "unknown");
+	if (is_kind(master, "vrf") && skb->ns->ruleset && skb->ns->ruleset->n_tables)
+		return arena_printf(arena,
+			"%s is in the VRF %s, where rules are asked twice: that is not walked",
+			dev->name, master->name);
+	if (netns_is_unread(skb->ns, "links kind", &why) && !dev->is_loopback)
+		return arena_printf(arena, "of what kind %s is was not read: %s", dev->name, why);
+	upper = strange_upper(walk, skb);
+	if (upper)
+		return arena_printf(arena, "%s of kind %s stands on %s: that is not walked",
+			upper->name, upper->kind, dev->name);
+	return NULL;
+}
+
 static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 {
 	const struct link *dev = skb->dev;
 	const struct link *master =
 		dev->master_index ? netns_link_by_index(skb->ns, dev->master_index) : NULL;
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
-	const struct link *vlan = packet_is_tagged(&skb->packet) ? vlan_device(skb) : NULL;
-	const struct link *macvlan = macvlan_device(skb);
+	const char *strange = strange_owner(walk, skb, master);
+	struct upper vlan, macvlan;
 
-	if (vlan && vlan->is_up) {
-		packet_untag(&skb->packet);
-		skb->dev = vlan;
-		skb_node(walk, skb, NODE_VLAN)->note = "the tag is taken off";
-		return device_receive(walk, skb);
-	}
-	if (master && !strcmp(master->kind, "bridge"))
+	if (strange)
+		return end_cannot_tell(walk, skb, "%s", strange);
+	if (packet_is_tagged(&skb->packet) && find_upper(walk, skb, "vlan", &vlan) &&
+		vlan.link->is_up)
+		return receive_above(walk, skb, &vlan);
+	if (is_kind(master, "bridge"))
 		return bridge_input(walk, skb);
-	if (master && (!strcmp(master->kind, "bond") || !strcmp(master->kind, "team")))
+	if (is_kind(master, "bond") || is_kind(master, "team"))
 		return receive_at(walk, skb, master);
+	if (ovs && ovs->netns >= 0 && &walk->host->netns[ovs->netns] != skb->ns)
+		ovs = NULL; /* only the names are the same */
 	if (ovs && strcmp(ovs->type, "internal") != 0 &&
 		((master && !strcmp(master->kind, "openvswitch")) || !master))
 		return ovs_input(walk, skb, ovs);
 	if (master && !strcmp(master->kind, "openvswitch"))
 		return end_cannot_tell(
 			walk, skb, "%s is in Open vSwitch, whose database was not read", dev->name);
-	if (macvlan)
-		return receive_at(walk, skb, macvlan);
+	if (find_upper(walk, skb, "macvlan", &macvlan))
+		return receive_above(walk, skb, &macvlan);
 	return receive_protocol(walk, skb);
 }
 
@@ -162,14 +290,24 @@ static struct answer to_veth(struct walk *walk, struct skb *skb)
 
 static struct answer to_vlan(struct walk *walk, struct skb *skb)
 {
-	const struct link *lower = netns_link_by_index(skb->ns, skb->dev->lower_index);
+	const struct netns *ns = skb->ns;
+	const struct link *lower = NULL;
 
+	if (skb->dev->is_peer_away)
+		ns = skb->dev->peer_netns < 0 ? NULL : &walk->host->netns[skb->dev->peer_netns];
+	if (ns)
+		lower = netns_link_by_index(ns, skb->dev->lower_index);
 	if (!lower)
 		return end_cannot_tell(walk, skb, "what %s stands on is not known", skb->dev->name);
 	if (packet_is_tagged(&skb->packet))
 		return end_cannot_tell(walk, skb, "two VLAN tags are not walked");
 	packet_tag(&skb->packet, skb->dev->vlan_id);
 	skb_node(walk, skb, NODE_VLAN)->note = "the tag is put on";
+	if (ns != skb->ns) {
+		conntrack_reset(walk, skb);
+		skb->packet.mark = 0;
+		skb->ns = ns;
+	}
 	skb->dev = lower;
 	return device_transmit(walk, skb);
 }
@@ -191,9 +329,15 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 {
 	const struct link *dev = skb->dev;
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
+	const char *why;
 
+	if (dev->has_tc_egress)
+		return end_program(walk, skb, "a filter of tc (egress)");
 	if (dev->is_loopback)
 		return to_loopback(walk, skb);
+	if (netns_is_unread(skb->ns, "links kind", &why))
+		return end_cannot_tell(
+			walk, skb, "of what kind %s is was not read: %s", dev->name, why);
 	if (!strcmp(dev->kind, "veth"))
 		return to_veth(walk, skb);
 	if (!strcmp(dev->kind, "bridge"))

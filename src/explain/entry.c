@@ -2,19 +2,24 @@
 /* Where a packet enters, and how its answer comes back. */
 #include <string.h>
 
+#include "base/text.h"
 #include "explain/internal.h"
 
 #define ICMP_ECHO	  8
 #define ICMPV6_ECHO	  128
 #define ICMPV6_ECHO_REPLY 129
 
-/* "tap...=instance-0001" */
-static bool find_guest(const struct host *host, const char *name, struct query *ret)
+/* How many taps the guest of that name has; ret: the last one, ret_taps: their names. */
+static size_t find_guest(
+	const struct host *host, const char *name, struct query *ret, struct text *ret_taps)
 {
+	size_t n_found = 0;
+
 	for (size_t n = 0; n < host->n_netns; n++) {
 		const struct netns *ns = &host->netns[n];
 
 		for (size_t i = 0; i < ns->n_vms; i++) {
+			/* "tap...=instance-0001" */
 			const char *equals = strchr(ns->vms[i], '=');
 
 			if (!equals || strcmp(equals + 1, name) != 0)
@@ -27,11 +32,12 @@ static bool find_guest(const struct host *host, const char *name, struct query *
 					continue;
 				ret->ns = ns;
 				ret->in = &ns->links[l];
-				return true;
+				text_addf(ret_taps, "%s%s", n_found ? ", " : "", tap);
+				n_found++;
 			}
 		}
 	}
-	return false;
+	return n_found;
 }
 
 static const char *nearest_link(struct arena *arena, const struct host *host, const char *name)
@@ -51,9 +57,15 @@ bool explain_find_entry(
 	const struct link *link = host_find_link(host, name, &ns);
 	struct query query = { .from = FROM_DEVICE, .ns = ns, .in = link };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text taps CLEANUP(text_done) = TEXT_INIT;
+	size_t n_taps = link ? 1 : find_guest(host, name, &query, &taps);
 	const char *nearest;
 
-	if (!link && !find_guest(host, name, &query)) {
+	if (n_taps > 1) {
+		err_input(err, "the guest %s has several devices: %s", name, taps.data);
+		return err_next(err, "name one of them");
+	}
+	if (!n_taps) {
 		nearest = nearest_link(arena, host, name);
 		if (nearest)
 			return err_input(err,

@@ -43,10 +43,11 @@ static struct hook_plan plan_make(struct arena *arena, const struct ruleset *rs,
 	if (rs)
 		ruleset_hook_chains(arena, rs, family, hook, device, &chains, &n);
 	plan.items = arena_new_array(arena, struct item, n + 2);
-	plan.nat = arena_new_array(arena, struct hook_chain, n ? n : 1);
+	plan.nat = arena_new_array(arena, struct item, n ? n : 1);
 	for (size_t i = 0; i < n; i++) {
 		if (chains[i].type == CHAIN_NAT) {
-			plan.nat[plan.n_nat++] = chains[i];
+			plan.nat[plan.n_nat++] =
+				(struct item){ ITEM_CHAIN, chains[i].priority, chains[i] };
 			continue;
 		}
 		if (wants_conntrack && chains[i].priority > PRIORITY_CONNTRACK) {
@@ -81,6 +82,7 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 
 	explainer->host = host;
 	explainer->plans = arena_alloc(arena, sizeof(*explainer->plans) * (host->n_netns + 1));
+	explainer->has_nat = arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
 	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);
 	for (size_t i = 0; i < host->n_netns; i++) {
 		const struct ruleset *rs = host->netns[i].ruleset;
@@ -89,9 +91,12 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 		for (int family = 0; family < N_PLANNED_FAMILIES; family++) {
 			if (family == FAMILY_INET || family == FAMILY_NETDEV)
 				continue;
-			for (int hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++)
-				explainer->plans[i][family][hook] =
-					plan_make(arena, rs, family, hook, NULL);
+			for (int hook = HOOK_PREROUTING; hook <= HOOK_POSTROUTING; hook++) {
+				struct hook_plan plan = plan_make(arena, rs, family, hook, NULL);
+
+				explainer->plans[i][family][hook] = plan;
+				explainer->has_nat[i][family] |= plan.n_nat > 0;
+			}
 		}
 	}
 	return explainer;
@@ -104,6 +109,7 @@ struct run {
 	enum family family;
 	enum hook hook;
 	int max_priority;
+	size_t n_ordered, n_nat_ordered; /* so many of the plan have an order that is chosen */
 	next_fn *next;
 };
 
@@ -124,8 +130,8 @@ static void chain_node(struct walk *walk, struct skb *skb, const struct run *run
 	node->rule_chain = outcome->chain;
 	node->chain_type = chain->type;
 	if (chain->is_order_unknown)
-		node->note = "another chain has the same priority: which one is asked first is not "
-			     "known";
+		node->note = "another chain has the same priority: in either order the "
+			     "packet ends alike";
 }
 
 static struct answer end_by_rules(struct walk *walk, struct skb *skb, const struct outcome *outcome)
@@ -183,6 +189,116 @@ static struct outcomes chain_ask(
 	return outcomes;
 }
 
+/* --- chains of one priority: the last registered is first, and no dump says which that is --- */
+
+#define MAX_ORDERED 4 /* of them all orders are tried */
+
+/* How many from index on have no order; 1: that one has. */
+static size_t n_unordered(const struct item *items, size_t n, size_t index)
+{
+	size_t end = index;
+	bool is_unknown = false;
+
+	for (; end < n && items[end].priority == items[index].priority; end++)
+		is_unknown |= items[end].kind != ITEM_CHAIN || items[end].chain.is_order_unknown;
+	return is_unknown ? end - index : 1;
+}
+
+/* Whether the order could matter: not if they leave the packet alone and end it in one way at most. */
+static bool order_matters(struct walk *walk, struct skb *skb, const struct run *run,
+	const struct item *items, size_t n)
+{
+	enum verdict end = VERDICT_ACCEPT;
+	size_t n_mapping = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bool maps = false;
+		struct outcomes outcomes;
+
+		if (items[i].kind != ITEM_CHAIN)
+			return true;
+		outcomes = chain_ask(walk, skb, run, &items[i].chain);
+		vec_for_each (outcome, &outcomes) {
+			maps |= outcome->nat.kind != NAT_NONE;
+			if (outcome->verdict == VERDICT_ACCEPT) {
+				/* padding that differs costs a walk, no more */
+				// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): see above
+				if (memcmp(&outcome->packet, &skb->packet, sizeof(skb->packet)))
+					return true;
+				continue;
+			}
+			if (end != VERDICT_ACCEPT && end != outcome->verdict)
+				return true;
+			end = outcome->verdict;
+		}
+		n_mapping += maps;
+	}
+	return n_mapping > 1 || (n_mapping && end != VERDICT_ACCEPT);
+}
+
+static void add_item(struct text *out, const struct item *item)
+{
+	if (item->kind == ITEM_CHAIN)
+		text_addf(out, "%s %s", item->chain.table->name, item->chain.chain->name);
+	else
+		text_add(out, item->kind == ITEM_NAT ? "NAT" : "conntrack");
+}
+
+/* Order number so many: each digit says which of those that are left comes next. */
+static struct item *permuted(struct arena *arena, const struct item *items, size_t n_all, size_t at,
+	size_t n, long number)
+{
+	struct item *copy = arena_new_array(arena, struct item, n_all);
+
+	memcpy(copy, items, n_all * sizeof(*copy));
+	for (size_t left = n; left > 1; left--) {
+		struct item *to = &copy[at + n - left], *from = to + number % (long)left;
+		struct item first = *from;
+
+		memmove(to + 1, to, (size_t)(from - to) * sizeof(*to));
+		*to = first;
+		number /= (long)left;
+	}
+	return copy;
+}
+
+/* NULL: there are too many of them. */
+static struct item *in_an_order(struct walk *walk, const struct skb *skb, const struct run *run,
+	struct item *items, size_t n_all, size_t at, size_t n)
+{
+	static const long factorials[MAX_ORDERED + 1] = { 1, 1, 2, 6, 24 };
+	struct text key CLEANUP(text_done) = TEXT_INIT;
+	long number;
+
+	if (n > MAX_ORDERED)
+		return NULL;
+	text_addf(&key, "the order at %s of ", hook_name(run->hook));
+	for (size_t i = at; i < at + n; i++) {
+		text_add(&key, i == at ? "" : ", ");
+		add_item(&key, &items[i]);
+	}
+	number = facts_ask(skb->facts, skb->ns, key.data, 0, factorials[n] - 1,
+		arena_printf(walk->arena,
+			"they have the same priority %d, and the kernel does not tell which was "
+			"registered last",
+			items[at].priority),
+		"give one of them another priority");
+	return number ? permuted(walk->arena, items, n_all, at, n, number) : items;
+}
+
+static struct answer end_too_many(struct walk *walk, struct skb *skb, const struct item *first)
+{
+	struct text name CLEANUP(text_done) = TEXT_INIT;
+
+	add_item(&name, first);
+	return end_cannot_tell(walk, skb,
+		"more than %d chains have priority %d, one of them is %s: their order is not known; "
+		"give them different priorities",
+		MAX_ORDERED, first->priority, name.data);
+}
+
+/* --- one after the other --- */
+
 static struct answer behind_chain(struct walk *walk, struct skb *skb, const struct run *run,
 	size_t index, const struct outcome *outcome)
 {
@@ -226,24 +342,44 @@ static struct answer behind_nat(
 	return run_from(walk, skb, run, index + 1);
 }
 
+static bool nat_needs_addresses(const struct nat *nat)
+{
+	return nat->kind == NAT_MASQUERADE || nat->kind == NAT_REDIRECT;
+}
+
 /* Nat chains from number nat on, as long as none says what is to be done. */
 static struct answer run_nat_chains(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, size_t nat)
 {
+	struct hook_plan ordered_plan = *run->plan;
+	struct run ordered = *run;
 	struct answer answer = { 0 };
 	struct outcomes outcomes;
 
+	ordered.plan = &ordered_plan;
 	if (nat == run->plan->n_nat)
 		return behind_nat(walk, skb, run, index, NULL);
-	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat]);
+	if (nat >= run->n_nat_ordered) {
+		struct item *items = run->plan->nat;
+		size_t n = n_unordered(items, run->plan->n_nat, nat);
+
+		if (n > 1 && order_matters(walk, skb, run, &items[nat], n))
+			items = in_an_order(walk, skb, run, items, run->plan->n_nat, nat, n);
+		if (!items)
+			return end_too_many(walk, skb, &run->plan->nat[nat]);
+		ordered_plan.nat = items;
+		ordered.n_nat_ordered = nat + n;
+		run = &ordered;
+	}
+	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat].chain);
 	vec_for_each (outcome, &outcomes) {
 		struct skb one = *skb;
-		const char *note = NULL;
+		const char *note = NULL, *why;
 		struct answer part;
 
 		one.branch = outcomes.n > 1 ? BRANCH_CASE : skb->branch;
 		one.packet = outcome->packet;
-		chain_node(walk, &one, run, &run->plan->nat[nat], outcome);
+		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
 		if (outcome->verdict != VERDICT_ACCEPT)
 			part = end_by_rules(walk, &one, outcome);
 		else if (outcome->nat.kind == NAT_NONE)
@@ -252,6 +388,12 @@ static struct answer run_nat_chains(
 			part = end_cannot_tell(walk, &one,
 				"conntrack's entries were not read: whether this is a new "
 				"flow, which NAT is asked for, is not known");
+		else if (nat_needs_addresses(&outcome->nat) &&
+			 netns_is_unread(skb->ns, "addresses", &why))
+			part = end_cannot_tell(walk, &one,
+				"the addresses of this namespace were not all read (%s): which one it "
+				"gets is not known; \"portwall snapshot\" as root reads them",
+				why);
 		else if (!nat_set_up(walk, &one, run->hook, &outcome->nat, &note))
 			part = end_dropped(walk, &one, DROP_NAT_NO_ADDRESS);
 		else
@@ -270,18 +412,17 @@ static struct answer run_nat(
 
 	if (!skb->ct.is_tracked)
 		return run_from(walk, skb, run, index + 1);
+	/* a flow keeps its mapping in conntrack, but without a chain of type nat nobody applies it */
+	if (!walk->explainer->has_nat[skb->ns - walk->host->netns][run->family])
+		return run_from(walk, skb, run, index + 1);
 	*is_done = true;
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
 }
 
-static struct answer run_from(
+static struct answer run_item(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
 {
-	const struct hook_plan *plan = run->plan;
-
-	if (index == plan->n || plan->items[index].priority > run->max_priority)
-		return run->next(walk, skb);
-	switch (plan->items[index].kind) {
+	switch (run->plan->items[index].kind) {
 	case ITEM_CHAIN:
 		return run_chain(walk, skb, run, index);
 	case ITEM_NAT:
@@ -291,6 +432,28 @@ static struct answer run_from(
 		break;
 	}
 	return run_from(walk, skb, run, index + 1);
+}
+
+static struct answer run_from(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
+{
+	const struct hook_plan *plan = run->plan;
+	struct hook_plan ordered_plan = *plan;
+	struct run ordered = *run;
+	size_t n;
+
+	if (index == plan->n || plan->items[index].priority > run->max_priority)
+		return run->next(walk, skb);
+	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);
+	if (n == 1)
+		return run_item(walk, skb, run, index);
+	if (order_matters(walk, skb, run, &plan->items[index], n))
+		ordered_plan.items = in_an_order(walk, skb, run, plan->items, plan->n, index, n);
+	if (!ordered_plan.items)
+		return end_too_many(walk, skb, &plan->items[index]);
+	ordered.plan = &ordered_plan;
+	ordered.n_ordered = index + n;
+	return run_item(walk, skb, &ordered, index);
 }
 
 static bool rules_are_unread(const struct netns *ns, enum family family, const char **ret_why)
@@ -335,6 +498,28 @@ struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family fam
 	while (first < run.plan->n && run.plan->items[first].priority < min_priority)
 		first++;
 	return run_from(walk, skb, &run, first);
+}
+
+bool hook_waits_for_brnf(struct walk *walk, const struct skb *skb, enum hook hook)
+{
+	size_t ns = (size_t)(skb->ns - walk->host->netns);
+	const struct hook_plan *plan = &walk->explainer->plans[ns][FAMILY_BRIDGE][hook];
+	struct text key CLEANUP(text_done) = TEXT_INIT;
+	bool is_any = false;
+
+	text_addf(&key, "the order at %s of br_netfilter", hook_name(hook));
+	for (size_t i = 0; i < plan->n; i++) {
+		if (plan->items[i].priority != PRIORITY_BRNF)
+			continue;
+		is_any = true;
+		text_add(&key, ", ");
+		add_item(&key, &plan->items[i]);
+	}
+	return is_any &&
+	       facts_ask(skb->facts, skb->ns, key.data, 0, 1,
+		       "they have the same priority 0, and the kernel does not tell which "
+		       "was registered last",
+		       "give the chain another priority");
 }
 
 struct answer hook_run(

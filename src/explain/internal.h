@@ -32,7 +32,7 @@ struct item {
 struct hook_plan {
 	struct item *items;
 	size_t n;
-	struct hook_chain *nat; /* what ITEM_NAT asks */
+	struct item *nat; /* what ITEM_NAT asks */
 	size_t n_nat;
 };
 
@@ -42,11 +42,28 @@ struct explainer {
 	const struct host *host;
 	/* by namespace, family, hook; ingress and egress are by device */
 	struct hook_plan (*plans)[N_PLANNED_FAMILIES][N_HOOKS];
+	/* by namespace and family: some chain is of type nat, on whichever hook */
+	bool (*has_nat)[N_PLANNED_FAMILIES];
 	bool *has_devices; /* by namespace: some chain hangs on a device */
+};
+
+/* Something that was not read, and the value that it has in this walk. */
+struct fact {
+	const struct netns *ns;
+	const char *key; /* "sysctl net.ipv4.ip_forward" */
+	const char *why; /* it was not read */
+	const char *how; /* to make it known */
+	long value, max;
+};
+struct facts {
+	struct arena *arena;
+	VEC(struct fact) asked; /* in the order of the questions */
+	size_t n_kept;		/* how many of them have the values that facts_next set */
 };
 
 struct walk {
 	struct arena *arena;
+	struct facts facts;
 	const struct explainer *explainer;
 	const struct host *host;
 	const struct query *query;
@@ -81,6 +98,7 @@ struct fib_query {
 	const struct link *oif;
 	uint32_t mark;
 	const struct packet *packet; /* ports and protocol, for rules that ask; NULL: none known */
+	struct facts *facts;
 	bool ignores_linkdown;
 };
 struct fib_result {
@@ -95,6 +113,7 @@ struct fib_result fib_lookup(const struct netns *ns, const struct fib_query *que
 /* The packet on its way. */
 struct skb {
 	struct packet packet;
+	struct facts *facts; /* the walk's */
 	const struct netns *ns;
 	const struct link *dev;
 	const struct node *last;
@@ -103,8 +122,9 @@ struct skb {
 	/* br_netfilter's notes: from which port; NULL: none */
 	const struct link *phys_in, *phys_out;
 	const struct link
-		*in_port;	/* while a bridge has it: where it came in; NULL: from the host */
-	bool is_prerouted;	/* IP PREROUTING was passed on the bridge */
+		*in_port;   /* while a bridge has it: where it came in; NULL: from the host */
+	bool is_prerouted;  /* IP PREROUTING was passed on the bridge */
+	bool is_brnf_first; /* it comes before chains at its priority, at the hook that it is at */
 	struct addr dst_before; /* PREROUTING on a bridge */
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */
@@ -134,16 +154,6 @@ uint16_t packet_inner_ethertype(const struct packet *packet);
 bool packet_is_tagged(const struct packet *packet);
 void packet_tag(struct packet *packet, uint16_t vlan);
 void packet_untag(struct packet *packet);
-long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-/* A setting of one interface, net.FAMILY.conf.DEV.NAME. */
-long link_conf(const struct netns *ns, const char *family, const struct link *dev, const char *name,
-	const char *fallback);
-/* The larger one of all interfaces' and of this one's, as the kernel takes most of them. */
-long link_conf_max(
-	const struct netns *ns, const char *family, const struct link *dev, const char *name);
-bool netns_owns(const struct netns *ns, const struct addr *addr);
-bool link_has_address(const struct netns *ns, const struct link *link, enum family family);
 bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
@@ -151,9 +161,36 @@ bool addr_is_link_local(const struct addr *addr);
 bool mac_is_multicast(struct mac mac);
 bool mac_is_broadcast(struct mac mac);
 
+/* facts.c */
+/* One of min..max, each in a walk of its own; key is what it is called in messages, how (NULL: as root)
+ * how it becomes known. */
+long facts_ask(struct facts *facts, const struct netns *ns, const char *key, long min, long max,
+	const char *why, const char *how);
+bool facts_next(struct facts *facts); /* false: all were tried */
+/* The walk with all values of what was not read. */
+struct answer facts_run(struct walk *walk, struct answer (*once)(struct walk *walk));
+/* absent: what the kernel does that has no such setting. */
+long netns_sysctl_number(
+	struct facts *facts, const struct netns *ns, const char *name, long absent);
+/* A setting of one interface, net.FAMILY.conf.DEV.NAME. */
+long link_conf(struct facts *facts, const struct netns *ns, const char *family,
+	const struct link *dev, const char *name, long absent);
+/* The larger one of all interfaces' and of this one's, as the kernel takes most of them; max: what it
+ * may be at most. */
+long link_conf_max(struct facts *facts, const struct netns *ns, const char *family,
+	const struct link *dev, const char *name, long max);
+bool skb_owns(const struct skb *skb, const struct addr *addr);
+bool link_has_address(const struct skb *skb, const struct link *link, enum family family);
+/* value, unless the key of that name (host/schema.c) was not read of the links. */
+bool link_flag(const struct skb *skb, const struct link *link, const char *key, bool value);
+
 /* hook.c: all chains of a hook, with conntrack and NAT at their places, then next. */
 struct answer hook_run(
 	struct walk *walk, struct skb *skb, enum family family, enum hook hook, next_fn *next);
+/* br_netfilter's place among the chains of the bridge family. */
+#define PRIORITY_BRNF 0
+/* Do the chains at its priority come behind it? With none of them: false. */
+bool hook_waits_for_brnf(struct walk *walk, const struct skb *skb, enum hook hook);
 /* Only chains with a priority up to (or above) that one: br_netfilter sits between them. */
 struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family family, enum hook hook,
 	int min_priority, int max_priority, next_fn *next);
@@ -172,6 +209,7 @@ bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct
 void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *note);
 
 /* device.c */
+struct answer end_links_unread(struct walk *walk, struct skb *skb, const char *why);
 struct answer device_receive(struct walk *walk, struct skb *skb);
 struct answer device_transmit(struct walk *walk, struct skb *skb);
 
@@ -182,6 +220,7 @@ struct answer bridge_frame_finish(struct walk *walk, struct skb *skb);
 struct answer bridge_forward_finish(struct walk *walk, struct skb *skb);
 
 /* bridge_nf.c */
+bool bridge_nf_is_loaded(const struct skb *skb);
 struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb);
 struct answer bridge_nf_forward(struct walk *walk, struct skb *skb);
 struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb);
@@ -193,6 +232,7 @@ struct answer ip_receive(struct walk *walk, struct skb *skb);
 enum drop ip_route_input(
 	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why);
 struct answer ip_send(struct walk *walk, struct skb *skb);
+struct answer end_ipsec(struct walk *walk, struct skb *skb);
 struct answer ip_output(struct walk *walk, struct skb *skb);
 bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif);
 
@@ -202,6 +242,8 @@ struct answer ip_neighbour_output(struct walk *walk, struct skb *skb);
 /* false: not known; *ret_failed: it was asked for in vain. */
 bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
 	struct mac *ret, bool *ret_failed);
+const char *neighbour_unread(
+	const struct skb *skb); /* in words; NULL: all that are there are known */
 struct answer arp_receive(struct walk *walk, struct skb *skb);
 
 /* ovs.c */

@@ -22,13 +22,21 @@ static void at_hook(struct skb *skb, const struct link *in, const struct link *o
 	skb->packet.physdev_out = NULL;
 }
 
-static bool is_forwarding(const struct netns *ns, const struct link *dev, enum family family)
+static bool is_forwarding(const struct skb *skb, const struct link *dev, enum family family)
 {
+	const struct netns *ns = skb->ns;
+	long value;
+
 	if (family == FAMILY_IPV6)
-		return netns_sysctl_number(ns, "0", "net.ipv6.conf.all.forwarding") ||
-		       link_conf(ns, "ipv6", dev, "force_forwarding", "0");
-	return link_conf(ns, "ipv4", dev, "forwarding",
-		netns_sysctl_number(ns, "0", "net.ipv4.ip_forward") ? "1" : "0");
+		return netns_sysctl_number(skb->facts, ns, "net.ipv6.conf.all.forwarding", 0) ||
+		       link_conf(skb->facts, ns, "ipv6", dev, "force_forwarding", 0);
+	value = link_conf(skb->facts, ns, "ipv4", dev, "forwarding", -1);
+	return value < 0 ? netns_sysctl_number(skb->facts, ns, "net.ipv4.ip_forward", 0) : value;
+}
+
+static bool conf_max(const struct skb *skb, const struct link *dev, const char *name)
+{
+	return link_conf_max(skb->facts, skb->ns, "ipv4", dev, name, 1);
 }
 
 /* --- where from --- */
@@ -60,11 +68,14 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 		.dst = packet->src,
 		.src = packet->dst,
 		.iif = out ? out->name : "lo",
-		.mark = link_conf_max(skb->ns, "ipv4", dev, "src_valid_mark") ? packet->mark : 0,
+		.facts = skb->facts,
 	};
-	struct fib_result result = fib_lookup(skb->ns, &query);
+	struct fib_result result;
 	bool is_local;
 
+	if (packet->mark && conf_max(skb, dev, "src_valid_mark"))
+		query.mark = packet->mark;
+	result = fib_lookup(skb->ns, &query);
 	if (result.status == FIB_CANNOT_TELL && !result.route) {
 		*ret_why = result.why;
 		return DROP_NONE;
@@ -72,45 +83,40 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 	if (result.status != FIB_FOUND && result.status != FIB_CANNOT_TELL)
 		return rp_filter ? DROP_RP_FILTER : DROP_NONE;
 	is_local = result.route->type == ROUTE_LOCAL;
-	if (is_local && !link_conf_max(skb->ns, "ipv4", dev, "accept_local"))
+	if (is_local && !conf_max(skb, dev, "accept_local"))
 		return DROP_OWN_SOURCE;
 	if (!is_local && result.route->type != ROUTE_UNICAST)
 		return DROP_MARTIAN_SOURCE;
 	if (route_uses(result.route, dev) || (is_local && dev->is_loopback))
 		return DROP_NONE;
-	if (!link_has_address(skb->ns, dev, FAMILY_IPV4))
+	if (!link_has_address(skb, dev, FAMILY_IPV4))
 		return rp_filter ? DROP_RP_FILTER : DROP_NONE;
 	return rp_filter == 1 ? DROP_RP_FILTER : DROP_NONE;
 }
 
-static bool sends_redirects(const struct netns *ns, const struct link *dev)
+static bool sends_redirects(const struct skb *skb, const struct link *dev)
 {
-	return netns_sysctl_number(ns, "1", "net.ipv4.conf.all.send_redirects") ||
-	       link_conf(ns, "ipv4", dev, "send_redirects", "1");
+	return netns_sysctl_number(skb->facts, skb->ns, "net.ipv4.conf.all.send_redirects", 1) ||
+	       link_conf(skb->facts, skb->ns, "ipv4", dev, "send_redirects", 1);
 }
 
 /* fib_validate_source */
 static enum drop source_check(
 	struct skb *skb, const struct link *dev, const struct link *out, const char **ret_why)
 {
-	long rp_filter = link_conf_max(skb->ns, "ipv4", dev, "rp_filter");
-	const char *why;
+	long rp_filter = link_conf_max(skb->facts, skb->ns, "ipv4", dev, "rp_filter", 2);
 
-	if (netns_is_unread(skb->ns, "sysctls", &why)) {
-		*ret_why = "the sysctls were not read: rp_filter is not known";
-		return DROP_NONE;
-	}
 	if (skb_is_unknown(skb, FIELD_SRC)) {
 		if (rp_filter)
 			*ret_why = "rp_filter asks for the source, which is not known";
 		return DROP_NONE;
 	}
 	/* back out by the same interface: the kernel looks closer, to see whom it may redirect */
-	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb->ns, dev)))
+	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb, dev)))
 		return source_check_routes(skb, dev, out, rp_filter, ret_why);
-	if (link_conf_max(skb->ns, "ipv4", dev, "accept_local") || dev->is_loopback)
+	if (dev->is_loopback || !skb_owns(skb, &skb->packet.src))
 		return DROP_NONE;
-	return netns_owns(skb->ns, &skb->packet.src) ? DROP_OWN_SOURCE : DROP_NONE;
+	return conf_max(skb, dev, "accept_local") ? DROP_NONE : DROP_OWN_SOURCE;
 }
 
 /* --- where to --- */
@@ -126,7 +132,6 @@ static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
 {
 	const struct addr *src = &skb->packet.src, *dst = &skb->packet.dst;
 	bool knows_src = !skb_is_unknown(skb, FIELD_SRC);
-	bool may_loopback = link_conf_max(skb->ns, "ipv4", dev, "route_localnet");
 
 	if (dev->is_loopback)
 		return DROP_NONE;
@@ -138,9 +143,9 @@ static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
 		return DROP_MARTIAN_SOURCE;
 	if (dst->bytes[0] == 0)
 		return DROP_MARTIAN_DESTINATION;
-	if (addr_is_loopback(dst) && !may_loopback)
+	if (addr_is_loopback(dst) && !conf_max(skb, dev, "route_localnet"))
 		return DROP_MARTIAN_DESTINATION;
-	if (knows_src && addr_is_loopback(src) && !may_loopback)
+	if (knows_src && addr_is_loopback(src) && !conf_max(skb, dev, "route_localnet"))
 		return DROP_MARTIAN_SOURCE;
 	return DROP_NONE;
 }
@@ -169,14 +174,15 @@ static enum drop multicast_check(
 
 	if (!memcmp(dst->bytes, is_ipv6 ? all_ipv6 : all_ipv4, is_ipv6 ? 16 : 4))
 		return DROP_NONE;
-	if (!link_has_address(skb->ns, dev, dst->family))
+	if (!link_has_address(skb, dev, dst->family))
 		return DROP_NOT_JOINED;
 	if (is_ipv6 && !memcmp(dst->bytes, solicited, sizeof(solicited))) {
 		for (size_t i = 0; i < skb->ns->n_addresses; i++)
 			if (skb->ns->addresses[i].index == dev->index &&
 				!memcmp(skb->ns->addresses[i].local.bytes + 13, dst->bytes + 13, 3))
 				return DROP_NONE;
-		return DROP_NOT_JOINED;
+		if (!netns_is_unread(skb->ns, "addresses", NULL))
+			return DROP_NOT_JOINED;
 	}
 	*ret_why = "which multicast groups this host has joined was not read";
 	return DROP_NONE;
@@ -209,13 +215,13 @@ static enum drop route_by_tables(
 	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why)
 {
 	enum family family = skb->packet.dst.family;
-	bool forwards = is_forwarding(skb->ns, dev, family);
 	struct fib_query query = { .family = family,
 		.dst = skb->packet.dst,
 		.src = skb->packet.src,
 		.iif = dev->name,
 		.mark = skb->packet.mark,
-		.packet = &skb->packet };
+		.packet = &skb->packet,
+		.facts = skb->facts };
 	struct fib_result result = fib_lookup(skb->ns, &query);
 
 	take_result(skb, &result);
@@ -224,8 +230,9 @@ static enum drop route_by_tables(
 		return DROP_NONE;
 	}
 	if (result.status != FIB_FOUND)
-		return forwards || family == FAMILY_IPV6 ? drop_of_status(result.status)
-							 : DROP_FORWARDING_OFF;
+		return family == FAMILY_IPV6 || is_forwarding(skb, dev, family)
+			       ? drop_of_status(result.status)
+			       : DROP_FORWARDING_OFF;
 	switch (result.route->type) {
 	case ROUTE_LOCAL:
 	case ROUTE_BROADCAST:
@@ -234,7 +241,7 @@ static enum drop route_by_tables(
 		return DROP_NONE;
 	case ROUTE_UNICAST:
 		*ret_is_local = false;
-		return forwards ? DROP_NONE : DROP_FORWARDING_OFF;
+		return is_forwarding(skb, dev, family) ? DROP_NONE : DROP_FORWARDING_OFF;
 	default:
 		return DROP_MARTIAN_DESTINATION;
 	}
@@ -291,7 +298,8 @@ bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif)
 		.iif = "lo",
 		.oif = oif,
 		.mark = skb->packet.mark,
-		.packet = &skb->packet };
+		.packet = &skb->packet,
+		.facts = skb->facts };
 	struct fib_result result;
 
 	if (skb_is_unknown(skb, FIELD_DST))
@@ -351,12 +359,22 @@ static struct answer forward_on(struct walk *walk, struct skb *skb)
 	return hook_run(walk, skb, ip_family(skb), HOOK_FORWARD, ip_output);
 }
 
+/* Whether one of them takes the packet is not walked: any may encrypt it, or drop it in the clear. */
+struct answer end_ipsec(struct walk *walk, struct skb *skb)
+{
+	return end_cannot_tell(walk, skb,
+		"this namespace has %u IPsec policies (ip xfrm policy), which are not walked",
+		skb->ns->n_xfrm_policies);
+}
+
 static struct answer ip_forward(struct walk *walk, struct skb *skb)
 {
 	enum drop drop;
 
 	if (!skb->out)
 		return end_cannot_tell(walk, skb, "the route's device is not known");
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
 	drop = forward_check(skb);
 	if (drop != DROP_NONE)
 		return end_dropped(walk, skb, drop);
@@ -379,10 +397,6 @@ static struct answer behind_prerouting(struct walk *walk, struct skb *skb)
 		skb->is_made_here = false;
 		return ip_local_deliver(walk, skb);
 	}
-	if (netns_is_unread(skb->ns, "sysctls", &why))
-		return end_cannot_tell(walk, skb,
-			"the sysctls were not read: forwarding and rp_filter are not known");
-	why = NULL;
 	drop = ip_route_input(skb, skb->dev, &is_local, &why);
 	route_node(walk, skb);
 	if (why)
@@ -397,9 +411,9 @@ static struct answer behind_prerouting(struct walk *walk, struct skb *skb)
 static bool may_be_addressed(const struct skb *skb)
 {
 	if (skb->has_next_hop)
-		return netns_owns(skb->ns, &skb->next_hop);
-	return netns_owns(skb->ns, &skb->packet.dst) ||
-	       link_has_address(skb->ns, skb->dev, skb->packet.dst.family);
+		return skb_owns(skb, &skb->next_hop);
+	return skb_owns(skb, &skb->packet.dst) ||
+	       link_has_address(skb, skb->dev, skb->packet.dst.family);
 }
 
 struct answer ip_receive(struct walk *walk, struct skb *skb)
@@ -411,7 +425,8 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
 		!may_be_addressed(skb))
 		return end_dropped(walk, skb, DROP_OTHER_HOST);
-	if (family == FAMILY_IPV6 && link_conf(skb->ns, "ipv6", skb->dev, "disable_ipv6", "0"))
+	if (family == FAMILY_IPV6 &&
+		link_conf(skb->facts, skb->ns, "ipv6", skb->dev, "disable_ipv6", 0))
 		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {
@@ -425,9 +440,13 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 
 struct answer ip_send(struct walk *walk, struct skb *skb)
 {
+	const char *why;
+
 	skb->is_made_here = true;
 	skb->packet.pkt_type = PKT_HOST;
 	skb_node(walk, skb, NODE_SENT);
+	if (netns_is_unread(skb->ns, "links", &why))
+		return end_links_unread(walk, skb, why);
 	if (!ip_route_output(walk, skb, NULL)) {
 		if (skb->route.status == FIB_CANNOT_TELL)
 			return end_cannot_tell(walk, skb, "%s", skb->route.why);
@@ -435,6 +454,8 @@ struct answer ip_send(struct walk *walk, struct skb *skb)
 			return end_cannot_tell(walk, skb, "the route's device is not known");
 		return end_dropped(walk, skb, drop_of_status(skb->route.status));
 	}
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
 	at_hook(skb, NULL, skb->out);
 	skb->dev = skb->out;
 	return hook_run(walk, skb, ip_family(skb), HOOK_OUTPUT, ip_output);

@@ -6,11 +6,14 @@
 
 /* --- up --- */
 
-static bool socket_takes(const struct socket *socket, const struct packet *packet)
+static bool socket_takes(
+	const struct socket *socket, const struct packet *packet, const struct link *dev)
 {
 	bool is_any = addr_is_zero(&socket->local);
 
 	if (socket->proto != packet->proto || socket->port != packet->dport)
+		return false;
+	if (socket->index && socket->index != dev->index && socket->index != dev->master_index)
 		return false;
 	if (socket->family == packet->dst.family)
 		return is_any || !addr_compare(&socket->local, &packet->dst);
@@ -33,15 +36,23 @@ static struct answer to_sockets(struct walk *walk, struct skb *skb)
 	const struct packet *packet = &skb->packet;
 	const char *why;
 
-	if (!is_decided_by_sockets(skb) || netns_is_unread(skb->ns, "sockets", &why) ||
-		packet->pkt_type != PKT_HOST)
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
+	if (!is_decided_by_sockets(skb) || packet->pkt_type != PKT_HOST)
 		return end_delivered(walk, skb, PLACE_HOST);
 	if (skb_is_unknown(skb, FIELD_DPORT))
 		return end_cannot_tell(
 			walk, skb, "the port is not known, so neither is the socket");
 	for (size_t i = 0; i < skb->ns->n_sockets; i++)
-		if (socket_takes(&skb->ns->sockets[i], packet))
+		if (socket_takes(&skb->ns->sockets[i], packet, skb->dev))
 			return end_socket(walk, skb, &skb->ns->sockets[i]);
+	if (netns_is_unread(skb->ns, "sockets", &why) ||
+		netns_is_unread(
+			skb->ns, packet->proto == PROTO_TCP ? "sockets tcp" : "sockets udp", &why))
+		return end_cannot_tell(walk, skb,
+			"it reaches the host, but the sockets were not read (%s): whether one takes "
+			"it is not known; \"portwall snapshot\" as root reads them",
+			why);
 	return end_dropped(walk, skb, DROP_NO_SOCKET);
 }
 
@@ -59,27 +70,60 @@ struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
 
 /* --- ARP --- */
 
-static bool owns_for_arp(const struct skb *skb, const struct addr *addr)
+static const struct address *address_find(
+	const struct netns *ns, const struct addr *addr, const struct link *dev)
 {
-	for (size_t i = netns_first(skb->ns, ADDRESSES_BY_LOCAL, key_of_addr(addr));
-		i < skb->ns->n_addresses; i = netns_next(skb->ns, ADDRESSES_BY_LOCAL, i))
-		if (!addr_compare(&skb->ns->addresses[i].local, addr))
-			return link_conf_max(skb->ns, "ipv4", skb->dev, "arp_ignore") == 0 ||
-			       skb->ns->addresses[i].index == skb->dev->index;
-	return false;
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key_of_addr(addr)); i < ns->n_addresses;
+		i = netns_next(ns, ADDRESSES_BY_LOCAL, i))
+		if (!addr_compare(&ns->addresses[i].local, addr) &&
+			(!dev || ns->addresses[i].index == dev->index))
+			return &ns->addresses[i];
+	return NULL;
+}
+
+/* arp_ignore: for which addresses of this host the device answers. */
+static bool answers_arp(const struct skb *skb, const struct addr *addr, const char **ret_why)
+{
+	const struct address *here = address_find(skb->ns, addr, skb->dev), *any = here;
+	long ignore = link_conf_max(skb->facts, skb->ns, "ipv4", skb->dev, "arp_ignore", 8);
+
+	if (!any)
+		any = address_find(skb->ns, addr, NULL);
+	if (!any && ignore)
+		*ret_why = "the addresses were not read: whether arp_ignore lets it answer is not "
+			   "known";
+	switch (ignore) {
+	case 1:
+		return here;
+	case 2: /* and to askers of the same network alone */
+		if (here)
+			*ret_why = "arp_ignore = 2 is not walked";
+		return false;
+	case 3:
+		return any && !any->is_host_scope;
+	case 8:
+		return false;
+	default:
+		return true;
+	}
 }
 
 static struct answer arp_answer(struct walk *walk, struct skb *skb)
 {
 	const struct packet *packet = &skb->packet;
+	const char *why = NULL;
+	bool answers;
 
 	if (packet->arp_op == 2)
 		return end_delivered(walk, skb, PLACE_HOST);
 	if (packet->unknown & FIELD_BIT(FIELD_ARP_TPA))
 		return end_cannot_tell(walk, skb, "whose MAC is asked for is not known");
-	if (owns_for_arp(skb, &packet->arp_tpa))
+	answers = skb_owns(skb, &packet->arp_tpa) && answers_arp(skb, &packet->arp_tpa, &why);
+	if (why)
+		return end_cannot_tell(walk, skb, "%s", why);
+	if (answers)
 		return end_delivered(walk, skb, PLACE_HOST);
-	if (link_conf_max(skb->ns, "ipv4", skb->dev, "proxy_arp"))
+	if (link_conf_max(skb->facts, skb->ns, "ipv4", skb->dev, "proxy_arp", 1))
 		return end_cannot_tell(walk, skb, "proxy ARP is not walked");
 	return end_dropped(walk, skb, DROP_OTHER_HOST);
 }
@@ -94,6 +138,18 @@ struct answer arp_receive(struct walk *walk, struct skb *skb)
 }
 
 /* --- down --- */
+
+const char *neighbour_unread(const struct skb *skb)
+{
+	const char *why;
+
+	if (!netns_is_unread(skb->ns, "neighbours", &why))
+		return NULL;
+	return arena_printf(skb->facts->arena,
+		"the neighbours of this namespace were not read (%s): which MAC the next hop has is "
+		"not known; \"portwall snapshot\" as root reads it",
+		why);
+}
 
 bool neighbour_find(const struct skb *skb, const struct link *dev, const struct addr *addr,
 	struct mac *ret, bool *ret_failed)
@@ -131,7 +187,7 @@ struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
 				   ? skb->gateway
 				   : packet->dst;
 	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
-	const char *note = NULL;
+	const char *note = NULL, *unread;
 	struct mac mac;
 	bool failed;
 
@@ -149,6 +205,8 @@ struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
 		packet->eth_dst = mac;
 	} else if (failed) {
 		return end_dropped(walk, skb, DROP_NEIGHBOUR);
+	} else if ((unread = neighbour_unread(skb))) {
+		return end_cannot_tell(walk, skb, "%s", unread);
 	} else {
 		packet->unknown |= FIELD_BIT(FIELD_ETH_DST);
 		skb->has_next_hop = true;

@@ -22,7 +22,9 @@ static bool oracle_addr_type(
 	void *data, const struct addr *addr, const char *iface, enum addr_type *ret)
 {
 	const struct skb *skb = data;
-	struct fib_query query = { .family = addr->family, .dst = *addr, .iif = "lo" };
+	struct fib_query query = {
+		.family = addr->family, .dst = *addr, .iif = "lo", .facts = skb->facts
+	};
 	struct fib_result result;
 
 	if (!is_ip(addr))
@@ -58,9 +60,11 @@ static bool oracle_route(
 	void *data, const struct packet *packet, const struct addr *addr, const char **ret_iface)
 {
 	const struct skb *skb = data;
-	struct fib_query query = {
-		.family = addr->family, .dst = *addr, .mark = packet->mark, .iif = "lo"
-	};
+	struct fib_query query = { .family = addr->family,
+		.dst = *addr,
+		.mark = packet->mark,
+		.iif = "lo",
+		.facts = skb->facts };
 	struct fib_result result;
 	const struct link *link;
 

@@ -280,6 +280,24 @@ static bool is_statistic(const char *word, size_t len)
 	return word_is(word, len, "send_flow_rem") || word_is(word, len, "reset_counts");
 }
 
+/* The flow without what it counted: "table=0, priority=3,in_port=1 actions=NORMAL". */
+static const char *flow_words(struct arena *arena, const char *flow)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	const char *end = strstr(flow, "actions=");
+
+	for (const char *word = flow; word < end;) {
+		size_t len = strcspn(word, ", "), gap = strspn(word + len, ", ");
+
+		if (!is_statistic(word, len) || text_has_prefix(word, "table=") ||
+			text_has_prefix(word, "priority="))
+			text_add_n(&out, word, len + gap);
+		word += len + gap;
+	}
+	text_add(&out, end);
+	return arena_strdup(arena, out.data);
+}
+
 static enum fits word_fits(
 	const char *word, size_t len, const struct skb *skb, const struct ovs_port *in)
 {
@@ -445,7 +463,7 @@ static struct answer table_run(
 			pipeline.bridge->name);
 	node = skb_node(walk, skb, NODE_OVS);
 	node->ovs = pipeline.bridge;
-	node->note = flow;
+	node->note = flow ? flow_words(walk->arena, flow) : "no flow matches";
 	if (!flow)
 		return end_dropped(walk, skb, DROP_OVS_FLOW);
 	if (!is_sure)

@@ -56,6 +56,8 @@ static enum fits rule_fits_packet(const struct routing_rule *rule, const struct 
 
 	if (rule->is_opaque || rule->has_uid)
 		return FITS_MAYBE;
+	if (rule->has_src && packet && packet->unknown & FIELD_BIT(FIELD_SRC))
+		return FITS_MAYBE;
 	if (!asked)
 		return FITS;
 	if (!packet || packet->unknown & asked)
@@ -71,6 +73,11 @@ static enum fits rule_fits_packet(const struct routing_rule *rule, const struct 
 	return FITS;
 }
 
+static bool knows_src(const struct fib_query *query)
+{
+	return !query->packet || !(query->packet->unknown & FIELD_BIT(FIELD_SRC));
+}
+
 static enum fits rule_fits(
 	const struct netns *ns, const struct routing_rule *rule, const struct fib_query *query)
 {
@@ -83,7 +90,7 @@ static enum fits rule_fits(
 		fits = FITS_NOT;
 	else if ((query->mark ^ rule->mark) & rule->mark_mask)
 		fits = FITS_NOT;
-	else if (rule->has_src && !prefix_contains(&rule->src, &query->src))
+	else if (rule->has_src && knows_src(query) && !prefix_contains(&rule->src, &query->src))
 		fits = FITS_NOT;
 	else if (rule->has_dst && !prefix_contains(&rule->dst, &query->dst))
 		fits = FITS_NOT;
@@ -116,8 +123,8 @@ static const struct next_hop *usable_hop(
 		if (hop->is_dead || (link && !link->is_up))
 			continue;
 		if (hop->is_linkdown && !query->ignores_linkdown && link &&
-			link_conf(ns, query->family == FAMILY_IPV6 ? "ipv6" : "ipv4", link,
-				"ignore_routes_with_linkdown", "0"))
+			link_conf(query->facts, ns, query->family == FAMILY_IPV6 ? "ipv6" : "ipv4",
+				link, "ignore_routes_with_linkdown", 0))
 			continue;
 		return hop;
 	}
@@ -225,7 +232,11 @@ static struct fib_result result_of(const struct netns *ns, const struct routing_
 		result.status = FIB_FOUND;
 		break;
 	}
-	if (result.status == FIB_FOUND && n_usable(ns, route, query) > 1) {
+	if (result.status == FIB_FOUND && route->is_opaque) {
+		result.status = FIB_CANNOT_TELL;
+		result.why = "the route encapsulates, or has hops that were not read (a next hop "
+			     "object, with net.ipv4.nexthop_compat_mode = 0): it is not walked";
+	} else if (result.status == FIB_FOUND && n_usable(ns, route, query) > 1) {
 		result.status = FIB_CANNOT_TELL;
 		result.why = "the route has several next hops: which one takes this packet is "
 			     "not known";

@@ -12,8 +12,6 @@
 #include "base/limits.h"
 #include "explain/internal.h"
 
-#define IFNAME_SIZE 16 /* IFNAMSIZ */
-
 bool skb_is_unknown(const struct skb *skb, enum field field)
 {
 	return skb->packet.unknown & FIELD_BIT(field);
@@ -80,61 +78,6 @@ bool mac_is_multicast(struct mac mac)
 bool mac_is_broadcast(struct mac mac)
 {
 	return mac_equal(mac, (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } });
-}
-
-bool netns_owns(const struct netns *ns, const struct addr *addr)
-{
-	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key_of_addr(addr)); i < ns->n_addresses;
-		i = netns_next(ns, ADDRESSES_BY_LOCAL, i))
-		if (!addr_compare(&ns->addresses[i].local, addr))
-			return true;
-	return false;
-}
-
-bool link_has_address(const struct netns *ns, const struct link *link, enum family family)
-{
-	for (size_t i = netns_first(ns, ADDRESSES_BY_LINK, (uint64_t)link->index);
-		i < ns->n_addresses; i = netns_next(ns, ADDRESSES_BY_LINK, i))
-		if (ns->addresses[i].index == link->index &&
-			ns->addresses[i].local.family == family)
-			return true;
-	return false;
-}
-
-/* The kernel's default is the caller's to know: a value that was not read is not a value. */
-long netns_sysctl_number(const struct netns *ns, const char *fallback, const char *fmt, ...)
-{
-	struct text name CLEANUP(text_done) = TEXT_INIT;
-	const char *value;
-	va_list ap;
-
-	va_start(ap, fmt);
-	text_vaddf(&name, fmt, ap);
-	va_end(ap);
-	value = netns_sysctl(ns, name.data);
-	return strtol(value ? value : fallback, NULL, 10);
-}
-
-long link_conf(const struct netns *ns, const char *family, const struct link *dev, const char *name,
-	const char *fallback)
-{
-	char key[IFNAME_SIZE];
-
-	/* struct sysctl: the interface's dots are slashes there */
-	snprintf(key, sizeof(key), "%s", dev->name);
-	for (char *at = key; *at; at++)
-		if (*at == '.')
-			*at = '/';
-	return netns_sysctl_number(ns, fallback, "net.%s.conf.%s.%s", family, key, name);
-}
-
-long link_conf_max(
-	const struct netns *ns, const char *family, const struct link *dev, const char *name)
-{
-	long all = netns_sysctl_number(ns, "0", "net.%s.conf.all.%s", family, name);
-	long own = link_conf(ns, family, dev, name, "0");
-
-	return all > own ? all : own;
 }
 
 /* --- nodes and ends --- */
@@ -251,6 +194,12 @@ struct answer answer_of_cases(struct answer a, struct answer b)
 	return (struct answer){ FINAL_CANNOT_TELL, a.leaf, b.leaf };
 }
 
+static bool is_no_receiver(enum drop drop)
+{
+	return drop == DROP_OTHER_HOST || drop == DROP_LINK_DOWN || drop == DROP_NO_VLAN_DEVICE ||
+	       drop == DROP_NO_PROTOCOL;
+}
+
 /* Somebody who floods wants one receiver: all the others throw the frame away. What cannot be
  * told of one copy matters only if no other copy arrives. */
 static int rank(const struct answer *answer)
@@ -266,9 +215,12 @@ static int rank(const struct answer *answer)
 	};
 	int value = ranks[answer->final];
 
-	/* told by a rule is worth more than "not for this machine" */
-	if (answer->final == FINAL_DROPPED && answer->leaf->drop == DROP_OTHER_HOST)
+	/* told by a rule is worth more than a device that has nothing to do with it */
+	if (answer->final == FINAL_DROPPED && is_no_receiver(answer->leaf->drop))
 		return 0;
+	if (answer->final == FINAL_DROPPED &&
+		(answer->leaf->drop == DROP_RULE || answer->leaf->drop == DROP_POLICY))
+		return 2;
 	if (value == 6 && answer->leaf->place != PLACE_WIRE)
 		return 7;
 	return value;
@@ -285,30 +237,39 @@ struct answer answer_of_copies(struct answer a, struct answer b)
 
 /* --- the walk --- */
 
+static struct answer once(struct walk *walk)
+{
+	const struct query *query = walk->query;
+	struct skb skb = { .packet = query->packet,
+		.ns = query->ns,
+		.flows = query->flows,
+		.facts = &walk->facts };
+
+	walk->n_steps = 0;
+	skb.packet.ct_state = 0;
+	skb.packet.in_iface = skb.packet.out_iface = NULL;
+	skb.packet.physdev_in = skb.packet.physdev_out = NULL;
+	if (query->from == FROM_PROCESS)
+		return ip_send(walk, &skb);
+	skb.dev = query->in;
+	return device_receive(walk, &skb);
+}
+
 const struct explanation *explain(
 	struct arena *arena, const struct explainer *explainer, const struct query *query)
 {
 	struct explanation *result = arena_new_one(arena, struct explanation);
 	struct walk walk = {
 		.arena = arena,
+		.facts.arena = arena,
 		.explainer = explainer,
 		.host = explainer->host,
 		.query = query,
 		.result = result,
 		.max_steps = query->max_steps ? query->max_steps : LIMIT_WALK_STEPS,
 	};
-	struct skb skb = { .packet = query->packet, .ns = query->ns, .flows = query->flows };
-	struct answer answer;
+	struct answer answer = facts_run(&walk, once);
 
-	skb.packet.ct_state = 0;
-	skb.packet.in_iface = skb.packet.out_iface = NULL;
-	skb.packet.physdev_in = skb.packet.physdev_out = NULL;
-	if (query->from == FROM_PROCESS) {
-		answer = ip_send(&walk, &skb);
-	} else {
-		skb.dev = query->in;
-		answer = device_receive(&walk, &skb);
-	}
 	result->final = answer.final;
 	result->leaf = answer.leaf;
 	result->other = answer.other;

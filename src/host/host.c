@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/text.h"
 #include "base/vec.h"
 #include "host/index.h"
 
@@ -118,6 +119,18 @@ static bool sysctl_is_on(const struct netns *ns, const char *name)
 	return value && strcmp(value, "0") != 0;
 }
 
+/* br_netfilter alone makes this folder of settings: one of them is enough, read or not. */
+static bool has_bridge_settings(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_sysctls; i++)
+		if (text_has_prefix(ns->sysctls[i].name, "net.bridge."))
+			return true;
+	for (size_t i = 0; i < ns->n_unread; i++)
+		if (text_has_prefix(ns->unread[i].what, "sysctl net.bridge."))
+			return true;
+	return false;
+}
+
 void netns_finish(struct arena *arena, struct netns *ns)
 {
 	struct sysctl *sysctls = arena_new_array(arena, struct sysctl, ns->n_sysctls + 1);
@@ -137,7 +150,7 @@ void netns_finish(struct arena *arena, struct netns *ns)
 		sort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
 	}
 	ns->sysctls = sysctls;
-	ns->has_br_netfilter = netns_sysctl(ns, "net.bridge.bridge-nf-call-iptables") != NULL;
+	ns->has_br_netfilter = has_bridge_settings(ns);
 	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
 	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
 	netns_index(arena, ns);

@@ -53,6 +53,9 @@ struct link {
 	uint32_t table;	  /* kind vrf: its routing table */
 	unsigned group;
 
+	/* Programs that take packets as they like: XDP; filters of tc, or BPF programs of tcx. */
+	bool has_xdp, has_tc_ingress, has_tc_egress;
+
 	/* bridges */
 	bool nf_call[N_IP_FAMILIES]; /* IFLA_BR_NF_CALL_IPTABLES, _IP6TABLES */
 	bool nf_call_arp;
@@ -151,7 +154,10 @@ struct neighbour {
 };
 
 struct fdb_entry {
-	int bridge_index, port_index; /* port = bridge: the bridge's own address */
+	/* port = bridge: the bridge's own address; bridge 0: the port is a VXLAN, and dst is where the
+	 * tunnel leads for that MAC (all zero: for those that are not listed) */
+	int bridge_index, port_index;
+	struct addr dst;
 	struct mac mac;
 	uint16_t vlan;	   /* 0: none */
 	bool is_permanent; /* for the host itself (local) */
@@ -226,9 +232,7 @@ struct ruleset_text {
 };
 
 struct unread {
-	/* of a namespace: "links", "addresses", "routes", "rules", "neighbours", "fdb", "conntrack",
-	 * "sockets", "sysctls", "sysctl NAME", a tool of struct ruleset_text, or "everything"; of
-	 * the host: "ovsdb", "ovs flows br-int", "ovs fdb br-int", "netns 5" */
+	/* docs/snapshot.md lists what may be here */
 	const char *what;
 	const char *why;
 };
@@ -237,8 +241,8 @@ struct netns {
 	const char *
 		name; /* of ip netns, or "pid 812 (qemu)"; "" for the one that the host was read from */
 	uint64_t inode;
-	const char *const
-		*vms; /* names of the guests that use taps of it: "tap...=instance-0001" */
+	const char *const *
+		vms; /* names and UUIDs of the guests that use taps of it: "tap...=instance-0001" */
 	size_t n_vms;
 	struct link *links; /* sorted by name */
 	size_t n_links;
@@ -261,6 +265,7 @@ struct netns {
 	const struct ruleset_text *texts;
 	size_t n_texts;
 	const struct ruleset *ruleset; /* of all texts */
+	uint32_t n_xfrm_policies; /* IPsec: ip xfrm policy */
 	const struct unread *unread;
 	size_t n_unread;
 	size_t n_derived; /* the last of them: texts that were read, but not understood */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "host/iproute.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/vec.h"
 
 #define MAX_WORDS 128
@@ -17,7 +19,11 @@ struct pass {
 	const char *words[MAX_WORDS];
 	size_t n_words;
 	bool is_indented;
-	bool is_skipped; /* the last route: of the other family */
+	bool is_skipped;		 /* the last route: of the other family */
+	bool has_details;		 /* of links: -d was given */
+	struct iproute_missing *missing; /* NULL: nobody asks */
+	struct link *port;		 /* whose VLANs are listed */
+	VEC(struct port_vlan) vlans;
 	VEC(struct link) links;
 	VEC(const char *) masters, lowers; /* of the links, by name; "" without */
 	VEC(struct address) addresses;
@@ -54,6 +60,21 @@ static bool has_word(const struct pass *pass, const char *word)
 static bool is_on(const struct pass *pass, const char *key)
 {
 	return !strcmp(behind(pass, key), "on") || !strcmp(behind(pass, key), "1");
+}
+
+/* What is printed for a key, and noted if it is not. */
+static bool take_flag(struct pass *pass, const char *key, const char *name)
+{
+	struct iproute_missing *missing = pass->missing;
+	size_t i = 0;
+
+	if (*behind(pass, key) || !missing)
+		return is_on(pass, key);
+	while (i < missing->n && strcmp(missing->keys[i], name) != 0)
+		i++;
+	if (i == missing->n && i < N_OF(missing->keys))
+		missing->keys[missing->n++] = name;
+	return false;
 }
 
 static uint32_t number(const char *text)
@@ -109,22 +130,22 @@ static bool link_title(struct pass *pass)
 	return true;
 }
 
-static void bridge_line(const struct pass *pass, struct link *link)
+static void bridge_line(struct pass *pass, struct link *link)
 {
 	link->forward_delay_cs = number(behind(pass, "forward_delay"));
 	link->ageing_time_cs = number(behind(pass, "ageing_time"));
-	link->has_stp = is_on(pass, "stp_state");
-	link->has_vlan_filtering = is_on(pass, "vlan_filtering");
-	link->has_mcast_snooping = is_on(pass, "mcast_snooping");
+	link->has_stp = take_flag(pass, "stp_state", "has_stp");
+	link->has_vlan_filtering = take_flag(pass, "vlan_filtering", "has_vlan_filtering");
+	link->has_mcast_snooping = take_flag(pass, "mcast_snooping", "has_mcast_snooping");
 	link->has_mcast_querier = is_on(pass, "mcast_querier");
 	link->group_fwd_mask = (uint16_t)number(behind(pass, "group_fwd_mask"));
 	link->default_pvid = (uint16_t)number(behind(pass, "vlan_default_pvid"));
-	link->nf_call[FAMILY_IPV4] = is_on(pass, "nf_call_iptables");
-	link->nf_call[FAMILY_IPV6] = is_on(pass, "nf_call_ip6tables");
-	link->nf_call_arp = is_on(pass, "nf_call_arptables");
+	link->nf_call[FAMILY_IPV4] = take_flag(pass, "nf_call_iptables", "nf_call_iptables");
+	link->nf_call[FAMILY_IPV6] = take_flag(pass, "nf_call_ip6tables", "nf_call_ip6tables");
+	link->nf_call_arp = take_flag(pass, "nf_call_arptables", "nf_call_arp");
 }
 
-static void port_line(const struct pass *pass, struct link *link)
+static void port_line(struct pass *pass, struct link *link)
 {
 	static const char *const states[] = { "disabled", "listening", "learning", "forwarding",
 		"blocking" };
@@ -132,16 +153,15 @@ static void port_line(const struct pass *pass, struct link *link)
 	for (size_t i = 0; i < N_OF(states); i++)
 		if (!strcmp(behind(pass, "state"), states[i]))
 			link->port_state = (enum port_state)i;
-	link->has_hairpin = is_on(pass, "hairpin");
+	link->has_hairpin = take_flag(pass, "hairpin", "has_hairpin");
 	link->has_learning = is_on(pass, "learning");
-	link->has_unicast_flood = is_on(pass, "flood");
-	link->has_mcast_flood = is_on(pass, "mcast_flood");
-	/* an older ip does not print it; it is on unless somebody turns it off */
-	link->has_bcast_flood = !*behind(pass, "bcast_flood") || is_on(pass, "bcast_flood");
-	link->is_isolated = is_on(pass, "isolated");
-	link->is_locked = is_on(pass, "locked");
-	link->has_neigh_suppress = is_on(pass, "neigh_suppress");
-	link->has_proxyarp = is_on(pass, "proxy_arp");
+	link->has_unicast_flood = take_flag(pass, "flood", "has_unicast_flood");
+	link->has_mcast_flood = take_flag(pass, "mcast_flood", "has_mcast_flood");
+	link->has_bcast_flood = take_flag(pass, "bcast_flood", "has_bcast_flood");
+	link->is_isolated = take_flag(pass, "isolated", "is_isolated");
+	link->is_locked = take_flag(pass, "locked", "is_locked");
+	link->has_neigh_suppress = take_flag(pass, "neigh_suppress", "has_neigh_suppress");
+	link->has_proxyarp = take_flag(pass, "proxy_arp", "has_proxyarp");
 }
 
 static bool parse_link(struct pass *pass)
@@ -161,6 +181,7 @@ static bool parse_link(struct pass *pass)
 	if (text_has_prefix(first, "link/")) {
 		if (pass->n_words > 1)
 			mac_parse(pass->words[1], &link->mac);
+		pass->has_details |= has_word(pass, "promiscuity");
 		return true;
 	}
 	for (size_t i = 0; i < N_OF(others); i++)
@@ -199,6 +220,8 @@ static void finish_links(struct pass *pass)
 		if (is_away)
 			link->peer_netns = -1;
 	}
+	if (pass->missing && pass->links.n && !pass->has_details)
+		pass->missing->keys[pass->missing->n++] = "kind";
 	pass->ns->links = pass->links.items;
 	pass->ns->n_links = pass->links.n;
 	pass->links.n = 0;
@@ -478,6 +501,57 @@ static bool parse_fdb(struct pass *pass)
 	return true;
 }
 
+static void end_vlans(struct pass *pass)
+{
+	if (pass->port && pass->vlans.n) {
+		struct port_vlan *vlans =
+			arena_new_array(pass->arena, struct port_vlan, pass->vlans.n);
+
+		memcpy(vlans, pass->vlans.items, pass->vlans.n * sizeof(*vlans));
+		pass->port->vlans = vlans;
+		pass->port->n_vlans = pass->vlans.n;
+	}
+	pass->vlans.n = 0;
+}
+
+/* "v0   1 PVID Egress Untagged", and for the next one of the same port "     20-29" */
+static bool parse_vlan(struct pass *pass)
+{
+	size_t at = 0;
+	uint32_t first, last;
+	const char *dash;
+	char text[8];
+
+	if (!pass->is_indented) {
+		const char *name = pass->words[at++];
+
+		if (!strcmp(name, "port"))
+			return true;
+		end_vlans(pass);
+		pass->port = NULL;
+		for (size_t i = 0; i < pass->ns->n_links; i++)
+			if (!strcmp(pass->ns->links[i].name, name))
+				pass->port = &pass->ns->links[i];
+		if (!pass->port)
+			return refuse(pass, "it is of a port that is no link");
+	}
+	/* "None", and lines of a VLAN's state and counters */
+	if (at == pass->n_words || pass->words[at][0] < '0' || pass->words[at][0] > '9')
+		return true;
+	dash = strchr(pass->words[at], '-');
+	snprintf(text, sizeof(text), "%.*s", (int)strcspn(pass->words[at], "-"), pass->words[at]);
+	if (!pass->port || !text_to_u32(text, 0, 4095, &first) ||
+		!text_to_u32(dash ? dash + 1 : text, first, 4095, &last))
+		return refuse(pass, "it is no VLAN of a port");
+	for (uint32_t id = first; id <= last; id++)
+		*vec_push(&pass->vlans, pass->arena) = (struct port_vlan){
+			.id = (uint16_t)id,
+			.is_pvid = has_word(pass, "PVID"),
+			.is_untagged = has_word(pass, "Untagged"),
+		};
+	return true;
+}
+
 static bool parse_sysctl(struct pass *pass, const char *line, size_t len)
 {
 	const char *equal = memmem(line, len, " =", 2);
@@ -507,6 +581,7 @@ static bool parse_line(struct pass *pass, const char *line, size_t len)
 		[IPROUTE_RULES6] = parse_rule,
 		[IPROUTE_NEIGHBOURS] = parse_neighbour,
 		[IPROUTE_FDB] = parse_fdb,
+		[IPROUTE_VLANS] = parse_vlan,
 	};
 	char *copy;
 
@@ -539,9 +614,11 @@ static bool parse_line(struct pass *pass, const char *line, size_t len)
 // NOLINTEND(bugprone-macro-parentheses)
 
 bool iproute_parse(struct arena *arena, struct netns *ns, enum iproute_kind kind, const char *text,
-	struct err *err)
+	struct iproute_missing *missing, struct err *err)
 {
-	struct pass pass = { .arena = arena, .ns = ns, .kind = kind, .err = err };
+	struct pass pass = {
+		.arena = arena, .ns = ns, .kind = kind, .err = err, .missing = missing
+	};
 	bool ok = true;
 
 	while (ok && *text) {
@@ -552,6 +629,7 @@ bool iproute_parse(struct arena *arena, struct netns *ns, enum iproute_kind kind
 		text += len + (text[len] == '\n');
 	}
 	end_route(&pass);
+	end_vlans(&pass);
 	if (kind == IPROUTE_LINKS)
 		finish_links(&pass);
 	JOIN(&pass, addresses, struct address);

@@ -20,8 +20,15 @@ enum iproute_kind {
 	IPROUTE_NEIGHBOURS,
 	IPROUTE_FDB,
 	IPROUTE_SYSCTLS, /* sysctl -a */
+	IPROUTE_VLANS,	 /* bridge -d vlan show */
 };
+/* Keys of links (host/schema.c) that an older ip, or one without -d, does not print. */
+struct iproute_missing {
+	const char *keys[24];
+	size_t n;
+};
+/* missing: of IPROUTE_LINKS; NULL: not asked. */
 bool iproute_parse(struct arena *arena, struct netns *ns, enum iproute_kind kind, const char *text,
-	struct err *err);
+	struct iproute_missing *missing, struct err *err);
 
 #endif

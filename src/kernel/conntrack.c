@@ -235,7 +235,7 @@ void reading_conntrack(struct reading *reading)
 	struct err err;
 
 	/* Without the module nothing is tracked, and to ask would load it. */
-	if (access("/proc/sys/net/netfilter/nf_conntrack_count", F_OK) < 0)
+	if (!reading_has(reading, "/proc/sys/net", "netfilter/nf_conntrack_count", "conntrack"))
 		return;
 	if (!ct_list(forget_entries, each_entry, &pass, &err))
 		reading_unread(reading, "conntrack", "%s", err.text);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "kernel/guests.h"
 #include "kernel/kernel.h"
 #include "kernel/links.h"
 #include "kernel/ovs.h"
@@ -45,6 +46,18 @@ void reading_unread(struct reading *reading, const char *what, const char *fmt, 
 		(struct unread){ arena_strdup(reading->arena, what),
 			arena_vprintf(reading->arena, fmt, ap) };
 	va_end(ap);
+}
+
+bool reading_has(struct reading *reading, const char *folder, const char *file, const char *what)
+{
+	const char *path = arena_printf(reading->arena, "%s/%s", folder, file);
+
+	if (access(path, F_OK) == 0)
+		return true;
+	if (errno == ENOENT && access(folder, F_OK) == 0)
+		return false;
+	reading_unread(reading, what, "%s: %s", errno == ENOENT ? folder : path, strerror(errno));
+	return false;
 }
 
 static void host_unread(struct pass *pass, const char *what, const char *why)
@@ -181,6 +194,11 @@ static void read_links(struct reading *reading)
 			},
 			&links, &err))
 		reading_unread(reading, "links", "%s", err.text);
+	if (links.n > LIMIT_LINKS) {
+		reading_unread(
+			reading, "links", "more than %d: the others are not here", LIMIT_LINKS);
+		links.n = LIMIT_LINKS;
+	}
 	reading->ns->links = links.items;
 	reading->ns->n_links = links.n;
 }
@@ -197,6 +215,7 @@ static void read_here(struct arena *arena, struct netns *ns)
 	reading_conntrack(&reading);
 	reading_sockets(&reading);
 	reading_rulesets(&reading);
+	reading_programs(&reading);
 	ns->sysctls = reading.sysctls.items;
 	ns->n_sysctls = reading.sysctls.n;
 	ns->unread = reading.unread.items;
@@ -302,6 +321,7 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 {
 	struct host *host = arena_new_one(arena, struct host);
 	struct pass pass = { .arena = arena };
+	struct unread_list guests;
 	struct utsname names;
 	int own = open(OWN, O_RDONLY | O_CLOEXEC);
 	bool ok = true;
@@ -326,6 +346,9 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 	close(own);
 	if (!ok)
 		return false;
+	guests = guests_read(arena, "/proc", host);
+	for (size_t i = 0; i < guests.n; i++)
+		host_unread(&pass, guests.items[i].what, guests.items[i].why);
 	ovs_read(arena, options->ovs_dir, host);
 	for (size_t i = 0; i < host->n_unread; i++)
 		host_unread(&pass, host->unread[i].what, host->unread[i].why);

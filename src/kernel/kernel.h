@@ -113,6 +113,12 @@ const char *kernel_other_agent(struct arena *arena, const char *chain_prefix);
  * environment names another one, for this file and for the lock. */
 bool kernel_state_path(struct arena *arena, const char **ret, struct err *err);
 
+/* Another program that reads input and prints: argv as "dot", "-Tsvg", NULL, at most that many words.
+ * package: what to install when it is not there. What it prints is added to ret. */
+#define KERNEL_FILTER_WORDS 8
+bool kernel_filter(struct arena *arena, const char *const *argv, const char *package,
+	const char *input, struct text *ret, struct err *err);
+
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
 bool kernel_check_requirements(enum backend backend, struct err *err);
 

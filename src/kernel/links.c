@@ -242,6 +242,9 @@ static int each_link(const struct nlmsghdr *nlh, void *data)
 		case IFLA_LINKINFO:
 			read_info(pass, attr, &link);
 			break;
+		case IFLA_XDP:
+			link.has_xdp = nested_number(attr, IFLA_XDP_ATTACHED) != XDP_ATTACHED_NONE;
+			break;
 		case IFLA_AF_SPEC:
 			af_spec = attr;
 			break;

@@ -31,6 +31,30 @@ static bool read_mac(const struct nlattr *attr, struct mac *ret)
 	return true;
 }
 
+static void read_addr(const struct nlattr *attr, struct addr *ret)
+{
+	size_t size = mnl_attr_get_payload_len(attr);
+
+	if (size != 4 && size != 16)
+		return;
+	ret->family = size == 16 ? FAMILY_IPV6 : FAMILY_IPV4;
+	memcpy(ret->bytes, mnl_attr_get_payload(attr), size);
+}
+
+static bool addr_is_none(const struct addr *addr)
+{
+	static const struct addr none;
+
+	return !memcmp(addr->bytes, none.bytes, sizeof(none.bytes));
+}
+
+static bool is_zero(struct mac mac)
+{
+	static const struct mac zero;
+
+	return mac_equal(mac, zero);
+}
+
 static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ndmsg *msg = mnl_nlmsg_get_payload(nlh);
@@ -40,8 +64,7 @@ static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attr;
 	struct pass *pass = data;
 
-	/* NUD_NOARP: what the kernel derives by itself, of multicast and broadcast */
-	if ((msg->ndm_family != AF_INET && !is_v6) || msg->ndm_state & NUD_NOARP)
+	if (msg->ndm_family != AF_INET && !is_v6)
 		return MNL_CB_OK;
 	if (pass->neighbours.n >= LIMIT_NEIGHBOURS) {
 		pass->is_cut = true;
@@ -60,6 +83,10 @@ static int each_neighbour(const struct nlmsghdr *nlh, void *data)
 			neighbour.has_mac = read_mac(attr, &neighbour.mac);
 		}
 	}
+	/* NUD_NOARP: what the kernel derives by itself, of multicast and broadcast; else somebody's */
+	if (msg->ndm_state & NUD_NOARP &&
+		(!neighbour.has_mac || neighbour.mac.bytes[0] & 1 || is_zero(neighbour.mac)))
+		return MNL_CB_OK;
 	if (has_addr)
 		*vec_push(&pass->neighbours, pass->arena) = neighbour;
 	return MNL_CB_OK;
@@ -90,13 +117,16 @@ static int each_fdb(const struct nlmsghdr *nlh, void *data)
 		case NDA_MASTER:
 			entry.bridge_index = (int)mnl_attr_get_u32(attr);
 			break;
+		case NDA_DST:
+			read_addr(attr, &entry.dst);
+			break;
 		case NDA_VLAN:
 			entry.vlan = mnl_attr_get_u16(attr);
 			break;
 		}
 	}
-	/* without a master it is a filter of the device, or a VXLAN's */
-	if (has_mac && entry.bridge_index)
+	/* with neither it is a filter of the device */
+	if (has_mac && (entry.bridge_index || !addr_is_none(&entry.dst)))
 		*vec_push(&pass->fdb, pass->arena) = entry;
 	return MNL_CB_OK;
 }

@@ -20,6 +20,12 @@ struct reading {
 void reading_unread(struct reading *reading, const char *what, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/*
+ * Is this file of a folder of the kernel's there? What the kernel has no file for it does not have. When
+ * that cannot be told (no such folder: not mounted; no permission) it is false and "what" is unread.
+ */
+bool reading_has(struct reading *reading, const char *folder, const char *file, const char *what);
+
 void reading_addresses(struct reading *reading);
 void reading_routes(struct reading *reading);	  /* and rules */
 void reading_neighbours(struct reading *reading); /* and FDBs */
@@ -29,5 +35,6 @@ void reading_sockets(struct reading *reading);
 void reading_link_conf(void *data, const char *link, const struct nlattr *af_spec);
 void reading_sysctls(struct reading *reading);
 void reading_rulesets(struct reading *reading);
+void reading_programs(struct reading *reading); /* tc, BPF, IPsec: that they are there */
 
 #endif

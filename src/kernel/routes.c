@@ -16,6 +16,7 @@ struct pass {
 	VEC(struct routing_rule) rules;
 	size_t n_before; /* of a dump that is tried again: where it began */
 	size_t n_unresolved;
+	bool is_cut; /* there are more addresses, or rules, than the limit */
 };
 
 static bool family_of(uint8_t af, enum family *ret)
@@ -43,7 +44,10 @@ static uint32_t u32_of(const struct nlattr *attr)
 
 static void begin_addresses(void *data)
 {
-	((struct pass *)data)->addresses.n = 0;
+	struct pass *pass = data;
+
+	pass->addresses.n = 0;
+	pass->is_cut = false;
 }
 
 static int each_address(const struct nlmsghdr *nlh, void *data)
@@ -55,8 +59,12 @@ static int each_address(const struct nlmsghdr *nlh, void *data)
 	struct pass *pass = data;
 	enum family family;
 
-	if (!family_of(msg->ifa_family, &family) || pass->addresses.n >= LIMIT_LINKS)
+	if (!family_of(msg->ifa_family, &family))
 		return MNL_CB_OK;
+	if (pass->addresses.n >= LIMIT_LINKS) {
+		pass->is_cut = true;
+		return MNL_CB_OK;
+	}
 	netlink_for_each(attr, nlh, sizeof(*msg))
 	{
 		switch (mnl_attr_get_type(attr)) {
@@ -107,6 +115,9 @@ void reading_addresses(struct reading *reading)
 		    },
 		    &err))
 		reading_unread(reading, "addresses", "%s", err.text);
+	else if (pass.is_cut)
+		reading_unread(
+			reading, "addresses", "more than %d: the others are not here", LIMIT_LINKS);
 	reading->ns->addresses = pass.addresses.items;
 	reading->ns->n_addresses = pass.addresses.n;
 }
@@ -281,6 +292,7 @@ static void begin_rules(void *data)
 	struct pass *pass = data;
 
 	pass->rules.n = pass->n_before;
+	pass->is_cut = false;
 }
 
 static void read_range(const struct nlattr *attr, bool *ret_has, struct port_range *ret)
@@ -374,8 +386,12 @@ static int each_rule(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *attr;
 	struct pass *pass = data;
 
-	if (!family_of(msg->family, &rule.family) || pass->rules.n >= LIMIT_ROUTES)
+	if (!family_of(msg->family, &rule.family))
 		return MNL_CB_OK;
+	if (pass->rules.n >= LIMIT_ROUTES) {
+		pass->is_cut = true;
+		return MNL_CB_OK;
+	}
 	rule.action = (enum rule_action)msg->action;
 	rule.table = msg->table;
 	rule.tos = msg->tos;
@@ -417,7 +433,8 @@ void reading_routes(struct reading *reading)
 			reading_unread(reading, "routes", "%s", err.text);
 		else if (pass.n_unresolved)
 			reading_unread(reading, "routes",
-				"%zu routes are too many or of a new type", pass.n_unresolved);
+				"%zu routes are of a new type, or more than %d", pass.n_unresolved,
+				LIMIT_ROUTES);
 		list.type = RTM_GETRULE;
 		list.header = &rules;
 		list.header_size = sizeof(rules);
@@ -427,6 +444,9 @@ void reading_routes(struct reading *reading)
 		pass.n_before = pass.rules.n;
 		if (!netlink_list(&list, &err))
 			reading_unread(reading, "rules", "%s", err.text);
+		else if (pass.is_cut)
+			reading_unread(reading, "rules", "more than %d: the others are not here",
+				LIMIT_ROUTES);
 	}
 	reading->ns->routes = pass.routes.items;
 	reading->ns->n_routes = pass.routes.n;

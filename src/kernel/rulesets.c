@@ -11,6 +11,7 @@
  *   ipset save            when the module is there
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -173,13 +174,29 @@ static void start_nft(struct pass *pass)
 				&err);
 }
 
-/* A module that is not there keeps nothing. Without /sys nobody can say. */
-static bool has_module(const char *name)
+/* The tables of legacy are modules that the first use loads, and then listed. */
+static bool has_legacy_tables(struct pass *pass)
 {
-	char path[64];
+	static const struct {
+		const char *path, *what;
+	} lists[] = { { "/proc/net/ip_tables_names", "iptables-legacy" },
+		{ "/proc/net/ip6_tables_names", "ip6tables-legacy" } };
+	bool is_any = false;
 
-	snprintf(path, sizeof(path), "/sys/module/%s", name);
-	return access("/sys/module", F_OK) < 0 || access(path, F_OK) == 0;
+	for (size_t i = 0; i < N_OF(lists); i++) {
+		int fd = open(lists[i].path, O_RDONLY | O_CLOEXEC);
+		char first;
+		ssize_t got = fd >= 0 ? read(fd, &first, 1) : -1;
+
+		/* a kernel without that module has no such file */
+		if (got < 0 && (errno != ENOENT || access("/proc/net", F_OK) < 0))
+			reading_unread(pass->reading, lists[i].what, "%s: %s", lists[i].path,
+				strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		is_any |= got == 1;
+	}
+	return is_any;
 }
 
 static void start_others(struct pass *pass)
@@ -188,13 +205,14 @@ static void start_others(struct pass *pass)
 	const char *program = NULL;
 	struct err err;
 
-	if (has_module("ip_set")) {
+	/* A module that is not there keeps nothing. */
+	if (reading_has(pass->reading, "/sys/module", "ip_set", "ipset")) {
 		tool_must_find(pass->arena, "ipset", &program, &err);
 		start(pass, "ipset", FAMILY_IPV4, program, (const char *const[]){ "save", NULL },
 			&err);
 	}
 	for (size_t i = 0; i < N_OF(ebtables); i++) {
-		if (access("/sys/module", F_OK) < 0 || !has_module(ebtables[i]))
+		if (!reading_has(pass->reading, "/sys/module", ebtables[i], "ebtables-legacy"))
 			continue;
 		program = tool_find(pass->arena, "ebtables-legacy-save");
 		err_system(&err, 0, "the program ebtables-legacy-save is not installed");
@@ -256,7 +274,7 @@ void reading_rulesets(struct reading *reading)
 		reading_unread(reading, "ip6tables-nft", "%s", err.text);
 	}
 	start_iptables(&pass, BACKEND_NFT);
-	if (kernel_backend_in_use(BACKEND_LEGACY))
+	if (has_legacy_tables(&pass))
 		start_iptables(&pass, BACKEND_LEGACY);
 	start_others(&pass);
 	start_nft(&pass);

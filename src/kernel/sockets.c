@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "kernel/reading.h"
 
 /* include/net/tcp_states.h; other protocols use the same numbers */
@@ -31,6 +32,7 @@ struct pass {
 	VEC(struct socket) sockets;
 	VEC(struct socket_inode) inodes;
 	size_t n_before;
+	bool is_cut;
 };
 
 static int each_socket(const struct nlmsghdr *nlh, void *data)
@@ -43,6 +45,10 @@ static int each_socket(const struct nlmsghdr *nlh, void *data)
 
 	if (msg->id.idiag_dport)
 		return MNL_CB_OK;
+	if (pass->sockets.n >= LIMIT_SOCKETS) {
+		pass->is_cut = true;
+		return MNL_CB_OK;
+	}
 	found.family = msg->idiag_family == AF_INET6 ? FAMILY_IPV6 : FAMILY_IPV4;
 	found.local.family = found.family;
 	memcpy(found.local.bytes, msg->id.idiag_src, size);
@@ -166,13 +172,13 @@ void reading_sockets(struct reading *reading)
 		uint8_t proto;
 		uint32_t states;
 		const char *name;
-		const char *file; /* only when it is there: to ask would load a module */
 	} asked[] = {
-		{ IPPROTO_TCP, 1u << STATE_LISTEN, "tcp", "/proc/net/tcp" },
-		{ IPPROTO_UDP, 1u << STATE_CLOSE, "udp", "/proc/net/udp" },
-		{ IPPROTO_UDPLITE, 1u << STATE_CLOSE, "udplite", "/proc/net/udplite" },
-		{ IPPROTO_RAW, 1u << STATE_CLOSE, "raw", "/proc/net/raw" },
-		{ IPPROTO_SCTP, 1u << STATE_LISTEN, "sctp", "/proc/net/sctp" },
+		/* names of files, too: only when it is there, because to ask would load a module */
+		{ IPPROTO_TCP, 1u << STATE_LISTEN, "tcp" },
+		{ IPPROTO_UDP, 1u << STATE_CLOSE, "udp" },
+		{ IPPROTO_UDPLITE, 1u << STATE_CLOSE, "udplite" },
+		{ IPPROTO_RAW, 1u << STATE_CLOSE, "raw" },
+		{ IPPROTO_SCTP, 1u << STATE_LISTEN, "sctp" },
 	};
 	struct pass pass = { .arena = reading->arena };
 	struct err err;
@@ -180,14 +186,18 @@ void reading_sockets(struct reading *reading)
 	for (size_t i = 0; i < N_OF(asked); i++) {
 		static const uint8_t families[] = { AF_INET, AF_INET6 };
 
+		const char *what = arena_printf(reading->arena, "sockets %s", asked[i].name);
+
 		pass.proto = asked[i].proto;
-		if (access(asked[i].file, F_OK) < 0)
+		if (!reading_has(reading, "/proc/net", asked[i].name, what))
 			continue;
 		for (size_t f = 0; f < N_OF(families); f++)
 			if (!list_sockets(&pass, families[f], asked[i].states, &err))
-				reading_unread(
-					reading, "sockets", "%s: %s", asked[i].name, err.text);
+				reading_unread(reading, what, "%s", err.text);
 	}
+	if (pass.is_cut)
+		reading_unread(
+			reading, "sockets", "more than %d: the others are not here", LIMIT_SOCKETS);
 	name_processes(&pass);
 	if (pass.sockets.n)
 		qsort(pass.sockets.items, pass.sockets.n, sizeof(*pass.sockets.items), by_place);

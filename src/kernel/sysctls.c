@@ -17,6 +17,9 @@
 
 #define VALUE_SIZE 256
 
+/* DEVCONF_FORCE_FORWARDING of Linux 6.17; older headers do not have it */
+#define CONF6_FORCE_FORWARDING 59
+
 static const struct conf {
 	const char *name;
 	unsigned at;
@@ -47,6 +50,7 @@ static const struct conf {
 	  { "accept_source_route", DEVCONF_ACCEPT_SOURCE_ROUTE },
 	  { "ignore_routes_with_linkdown", DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN },
 	  { "drop_unicast_in_l2_multicast", DEVCONF_DROP_UNICAST_IN_L2_MULTICAST },
+	  { "force_forwarding", CONF6_FORCE_FORWARDING },
   };
 
 /* One file each. */
@@ -82,9 +86,10 @@ static const char *const files[] = {
 /* Whole folders, but for what a name does not begin with. */
 static const struct folder {
 	const char *name, *begin;
+	const char *what; /* is unread, when it is there but cannot be read */
 } folders[] = {
-	{ "net.bridge", "bridge-nf-" },
-	{ "net.netfilter", "nf_conntrack_" },
+	{ "net.bridge", "bridge-nf-", "br_netfilter" },
+	{ "net.netfilter", "nf_conntrack_", "sysctl net.netfilter.nf_conntrack_*" },
 };
 
 static void add(struct reading *reading, const char *name, const char *value)
@@ -134,13 +139,18 @@ static void read_folder(struct reading *reading, const struct folder *folder)
 
 	path[strcspn(path, ".")] = '/';
 	dir = opendir(path);
-	if (!dir)
+	if (!dir) {
+		if (errno != ENOENT)
+			reading_unread(reading, folder->what, "%s: %s", path, strerror(errno));
 		return;
-	while ((entry = readdir(dir)) != NULL)
+	}
+	while ((errno = 0, entry = readdir(dir)) != NULL)
 		if (text_has_prefix(entry->d_name, folder->begin))
 			read_file(reading,
 				arena_printf(reading->arena, "%s/%s", path, entry->d_name),
 				arena_printf(reading->arena, "%s.%s", folder->name, entry->d_name));
+	if (errno)
+		reading_unread(reading, folder->what, "%s: %s", path, strerror(errno));
 	closedir(dir);
 }
 
@@ -197,7 +207,7 @@ void reading_sysctls(struct reading *reading)
 	static const char *const every[] = { "all", "default" };
 
 	if (access("/proc/sys/net", F_OK) < 0) {
-		reading_unread(reading, "sysctls", "there is no /proc/sys/net");
+		reading_unread(reading, "sysctls", "/proc/sys/net: %s", strerror(errno));
 		return;
 	}
 	for (size_t i = 0; i < N_OF(files); i++)
@@ -212,4 +222,9 @@ void reading_sysctls(struct reading *reading)
 	}
 	for (size_t i = 0; i < N_OF(folders); i++)
 		read_folder(reading, &folders[i]);
+	/* before Linux 5.3 the settings were in the first namespace alone, and held for all of them */
+	if (access("/proc/sys/net/bridge", F_OK) < 0 && errno == ENOENT &&
+		access("/sys/module/br_netfilter", F_OK) == 0)
+		reading_unread(reading, "br_netfilter",
+			"it is loaded, but its settings are not in this namespace");
 }

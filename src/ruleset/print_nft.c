@@ -313,7 +313,7 @@ static void print_items(struct text *out, const struct table *table, bool has_co
 	}
 }
 
-static void print_table(struct text *out, const struct table *table, bool has_counters)
+const char *nft_family_name(enum family family)
 {
 	static const char *const families[] = { [FAMILY_IPV4] = "ip",
 		[FAMILY_IPV6] = "ip6",
@@ -322,10 +322,17 @@ static void print_table(struct text *out, const struct table *table, bool has_co
 		[FAMILY_ARP] = "arp",
 		[FAMILY_NETDEV] = "netdev" };
 
+	return families[family];
+}
+
+static void print_table(struct text *out, const struct table *table, bool has_counters)
+{
+	const char *family = nft_family_name(table->family);
+
 	if (table->is_of_iptables)
 		text_addf(out, "# Warning: table %s %s is managed by iptables-nft, do not touch!\n",
-			families[table->family], table->name);
-	text_addf(out, "table %s %s {\n", families[table->family], table->name);
+			family, table->name);
+	text_addf(out, "table %s %s {\n", family, table->name);
 	if (table->flags)
 		text_addf(out, "\tflags %s\n", table->flags);
 	if (table->comment)

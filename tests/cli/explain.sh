@@ -52,13 +52,16 @@ YAML
 says 'without a policy all passes' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:22
 pw apply --fix-sysctl policy.yaml >/dev/null
 says 'what a group allows is delivered' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:80
-says 'what no group allows is dropped, exit 3' 3 '^dropped .*tap2: a rule drops it' pw explain --in tap1 --brief 'tcp 10.0.0.1:4000 10.0.0.2:22'
+says 'what no group allows is dropped, exit 3' 3 '^dropped at tap2: no rule of the security groups of port tap2 lets in tcp to port 22 from 10.0.0.1' pw explain --in tap1 --brief 'tcp 10.0.0.1:4000 10.0.0.2:22'
 pw explain --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22 > text
-check 'the rule is named with its chain' grep -q 'decided by rule 1 of chain neutron-openvswi-sg-fallback, table filter (iptables)' text
+check 'the rule is named with its chain' grep -q 'decided by rule 1 of chain neutron-openvswi-sg-fallback, table filter (iptables, line [0-9]* of what it lists)' text
 check 'as it is written' grep -q -- '-j DROP$' text
 check 'and whose it is' grep -q 'whose it is: portwall' text
 check 'and the way there' grep -q 'chain  *tap2 .* FORWARD 2 > .* > neutron-openvswi-sg-fallback 1$' text
+check 'and what to change, as a line of the policy' grep -qxF '      - {direction: ingress, ethertype: IPv4, protocol: tcp, port_range_min: 22, port_range_max: 22, remote_ip_prefix: "10.0.0.1/32"}' text
+check 'and what of the packet did not matter' grep -q 'any source port.*: the same answer$' text
 says 'a foreign source is dropped before the bridge learns it' 3 '^dropped' pw explain --in tap1 --brief tcp 10.0.0.1:1 10.0.0.2:80 mac 02:00:00:00:00:99 '>' fa:16:3e:00:00:02
+says 'a foreign address lacks an allowed address pair' 3 'allowed_address_pairs: \[\{ip_address: "10.0.0.9", mac_address: "fa:16:3e:00:00:01"\}\]' pw explain --in tap1 tcp 10.0.0.9:1 10.0.0.2:80 mac fa:16:3e:00:00:01 '>' fa:16:3e:00:00:02
 says 'a foreign address is dropped by the anti-spoof chain' 3 'rule 2 of chain neutron-openvswi-s' pw explain --in tap1 tcp 10.0.0.9:1 10.0.0.2:80 mac fa:16:3e:00:00:01 '>' fa:16:3e:00:00:02
 says 'a port that nobody listens at' 3 'no socket takes it' pw explain --in tap1 --brief --state established tcp 10.0.0.1:4000 10.0.0.2:23
 says 'what depends on an open part cannot be told' 5 '^cannot tell: in one case it is ' pw explain --in tap1 --brief tcp 10.0.0.1:any 10.0.0.2:any
@@ -68,6 +71,7 @@ says 'the reply is walked, too' 0 '^reply delivered' pw explain --in tap1 --brie
 says 'what is dropped has no reply, and says so behind the verdict' 3 '^no reply: ' pw explain --in tap1 --reply --brief tcp 10.0.0.1:4000 10.0.0.2:22
 ip link set tap2 type bridge_slave isolated on
 ip link set tap1 type bridge_slave isolated on
+says 'the flag that keeps two ports apart is named' 3 'bridge link set dev tap[12] isolated off' pw explain --in tap1 tcp 10.0.0.1:4000 10.0.0.2:80
 says 'what is no rule has its reason' 3 '"drop_reason": "bridge-isolated"' pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:80
 ip link set tap1 type bridge_slave isolated off
 
@@ -75,6 +79,9 @@ ip link set tap1 type bridge_slave isolated off
 iptables -t nat -A POSTROUTING -s 10.0.0.1 -p tcp -j SNAT --to-source 10.0.0.7:777
 says 'a rewritten packet is told, source port too' 4 'its source 10.0.0.1 becomes 10.0.0.7; its source port 4000 becomes 777' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:80
 check 'and the rule that does it' jq -e '.rewritten_by[0].text | contains("--to-source 10.0.0.7:777")' <(pw explain --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:80)
+says 'and the rule that would spare it' 4 'iptables -t nat -I POSTROUTING 1 -o br0 -j RETURN' pw explain --in tap1 tcp 10.0.0.1:4000 10.0.0.2:80
+iptables -t nat -I POSTROUTING 1 -o br0 -j RETURN
+says 'which is true' 0 '^delivered' pw explain --in tap1 --brief tcp 10.0.0.1:4000 10.0.0.2:80
 iptables -t nat -F POSTROUTING
 
 # -- JSON, and a file in place of the host
@@ -88,6 +95,52 @@ says 'a snapshot gives the same answer' 3 '' pw explain --snapshot host.pws --in
 check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw explain --snapshot host.pws --in tap1 --json tcp 10.0.0.1:4000 10.0.0.2:22 | jq -S 'del(.. | .note?)')"
 iptables-save -c > rules.save
 says 'a bare ruleset says that it has no devices' 2 'no device or guest tap1' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+
+# -- many packets
+cat > packets.jsonl <<'JSONL'
+{"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:22", "id": "ssh"}
+
+{"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:80"}
+{"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:80", "state": "established"}
+JSONL
+says 'each line has its answer; the worst is the exit code' 3 '"line":1,"id":"ssh"' pw explain -s host.pws --packets packets.jsonl
+check 'in the order of the lines' test "$(pw explain -s host.pws --packets packets.jsonl | jq -c '[.line, .verdict]' | tr '\n' ' ')" = '[1,"dropped"] [3,"delivered"] [4,"delivered"] '
+check 'a place on the command line is that of all lines' jq -e '.verdict == "delivered"' <(echo '{"packet": "tcp 10.0.0.1:4000 10.0.0.2:80"}' | pw explain -s host.pws --in tap1 --packets -)
+{
+	echo '{"packet": "tcp 10.0.0.1:4000 10.0.0.2:80", "in": "tap3"}'
+	echo '{"paket": "x"}'
+	echo 'tcp'
+	echo '[]'
+	head -c 70000 /dev/zero | tr '\0' x
+	echo
+	echo '{"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:80"}'
+} > wrong.jsonl
+says 'wrong lines do not keep the others from their answers' 2 '"verdict":"delivered".*"line":6' pw explain -s host.pws --packets wrong.jsonl
+says 'and are counted' 2 '5 of 6 lines are wrong' pw explain -s host.pws --packets wrong.jsonl
+says 'an unknown key: the nearest is named' 2 'did you mean \\"packet\\"' pw explain -s host.pws --packets wrong.jsonl
+says 'a line that is no JSON: the column' 2 '"line":3,"error":"column 3: ' pw explain -s host.pws --packets wrong.jsonl
+says 'a file that is not there' 2 'cannot open nosuch.jsonl' pw explain -s host.pws --packets nosuch.jsonl
+says 'a packet beside a file of packets' 2 'portwall explain --help' pw explain -s host.pws --packets packets.jsonl icmp 1.1.1.1 2.2.2.2
+says 'no packet at all' 2 'which packet' pw explain -s host.pws --in tap1
+
+# -- drawings
+pw explain -s host.pws --in tap1 --dot tcp 10.0.0.1:4000 10.0.0.2:22 > path.dot
+check 'Graphviz takes the drawing' dot -Tsvg -o path.svg path.dot
+check 'it has the guest, the tap and the bridge' grep -qz 'A  guest.*B  tap1.*br0' path.dot
+check 'and the rule that decided' grep -q 'chain neutron-openvswi-sg-fallback rule 1' path.dot
+says 'SVG is made by Graphviz' 3 '</svg>' pw explain -s host.pws --in tap1 --svg tcp 10.0.0.1:4000 10.0.0.2:22
+says 'one form at a time' 2 'exclude each other' pw explain -s host.pws --in tap1 --svg --json tcp 10.0.0.1:4000 10.0.0.2:22
+# -- guests by their names: as qemu's command line tells them
+mkfifo hold
+(exec -a qemu-system-x86_64 bash -c 'read -r _ < hold; :' -name guest=instance-0000000a,debug-threads=on \
+	-uuid 6f70656e-7374-6163-6b20-677565737400 -netdev tap,ifname=tap1,id=n0 -device virtio-net-pci,netdev=n0,mac=fa:16:3e:00:00:01) &
+guest=$!
+trap 'kill $listener $guest' EXIT
+until grep -qz instance-0000000a /proc/$guest/cmdline; do sleep 0.02; done
+says 'a guest is found by its name' 3 '^dropped' pw explain --in instance-0000000a --brief tcp 10.0.0.1:4000 10.0.0.2:22
+says 'and by its UUID' 3 '^dropped' pw explain --in 6f70656e-7374-6163-6b20-677565737400 --brief tcp 10.0.0.1:4000 10.0.0.2:22
+pw snapshot -o guest.pws > /dev/null
+says 'a snapshot knows it, too' 3 '^dropped' pw explain --snapshot guest.pws --in instance-0000000a --brief tcp 10.0.0.1:4000 10.0.0.2:22
 
 # -- rulesets
 check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the tests of examples/demo and examples/lab share: the machine before and after, a running
 demo, and the report. PORTWALL is the program; Open vSwitch and Docker are unpacked under build/."""
+import fcntl
 import glob
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEMO, LAB = ROOT + "/examples/demo", ROOT + "/examples/lab"
@@ -151,6 +153,14 @@ def run(*command):
                           text=True, timeout=SECONDS_TO_END)
 
 
+def wait_for(words, say):
+    """Until say() has the words in it."""
+    deadline = time.monotonic() + SECONDS_TO_END
+    while words not in (said := say()):
+        expect(time.monotonic() < deadline, f"waited in vain for '{words}': {said}")
+        time.sleep(0.05)
+
+
 def run_tests(tests, lacks=None):
     """Runs them and reports as TAP. "lacks" says what this machine has not and the tests need."""
     unpacked = run(UNPACK)
@@ -160,7 +170,10 @@ def run_tests(tests, lacks=None):
     if lacks:
         print("1..0 # SKIP " + lacks)
         return
-    print(f"1..{len(tests)}")
+    # A demo clears what a killed one left: two of these at once would clear one another's.
+    turn = open(BUILD + "/.e2e-turn", "w", encoding="ascii")
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    print(f"1..{len(tests)}", flush=True)
     n_failed = 0
     for number, (name, test) in enumerate(tests, 1):
         try:

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 
-from e2e import BUILD, LAB, SECONDS_TO_END, WIRE, Demo, Failure, Machine, expect, run, run_tests
+from e2e import BUILD, LAB, SECONDS_TO_END, WIRE, Demo, Failure, Machine, expect, run, run_tests, wait_for
 
 VM1, VM2, DIRECTOR, HOST, OUTSIDE = "172.17.0.8", "172.17.0.9", "172.17.0.99", "192.0.2.10", "192.0.2.1"
 PORT1, PORT2 = "3f6c1d52-8e", "b8a40e97-26"
@@ -184,7 +184,8 @@ def host_after_a_crash():
     with Host() as host:
         with open(f"{BUILD}/lab/{host.name}/docker/init", encoding="ascii") as f:
             os.kill(int(f.read().split()[0]), signal.SIGKILL)
-        expect("not started" in run(LAB, "status", host.name).stdout, "status says that dockerd runs")
+        # to end a namespace of processes takes the kernel a while
+        wait_for("not started", lambda: run(LAB, "status", host.name).stdout)
         expect(host.masquerade() == 0, "Docker's rule outlives Docker")
         again = run(LAB, "dockerd", host.name)
         expect(again.returncode == 0, again.stdout)

@@ -32,7 +32,10 @@ struct host_build *host_build_new(struct arena *arena)
 		ns->unread = built->unread;
 		ns->has_br_netfilter = true;
 		ns->ruleset = ruleset_new(arena);
-		built->unread[ns->n_unread++] = (struct unread){ "sockets", "not built" };
+		built->sockets[ns->n_sockets++] =
+			(struct socket){ .family = FAMILY_IPV6, .proto = PROTO_TCP, .port = 443 };
+		built->sockets[ns->n_sockets++] =
+			(struct socket){ .family = FAMILY_IPV6, .proto = PROTO_UDP, .port = 443 };
 	}
 	return b;
 }
@@ -163,6 +166,11 @@ void build_fdb(struct host_build *b, const char *name, const char *mac)
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value)
 {
 	b->built[ns].sysctls[b->netns[ns].n_sysctls++] = (struct sysctl){ name, value };
+}
+
+void build_unread(struct host_build *b, int ns, const char *what)
+{
+	b->built[ns].unread[b->netns[ns].n_unread++] = (struct unread){ what, "EPERM" };
 }
 
 void build_iptables(struct host_build *b, int ns, const char *text)

@@ -43,6 +43,7 @@ void build_route(struct host_build *b, const char *prefix, const char *name, con
 void build_neighbour(struct host_build *b, const char *name, const char *addr, const char *mac);
 void build_fdb(struct host_build *b, const char *name, const char *mac);
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value);
+void build_unread(struct host_build *b, int ns, const char *what);
 void build_iptables(struct host_build *b, int ns, const char *text);
 void build_nft(struct host_build *b, int ns, const char *text);
 struct link *built_link(struct host_build *b, const char *name, int *ret_ns);

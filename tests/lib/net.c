@@ -122,6 +122,35 @@ static void free_end(struct net_end *end)
 	free(end);
 }
 
+static bool is_running(const char *device)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+	bool is_up;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", device);
+	is_up = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && request.ifr_flags & IFF_RUNNING;
+	/* takes the lock under which the kernel makes the link ready, and is therefore behind that */
+	is_up = is_up && ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	close(fd);
+	return is_up;
+}
+
+/*
+ * Until frames pass a device of the present namespace. The kernel makes a link ready some time after it
+ * has come up, and drops without a word what is sent before.
+ */
+static void await_link(const char *device)
+{
+	const struct timespec tick = { .tv_nsec = 1000000 };
+
+	for (int ms = 0; !is_running(device); ms++) {
+		if (ms == 30000)
+			fail_msg("%s does not come up", device);
+		nanosleep(&tick, NULL);
+	}
+}
+
 /* The end's namespace with eth0; its other side is the end's tap in the present one. */
 static void plug_end(struct net_end *end, int host_ns)
 {
@@ -134,8 +163,10 @@ static void plug_end(struct net_end *end, int host_ns)
 		end->tap, mac.data, getpid(), end->ns);
 	net_ip(end->ns, "link set lo up\nlink set eth0 up\n");
 	net_enter(end->ns);
+	await_link("eth0");
 	end->fd = open_packet_socket("eth0");
 	net_enter(host_ns);
+	await_link(end->tap);
 }
 
 static void add_bridge(int ns, const char *name, const char *mac, bool nf_call)
@@ -273,6 +304,8 @@ struct net *net_new(enum net_kind kind)
 	net->clock[0] = new_ns();
 	net_ip(net->clock[0], "link add tick up type veth peer name tock\nlink set tock up\n");
 	close(net->clock[0]);
+	await_link("tick");
+	await_link("tock");
 	net->clock[0] = open_packet_socket("tick");
 	net->clock[1] = open_packet_socket("tock");
 	net_enter(net->ns);
@@ -313,6 +346,10 @@ static void plug_hybrid(struct net_end *end)
 		qvo, getpid(), net->middle);
 	plug_into(net->middle, qvo, "br-int");
 	plug_into(net->ns, end->peer, end->bridge);
+	await_link(end->peer);
+	net_enter(net->middle);
+	await_link(qvo);
+	net_enter(net->ns);
 	learn(net->middle, &end->mac, qvo);
 	for (size_t i = 0; i < net->n_ends; i++) {
 		learn(net->ns, &net->ends[i]->mac, end->peer);
@@ -336,6 +373,7 @@ struct net_end *net_add_guest(struct net *net, const char *port_id, const char *
 		plug_hybrid(end);
 	plug_into(net->ns, end->tap, end->bridge);
 	learn(net->ns, &end->mac, end->tap);
+	await_link(end->bridge);
 	net->ends[net->n_ends++] = end;
 	return end;
 }
@@ -384,8 +422,8 @@ void net_send_wire(struct net_end *from, const struct net_wire *wire)
 {
 	struct pollfd wait = { .fd = from->fd, .events = POLLOUT };
 
-	/* net.core.netdev_max_backlog is 1000; a frame is in it once for each hop */
-	if (++from->net->n_unsettled == 200)
+	/* net.core.netdev_max_backlog is 1000, for all that use this processor */
+	if (++from->net->n_unsettled == 100)
 		net_settle(from->net);
 	while (send(from->fd, wire->data, wire->size, 0) != (ssize_t)wire->size) {
 		if (errno != EAGAIN && errno != ENOBUFS)

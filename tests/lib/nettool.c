@@ -16,6 +16,8 @@
 #include "nettool.h"
 #include "unit.h"
 
+static cpu_set_t usable_cpus; /* before net_main bound the process */
+
 static int open_with(const char *input)
 {
 	int fd = memfd_create("input", MFD_CLOEXEC);
@@ -106,6 +108,12 @@ void net_flush_conntrack(struct net *net)
 		fail_msg("conntrack -F");
 }
 
+void net_bind_to_any_cpu(void)
+{
+	if (sched_setaffinity(0, sizeof(usable_cpus), &usable_cpus) != 0)
+		fail_msg("sched_setaffinity: %s", strerror(errno));
+}
+
 void net_bind_to_one_cpu(void)
 {
 	cpu_set_t set;
@@ -173,6 +181,7 @@ bool net_main(void)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		mount("tmpfs", "/run", "tmpfs", 0, "mode=755") != 0)
 		return skip_all("this machine refuses an own /run");
+	sched_getaffinity(0, sizeof(usable_cpus), &usable_cpus);
 	net_bind_to_one_cpu();
 	return true;
 }

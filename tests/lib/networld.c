@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netbeside.h"
 #include "unit.h"
 
 /* One pass of a packet through the filters of one bridge. */
@@ -428,6 +429,11 @@ static void run_case(void **state)
 
 int world_main(const struct world_case *cases, size_t n)
 {
+	return world_main_beside(cases, n, 1);
+}
+
+int world_main_beside(const struct world_case *cases, size_t n, unsigned n_at_once)
+{
 	static const char *const kinds[] = { "shared", "hybrid", "routed" };
 	static const char *const backends[] = { "nft", "legacy" };
 	struct CMUnitTest *tests;
@@ -462,7 +468,9 @@ int world_main(const struct world_case *cases, size_t n)
 		};
 		n_tests++;
 	}
-	result = net_exit(_cmocka_run_group_tests("tests", tests, n_tests, NULL, NULL));
+	result = n_at_once > 1 ? net_run_beside("tests", tests, n_tests, n_at_once)
+			       : _cmocka_run_group_tests("tests", tests, n_tests, NULL, NULL);
+	result = net_exit(result);
 	for (size_t i = 0; i < n_tests; i++)
 		free((void *)(uintptr_t)tests[i].name);
 	free(tests);

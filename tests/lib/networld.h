@@ -119,6 +119,8 @@ struct world_case {
 	}
 /* The whole of main: 0 or 1. PORTWALL_CASE=text runs those whose name has it. */
 int world_main(const struct world_case *cases, size_t n);
+/* The same, so many at once: for cases that mostly wait. */
+int world_main_beside(const struct world_case *cases, size_t n, unsigned n_at_once);
 
 #define PASS(why) EXPECT_PASS, REASON_##why
 #define DROP(why) EXPECT_DROP, DROP_##why

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Random numbers that can be had again: the seed is printed, and taken from PORTWALL_SEED when set. */
 struct random {
@@ -26,7 +27,8 @@ static inline struct random random_seeded_or(uint64_t usual)
 
 static inline struct random random_seeded(void)
 {
-	return random_seeded_or((uint64_t)time(NULL));
+	/* another one for each of those that begin in the same second */
+	return random_seeded_or((uint64_t)getpid() << 32 | (uint32_t)time(NULL));
 }
 
 static inline uint64_t random_u64(struct random *random)

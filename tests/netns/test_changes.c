@@ -392,8 +392,11 @@ static void new_ports_are_closed_before_they_are_open(struct world *world)
 			if (k < N_OF(flood) - 1 &&
 				(result->n_arrived == 0 || result->n_turns != 1 ||
 					result->last_arrived > result->first_lost))
-				fail_msg("%s: %zu of %zu arrived, with %zu turns", flood[k].text,
-					result->n_arrived, result->n_sent, result->n_turns);
+				fail_msg(
+					"%s: %zu of %zu arrived, with %zu turns, the first lost is "
+					"number %zu, the last arrived %zu",
+					flood[k].text, result->n_arrived, result->n_sent,
+					result->n_turns, result->first_lost, result->last_arrived);
 		}
 		assert_int_equal(
 			results[N_OF(flood) - 1].last_arrived, results[N_OF(flood) - 1].n_sent - 1);
@@ -507,5 +510,5 @@ int main(void)
 		WORLD_CASE(two_at_once_take_turns, ON_SHARED | BY_BOTH),
 	};
 
-	return world_main(cases, N_OF(cases));
+	return world_main_beside(cases, N_OF(cases), 3);
 }

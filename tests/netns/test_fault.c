@@ -9,6 +9,7 @@
 
 #include "both.h"
 #include "fault.h"
+#include "netbeside.h"
 
 /*
  * portwall is killed, at random moments and at each step of its plan, on the way from one random
@@ -508,5 +509,5 @@ int main(void)
 		printf("1..0 # SKIP PORTWALL names no program\n");
 		return 0;
 	}
-	return net_exit(cmocka_run_group_tests_name("fault", tests, NULL, NULL));
+	return net_exit(net_run_beside("fault", tests, N_OF(tests), 2));
 }

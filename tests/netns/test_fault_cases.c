@@ -7,6 +7,7 @@
 
 #include "both.h"
 #include "fault.h"
+#include "netbeside.h"
 
 /* What a kill could lose, one case each: the lock, flows, what clear puts back, what show knows. */
 
@@ -222,5 +223,5 @@ int main(void)
 		printf("1..0 # SKIP PORTWALL names no program\n");
 		return 0;
 	}
-	return net_exit(cmocka_run_group_tests_name("fault_cases", tests, NULL, NULL));
+	return net_exit(net_run_beside("fault_cases", tests, N_OF(tests), 4));
 }

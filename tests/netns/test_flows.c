@@ -49,9 +49,13 @@ static int socket_in(const struct world *world, const struct net_end *end, int f
 	return fd;
 }
 
-/* Connects within a second, or not. */
+/* How long something that must come may take on a machine that does much else; it is there in no time. */
+#define PATIENCE_MS 15000
+/* How long something is waited for that must not come. */
+#define SILENCE_MS 1000
+
 static bool try_connect(struct world *world, const char *client, const char *server, const char *ip,
-	uint16_t port, struct connection *ret)
+	uint16_t port, int timeout_ms, struct connection *ret)
 {
 	struct sockaddr_in6 addr;
 	socklen_t size = sockaddr_of(ip, port, &addr);
@@ -66,7 +70,7 @@ static bool try_connect(struct world *world, const char *client, const char *ser
 		fail_msg("%s port %u: %s", ip, port, strerror(errno));
 	if (connect(c.client, (struct sockaddr *)&addr, size) != 0 && errno != EINPROGRESS)
 		fail_msg("connect to %s port %u: %s", ip, port, strerror(errno));
-	if (poll(&wait, 1, 1000) == 1)
+	if (poll(&wait, 1, timeout_ms) == 1)
 		c.server = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	close(listener);
 	if (c.server < 0) {
@@ -82,7 +86,7 @@ static struct connection must_connect(
 {
 	struct connection c = { -1, -1 };
 
-	if (!try_connect(world, client, server, ip, port, &c))
+	if (!try_connect(world, client, server, ip, port, PATIENCE_MS, &c))
 		fail_msg("no connection from %s to %s port %u", client, ip, port);
 	return c;
 }
@@ -99,7 +103,8 @@ static bool is_said(int from, int to, int timeout_ms)
 
 static bool lives(const struct connection *c)
 {
-	return is_said(c->client, c->server, 2000) && is_said(c->server, c->client, 2000);
+	return is_said(c->client, c->server, PATIENCE_MS) &&
+	       is_said(c->server, c->client, PATIENCE_MS);
 }
 
 /* What was lost is sent again, with ever longer pauses. */
@@ -125,7 +130,7 @@ static bool is_dead(const struct connection *c)
 	send(c->client, "x", 1, MSG_NOSIGNAL);
 	send(c->server, "x", 1, MSG_NOSIGNAL);
 	/* retransmissions come after 0.2, 0.6 and 1.4 s */
-	poll(wait, 2, 1000);
+	poll(wait, 2, SILENCE_MS);
 	return !has_arrived(c->client) && !has_arrived(c->server);
 }
 
@@ -228,7 +233,7 @@ static void a_cut_flow_goes_on_when_its_rule_comes_back(struct world *world)
 	next = must_connect(world, "A", "out", "10.0.0.99", 80);
 	assert_true(lives(&next));
 	end_connection(&next);
-	assert_false(try_connect(world, "out", "A", "10.0.0.10", 80, &next));
+	assert_false(try_connect(world, "out", "A", "10.0.0.10", 80, SILENCE_MS, &next));
 
 	world_apply(world, GROUPS GROUP("g", IN4(L4("tcp", "22")) IN4(L4("tcp", "80")) IN6(
 						     L4("tcp", "80")) ALL_OUT) PORTS PORT_A("g"));
@@ -265,6 +270,11 @@ static void a_marked_flow_is_forgotten_with_its_port(struct world *world)
 	struct connection web;
 
 	give_addresses(world);
+	/* what the server sends again, before the guest has made the flow known once more, is addressed to the
+	 * host, which would reset it */
+	if (world->net->kind == NET_ROUTED)
+		net_sh("iptables-%s -A INPUT -i wan0 -p tcp --sport 80 -j DROP",
+			world->options.backend);
 	for (int i = 0; i < 2; i++) {
 		world_forget_flows(world);
 		world_apply(world, GROUPS GROUP("g", OUT4(L4("tcp", "80"))) GROUP("h", IN4(ANY))
@@ -296,8 +306,8 @@ static void what_a_stateless_port_refuses_is_not_marked(struct world *world)
 	world_apply(world, GROUPS STATELESS_GROUP("g", ALL_OUT) PORTS PORT_A("g"));
 	assert_int_equal(n_marked(), 0);
 	/* one direction needs no rule of the other */
-	assert_true(is_said(web.server, web.client, 2000));
-	assert_false(is_said(web.client, web.server, 1000));
+	assert_true(is_said(web.server, web.client, PATIENCE_MS));
+	assert_false(is_said(web.client, web.server, SILENCE_MS));
 	end_connection(&web);
 }
 
@@ -513,5 +523,5 @@ int main(void)
 		WORLD_CASE(udp_is_cut_too, ON_SHARED | ON_HYBRID | BY_BOTH),
 	};
 
-	return world_main(cases, N_OF(cases));
+	return world_main_beside(cases, N_OF(cases), 8);
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "net.h"
+#include "netbeside.h"
 
 /*
  * The harness itself, on hosts without portwall: what the other tests conclude from a frame that
@@ -329,6 +333,87 @@ static void ten_thousand_packets_are_counted_without_a_loss(void **state)
 		(end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000);
 }
 
+/* ---- cases beside one another */
+
+static void meets_the_next(void **state)
+{
+	int *const *pipes = (void *)state;
+	char byte = 'x';
+
+	/* each waits for the other: one after the other they would never end */
+	assert_int_equal(write((*pipes)[1], &byte, 1), 1);
+	assert_int_equal(read((*pipes)[2], &byte, 1), 1);
+}
+
+static void fails(void **state)
+{
+	(void)state;
+	print_message("# it says why\n");
+	fail_msg("this one fails");
+}
+
+static void dies(void **state)
+{
+	(void)state;
+	raise(SIGKILL);
+}
+
+static void is_skipped(void **state)
+{
+	(void)state;
+	skip_because("no reason");
+}
+
+/* Of a group that runs in a child, with its output; "" is its end. */
+static void cases_beside_one_another_are_told_in_order_and_none_is_lost(void **state)
+{
+	static const char *const wanted[] = { "1..5\n", "ok 1 - one\n", "# it says why\n",
+		"this one fails\n", "exit status 1\n", "killed by signal 9\n",
+		"# skip: no reason\n", "ok 4 - is_skipped\n", "ok 5 - other\n" };
+	int there[2], back[2], status, out = memfd_create("output", MFD_CLOEXEC);
+	char text[8192] = "", *at = text;
+	pid_t child;
+
+	(void)state;
+	assert_true(out >= 0 && pipe(there) == 0 && pipe(back) == 0);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		int one[] = { 0, there[1], back[0] }, other[] = { 0, back[1], there[0] };
+		const struct CMUnitTest tests[] = {
+			{ "one", meets_the_next, NULL, NULL, one },
+			cmocka_unit_test(fails),
+			cmocka_unit_test(dies),
+			cmocka_unit_test(is_skipped),
+			{ "other", meets_the_next, NULL, NULL, other },
+		};
+
+		dup2(out, STDOUT_FILENO);
+		dup2(out, STDERR_FILENO);
+		status = net_run_beside("inner", tests, N_OF(tests), N_OF(tests));
+		fflush(NULL);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 2);
+	assert_true(pread(out, text, sizeof(text) - 1, 0) > 0);
+	for (size_t i = 0; i < N_OF(wanted); i++) {
+		char *found = strstr(at, wanted[i]);
+
+		if (!found) {
+			fail_msg("no \"%s\" behind \"%s\"", wanted[i], i ? wanted[i - 1] : "");
+			return;
+		}
+		at = found + strlen(wanted[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		close(there[i]);
+		close(back[i]);
+	}
+	close(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +424,7 @@ int main(void)
 		cmocka_unit_test(conntrack_judges_first_packets_as_the_harness_says),
 		cmocka_unit_test(fragments_arrive_as_one_packet),
 		cmocka_unit_test(ten_thousand_packets_are_counted_without_a_loss),
+		cmocka_unit_test(cases_beside_one_another_are_told_in_order_and_none_is_lost),
 	};
 
 	if (!net_main())

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -91,6 +96,7 @@ static void build_bridge(void)
 	       "ip addr add 10.1.2.1/24 dev br0; ip -6 addr add 2001:db8::1/64 dev br0 nodad;"
 	       "bridge fdb add 02:00:00:00:00:77 dev v0 master static;"
 	       "ip neigh add 10.1.2.9 lladdr 02:00:00:00:00:09 dev br0 nud permanent;"
+	       "ip neigh add 10.1.2.11 lladdr 02:00:00:00:00:0b dev br0 nud noarp;"
 	       "ip neigh add proxy 10.1.2.10 dev br0");
 }
 
@@ -133,13 +139,17 @@ static void links_of_two_namespaces_are_read_and_joined(void **state)
 static void addresses_neighbours_and_the_fdb_are_read(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	bool has_four = false, has_six = false, has_neighbour = false, has_proxy = false;
-	bool has_static = false, has_own = false;
+	bool has_four = false, has_six = false, has_neighbour = false, has_proxy = false,
+	     has_noarp = false;
+	bool has_static = false, has_own = false, has_tunnel = false;
+	struct addr far = addr("10.0.0.9");
 	const struct netns *own;
 	const struct link *br0, *v0;
 
 	(void)state;
 	build_bridge();
+	net_sh("ip link add vx0 type vxlan id 5 dstport 4789 local 10.1.2.1;"
+	       "bridge fdb append 02:00:00:00:00:05 dev vx0 dst 10.0.0.9");
 	own = &read_host(arena)->netns[0];
 	br0 = link_of(own, "br0");
 	v0 = link_of(own, "v0");
@@ -153,10 +163,12 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 	}
 	for (size_t i = 0; i < own->n_neighbours; i++) {
 		const struct neighbour *n = &own->neighbours[i];
-		struct addr known = addr("10.1.2.9"), proxy = addr("10.1.2.10");
+		struct addr known = addr("10.1.2.9"), proxy = addr("10.1.2.10"),
+			    noarp = addr("10.1.2.11");
 
 		has_neighbour |= !addr_compare(&n->addr, &known) && n->has_mac && n->is_permanent &&
 				 n->mac.bytes[5] == 9 && n->index == br0->index;
+		has_noarp |= !addr_compare(&n->addr, &noarp) && n->has_mac && n->mac.bytes[5] == 11;
 		has_proxy |= !addr_compare(&n->addr, &proxy) && n->is_proxy;
 	}
 	for (size_t i = 0; i < own->n_fdb; i++) {
@@ -164,12 +176,14 @@ static void addresses_neighbours_and_the_fdb_are_read(void **state)
 
 		has_static |= e->bridge_index == br0->index && e->port_index == v0->index &&
 			      e->mac.bytes[5] == 0x77 && e->is_static && !e->is_permanent;
+		has_tunnel |= e->port_index == link_of(own, "vx0")->index && !e->bridge_index &&
+			      e->mac.bytes[5] == 5 && !addr_compare(&e->dst, &far);
 		has_own |=
 			e->bridge_index == br0->index && e->mac.bytes[5] == 0xb0 && e->is_permanent;
 	}
 	assert_true(has_four && has_six);
-	assert_true(has_neighbour && has_proxy);
-	assert_true(has_static && has_own);
+	assert_true(has_neighbour && has_proxy && has_noarp);
+	assert_true(has_static && has_own && has_tunnel);
 	net_sh("ip netns del blue");
 }
 
@@ -236,10 +250,15 @@ static void settings_of_links_are_those_of_proc(void **state)
 	       "echo 1 > /proc/sys/net/ipv4/conf/v0/bc_forwarding;"
 	       "echo 1 > /proc/sys/net/ipv6/conf/v0/disable_ipv6;"
 	       "echo 1 > /proc/sys/net/ipv6/conf/br0/proxy_ndp;"
+	       "[ ! -e /proc/sys/net/ipv6/conf/v0/force_forwarding ] ||"
+	       " echo 1 > /proc/sys/net/ipv6/conf/v0/force_forwarding;"
 	       "echo 1 > /proc/sys/net/ipv4/ip_forward");
 	own = &read_host(arena)->netns[0];
 	assert_string_equal(netns_sysctl(own, "net.ipv4.conf.br0.rp_filter"), "2");
 	assert_string_equal(netns_sysctl(own, "net.ipv4.ip_forward"), "1");
+	/* read where the kernel has it (6.17) */
+	assert_int_equal(netns_sysctl(own, "net.ipv6.conf.v0.force_forwarding") != NULL,
+		access("/proc/sys/net/ipv6/conf/v0/force_forwarding", F_OK) == 0);
 	for (size_t i = 0; i < own->n_sysctls; i++) {
 		const struct sysctl *sysctl = &own->sysctls[i];
 		struct text value CLEANUP(text_done) = TEXT_INIT;
@@ -313,6 +332,42 @@ static void rulesets_sockets_and_conntrack_are_read(void **state)
 				own->sockets[i].proto == PROTO_UDP && own->sockets[i].process;
 	assert_true(is_listening);
 	close(fd);
+}
+
+static void assert_unread(const struct netns *ns, const char *what, const char *wanted)
+{
+	const char *why = "";
+
+	if (!netns_is_unread(ns, what, &why))
+		fail_msg("%s is not unread", what);
+	if (!strstr(why, wanted))
+		fail_msg("%s: %s", what, why);
+}
+
+/* As somebody who may not open them. */
+static void what_cannot_be_opened_is_unread_and_not_absent(void **state)
+{
+	static const char *const parts[] = { "conntrack", "br_netfilter",
+		"sysctl net.netfilter.nf_conntrack_*", "sysctl net.ipv4.ip_forward" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct netns *own;
+
+	(void)state;
+	own = &read_host(arena)->netns[0];
+	for (size_t i = 0; i < N_OF(parts); i++)
+		assert_false(netns_is_unread(own, parts[i], NULL));
+	net_sh("d=/proc/sys/net; mount -t tmpfs -o mode=700 x $d/netfilter;"
+	       "mount -t tmpfs -o mode=700 x $d/bridge;"
+	       "echo 1 > /run/secret; chmod 600 /run/secret; mount --bind /run/secret $d/ipv4/ip_forward");
+	assert_int_equal(setresuid(65534, 65534, 0), 0);
+	own = &read_host(arena)->netns[0];
+	assert_int_equal(setresuid(0, 0, 0), 0);
+	net_sh("d=/proc/sys/net; umount $d/netfilter $d/bridge $d/ipv4/ip_forward; rm /run/secret");
+	for (size_t i = 0; i < N_OF(parts); i++)
+		assert_unread(own, parts[i], "Permission denied");
+	assert_false(own->has_br_netfilter);
+	assert_false(netns_is_unread(own, "sysctl net.ipv4.ip_default_ttl", NULL));
+	assert_string_equal(netns_sysctl(own, "net.ipv4.ip_default_ttl"), "64");
 }
 
 static void the_command_writes_what_can_be_loaded_again(void **state)
@@ -419,6 +474,70 @@ static void a_sosreport_says_what_the_kernel_says(void **state)
 	net_sh("ip netns del blue; rm -r /run/sos /run/a.out");
 }
 
+/* --- programs --- */
+
+/* "r0 = -1; exit": TCX_NEXT, and of XDP an answer that aborts. Enum bpf_cmd and bpf_attach_type: */
+#define TCX_INGRESS 46
+#define XDP	    37
+static int load_program(uint32_t type)
+{
+	static const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = -1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = type;
+	attr.insn_cnt = N_OF(code);
+	attr.insns = (uint64_t)(uintptr_t)code;
+	attr.license = (uint64_t)(uintptr_t) "GPL";
+	return (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+/* The link holds the program as long as this process lives. */
+static void attach_program(uint32_t type, uint32_t where, const char *device)
+{
+	int program = load_program(type);
+	union bpf_attr attr;
+
+	assert_true(program >= 0);
+	memset(&attr, 0, sizeof(attr));
+	attr.link_create.prog_fd = (uint32_t)program;
+	attr.link_create.target_ifindex = if_nametoindex(device);
+	attr.link_create.attach_type = where;
+	errno = 0;
+	if (syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr)) < 0)
+		fail_msg("%s: %s", device, strerror(errno));
+}
+
+static void programs_at_devices_and_ipsec_are_seen(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct netns *ns;
+
+	(void)state;
+	net_sh("ip link add filtered type veth peer name plain;"
+	       "ip link add with-xdp type veth peer name with-tcx;"
+	       "tc qdisc add dev filtered clsact;"
+	       "tc filter add dev filtered egress protocol all u32 match u32 0 0 flowid 1:1;"
+	       "tc qdisc add dev plain clsact;"
+	       "ip xfrm policy add src 10.0.0.0/8 dst 10.1.0.0/16 dir out tmpl src 192.0.2.1 "
+	       "dst 192.0.2.2 proto esp mode tunnel");
+	attach_program(BPF_PROG_TYPE_XDP, XDP, "with-xdp");
+	attach_program(BPF_PROG_TYPE_SCHED_CLS, TCX_INGRESS, "with-tcx");
+	ns = netns_of(read_host(arena), "");
+	assert_true(link_of(ns, "filtered")->has_tc_egress);
+	assert_false(link_of(ns, "filtered")->has_tc_ingress);
+	assert_false(link_of(ns, "plain")->has_tc_ingress);
+	assert_false(link_of(ns, "plain")->has_tc_egress);
+	assert_true(link_of(ns, "with-tcx")->has_tc_ingress);
+	assert_false(link_of(ns, "with-tcx")->has_xdp);
+	assert_true(link_of(ns, "with-xdp")->has_xdp);
+	assert_int_equal(ns->n_xfrm_policies, 1);
+	assert_false(netns_is_unread(ns, "tc", NULL) || netns_is_unread(ns, "xfrm", NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +546,8 @@ int main(void)
 		cmocka_unit_test_setup(routes_of_all_tables_and_rules_are_read, new_netns),
 		cmocka_unit_test_setup(settings_of_links_are_those_of_proc, new_netns),
 		cmocka_unit_test_setup(rulesets_sockets_and_conntrack_are_read, new_netns),
+		cmocka_unit_test_setup(programs_at_devices_and_ipsec_are_seen, new_netns),
+		cmocka_unit_test_setup(what_cannot_be_opened_is_unread_and_not_absent, new_netns),
 		cmocka_unit_test_setup(the_command_writes_what_can_be_loaded_again, new_netns),
 		cmocka_unit_test_setup(a_sosreport_says_what_the_kernel_says, new_netns),
 	};

@@ -156,6 +156,28 @@ static void a_large_piece_does_not_waste_the_block_that_is_being_filled(void **s
 		assert_int_equal(b[i], 0);
 }
 
+static void an_arena_that_is_reset_begins_anew_in_the_memory_that_it_has(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	char *first, *again;
+
+	(void)state;
+	arena_reset(arena);
+	for (int i = 0; i < 100; i++)
+		first = memset(arena_alloc(arena, 4096), 1, 4096);
+	arena_reset(arena);
+	assert_int_equal(arena_used(arena), 0);
+	first = arena_alloc(arena, 32);
+	for (int i = 0; i < 32; i++)
+		assert_int_equal(first[i], 0);
+	memset(first, 1, 32);
+	arena_reset(arena);
+	again = arena_alloc(arena, 32);
+	assert_ptr_equal(again, first);
+	assert_int_equal(again[31], 0);
+	assert_int_equal(arena_used(arena), 32);
+}
+
 static void a_file_is_saved_whole_and_read_back(void **state)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT, in CLEANUP(text_done) = TEXT_INIT;
@@ -191,6 +213,7 @@ int main(void)
 		cmocka_unit_test(what_an_arena_adopts_goes_with_it),
 		cmocka_unit_test(a_vector_keeps_its_items_when_it_grows),
 		cmocka_unit_test(a_large_piece_does_not_waste_the_block_that_is_being_filled),
+		cmocka_unit_test(an_arena_that_is_reset_begins_anew_in_the_memory_that_it_has),
 		cmocka_unit_test(a_file_is_saved_whole_and_read_back),
 	};
 

@@ -44,9 +44,13 @@ static struct addr addr_of(const char *text)
 	return addr;
 }
 
+/* Of one packet's answer: there are millions. */
+static struct arena *answers;
+
 static int setup_world(void **state)
 {
 	(void)state;
+	answers = arena_new();
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
 		for (size_t i = 0; i < N_ADDRS; i++)
 			addrs[f][i] = addr_of(addr_texts[f][i]);
@@ -54,6 +58,13 @@ static int setup_world(void **state)
 		members[f][0] = prefix_of_addr(&addrs[f][ADDR_B]);
 		members[f][1] = prefix_of_addr(&addrs[f][ADDR_GROUP]);
 	}
+	return 0;
+}
+
+static int end_world(void **state)
+{
+	(void)state;
+	arena_freep(&answers);
 	return 0;
 }
 
@@ -170,18 +181,26 @@ struct trace {
 	const struct origin *last[2][DIR_EGRESS + 1];
 };
 
-static void record(void *data, const struct chain *chain, const struct rule *rule)
+static void record(struct trace *trace, const struct rule *rule)
 {
-	struct trace *trace = data;
 	const struct origin *origin = rule->origin;
 
-	(void)chain;
 	assert_non_null(origin);
 	/* What the bridge table lets go on is judged later. */
 	if (origin->duty == DUTY_FRAMES && rule->target.kind != TARGET_DROP)
 		return;
 	if (origin->port && origin->duty != DUTY_DISPATCH)
 		trace->last[origin->port - trace->world->ports][origin->direction] = origin;
+}
+
+/* The rules that matched, in order. */
+static void record_all(struct trace *trace, const struct step *step)
+{
+	if (!step)
+		return;
+	record_all(trace, step->before);
+	if (step->kind == STEP_MATCH)
+		record(trace, step->rule);
 }
 
 static enum reason reason_of(const struct origin *origin, enum family family)
@@ -255,11 +274,18 @@ static enum verdict walk(const struct ruleset *rs, enum family family, const cha
 	const char *chain, const struct packet *packet, struct trace *trace)
 {
 	const struct table *t = ruleset_table(rs, family, table);
-	struct evaluation e = ruleset_eval(rs, t, table_chain(t, chain), packet, record, trace);
+	const struct chain *base = table_chain(t, chain);
+	const struct eval eval = { .arena = answers, .rs = rs, .hook = ruleset_chain_hook(base) };
+	struct outcome few[2];
+	struct outcomes outcomes = { { few, 0, N_OF(few) } };
 
-	if (e.verdict == VERDICT_CANNOT_TELL)
+	arena_reset(answers);
+	ruleset_eval_chain(&eval, t, base, packet, NULL, NULL, &outcomes);
+	/* of a packet of which everything is known there is one answer */
+	if (outcomes.n != 1 || few[0].verdict == VERDICT_CANNOT_TELL)
 		fail_packet(packet, "cannot tell", (struct decision){ 0 }, NULL);
-	return e.verdict;
+	record_all(trace, few[0].last);
+	return few[0].verdict;
 }
 
 /* Does a packet of this world pass the tables at a place (a built-in chain of filter)? What comes
@@ -687,5 +713,5 @@ int main(void)
 		cmocka_unit_test(every_frame_is_judged_by_the_bridge_table),
 	};
 
-	return cmocka_run_group_tests(tests, setup_world, NULL);
+	return cmocka_run_group_tests(tests, setup_world, end_world);
 }

@@ -192,6 +192,27 @@ static void without_nf_call_no_rule_is_asked(void **state)
 		"bridge-in qvbB, br-netfilter, bridge-decision tapB, transmit tapB; delivered");
 }
 
+/* A program that is attached may do anything: it is never taken for one that lets all pass. */
+static void what_a_program_does_at_a_device_cannot_be_told(void **state)
+{
+	static const size_t places[] = { offsetof(struct link, has_xdp),
+		offsetof(struct link, has_tc_ingress), offsetof(struct link, has_tc_egress) };
+	static const char *const devices[] = { "tapA", "qvbB", "tapB" };
+	struct packet packet = packet_of(PROTO_ICMP, "172.17.0.8", "172.17.0.9");
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(places); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct host_build *b = hybrid(arena);
+		const struct explanation *e;
+
+		*(bool *)((char *)built_link(b, devices[i], NULL) + places[i]) = true;
+		e = walk(b, "tapA", &packet);
+		assert_int_equal(e->final, FINAL_CANNOT_TELL);
+		assert_non_null(strstr(e->leaf->why, "what it does is not known"));
+	}
+}
+
 static void a_flow_that_drops_and_one_that_is_not_understood_are_told_apart(void **state)
 {
 	static const char *const drop[] = {
@@ -475,7 +496,7 @@ static void a_listening_socket_decides_what_a_syn_meets(void **state)
 	const struct explanation *e;
 
 	(void)state;
-	b->netns[0].n_unread = 0;
+	b->netns[0].n_sockets = 0;
 	b->built[0].sockets[b->netns[0].n_sockets++] = (struct socket){ .family = FAMILY_IPV6,
 		.local.family = FAMILY_IPV6,
 		.proto = PROTO_TCP,
@@ -564,6 +585,9 @@ static void the_translation_of_a_known_flow_is_applied_in_both_directions(void *
 		.reply = { packet.dst, own, packet.dport, 50000 } };
 	b->netns[0].n_conntrack = 1;
 	build_neighbour(b, "eth0", "10.0.0.5", VM_A);
+	/* nobody does it without a chain of type nat, on whichever hook */
+	assert_int_equal(walk(b, "eth0", &packet)->final, FINAL_DELIVERED);
+	build_iptables(b, 0, "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n");
 	e = walk(b, "eth0", &packet);
 	assert_int_equal(e->final, FINAL_REWRITTEN);
 	assert_int_equal(addr_compare(&e->leaf->last->packet->src, &own), 0);
@@ -626,6 +650,7 @@ int main(void)
 		cmocka_unit_test(ipip_is_dropped_on_the_senders_bridge_by_the_fallback_rule),
 		cmocka_unit_test(a_mac_that_was_left_open_goes_the_only_way_there_is),
 		cmocka_unit_test(without_nf_call_no_rule_is_asked),
+		cmocka_unit_test(what_a_program_does_at_a_device_cannot_be_told),
 		cmocka_unit_test(a_flow_that_drops_and_one_that_is_not_understood_are_told_apart),
 		cmocka_unit_test(a_port_in_another_vlan_of_ovs_gets_nothing),
 		cmocka_unit_test(dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address),

@@ -181,6 +181,7 @@ static void the_bridges_own_mac_leads_up_to_the_host(void **state)
 	(void)state;
 	build_address(b, "br0", "10.0.0.2/24");
 	packet.eth_dst = built_link(b, "br0", NULL)->mac;
+	packet.dport = 443;
 	path_print(&path, walk_in(b, &packet)->leaf);
 	assert_string_equal(path.data,
 		"received tap1, bridge-in tap1, br-netfilter, bridge-decision tap1, received br0, "
