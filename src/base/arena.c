@@ -2,15 +2,21 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Big enough that a pass over 1,000 ports makes some hundred calls of malloc, not millions; the first
  * is small, because there are arenas for one answer about one packet. */
 #define ARENA_BLOCK_SIZE       ((size_t)64 * 1024)
 #define ARENA_FIRST_BLOCK_SIZE ((size_t)2 * 1024)
+/* What an arena needs beyond LARGE_PAGES_FROM it gets in the processor's large pages, where the kernel gives
+ * them: of reading a host with 100,000 rules a fifth of the time went into faulting small ones in. */
+#define LARGE_PAGE_SIZE	 ((size_t)2 * 1024 * 1024)
+#define LARGE_PAGES_FROM ((size_t)8 * 1024 * 1024)
 
 struct arena_block {
 	struct arena_block *next;
@@ -18,8 +24,14 @@ struct arena_block {
 	alignas(max_align_t) char data[];
 };
 
+struct adopted {
+	struct adopted *next;
+	void *memory;
+};
+
 struct arena {
 	struct arena_block *blocks; /* the newest first: the one that is being filled */
+	struct adopted *adopted;
 	size_t used;
 };
 
@@ -41,6 +53,8 @@ void arena_free(struct arena *arena)
 {
 	if (!arena)
 		return;
+	for (struct adopted *a = arena->adopted; a; a = a->next)
+		free(a->memory);
 	for (struct arena_block *b = arena->blocks, *next; b; b = next) {
 		next = b->next;
 		free(b);
@@ -70,15 +84,33 @@ void arena_freep(struct arena **arena)
 	*arena = NULL;
 }
 
+void *arena_large_pages(size_t size)
+{
+	void *memory;
+
+	if (size > SIZE_MAX - LARGE_PAGE_SIZE)
+		die_if_null(NULL);
+	size = (size + LARGE_PAGE_SIZE - 1) & ~(LARGE_PAGE_SIZE - 1);
+	memory = die_if_null(aligned_alloc(LARGE_PAGE_SIZE, size));
+	madvise(memory, size, MADV_HUGEPAGE); /* where there are none small ones do */
+	return memory;
+}
+
 static struct arena_block *arena_grow(struct arena *arena, size_t size)
 {
-	size_t block_size = arena->blocks ? ARENA_BLOCK_SIZE : ARENA_FIRST_BLOCK_SIZE;
+	bool is_large = arena->used >= LARGE_PAGES_FROM;
+	size_t block_size = !arena->blocks ? ARENA_FIRST_BLOCK_SIZE
+			    : is_large	   ? LARGE_PAGE_SIZE - sizeof(struct arena_block)
+					   : ARENA_BLOCK_SIZE;
 	size_t want = size > block_size / 4 ? size : block_size;
 	struct arena_block *b;
 
 	if (want > SIZE_MAX - sizeof(*b))
 		die_if_null(NULL);
-	b = die_if_null(malloc(sizeof(*b) + want));
+	if (is_large && want >= block_size)
+		b = arena_large_pages(sizeof(*b) + want);
+	else
+		b = die_if_null(malloc(sizeof(*b) + want));
 	b->size = want;
 	b->used = 0;
 	/* A block of its own for something large must not end the one that is being filled. */
@@ -147,6 +179,14 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	text = arena_vprintf(arena, fmt, ap);
 	va_end(ap);
 	return text;
+}
+
+void arena_adopt(struct arena *arena, void *memory)
+{
+	struct adopted *adopted = arena_new_one(arena, struct adopted);
+
+	*adopted = (struct adopted){ arena->adopted, memory };
+	arena->adopted = adopted;
 }
 
 size_t arena_used(const struct arena *arena)

@@ -25,6 +25,11 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap);
 
+/* Memory for something large, to be freed with free; not zeroed. */
+void *arena_large_pages(size_t size);
+/* What malloc gave is freed with the arena. */
+void arena_adopt(struct arena *arena, void *memory);
+
 /* Bytes handed out so far, for limits and for tests. */
 size_t arena_used(const struct arena *arena);
 

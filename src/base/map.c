@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Open addressing, linear probing, at most three quarters full. */
 struct map {
 	struct arena *arena;
@@ -14,15 +16,6 @@ struct map {
 	} * slots;
 	size_t n, n_slots; /* n_slots is a power of two */
 };
-
-static uint64_t hash_text(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x100000001b3u;
-	return h;
-}
 
 struct map *map_new(struct arena *arena)
 {
@@ -46,7 +39,7 @@ static struct map_slot *map_slot(const struct map *map, const char *key, uint64_
 
 void *map_find(const struct map *map, const char *key)
 {
-	return map_slot(map, key, hash_text(key))->value;
+	return map_slot(map, key, text_hash(key))->value;
 }
 
 static void map_grow(struct map *map)
@@ -63,7 +56,7 @@ static void map_grow(struct map *map)
 
 void *map_add(struct map *map, const char *key, void *value)
 {
-	uint64_t hash = hash_text(key);
+	uint64_t hash = text_hash(key);
 	struct map_slot *slot = map_slot(map, key, hash);
 
 	if (slot->key)

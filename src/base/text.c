@@ -251,6 +251,27 @@ const char *text_nearest(const char *text, const char *const *names, size_t n)
 	return best;
 }
 
+static uint64_t mixed(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 32;
+}
+
+/* By words: comments and names of chains are long, and many. */
+uint64_t text_hash(const char *text)
+{
+	size_t len = strlen(text);
+	uint64_t hash = len, word;
+
+	for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, text, sizeof(word));
+		hash = mixed(hash, word);
+	}
+	word = 0;
+	memcpy(&word, text, len);
+	return mixed(hash, word);
+}
+
 bool text_has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;

@@ -57,6 +57,9 @@ bool text_to_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret);
 /* Is text matched by one of n names? Gives the nearest one for "did you mean", or NULL. */
 const char *text_nearest(const char *text, const char *const *names, size_t n);
 
+/* For tables: equal texts, equal numbers. Not for numbers that are kept. */
+uint64_t text_hash(const char *text);
+
 bool text_has_prefix(const char *text, const char *prefix);
 
 #endif

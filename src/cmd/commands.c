@@ -144,12 +144,12 @@ const struct command commands[] = {
 			"Reads every network namespace of this host: links, addresses, routes, rules, "
 			"neighbours, bridges, settings, conntrack entries, listening sockets, the rules of "
 			"iptables (both variants), nftables, ipset, and Open vSwitch. Nothing is changed, "
-			"and no payload of packets is looked at. The file is JSON, packed as gzip does "
-			"(zcat shows it). What could not be read is listed, and noted in the file as "
+			"and no payload of packets is looked at. The file is JSON, and behind it the rules "
+			"as the tools print them, packed as gzip does (zcat shows it). What could not be read is listed, and noted in the file as "
 			"unread, never as absent. Needs root to see everything.",
 		.examples = "portwall snapshot                          # HOSTNAME-DATE.pws\n"
 			    "portwall snapshot --redact -o case17.pws   # to give away\n"
-			    "portwall snapshot -o - | zcat | jq .host.netns[0].links\n",
+			    "portwall snapshot -o - | zcat | jq -n 'input.host.netns[0].links'\n",
 		OPTIONS(snapshot_options),
 		.run = cmd_snapshot,
 	},

@@ -36,14 +36,6 @@ struct match *matches_copy(struct compiler *c, const struct match *matches, size
 	return copy;
 }
 
-void chain_reserve(struct compiler *c, struct chain *chain, size_t n)
-{
-	if (chain->rules || n == 0)
-		return;
-	chain->rules = arena_new_array(c->arena, struct rule, n);
-	chain->cap_rules = n;
-}
-
 struct rule *rule_add(struct compiler *c, struct chain *chain, struct match *matches,
 	size_t n_matches, struct target target, const char *comment, const struct origin *origin)
 {

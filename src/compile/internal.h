@@ -53,8 +53,6 @@ const struct origin *origin_of(
 	struct compiler *c, struct port_plan *port, enum duty duty, enum direction direction);
 const struct origin *origin_of_host(struct compiler *c, enum duty duty);
 struct match *matches_copy(struct compiler *c, const struct match *matches, size_t n);
-/* A vector that will not have to grow; the caller's count need not be exact. */
-void chain_reserve(struct compiler *c, struct chain *chain, size_t n);
 struct rule *rule_add(struct compiler *c, struct chain *chain, struct match *matches,
 	size_t n_matches, struct target target, const char *comment, const struct origin *origin);
 static inline struct target target_of(enum target_kind kind)

@@ -51,7 +51,7 @@ static void s_make(struct compiler *c, struct table *table, struct port_plan *po
 
 	if (policy_port_has_family(port->port, table->family))
 		sources = port_sources(c, port->port, table->family, &n);
-	chain_reserve(c, chain, n + 1);
+	chain_reserve(c->arena, chain, n + 1);
 	for (size_t i = 0; i < n; i++) {
 		struct match matches[] = {
 			{ .kind = MATCH_SRC, .prefix = sources[i].prefix },
@@ -79,7 +79,7 @@ static void o_make(struct compiler *c, struct table *table, struct port_plan *po
 	enum family family = table->family;
 	bool has_family = policy_port_has_family(port->port, family);
 
-	chain_reserve(c, chain, has_family ? O_LINES + rules_count(port->port) : 1);
+	chain_reserve(c->arena, chain, has_family ? O_LINES + rules_count(port->port) : 1);
 	for (const enum line *l = before_s[family]; has_family && *l != N_LINES; l++)
 		line_add(c, chain, port, DIR_EGRESS, *l);
 	rule_add(c, chain, NULL, 0, target_jump(port->chain_s), NULL,
@@ -119,7 +119,7 @@ static void i_make(struct compiler *c, struct table *table, struct port_plan *po
 	enum family family = table->family;
 	bool has_fixed = false;
 
-	chain_reserve(c, chain, I_LINES + p->n_fixed_ips + rules_count(p));
+	chain_reserve(c->arena, chain, I_LINES + p->n_fixed_ips + rules_count(p));
 	for (size_t i = 0; i < p->n_fixed_ips; i++)
 		has_fixed |= p->fixed_ips[i].family == family;
 	if (family == FAMILY_IPV6) {

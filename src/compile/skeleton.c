@@ -199,10 +199,10 @@ static void dispatch_add(struct compiler *c, const struct skeleton *s, enum fami
 {
 	static const struct match unbridged = { .kind = MATCH_PHYSDEV_BRIDGED, .inverted = true };
 
-	chain_reserve(c, s->forward, 2 * c->n_ports + 1);
-	chain_reserve(c, s->input, c->n_ports + 1);
-	chain_reserve(c, s->sg_chain, 2 * c->n_filtered + 2);
-	chain_reserve(c, s->routed, c->n_filtered + 1);
+	chain_reserve(c->arena, s->forward, 2 * c->n_ports + 1);
+	chain_reserve(c->arena, s->input, c->n_ports + 1);
+	chain_reserve(c->arena, s->sg_chain, 2 * c->n_filtered + 2);
+	chain_reserve(c->arena, s->routed, c->n_filtered + 1);
 	/* First, and without return: none of the lines for bridged packets is for these. */
 	rule_add(c, s->forward, matches_copy(c, &unbridged, 1), 1,
 		(struct target){ .kind = TARGET_GOTO, .chain = c->names.routed }, NULL,

@@ -57,6 +57,11 @@ static void vlan_strip(const struct link *bridge, const struct link *port, struc
 		packet_untag(packet);
 }
 
+static size_t port_first(const struct netns *ns, const struct link *bridge)
+{
+	return netns_first(ns, LINKS_BY_MASTER, (uint64_t)bridge->index);
+}
+
 /* --- who lives where --- */
 
 static const struct fdb_entry *fdb_find(
@@ -65,7 +70,8 @@ static const struct fdb_entry *fdb_find(
 	uint16_t vlan = bridge->has_vlan_filtering ? skb->packet.vlan_id : 0;
 	const struct fdb_entry *own = NULL;
 
-	for (size_t i = 0; i < skb->ns->n_fdb; i++) {
+	for (size_t i = netns_first(skb->ns, FDB_BY_MAC, key_of_mac(mac)); i < skb->ns->n_fdb;
+		i = netns_next(skb->ns, FDB_BY_MAC, i)) {
 		const struct fdb_entry *entry = &skb->ns->fdb[i];
 
 		if (entry->bridge_index != bridge->index || !mac_equal(entry->mac, mac))
@@ -224,13 +230,15 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 	struct answer answer = { 0 }, nobody = { 0 };
 	size_t n = 0;
 
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 
 		n += port->master_index == bridge->index && is_flooded(skb, port, cast) &&
 		     refusal(skb, bridge, port) == DROP_NONE;
 	}
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 		struct skb one = *skb;
 		struct answer part;
@@ -259,7 +267,8 @@ static struct answer end_no_target(
 	enum drop drop = DROP_NONE;
 	struct node *node;
 
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 		enum drop here;
 
@@ -282,7 +291,8 @@ static bool is_arp_answered(const struct skb *skb, const struct link *bridge)
 
 	if (packet_inner_ethertype(packet) != ETHERTYPE_ARP || packet->arp_op == 2)
 		return false;
-	for (size_t i = 0; i < skb->ns->n_links; i++) {
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 
 		if (port->master_index == bridge->index &&
@@ -327,7 +337,8 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 
 static bool is_on_link(const struct skb *skb, const struct link *link, const struct addr *addr)
 {
-	for (size_t i = 0; i < skb->ns->n_addresses; i++) {
+	for (size_t i = netns_first(skb->ns, ADDRESSES_BY_LINK, (uint64_t)link->index);
+		i < skb->ns->n_addresses; i = netns_next(skb->ns, ADDRESSES_BY_LINK, i)) {
 		const struct address *address = &skb->ns->addresses[i];
 		struct prefix prefix = { .addr = address->local, .len = address->len };
 
@@ -383,7 +394,8 @@ static struct answer decide_unknown_mac(
 /* The kernel keeps an entry of its own for each. */
 static bool is_mac_of_port(const struct skb *skb, const struct link *bridge)
 {
-	for (size_t i = 0; i < skb->ns->n_links; i++)
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i))
 		if (skb->ns->links[i].master_index == bridge->index &&
 			mac_equal(skb->ns->links[i].mac, skb->packet.eth_dst))
 			return true;
@@ -424,6 +436,9 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 	if (!entry)
 		return flood_all(walk, skb, bridge, cast, is_promisc);
 	port = netns_link_by_index(skb->ns, entry->port_index);
+	/* the lists were read one after the other: a port that left the bridge took its entries along */
+	if (port && port != bridge && port->master_index != bridge->index)
+		port = NULL;
 	if (entry->is_permanent || !port || port == bridge) {
 		if (skb->in_port)
 			return pass_up(walk, skb, "its MAC is one of the bridge's");

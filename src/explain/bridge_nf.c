@@ -50,7 +50,8 @@ static const struct link *logical_dev(const struct skb *skb, const struct link *
 		!netns_sysctl_number(
 			skb->facts, skb->ns, "net.bridge.bridge-nf-pass-vlan-input-dev", 0))
 		return bridge;
-	for (size_t i = 0; i < skb->ns->n_links; i++)
+	for (size_t i = netns_first(skb->ns, LINKS_BY_LOWER, (uint64_t)bridge->index);
+		i < skb->ns->n_links; i = netns_next(skb->ns, LINKS_BY_LOWER, i))
 		if (skb->ns->links[i].lower_index == bridge->index &&
 			skb->ns->links[i].vlan_id == skb->packet.vlan_id)
 			return &skb->ns->links[i];

@@ -90,6 +90,11 @@ static int entry_direction(const struct conntrack_entry *entry, const struct pac
 	return tuple_matches(&entry->reply, tuple, packet->proto) ? -1 : 0;
 }
 
+static size_t flow_first(const struct netns *ns, const struct flow_tuple *tuple)
+{
+	return netns_first(ns, FLOWS_BY_ENDS, key_of_ends(&tuple->src, &tuple->dst));
+}
+
 static const struct conntrack_entry *entry_find(
 	const struct skb *skb, bool *ret_is_reply, bool *ret_is_ours)
 {
@@ -106,15 +111,16 @@ static const struct conntrack_entry *entry_find(
 			return &flow->entry;
 		}
 	}
-	for (size_t i = 0; i < skb->ns->n_conntrack; i++) {
-		direction = entry_direction(&skb->ns->conntrack[i], &skb->packet, &tuple);
+	for (size_t i = flow_first(skb->ns, &tuple); i / 2 < skb->ns->n_conntrack;
+		i = netns_next(skb->ns, FLOWS_BY_ENDS, i)) {
+		direction = entry_direction(&skb->ns->conntrack[i / 2], &skb->packet, &tuple);
 		/* an echo request that is explained has an id of its own */
 		if (direction > 0 && proto_is_icmp(skb->packet.proto))
 			continue;
 		if (direction) {
 			*ret_is_reply = direction < 0;
 			*ret_is_ours = false;
-			return &skb->ns->conntrack[i];
+			return &skb->ns->conntrack[i / 2];
 		}
 	}
 	return NULL;
@@ -216,8 +222,9 @@ static bool may_have_entry(const struct skb *skb)
 		if (flow->ns == skb->ns && flow->entry.proto == packet->proto &&
 			flow->entry.zone == packet->ct_zone)
 			return true;
-	for (size_t i = 0; i < skb->ns->n_conntrack; i++) {
-		const struct conntrack_entry *entry = &skb->ns->conntrack[i];
+	for (size_t i = flow_first(skb->ns, &tuple); i / 2 < skb->ns->n_conntrack;
+		i = netns_next(skb->ns, FLOWS_BY_ENDS, i)) {
+		const struct conntrack_entry *entry = &skb->ns->conntrack[i / 2];
 
 		if (entry->proto == packet->proto && entry->zone == packet->ct_zone &&
 			(tuple_agrees(&entry->orig, &tuple, open) ||

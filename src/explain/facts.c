@@ -136,7 +136,8 @@ bool skb_owns(const struct skb *skb, const struct addr *addr)
 	const struct netns *ns = skb->ns;
 	const char *why;
 
-	for (size_t i = 0; i < ns->n_addresses; i++)
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key_of_addr(addr)); i < ns->n_addresses;
+		i = netns_next(ns, ADDRESSES_BY_LOCAL, i))
 		if (!addr_compare(&ns->addresses[i].local, addr))
 			return true;
 	if (!netns_is_unread(ns, "addresses", &why))
@@ -152,7 +153,8 @@ bool link_has_address(const struct skb *skb, const struct link *link, enum famil
 	const struct netns *ns = skb->ns;
 	const char *why;
 
-	for (size_t i = 0; i < ns->n_addresses; i++)
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LINK, (uint64_t)link->index);
+		i < ns->n_addresses; i = netns_next(ns, ADDRESSES_BY_LINK, i))
 		if (ns->addresses[i].index == link->index &&
 			ns->addresses[i].local.family == family)
 			return true;

@@ -3,6 +3,7 @@
 #define EXPLAIN_INTERNAL_H
 
 #include "explain/explain.h"
+#include "host/index.h"
 #include "packet/field.h"
 
 /*

@@ -73,7 +73,8 @@ struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
 static const struct address *address_find(
 	const struct netns *ns, const struct addr *addr, const struct link *dev)
 {
-	for (size_t i = 0; i < ns->n_addresses; i++)
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key_of_addr(addr)); i < ns->n_addresses;
+		i = netns_next(ns, ADDRESSES_BY_LOCAL, i))
 		if (!addr_compare(&ns->addresses[i].local, addr) &&
 			(!dev || ns->addresses[i].index == dev->index))
 			return &ns->addresses[i];
@@ -154,7 +155,8 @@ bool neighbour_find(const struct skb *skb, const struct link *dev, const struct 
 	struct mac *ret, bool *ret_failed)
 {
 	*ret_failed = false;
-	for (size_t i = 0; i < skb->ns->n_neighbours; i++) {
+	for (size_t i = netns_first(skb->ns, NEIGHBOURS_BY_ADDR, key_of_addr(addr));
+		i < skb->ns->n_neighbours; i = netns_next(skb->ns, NEIGHBOURS_BY_ADDR, i)) {
 		const struct neighbour *neighbour = &skb->ns->neighbours[i];
 
 		if (neighbour->index != dev->index || neighbour->is_proxy ||

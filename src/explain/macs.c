@@ -25,13 +25,17 @@ static void found(struct finding *finding, struct mac mac)
 
 static void look_in_netns(const struct netns *ns, const struct addr *addr, struct finding *finding)
 {
-	for (size_t i = 0; i < ns->n_addresses; i++) {
+	uint64_t key = key_of_addr(addr);
+
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LOCAL, key); i < ns->n_addresses;
+		i = netns_next(ns, ADDRESSES_BY_LOCAL, i)) {
 		const struct link *link = netns_link_by_index(ns, ns->addresses[i].index);
 
 		if (link && addr_compare(&ns->addresses[i].local, addr) == 0)
 			found(finding, link->mac);
 	}
-	for (size_t i = 0; i < ns->n_neighbours; i++)
+	for (size_t i = netns_first(ns, NEIGHBOURS_BY_ADDR, key); i < ns->n_neighbours;
+		i = netns_next(ns, NEIGHBOURS_BY_ADDR, i))
 		if (ns->neighbours[i].has_mac && !ns->neighbours[i].is_failed &&
 			addr_compare(&ns->neighbours[i].addr, addr) == 0)
 			found(finding, ns->neighbours[i].mac);
@@ -40,7 +44,8 @@ static void look_in_netns(const struct netns *ns, const struct addr *addr, struc
 /* The one station that the bridge has learned behind the port. */
 static void look_behind(const struct netns *ns, const struct link *port, struct finding *finding)
 {
-	for (size_t i = 0; i < ns->n_fdb; i++)
+	for (size_t i = netns_first(ns, FDB_BY_PORT, (uint64_t)port->index); i < ns->n_fdb;
+		i = netns_next(ns, FDB_BY_PORT, i))
 		if (ns->fdb[i].port_index == port->index && !ns->fdb[i].is_permanent)
 			found(finding, ns->fdb[i].mac);
 }

@@ -156,12 +156,11 @@ static bool route_is_for(const struct netns *ns, const struct route *route, uint
 	return true;
 }
 
+/* Of two to prefixes of one length. */
 static bool is_better(const struct route *a, const struct route *b)
 {
 	if (!b)
 		return true;
-	if (a->dst.len != b->dst.len)
-		return a->dst.len > b->dst.len;
 	if (a->src.len != b->src.len)
 		return a->src.len > b->src.len;
 	if (a->tos != b->tos)
@@ -169,21 +168,34 @@ static bool is_better(const struct route *a, const struct route *b)
 	return a->priority < b->priority;
 }
 
-static const struct route *table_lookup(const struct netns *ns, uint32_t table,
+/* Among those to prefixes of one length. */
+static const struct route *len_lookup(const struct netns *ns, uint32_t table, unsigned len,
 	const struct fib_query *query, const struct next_hop **ret_hop)
 {
 	const struct route *best = NULL;
 
-	for (size_t i = 0; i < ns->n_routes; i++) {
+	for (size_t i = netns_first(ns, ROUTES_BY_DST, key_of_route(table, &query->dst, len));
+		i < ns->n_routes; i = netns_next(ns, ROUTES_BY_DST, i)) {
 		const struct next_hop *hop = NULL;
 
-		if (!is_better(&ns->routes[i], best))
+		if (ns->routes[i].dst.len != len || !is_better(&ns->routes[i], best))
 			continue;
 		if (!route_is_for(ns, &ns->routes[i], table, query, &hop))
 			continue;
 		best = &ns->routes[i];
 		*ret_hop = hop;
 	}
+	return best;
+}
+
+static const struct route *table_lookup(const struct netns *ns, uint32_t table,
+	const struct fib_query *query, const struct next_hop **ret_hop)
+{
+	const struct route *best = NULL;
+
+	for (unsigned len = prefix_max_len(query->family) + 1u; len-- && !best;)
+		if (netns_has_route_len(ns, query->family, len))
+			best = len_lookup(ns, table, len, query, ret_hop);
 	return best;
 }
 

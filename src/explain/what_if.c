@@ -53,6 +53,7 @@ const struct host *host_with_sysctl(struct arena *arena, const struct host *host
 	return copy;
 }
 
+/* What its lists are found by (host/index.h: index, master, lower) must stay. */
 const struct host *host_with_link(struct arena *arena, const struct host *host,
 	const struct netns *ns, const struct link *link, struct link **ret_link)
 {

@@ -5,14 +5,15 @@
 #include "host/host.h"
 
 /*
- * A host in a file: JSON (docs/snapshot.md lists every key), packed as gzip does. Saved, loaded and
- * saved again it has the same bytes. Key and text are those of host.h; a value that is 0, false,
- * empty or NULL has no key.
+ * A host in a file: JSON (docs/snapshot.md lists every key) and behind it the texts of rules and
+ * settings as they are, packed as gzip does. Saved, loaded and saved again it has the same bytes. Key
+ * and text are those of host.h; a value that is 0, false, empty or NULL has no key. Version 1,
+ * which had these texts in the JSON, is read too.
  */
 #define HOST_FILE_FORMAT  "portwall snapshot"
-#define HOST_FILE_VERSION 1
+#define HOST_FILE_VERSION 2
 
-void host_print(struct text *out, const struct host *host); /* the JSON, unpacked */
+void host_print(struct text *out, const struct host *host); /* unpacked */
 /* path "-": standard output. Refuses a file that is there, unless is_overwrite. */
 bool host_save(const struct host *host, const char *path, bool is_overwrite, struct err *err);
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/text.h"
 #include "base/vec.h"
+#include "host/index.h"
 
 const char *bridge_switch_name(enum bridge_switch which)
 {
@@ -16,6 +18,16 @@ const char *bridge_switch_name(enum bridge_switch which)
 	};
 
 	return names[which];
+}
+
+/* What was read from a file is mostly sorted, and to see that is quicker than to sort it again. */
+static void sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	for (size_t i = 1; i < n; i++)
+		if (compare((char *)items + (i - 1) * size, (char *)items + i * size) > 0) {
+			qsort(items, n, size, compare);
+			return;
+		}
 }
 
 static int link_by_name(const void *a, const void *b)
@@ -77,8 +89,7 @@ static void sort_addresses(struct arena *arena, struct netns *ns)
 
 	for (size_t i = 0; i < ns->n_addresses; i++)
 		places[i] = (struct place){ ns->addresses[i].index, i };
-	if (ns->n_addresses)
-		qsort(places, ns->n_addresses, sizeof(*places), by_index_and_place);
+	sort(places, ns->n_addresses, sizeof(*places), by_index_and_place);
 	for (size_t i = 0; i < ns->n_addresses; i++)
 		sorted[i] = ns->addresses[places[i].at];
 	ns->addresses = ns->n_addresses ? sorted : NULL;
@@ -88,12 +99,10 @@ static void index_links(struct arena *arena, struct netns *ns)
 {
 	const struct link **by_index = arena_new_array(arena, const struct link *, ns->n_links + 1);
 
-	if (ns->n_links)
-		qsort(ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
+	sort(ns->links, ns->n_links, sizeof(*ns->links), link_by_name);
 	for (size_t i = 0; i < ns->n_links; i++)
 		by_index[i] = &ns->links[i];
-	if (ns->n_links)
-		qsort(by_index, ns->n_links, sizeof(*by_index), link_by_index);
+	sort(by_index, ns->n_links, sizeof(*by_index), link_by_index);
 	ns->links_by_index = by_index;
 }
 
@@ -138,12 +147,22 @@ void netns_finish(struct arena *arena, struct netns *ns)
 	}
 	if (ns->n_sysctls) {
 		memcpy(sysctls, ns->sysctls, ns->n_sysctls * sizeof(*sysctls));
-		qsort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
+		sort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
 	}
 	ns->sysctls = sysctls;
 	ns->has_br_netfilter = has_bridge_settings(ns);
 	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
 	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
+	netns_index(arena, ns);
+}
+
+void host_finish(struct arena *arena, struct host *host)
+{
+	struct map *by_name = map_new(arena);
+
+	for (size_t i = 0; i < host->n_ovs_ports; i++)
+		map_add(by_name, host->ovs_ports[i].name, (void *)&host->ovs_ports[i]);
+	host->ovs_ports_by_name = by_name;
 }
 
 const struct link *netns_link(const struct netns *ns, const char *name)
@@ -245,6 +264,8 @@ const struct link *host_find_link(
 
 const struct ovs_port *host_ovs_port(const struct host *host, const char *name)
 {
+	if (host->ovs_ports_by_name)
+		return map_find(host->ovs_ports_by_name, name);
 	for (size_t i = 0; i < host->n_ovs_ports; i++)
 		if (!strcmp(host->ovs_ports[i].name, name))
 			return &host->ovs_ports[i];

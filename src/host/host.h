@@ -273,9 +273,13 @@ struct netns {
 
 	const struct link *const *links_by_index; /* sorted; NULL: netns_finish was not called */
 
+	const struct netns_index *index; /* host/index.h; NULL: netns_finish was not called */
+
 	bool has_br_netfilter;	     /* the module is there: /proc/sys/net/bridge exists */
 	bool nf_call[N_IP_FAMILIES]; /* net.bridge.bridge-nf-call-iptables, -ip6tables */
 };
+
+struct map;
 
 struct host {
 	const char *name;    /* uname -n */
@@ -287,7 +291,8 @@ struct host {
 	size_t n_ovs_bridges;
 	const struct ovs_port *ovs_ports;
 	size_t n_ovs_ports;
-	const struct unread *unread; /* of the host as a whole: "ovsdb", "netns 5" */
+	const struct map *ovs_ports_by_name; /* NULL: host_finish was not called */
+	const struct unread *unread;	     /* of the host as a whole: "ovsdb", "netns 5" */
 	size_t n_unread;
 };
 
@@ -295,6 +300,9 @@ struct host {
 void netns_parse_texts(struct arena *arena, struct netns *ns);
 /* What all readers do at the end: sorts, derives (has_address, has_br_netfilter, nf_call), indexes. */
 void netns_finish(struct arena *arena, struct netns *ns);
+
+/* The same for what is of no namespace. */
+void host_finish(struct arena *arena, struct host *host);
 
 const struct link *netns_link(const struct netns *ns, const char *name); /* NULL: none */
 const struct link *netns_link_by_index(const struct netns *ns, int index);

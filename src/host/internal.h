@@ -6,8 +6,9 @@
 
 /* Private to host. */
 
-/* What host_print wrote; name is for messages. */
-bool host_parse_json(struct arena *arena, const char *name, const char *data, size_t size,
+/* What host_print wrote; name is for messages. data is changed, ends in NUL, and must live as long
+ * as the host, which points into it. */
+bool host_parse_text(struct arena *arena, const char *name, char *data, size_t size,
 	const struct host **ret, struct err *err);
 
 /* The folder of an unpacked sosreport. */

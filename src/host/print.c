@@ -132,13 +132,13 @@ static void print_list(
 	text_add(out, "]");
 }
 
-static void print_sysctls(struct text *out, const struct sysctl *sysctls, size_t n)
+static size_t sysctls_size(const struct sysctl *sysctls, size_t n)
 {
-	struct text lines CLEANUP(text_done) = TEXT_INIT;
+	size_t size = 0;
 
 	for (size_t i = 0; i < n; i++)
-		text_addf(&lines, "%s = %s\n", sysctls[i].name, sysctls[i].value);
-	print_string(out, lines.data);
+		size += strlen(sysctls[i].name) + strlen(sysctls[i].value) + strlen(" = \n");
+	return size;
 }
 
 static void print_scalar(struct text *out, const struct schema_field *field, const char *at)
@@ -151,6 +151,9 @@ static void print_scalar(struct text *out, const struct schema_field *field, con
 	case F_TEXT:
 	case F_NAME:
 		print_string(out, *(const char *const *)(const void *)at);
+		break;
+	case F_BLOCK:
+		text_addf(out, "%zu", strlen(*(const char *const *)(const void *)at));
 		break;
 	case F_BOOL:
 		text_add(out, "true");
@@ -189,6 +192,15 @@ static void print_scalar(struct text *out, const struct schema_field *field, con
 	}
 }
 
+/* How many there are of a list; what is found again in the texts is not told. */
+static size_t list_n(const struct schema_field *field, const void *value)
+{
+	size_t n = field->n_at ? *(const size_t *)(const void *)((const char *)value + field->n_at)
+			       : 0;
+
+	return field->kind == F_UNREAD ? n - ((const struct netns *)value)->n_derived : n;
+}
+
 static void print_struct(struct text *out, const struct schema *schema, const void *value)
 {
 	bool is_first = true;
@@ -197,13 +209,8 @@ static void print_struct(struct text *out, const struct schema *schema, const vo
 	for (size_t i = 0; i < schema->n_fields; i++) {
 		const struct schema_field *field = &schema->fields[i];
 		const char *at = (const char *)value + field->at;
-		size_t n =
-			field->n_at
-				? *(const size_t *)(const void *)((const char *)value + field->n_at)
-				: 0;
+		size_t n = list_n(field, value);
 
-		if (field->kind == F_UNREAD)
-			n -= ((const struct netns *)value)->n_derived;
 		if (field->n_at ? !n : is_unset(field, at))
 			continue;
 		text_addf(out, "%s\"%s\": ", is_first ? "" : ", ", field->key);
@@ -211,7 +218,8 @@ static void print_struct(struct text *out, const struct schema *schema, const vo
 		if (field->kind == F_STRUCT)
 			print_struct(out, field->schema, at);
 		else if (field->kind == F_SYSCTLS)
-			print_sysctls(out, *(const struct sysctl *const *)(const void *)at, n);
+			text_addf(out, "%zu",
+				sysctls_size(*(const struct sysctl *const *)(const void *)at, n));
 		else if (field->n_at)
 			print_list(out, field, *(const void *const *)(const void *)at, n);
 		else
@@ -220,10 +228,54 @@ static void print_struct(struct text *out, const struct schema *schema, const vo
 	text_add(out, "}");
 }
 
+/* --- what stands behind the JSON, in the order in which the JSON names it --- */
+
+static void print_heading(struct text *out, const struct at *at, size_t size)
+{
+	block_heading_print(out, at, size);
+	text_add(out, "\n");
+}
+
+static void print_blocks(
+	struct text *out, const struct at *outer, const struct schema *schema, const char *value)
+{
+	for (size_t f = 0; f < schema->n_fields; f++) {
+		const struct schema_field *field = &schema->fields[f];
+		const struct at at = { outer, field->key, NO_INDEX };
+		const void *slot = value + field->at;
+		size_t n = list_n(field, value);
+		const struct sysctl *sysctls;
+		const char *text;
+
+		if (field->kind == F_LIST) {
+			for (size_t i = 0; i < n; i++)
+				print_blocks(out, &(struct at){ &at, NULL, i }, field->schema,
+					*(const char *const *)slot + i * field->schema->size);
+		} else if (field->kind == F_BLOCK) {
+			text = *(const char *const *)slot;
+			print_heading(out, &at, strlen(text));
+			text_add(out, text);
+			text_add(out, "\n");
+		} else if (field->kind == F_SYSCTLS && n) {
+			sysctls = *(const struct sysctl *const *)slot;
+			print_heading(out, &at, sysctls_size(sysctls, n));
+			for (size_t i = 0; i < n; i++) {
+				text_add(out, sysctls[i].name);
+				text_add(out, " = ");
+				text_add(out, sysctls[i].value);
+				text_add(out, "\n");
+			}
+			text_add(out, "\n");
+		}
+	}
+}
+
+/* The JSON ends with a line of its own, so that other tools find its end. */
 void host_print(struct text *out, const struct host *host)
 {
 	text_addf(out, "{\"format\": \"%s\", \"version\": %d,\n\"host\": ", HOST_FILE_FORMAT,
 		HOST_FILE_VERSION);
 	print_struct(out, &host_schema, host);
-	text_add(out, "}\n");
+	text_add(out, "\n}\n");
+	print_blocks(out, NULL, &host_schema, (const char *)host);
 }

@@ -400,6 +400,7 @@ static void redact_struct(const struct pass *pass, const struct schema *schema, 
 		case F_MAC:
 			redact_mac(pass, slot);
 			break;
+		case F_BLOCK:
 		case F_NAME:
 		case F_TEXT:
 			if (*(const char **)slot)
@@ -428,6 +429,7 @@ bool host_redact(
 		netns_parse_texts(arena, ns);
 		netns_finish(arena, ns);
 	}
+	host_finish(arena, copy);
 	*ret = copy;
 	return true;
 }

@@ -218,7 +218,7 @@ SCHEMA(socket, socket, NULL);
 
 static const struct schema_field text_fields[] = {
 	FIELD(ruleset_text, tool, F_NAME),
-	FIELD(ruleset_text, text, F_NAME),
+	FIELD(ruleset_text, text, F_BLOCK),
 };
 SCHEMA(text, ruleset_text, NULL);
 
@@ -309,3 +309,21 @@ static const struct schema_field host_fields[] = {
 };
 const struct schema host_schema = { "host", sizeof(struct host), host_fields, N_OF(host_fields),
 	host_init };
+
+void place_print(struct text *out, const struct at *at)
+{
+	if (!at)
+		return;
+	place_print(out, at->outer);
+	if (at->index != NO_INDEX)
+		text_addf(out, "[%zu]", at->index);
+	else
+		text_addf(out, "%s%s", at->outer ? "." : "", at->key);
+}
+
+void block_heading_print(struct text *out, const struct at *at, size_t size)
+{
+	text_add(out, "== ");
+	place_print(out, at);
+	text_addf(out, ": %zu bytes ==", size);
+}

@@ -2,6 +2,8 @@
 #ifndef HOST_SCHEMA_H
 #define HOST_SCHEMA_H
 
+#include <stdint.h>
+
 #include "host/host.h"
 
 /*
@@ -28,7 +30,8 @@ enum field_kind {
 	F_UNREAD,  /* a list, of a namespace, but for what is found again in its texts */
 	F_TEXTS,   /* const char *const * */
 	F_NUMBERS, /* const uint16_t * */
-	F_SYSCTLS, /* "name = value" lines */
+	F_BLOCK,   /* a name that stands behind the JSON, as it is */
+	F_SYSCTLS, /* the same, of "name = value" lines */
 };
 
 struct schema_field {
@@ -50,5 +53,17 @@ struct schema {
 };
 
 extern const struct schema host_schema;
+
+/* Where a value is, from the inside out: netns[0].links[3].mtu. */
+struct at {
+	const struct at *outer;
+	const char *key;
+	size_t index;
+};
+#define NO_INDEX SIZE_MAX
+void place_print(struct text *out, const struct at *at);
+
+/* The line in front of a block, without its end. */
+void block_heading_print(struct text *out, const struct at *at, size_t size);
 
 #endif

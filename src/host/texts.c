@@ -5,6 +5,7 @@
 
 #include "base/vec.h"
 #include "host/host.h"
+#include "ruleset/eval.h"
 
 static const struct tool {
 	const char *name;
@@ -110,5 +111,6 @@ void netns_parse_texts(struct arena *arena, struct netns *ns)
 	all->sets = sets.items;
 	all->n_sets = sets.n;
 	all->cap_sets = sets.cap;
+	ruleset_index(arena, all);
 	ns->ruleset = all;
 }

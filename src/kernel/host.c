@@ -422,6 +422,7 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 		host_unread(&pass, host->unread[i].what, host->unread[i].why);
 	host->unread = pass.unread.items;
 	host->n_unread = pass.unread.n;
+	host_finish(arena, host);
 	*ret = host;
 	return true;
 }

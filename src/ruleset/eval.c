@@ -230,10 +230,17 @@ static void run_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
 {
 	struct live returned;
+	struct asked asked;
 
 	returned.n = 0;
-	for (size_t i = 0; i < chain->n_rules && live->n; i++) {
+	/* no rule changes interfaces: what holds for one holds for all that are alive in it */
+	asked_begin(&asked, chain, live->items[0].packet);
+	for (size_t i = 0; live->n; i++) {
 		const struct match *unknown;
+
+		i = asked_next(&asked, i, &walk->asking.decided);
+		if (i >= chain->n_rules)
+			break;
 
 		if (++walk->n_asked > MAX_ASKED) {
 			for (size_t l = 0; l < live->n; l++)

@@ -50,6 +50,9 @@ struct hook_chain {
 void ruleset_hook_chains(struct arena *arena, const struct ruleset *rs, enum family family,
 	enum hook hook, const char *device, struct hook_chain **ret, size_t *ret_n);
 
+/* For rulesets with long chains that are asked often. Rules must not change any more. */
+void ruleset_index(struct arena *arena, struct ruleset *rs);
+
 /* What rules may ask about the host. A question that is NULL, or answered with false, cannot be told. */
 enum addr_type { /* RTN_..., include/uapi/linux/rtnetlink.h */
 	ADDR_UNICAST = 1 << 1,

@@ -82,6 +82,17 @@ bool rule_is_beside(const struct table *table, const struct rule *rule);
 /* What statements of nft in front of the target do to the packet: true when there are such. */
 bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret);
 
+/* eval_index.c: the rules of a chain that a packet has to be asked about, in order. */
+#define N_IFACE_KINDS 4
+struct asked {
+	const struct chain_index *index; /* NULL: all of them */
+	size_t named[N_IFACE_KINDS]; /* of each kind, the next that names the packet's interface */
+};
+void asked_begin(struct asked *asked, const struct chain *chain, const struct packet *packet);
+/* The first from there on; behind the last: any number from n_rules on. What those that are passed
+ * over would have looked at is or-ed into decided. */
+size_t asked_next(struct asked *asked, size_t from, uint64_t *decided);
+
 /* eval.c: unless an equal one is there */
 void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome);
 

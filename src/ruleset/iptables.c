@@ -56,16 +56,52 @@ static bool parse_counters(const char *value, struct counters *ret)
 	return true;
 }
 
+/* Behind "[12:3456] " or at once. */
+static const char *behind_counters(const char *line)
+{
+	return *line == '[' ? line + strcspn(line, " \n") + 1 : line;
+}
+
+/* How many lines from this one on, as iptables-save prints them, append to its chain. */
+static size_t n_same_chain(const char *line)
+{
+	const char *head = behind_counters(line);
+	size_t len, n = 0;
+
+	if (!text_has_prefix(head, "-A "))
+		return 0;
+	len = 3 + strcspn(head + 3, " \n");
+	for (; n < LIMIT_RULESET_RULES; n++) {
+		const char *end = strchr(line, '\n'), *here = behind_counters(line);
+
+		if (strncmp(here, head, len) != 0 || here[len] != ' ')
+			return n;
+		if (!end)
+			return n + 1;
+		line = end + 1;
+	}
+	return n;
+}
+
 /* The kernel's own chains are there without a declaration; iptables-save always has one. */
 static struct chain *chain_of_rule(struct iptables_parser *p, const char *name)
 {
 	static const char *const built_in[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT",
 		"POSTROUTING" };
-	const struct chain *found = table_chain(p->table, name);
+	const struct chain *found;
 	struct chain *chain;
 
-	if (found)
-		return &p->table->chains[found - p->table->chains];
+	/* rules of one chain come one after the other */
+	if (p->last_chain < p->table->n_chains &&
+		strcmp(p->table->chains[p->last_chain].name, name) == 0)
+		return &p->table->chains[p->last_chain];
+	found = table_chain(p->table, name);
+	if (found) {
+		p->last_chain = (size_t)(found - p->table->chains);
+		chain = &p->table->chains[p->last_chain];
+		chain_reserve(p->arena, chain, n_same_chain(p->line_start));
+		return chain;
+	}
 	for (size_t i = 0; i < N_OF(built_in); i++) {
 		if (strcmp(name, built_in[i]) != 0)
 			continue;

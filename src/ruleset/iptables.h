@@ -33,6 +33,7 @@ struct iptables_parser {
 	unsigned line;
 	const char *line_start;
 	struct table *table; /* NULL outside of "*table" ... "COMMIT" */
+	size_t last_chain;   /* a place in it where the next rule's chain may be */
 	size_t n_rules, n_moved, n_lookups;
 	struct map *interned, *protos, *services;
 	struct arena *scratch; /* of the vectors below: one line's */

@@ -37,6 +37,27 @@ bool iptables_is_name(const char *value)
 	return *value && strcmp(value, "!") != 0 && !value[strcspn(value, " \t\"")];
 }
 
+static bool ends_word(char c)
+{
+	return c == ' ' || c == '\t' || c == '\0';
+}
+
+/* What is between the quote at *from and the next, without escapes, at to, whose end is returned; NULL: it
+ * is not closed. */
+static char *unquote(char *to, const char **from)
+{
+	const char *at = *from + 1;
+
+	while (*at != '"') {
+		if (!*at)
+			return NULL;
+		at += *at == '\\' && at[1];
+		*to++ = *at++;
+	}
+	*from = at + 1;
+	return to;
+}
+
 /*
  * As iptables-restore cuts a line: a word ends at a space or at a closing quote; only inside
  * quotes is a backslash an escape. The values are written over the copy of the line; none is
@@ -44,48 +65,39 @@ bool iptables_is_name(const char *value)
  */
 bool iptables_split(struct iptables_parser *p, const char *line, size_t len, struct err *err)
 {
+	const char *at;
 	char *to;
 
 	p->words.n = 0;
 	text_clear(&p->line_text);
 	text_add_n(&p->line_text, line, len);
-	to = p->line_text.data;
-	for (size_t i = 0; i < len;) {
+	at = p->line_text.data;
+	for (;;) {
 		struct word *word;
-		bool in_quotes = false;
 
-		if (line[i] == ' ' || line[i] == '\t') {
-			i++;
-			continue;
-		}
+		while (*at == ' ' || *at == '\t')
+			at++;
+		if (!*at)
+			return true;
 		if (p->words.n == MAX_WORDS)
 			return iptables_fail(
 				p, err, p->words.n - 1, "more than %d words", MAX_WORDS);
 		word = vec_push(&p->words, p->scratch);
-		*word = (struct word){ .value = to, .raw = line + i };
-		for (; i < len; i++) {
-			char c = line[i];
-
-			if (!in_quotes && c == '"') {
-				in_quotes = word->is_quoted = true;
-			} else if (in_quotes && c == '"') {
-				in_quotes = false;
-				i++;
-				break;
-			} else if (!in_quotes && (c == ' ' || c == '\t')) {
-				break;
-			} else {
-				if (in_quotes && c == '\\' && i + 1 < len)
-					c = line[++i];
-				*to++ = c;
-			}
+		*word = (struct word){ .value = at, .raw = line + (at - p->line_text.data) };
+		while (!ends_word(*at) && *at != '"')
+			at++;
+		to = p->line_text.data + (at - p->line_text.data);
+		if (*at == '"') {
+			word->is_quoted = true;
+			to = unquote(to, &at);
+			if (!to)
+				return iptables_fail(
+					p, err, p->words.n - 1, "a quote is not closed");
 		}
-		if (in_quotes)
-			return iptables_fail(p, err, p->words.n - 1, "a quote is not closed");
-		word->raw_len = (size_t)(line + i - word->raw);
-		*to++ = '\0';
+		word->raw_len = (size_t)(line + (at - p->line_text.data) - word->raw);
+		at += *at == ' ' || *at == '\t';
+		*to = '\0';
 	}
-	return true;
 }
 
 bool iptables_option_at(struct iptables_parser *p, size_t at, size_t end, struct option *ret)

@@ -34,10 +34,11 @@ static int brace_depth(const char *text)
 	return depth;
 }
 
-/* "nft -a" ends objects and rules with "# handle 5". */
-static void cut_handle(struct text *line)
+/* "nft -a" ends objects and rules with "# handle 5". What was added is asked alone: the elements of a
+ * set are one line of thousands that were put together. */
+static void cut_handle(struct text *line, size_t from)
 {
-	char *handle = strrchr(line->data, '#');
+	char *handle = strrchr(line->data + from, '#');
 
 	if (!handle || !text_has_prefix(handle, "# handle ") ||
 		handle[9 + strspn(handle + 9, "0123456789")])
@@ -51,7 +52,7 @@ static void cut_handle(struct text *line)
 /* Adds the next line without its indentation; false at the end of the text. */
 static bool add_line(struct nft_parser *p)
 {
-	size_t len, start;
+	size_t len, start, from = p->current.len;
 
 	if (!*p->at)
 		return false;
@@ -64,7 +65,7 @@ static bool add_line(struct nft_parser *p)
 	while (p->current.len && strchr(" \t", p->current.data[p->current.len - 1]))
 		p->current.data[--p->current.len] = '\0';
 	p->at += len + (p->at[len] == '\n');
-	cut_handle(&p->current);
+	cut_handle(&p->current, from < p->current.len ? from : p->current.len);
 	return true;
 }
 

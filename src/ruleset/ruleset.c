@@ -119,6 +119,23 @@ struct rule *chain_add_rule(struct arena *arena, struct chain *chain)
 	return &chain->rules[chain->n_rules++];
 }
 
+void chain_reserve(struct arena *arena, struct chain *chain, size_t n_more)
+{
+	size_t cap = chain->n_rules + n_more;
+	struct rule *rules;
+
+	if (cap <= chain->cap_rules)
+		return;
+	/* whoever asks for a few again and again must not copy all each time */
+	if (cap < chain->cap_rules * 2)
+		cap = chain->cap_rules * 2;
+	rules = arena_new_array(arena, struct rule, cap);
+	if (chain->n_rules)
+		memcpy(rules, chain->rules, chain->n_rules * sizeof(*rules));
+	chain->rules = rules;
+	chain->cap_rules = cap;
+}
+
 /* The first set whose name is not below. */
 static size_t set_place(const struct ruleset *rs, const char *name)
 {

@@ -437,6 +437,8 @@ struct rule {
 	const struct origin *origin; /* NULL for what was read */
 };
 
+struct chain_index;
+
 struct chain {
 	const char *name;
 	/* nft, base chains: what hook_text says. iptables' own tables: see ruleset_hook_chains. */
@@ -455,6 +457,7 @@ struct chain {
 	struct counters counters;
 	struct rule *rules;
 	size_t n_rules, cap_rules;
+	const struct chain_index *index; /* the evaluator's own; NULL: none */
 };
 
 /* An ipset of type hash:net, or a set or verdict map of interface names of an nft table. */
@@ -605,6 +608,7 @@ struct table *ruleset_add_table_from(struct arena *arena, struct ruleset *rs,
 	enum table_source source, enum family family, const char *name);
 struct chain *table_add_chain(struct arena *arena, struct table *table, const char *name);
 struct rule *chain_add_rule(struct arena *arena, struct chain *chain); /* zeroed, at the end */
+void chain_reserve(struct arena *arena, struct chain *chain, size_t n_more); /* room for them */
 struct set *ruleset_add_set(struct arena *arena, struct ruleset *rs, const char *name);
 struct set *table_add_set(struct arena *arena, struct table *table, const char *name);
 

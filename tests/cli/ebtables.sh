@@ -114,11 +114,11 @@ zcat redacted.pws > redacted.json
 check 'no MAC is left' test -z "$(grep -oiE '0?2:0?0:0?0:0?0:0?0:0?[1-9]' redacted.json)"
 check 'and no address' test -z "$(grep -oE '\b10\.0\.0\.[0-9]+' redacted.json)"
 replaced() { # the word behind an option of the redacted rule of port 10
-	jq -r '.host.netns[0].texts[] | select(.tool == "ebtables-nft") | .text' redacted.json |
-		sed -n "s/.*$1 \([^ ]*\) .*--ip-dport 10 .*/\1/p"
+	sed -n "s/^-A.*$1 \([^ ]*\) .*--ip-dport 10 .*/\1/p" redacted.json
 }
 dst=$(replaced --ip-dst)
 # the guest's addresses in its own namespace keep their relation, so its neighbour is the sender
-src=$(jq -r --arg dst "$dst" '[.host.netns[].addresses[]?.local? // empty] | map(select(. != $dst and startswith($dst | split(".")[0:3] | join(".")))) | .[0] // empty' redacted.json)
+# behind the JSON stand the rules, at which jq stops
+src=$(jq -r --arg dst "$dst" '[.host.netns[].addresses[]?.local? // empty] | map(select(. != $dst and startswith($dst | split(".")[0:3] | join(".")))) | .[0] // empty' redacted.json 2>/dev/null)
 says "it answers the same of $dst" 3 '^dropped' "$PORTWALL" explain --snapshot redacted.pws --in tap1 --brief udp "${src:-$dst}:4000" "$dst:10" mac any '>' any
 tap_done

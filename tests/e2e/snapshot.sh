@@ -23,7 +23,7 @@ fi
 snapshot=$tmp/lab.pws
 lab_names "$lab"
 says 'a snapshot of the lab is taken' 0 'links' ovs "$PORTWALL" snapshot --own-namespace -o "$snapshot"
-zcat "$snapshot" >"$file"
+zcat "$snapshot" | sed '/^}$/q' >"$file"
 holds() { # SENTENCE FILTER
 	check "$1" jq -e "$2" "$file"
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/index.h"
 #include "hostbuild.h"
 
 struct host_build *host_build_new(struct arena *arena)
@@ -206,7 +207,9 @@ const struct host *host_built(struct host_build *b)
 		qsort(b->netns[i].links, b->netns[i].n_links, sizeof(struct link), by_link_name);
 		qsort(b->built[i].sysctls, b->netns[i].n_sysctls, sizeof(struct sysctl),
 			by_sysctl_name);
+		netns_index(b->arena, &b->netns[i]);
 	}
+	host_finish(b->arena, &b->host);
 	return &b->host;
 }
 

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/map.h"
+#include "base/places.h"
 #include "base/text.h"
 #include "base/vec.h"
 
@@ -79,6 +80,53 @@ static void a_map_keeps_the_first_value_of_a_key(void **state)
 	for (int i = 0; i < 1000; i++)
 		assert_ptr_equal(map_find(map, arena_printf(arena, "key %d", i)), &values[i]);
 	assert_null(map_find(map, "key 1000"));
+}
+
+static void places_of_a_key_come_in_order_and_none_is_missing(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	enum { N = 1000, N_KEYS = 70 };
+	struct places *places = places_new(arena, N);
+	size_t n_more = 0;
+
+	(void)state;
+	for (size_t i = N; i--;)
+		places_add(places, i, i % N_KEYS);
+	for (size_t key = 0; key < N_KEYS; key++) {
+		size_t wanted = key;
+
+		for (size_t i = places_first(places, key); i < N; i = places_next(places, i)) {
+			n_more += i % N_KEYS != key;
+			if (i % N_KEYS != key)
+				continue;
+			assert_int_equal(i, wanted);
+			wanted += N_KEYS;
+		}
+		assert_true(wanted >= N);
+	}
+	assert_true(n_more < 10 * N);
+	/* without an index every place comes */
+	assert_int_equal(places_first(NULL, 7), 0);
+	assert_int_equal(places_next(NULL, 7), 8);
+	assert_true(places_first(places_new(arena, 0), 1) == PLACES_END);
+}
+
+static void what_an_arena_adopts_goes_with_it(void **state)
+{
+	struct arena *arena = arena_new();
+	char *large;
+
+	(void)state;
+	arena_adopt(arena, malloc(10)); /* the leak sanitizer tells when it stays */
+	arena_adopt(arena, arena_large_pages(5 << 20));
+	/* one that has grown takes its blocks in large pages, and zeroed all the same */
+	for (int i = 0; i < 600; i++) {
+		large = arena_alloc(arena, 30000);
+		for (size_t b = 0; b < 30000; b++)
+			assert_int_equal(large[b], 0);
+		memset(large, 0xff, 30000);
+	}
+	arena_free(arena);
 }
 
 static void a_vector_keeps_its_items_when_it_grows(void **state)
@@ -161,6 +209,8 @@ int main(void)
 		cmocka_unit_test(a_number_is_whole_or_refused),
 		cmocka_unit_test(the_nearest_name_is_found_and_far_ones_are_not),
 		cmocka_unit_test(a_map_keeps_the_first_value_of_a_key),
+		cmocka_unit_test(places_of_a_key_come_in_order_and_none_is_missing),
+		cmocka_unit_test(what_an_arena_adopts_goes_with_it),
 		cmocka_unit_test(a_vector_keeps_its_items_when_it_grows),
 		cmocka_unit_test(a_large_piece_does_not_waste_the_block_that_is_being_filled),
 		cmocka_unit_test(an_arena_that_is_reset_begins_anew_in_the_memory_that_it_has),

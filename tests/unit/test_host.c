@@ -237,12 +237,28 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 	static const struct {
 		const char *json, *said;
 	} cases[] = {
-		{ "", "x.pws:1:1: " },
+		{ "", "x.pws:1:1: it ends" },
 		{ "{\"format\":\n \"portwall", "x.pws:2:" },
 		{ "{}", "no snapshot of portwall" },
-		{ "{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {}}",
-			"version is 2" },
-		{ "{\"format\": \"portwall snapshot\", \"version\": 1}", "must be an object" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 3, \"host\": {}}",
+			"version is 3" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1}", "host: is missing" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": []}",
+			"must be an object" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"name\": \"a\","
+		  " \"name\": \"a\"}}",
+			"name: is there twice" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"name\": "
+		  "\"a\\u0000\"}}",
+			"zero byte" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"name\": \"\xff\"}}",
+			":65: this is no character" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"name\": \"a\",}}",
+			"a key is missing" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"taken_s\": 1e3}}",
+			"taken_s: must be a whole number" },
+		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"taken_s\": 01}}",
+			"begins with 0" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {}}",
 			"no namespace" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"nets\": 1}}",
@@ -274,6 +290,100 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 			fail_msg("case %zu: %s", i, err.text);
 		assert_null(host);
 	}
+}
+
+/* What version 1 had inside the JSON, keys in any order, is the same host. */
+static void the_first_version_is_still_read(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text again CLEANUP(text_done) = TEXT_INIT;
+	struct text old = TEXT_INIT;
+	const struct host *host;
+
+	(void)state;
+	text_add(&old,
+		"{\"host\": {\"netns\": [{\"texts\": [{\"text\": \"*filter\\n:FORWARD DROP "
+		"[1:2]\\n-A FORWARD -m comment --comment \\\"caf\\uf7e9 \\u00e9\\\" -j ACCEPT"
+		"\\nCOMMIT\\n\", \"tool\": \"iptables-nft\"}], \"sysctls\": \"net.ipv4.ip_forward "
+		"= 1\\nnet.ipv6.x = 2\\n\"}]}, \"version\": 1, \"format\": "
+		"\"portwall snapshot\"}\n");
+	host = parse(arena, &old);
+	text_done(&old);
+	assert_string_equal(netns_sysctl(&host->netns[0], "net.ipv4.ip_forward"), "1");
+	assert_string_equal(netns_sysctl(&host->netns[0], "net.ipv6.x"), "2");
+	assert_string_equal(
+		table_chain(ruleset_table(host->netns[0].ruleset, FAMILY_IPV4, "filter"), "FORWARD")
+			->rules[0]
+			.comment,
+		"caf\xe9 \xc3\xa9");
+	host_print(&again, host);
+	assert_non_null(strstr(again.data, "\"version\": 2"));
+	assert_non_null(strstr(again.data,
+		"\n}\n== netns[0].sysctls: 39 bytes ==\nnet.ipv4.ip_forward = 1\nnet.ipv6.x = 2\n\n"
+		"== netns[0].texts[0].text: 87 bytes ==\n*filter\n"));
+}
+
+/* Texts find their places whatever moved while the lists around them grew. */
+static void many_texts_stand_behind_the_json_in_their_order(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text first CLEANUP(text_done) = TEXT_INIT, second CLEANUP(text_done) = TEXT_INIT;
+	struct netns namespaces[40];
+	struct host made = { .name = "n", .release = "", .netns = namespaces, .n_netns = 40 };
+	const struct host *host;
+
+	(void)state;
+	for (size_t n = 0; n < made.n_netns; n++) {
+		struct ruleset_text *texts = arena_new_array(arena, struct ruleset_text, n + 1);
+		struct sysctl *sysctl = arena_new_one(arena, struct sysctl);
+
+		for (size_t t = 0; t < n; t++)
+			texts[t] = (struct ruleset_text){ "other",
+				arena_printf(arena, "\"%zu.%zu\xf0\n\n", n, t) };
+		*sysctl = (struct sysctl){ "n", arena_printf(arena, "%zu", n) };
+		namespaces[n] = (struct netns){
+			.name = "", .texts = texts, .n_texts = n, .sysctls = sysctl, .n_sysctls = 1
+		};
+	}
+	host_print(&first, &made);
+	host = parse(arena, &first);
+	for (size_t n = 0; n < made.n_netns; n++) {
+		assert_string_equal(
+			netns_sysctl(&host->netns[n], "n"), namespaces[n].sysctls[0].value);
+		for (size_t t = 0; t < n; t++)
+			assert_string_equal(
+				host->netns[n].texts[t].text, namespaces[n].texts[t].text);
+	}
+	host_print(&second, host);
+	assert_string_equal(first.data, second.data);
+}
+
+static void a_snapshot_that_was_cut_or_changed_behind_its_json_is_refused(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text whole CLEANUP(text_done) = TEXT_INIT;
+	const struct host *host = NULL;
+	struct err err = { 0 };
+	char *heading, *inside;
+
+	(void)state;
+	host_print(&whole, made_host(arena));
+	for (size_t cut = 0; cut < whole.len; cut++)
+		assert_false(host_parse(arena, "cut", whole.data, cut, &host, &err));
+	heading = strstr(whole.data, "== netns[0].texts[0].text: ");
+	inside = strstr(heading, "*filter");
+	*inside = '\0';
+	assert_false(host_parse(arena, "x", whole.data, whole.len, &host, &err));
+	assert_non_null(strstr(err.text, "there is a zero byte in it"));
+	*inside = '*';
+	heading[strlen("== netns[")] = '1';
+	assert_false(host_parse(arena, "x", whole.data, whole.len, &host, &err));
+	assert_non_null(strstr(err.text, "there should be \"== netns[0].texts[0].text: "));
+	heading[strlen("== netns[")] = '0';
+	assert_true(host_parse(arena, "x", whole.data, whole.len, &host, &err));
+	text_add(&whole, "\n more");
+	assert_false(host_parse(arena, "x", whole.data, whole.len, &host, &err));
+	assert_non_null(strstr(err.text, "more behind its end"));
 }
 
 /* 600 MiB of spaces pack to less than 1 MiB. */
@@ -461,6 +571,9 @@ int main(void)
 		cmocka_unit_test(a_host_that_is_printed_and_parsed_is_printed_alike),
 		cmocka_unit_test(a_saved_host_is_gzip_and_loads_to_the_same_bytes),
 		cmocka_unit_test(a_wrong_snapshot_is_refused_with_its_place),
+		cmocka_unit_test(the_first_version_is_still_read),
+		cmocka_unit_test(many_texts_stand_behind_the_json_in_their_order),
+		cmocka_unit_test(a_snapshot_that_was_cut_or_changed_behind_its_json_is_refused),
 		cmocka_unit_test(a_gzip_bomb_is_refused),
 		cmocka_unit_test(redaction_keeps_relations_and_leaks_nothing),
 		cmocka_unit_test(redaction_finds_addresses_in_flows_and_leaves_known_ones),

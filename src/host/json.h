@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef HOST_JSON_H
+#define HOST_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Private to host: JSON (RFC 8259), read value by value in the order of the text, by somebody who
+ * knows what should come. No tree is made: one of a large host has millions of nodes. Texts are
+ * decoded where they stand, so the buffer is changed, and they live as long as it does.
+ *
+ * The first thing that is no JSON is kept in wrong; from then on nothing more comes.
+ */
+struct json {
+	char *begin, *at, *end; /* *end is NUL */
+	size_t n_values;
+	const char *wrong; /* a phrase; NULL: nothing */
+};
+void json_init(struct json *json, char *data, size_t size);
+
+/* What comes next; JSON_NONE: no value, and wrong says so. */
+enum json_kind {
+	JSON_NONE,
+	JSON_OBJECT,
+	JSON_LIST,
+	JSON_TEXT,
+	JSON_NUMBER,
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL
+};
+enum json_kind json_kind(struct json *json);
+
+/* Into an object or a list, which must be what comes. */
+void json_enter(struct json *json);
+/* Is there one more? *n is 0 at first and counts them. A false ends the object or list. */
+bool json_next_key(struct json *json, size_t *n, const char **ret_key);
+bool json_next_item(struct json *json, size_t *n);
+
+/* Each must be what comes; false: it is wrong. A text never holds a NUL. */
+bool json_take_text(struct json *json, char **ret);
+/* false without anything wrong: a number, but not a whole one in the range. */
+bool json_take_integer(struct json *json, int64_t min, uint64_t max, int64_t *ret);
+bool json_take_bool(struct json *json); /* the value */
+bool json_skip(struct json *json);	/* any value */
+
+/* Line and column, from 1, of the place that was reached. */
+void json_place(const struct json *json, size_t *ret_line, size_t *ret_column);
+
+#endif
