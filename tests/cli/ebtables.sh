@@ -114,7 +114,7 @@ zcat redacted.pws > redacted.json
 check 'no MAC is left' test -z "$(grep -oiE '0?2:0?0:0?0:0?0:0?0:0?[1-9]' redacted.json)"
 check 'and no address' test -z "$(grep -oE '\b10\.0\.0\.[0-9]+' redacted.json)"
 replaced() { # the word behind an option of the redacted rule of port 10
-	sed -n "s/^-A.*$1 \([^ ]*\) .*--ip-dport 10 .*/\1/p" redacted.json
+	sed -n "s/.*$1 \([^ ]*\) .*--ip-dport 10 .*/\1/p" redacted.json
 }
 dst=$(replaced --ip-dst)
 # the guest's addresses in its own namespace keep their relation, so its neighbour is the sender
