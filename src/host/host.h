@@ -265,7 +265,7 @@ struct netns {
 	const struct ruleset_text *texts;
 	size_t n_texts;
 	const struct ruleset *ruleset; /* of all texts */
-	uint32_t n_xfrm_policies; /* IPsec: ip xfrm policy */
+	uint32_t n_xfrm_policies;      /* IPsec: ip xfrm policy */
 	const struct unread *unread;
 	size_t n_unread;
 	size_t n_derived; /* the last of them: texts that were read, but not understood */
