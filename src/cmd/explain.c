@@ -10,14 +10,14 @@
 static bool read_host(struct invocation *inv, const struct host **ret, struct err *err)
 {
 	const struct host_read_options options = { 0 };
+	bool is_file = inv->n_snapshots, is_read;
 
-	if (inv->n_snapshots)
-		return host_load(inv->arena, inv->snapshots, inv->n_snapshots, ret, err);
-	inv->agent.progress(inv->agent.progress_data, "reading this host");
-	if (!kernel_host_read(inv->arena, &options, ret, err))
-		return false;
+	inv->agent.progress(
+		inv->agent.progress_data, is_file ? "reading the snapshot" : "reading this host");
+	is_read = is_file ? host_load(inv->arena, inv->snapshots, inv->n_snapshots, ret, err)
+			  : kernel_host_read(inv->arena, &options, ret, err);
 	inv->agent.progress(inv->agent.progress_data, NULL);
-	return true;
+	return is_read;
 }
 
 static bool read_state(const char *name, enum ct_state *ret, struct err *err)

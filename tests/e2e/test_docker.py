@@ -3,6 +3,7 @@
 """The second incident from outside: Docker's real daemon on the compute host of examples/lab rewrites
 what a VM sends. Looked at with tcpdump and the counters of the rules, not with the lab's own eyes."""
 import glob
+import json
 import os
 import re
 import signal
@@ -74,6 +75,10 @@ class Host:
         """Removes what conntrack remembers of rewritten flows of vm1."""
         self.sh(f"conntrack -D -s {VM1} -n {HOST}")
 
+    def explain(self, address, status):
+        """What portwall explain says of an echo request of vm1; reading the host, not sending it."""
+        return json.loads(self.sh(f"portwall explain --json --in tap{PORT1} icmp {VM1} {address}", status))
+
     def container_is_seen_as(self):
         return self.sh(f"docker run --rm busybox /bin/busybox nc {OUTSIDE} 7000").strip()
 
@@ -118,6 +123,15 @@ def docker_rewrites_the_source():
         at, replies = host.sources(VM2, 2, tap, qvb, "qvb" + PORT2)
         expect((at, replies) == ([[VM1], [HOST], [HOST]], 0), f"to vm2: {at}, {replies} replies")
         expect(host.masquerade() == 1, f"Docker's rule counted {host.masquerade()} flows")
+        said = host.explain(VM2, 4)
+        by = said["rewritten_by"][0]
+        expect((by["text"], by["chain"], by["owner"]) == (BROAD, "POSTROUTING", "Docker"), f"explain: {by}")
+        expect(f"its source {VM1} becomes {HOST}" in said["words"], f"explain: {said['words']}")
+        expect([node["packet"].split()[1] for node in said["path"] if node.get("device") == qvb and node["kind"] == "transmit"] ==
+               [HOST], f"explain's path: {said['path']}")
+        offered = [change["commands"] for change in said["change"]["all_of"]]
+        expect(offered == [["iptables -t nat -I POSTROUTING 1 -o qbr+ -j RETURN"]], f"explain offers {offered}")
+        expect(host.explain(DIRECTOR, 4)["verdict"] == "rewritten", "explain: to the outside")
         at, replies = host.sources(DIRECTOR, 3, tap, qvb, "eth1")
         expect((at, replies) == ([[VM1], [HOST], [HOST]], 0), f"to the outside: {at}, {replies} replies")
         expect(host.masquerade() == 2, f"Docker's rule counted {host.masquerade()} flows")
@@ -152,6 +166,8 @@ def cure_works(cure, undo):
             at, replies = host.sources(DIRECTOR, 3, tap, qvb, "eth1")
             expect((at, replies) == ([[VM1]] * 3, COUNT), f"cured, to the outside: {at}, {replies} replies")
             expect(host.container_is_seen_as() == HOST, "a container does not get out")
+            for address in VM2, DIRECTOR:
+                expect(host.explain(address, 0)["verdict"] == "delivered", f"explain does not see the cure: {address}")
             host.sh(undo)
             expect(host.ping(VM2, 4) == 0, "it was not the cure that cured")
     return test
