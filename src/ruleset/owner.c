@@ -149,7 +149,8 @@ static bool is_portwalls(const struct table *table, const char *chain_name)
 
 static const char *owner_of_chain_name(const struct table *table, const char *name)
 {
-	return is_portwalls(table, name) ? "portwall" : look_up(SIGN_CHAIN, SIGN_CHAIN_PREFIX, name);
+	return is_portwalls(table, name) ? "portwall"
+					 : look_up(SIGN_CHAIN, SIGN_CHAIN_PREFIX, name);
 }
 
 static const char *owner_of_whole_table(const struct table *table, const char **ret_chain)
