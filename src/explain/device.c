@@ -190,8 +190,12 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 	const struct link *dev = skb->dev;
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
 
-	if (dev->is_loopback)
+	if (dev->is_loopback) {
+		/* its entry goes with it, and POSTROUTING has made that a known one */
+		if (skb->ct.is_tracked)
+			skb->packet.ct_status |= CT_STATUS_CONFIRMED;
 		return to_loopback(walk, skb);
+	}
 	if (!strcmp(dev->kind, "veth"))
 		return to_veth(walk, skb);
 	if (!strcmp(dev->kind, "bridge"))

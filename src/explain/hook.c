@@ -210,6 +210,7 @@ static struct answer run_chain(
 		struct skb one = *skb;
 
 		one.branch = BRANCH_CASE;
+		conntrack_unshare(walk, &one);
 		answer = answer_of_cases(answer, behind_chain(walk, &one, run, index, outcome));
 	}
 	return answer;
@@ -219,7 +220,13 @@ static struct answer behind_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
 {
 	struct packet before = skb->packet;
+	struct copies *copies = skb->ct.copies;
 
+	if (copies) {
+		*(nat_manip_of(run->hook) == MANIP_SRC ? &copies->is_src_done
+						       : &copies->is_dst_done) = true;
+		copies->entry = skb->ct.entry;
+	}
 	nat_apply(walk, skb, run->hook, note);
 	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
 		return end_rerouted(walk, skb);
@@ -242,6 +249,8 @@ static struct answer run_nat_chains(
 		struct answer part;
 
 		one.branch = outcomes.n > 1 ? BRANCH_CASE : skb->branch;
+		if (outcomes.n > 1)
+			conntrack_unshare(walk, &one);
 		one.packet = outcome->packet;
 		chain_node(walk, &one, run, &run->plan->nat[nat], outcome);
 		if (outcome->verdict != VERDICT_ACCEPT)
@@ -266,12 +275,31 @@ static struct answer run_nat(
 {
 	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
 	bool *is_done = is_source ? &skb->ct.is_src_done : &skb->ct.is_dst_done;
+	const struct copies *copies = skb->ct.copies;
 	bool is_asked = skb->ct.is_new && !*is_done;
 
 	if (!skb->ct.is_tracked)
 		return run_from(walk, skb, run, index + 1);
+	if (is_asked && copies && (is_source ? copies->is_src_done : copies->is_dst_done)) {
+		skb->ct.entry = copies->entry;
+		is_asked = false;
+	}
 	*is_done = true;
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
+}
+
+/* __nf_conntrack_confirm, behind the last chain: where there are ports, NAT has found another one. */
+static bool clashes(const struct skb *skb, enum hook hook, enum family family)
+{
+	uint8_t proto = skb->packet.proto;
+
+	return (hook == HOOK_POSTROUTING || hook == HOOK_INPUT) &&
+	       (family == FAMILY_IPV4 || family == FAMILY_IPV6) && skb->ct.is_tracked &&
+	       skb->ct.is_new && !skb->ct.is_uncertain && !proto_has_ports(proto) &&
+	       proto != PROTO_ICMP && proto != PROTO_ICMPV6 &&
+	       !(skb->packet.unknown &
+		       (FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_PROTO))) &&
+	       conntrack_is_taken(skb);
 }
 
 static struct answer run_from(
@@ -279,8 +307,11 @@ static struct answer run_from(
 {
 	const struct hook_plan *plan = run->plan;
 
-	if (index == plan->n || plan->items[index].priority > run->max_priority)
+	if (index == plan->n || plan->items[index].priority > run->max_priority) {
+		if (clashes(skb, run->hook, run->family))
+			return end_dropped(walk, skb, DROP_FLOW_CLASH);
 		return run->next(walk, skb);
+	}
 	switch (plan->items[index].kind) {
 	case ITEM_CHAIN:
 		return run_chain(walk, skb, run, index);
