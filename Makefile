@@ -4,6 +4,7 @@
 PREFIX ?= /usr
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
+KERNEL_SECONDS ?= 3600
 SUITES ?=
 
 # Needs no root. What the suites hold is listed in CONTRIBUTING.md.
@@ -16,14 +17,14 @@ own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all help deps check test demo bench lint format fuzz install clean need-root need-tools
+.PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel install clean need-root need-tools
 
 all: build/release/build.ninja ## build build/portwall
 	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash; $(own)
 	@ln -sfn release/portwall build/portwall
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 build/release/build.ninja: | need-tools
 	@meson setup build/release --optimization=3 --prefix=$(PREFIX) >/dev/null || { tools/install-deps --check; exit 1; }
@@ -74,6 +75,10 @@ format: ## let clang-format write every C file
 fuzz: build/fuzz/build.ninja ## fuzz every parser for FUZZ_SECONDS (60)
 	@ninja -C build/fuzz -j$(jobs) --quiet; $(own)
 	@tools/run-fuzz build/fuzz $(FUZZ_SECONDS); $(own)
+
+fuzz-kernel: need-root build/test/build.ninja ## hold the walk and the evaluator against the kernel for KERNEL_SECONDS (3600), root
+	@ninja -C build/test -j$(jobs) --quiet; $(own)
+	@tools/fuzz-kernel build/test $(KERNEL_SECONDS); $(own)
 
 install: build/release/build.ninja ## DESTDIR= PREFIX=
 	@meson configure build/release -Dprefix=$(PREFIX)

@@ -85,6 +85,13 @@ static const struct fdb_entry *fdb_find(
 	return own;
 }
 
+/* Rules of bridge tables are asked about ports: the evaluator finds those in physdev. */
+void at_bridge_hook(struct skb *skb, const struct link *in, const struct link *out)
+{
+	skb->packet.in_iface = skb->packet.physdev_in = in ? in->name : NULL;
+	skb->packet.out_iface = skb->packet.physdev_out = out ? out->name : NULL;
+}
+
 /* --- one port out --- */
 
 static struct answer xmit_behind_forward(struct walk *walk, struct skb *skb)
@@ -94,9 +101,7 @@ static struct answer xmit_behind_forward(struct walk *walk, struct skb *skb)
 
 struct answer bridge_forward_finish(struct walk *walk, struct skb *skb)
 {
-	skb->packet.in_iface = NULL;
-	skb->packet.out_iface = skb->dev->name;
-	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	at_bridge_hook(skb, NULL, skb->dev);
 	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_POSTROUTING, xmit_behind_forward);
 }
 
@@ -138,13 +143,9 @@ static struct answer forward_to(struct walk *walk, struct skb *skb, const struct
 	node->note = note;
 	if (drop != DROP_NONE)
 		return end_dropped(walk, skb, drop);
-	skb->packet.out_iface = port->name;
-	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
-	if (!skb->in_port) {
-		skb->packet.in_iface = NULL;
+	at_bridge_hook(skb, skb->in_port, port);
+	if (!skb->in_port)
 		return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_OUTPUT, bridge_forward_finish);
-	}
-	skb->packet.in_iface = skb->in_port->name;
 	skb->is_brnf_first =
 		bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_FORWARD);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, INT_MIN,
@@ -173,9 +174,7 @@ static struct answer pass_up(struct walk *walk, struct skb *skb, const char *not
 	node->note = note;
 	if (!bridge->is_promisc && !vlan_let_out(bridge, bridge, &skb->packet))
 		return end_dropped(walk, skb, DROP_BRIDGE_VLAN);
-	skb->packet.out_iface = NULL;
-	skb->packet.in_iface = skb->dev->name;
-	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	at_bridge_hook(skb, skb->dev, NULL);
 	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_INPUT, behind_input_hooks);
 }
 
@@ -247,6 +246,8 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 			refusal(skb, bridge, port) != DROP_NONE)
 			continue;
 		one.branch = n == 1 ? skb->branch : is_case ? BRANCH_CASE : BRANCH_COPY;
+		if (is_case)
+			conntrack_unshare(walk, &one);
 		part = forward_to(walk, &one, bridge, port, BRIDGE_FLOOD,
 			is_case ? "the MAC is not known, so neither is the port" : NULL);
 		/* who throws it away as somebody else's is not whom that MAC belongs to */
@@ -524,6 +525,7 @@ struct answer bridge_input(struct walk *walk, struct skb *skb)
 
 	skb->in_port = port;
 	skb->phys_in = skb->phys_out = NULL;
+	skb->is_routed_already = false;
 	skb_node(walk, skb, NODE_BRIDGE_IN);
 	if (!(packet->unknown & FIELD_BIT(FIELD_ETH_SRC)) &&
 		(mac_is_multicast(packet->eth_src) || mac_equal(packet->eth_src, zero)))
@@ -535,8 +537,7 @@ struct answer bridge_input(struct walk *walk, struct skb *skb)
 		return end_dropped(walk, skb, DROP_BRIDGE_STATE);
 	if (mac_equal(packet->eth_dst, bridge->mac) && !skb_is_unknown(skb, FIELD_ETH_DST))
 		packet->pkt_type = PKT_HOST;
-	packet->in_iface = port->name;
-	packet->out_iface = NULL;
+	at_bridge_hook(skb, port, NULL);
 	skb->is_brnf_first =
 		bridge_nf_is_loaded(skb) && hook_waits_for_brnf(walk, skb, HOOK_PREROUTING);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, INT_MIN,

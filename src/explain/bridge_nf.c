@@ -93,8 +93,7 @@ static bool is_called(const struct skb *skb, const struct link *bridge, enum fam
 
 static struct answer finish(struct walk *walk, struct skb *skb)
 {
-	skb->packet.in_iface = skb->dev->name;
-	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	at_bridge_hook(skb, skb->dev, NULL);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_PREROUTING, behind_brnf(skb), INT_MAX,
 		bridge_frame_finish);
 }
@@ -142,6 +141,7 @@ static struct answer finish_changed(struct walk *walk, struct skb *skb, const st
 		return end_dropped(walk, skb, drop);
 	if (!is_local && skb->out == bridge)
 		return finish_bridged_dnat(walk, skb, bridge);
+	skb->is_routed_already = true;
 	skb->packet.eth_dst = bridge->mac;
 	skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
 	skb->packet.pkt_type = PKT_HOST;
@@ -193,6 +193,7 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 	skb->dst_before = skb->packet.dst;
 	skb->dst_was_unknown = skb_is_unknown(skb, FIELD_DST);
 	skb->packet.in_iface = logical_dev(skb, bridge)->name;
+	skb->packet.out_iface = skb->packet.physdev_out = NULL;
 	skb->packet.physdev_in = skb->dev->name;
 	if (skb->packet.pkt_type == PKT_OTHERHOST)
 		skb->packet.pkt_type = PKT_HOST;
@@ -204,9 +205,7 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 
 static struct answer finish_forward(struct walk *walk, struct skb *skb)
 {
-	skb->packet.in_iface = skb->in_port->name;
-	skb->packet.out_iface = skb->dev->name;
-	skb->packet.physdev_in = skb->packet.physdev_out = NULL;
+	at_bridge_hook(skb, skb->in_port, skb->dev);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, behind_brnf(skb), INT_MAX,
 		bridge_forward_finish);
 }

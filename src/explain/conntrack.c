@@ -126,6 +126,25 @@ static const struct conntrack_entry *entry_find(
 	return NULL;
 }
 
+static bool takes(const struct conntrack_entry *entry, const struct conntrack_entry *own)
+{
+	return entry->proto == own->proto && entry->zone == own->zone &&
+	       (tuple_matches(&entry->reply, &own->reply, own->proto) ||
+		       tuple_matches(&entry->orig, &own->reply, own->proto));
+}
+
+/* nf_conntrack_tuple_taken: does another entry answer like this flow would? */
+bool conntrack_is_taken(const struct skb *skb)
+{
+	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
+		if (flow->ns == skb->ns && takes(&flow->entry, &skb->ct.entry))
+			return true;
+	for (size_t i = 0; i < skb->ns->n_conntrack; i++)
+		if (takes(&skb->ns->conntrack[i], &skb->ct.entry))
+			return true;
+	return false;
+}
+
 /* net/netfilter/nf_conntrack_proto_tcp.c: which flags may be together. */
 static bool tcp_flags_are_valid(uint8_t flags)
 {
@@ -234,7 +253,7 @@ static bool may_have_entry(const struct skb *skb)
 	return false;
 }
 
-static void begin(struct skb *skb)
+static void begin(struct walk *walk, struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	struct flow_tuple tuple = tuple_of(packet);
@@ -247,6 +266,13 @@ static void begin(struct skb *skb)
 		.zone = packet->ct_zone,
 	};
 	packet->ct_state = CT_NEW;
+	packet->ct_status = 0;
+	packet->is_reply = false;
+	packet->ct_orig_src = tuple.src;
+	packet->ct_orig_dst = tuple.dst;
+	packet->ct_orig_sport = tuple.sport;
+	packet->ct_orig_dport = tuple.dport;
+	skb->ct.copies = arena_new_one(walk->arena, struct copies);
 }
 
 static void take_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
@@ -256,8 +282,10 @@ static void take_entry(struct skb *skb, const struct conntrack_entry *entry, boo
 	skb->ct.is_tracked = true;
 	skb->ct.is_reply = is_reply;
 	skb->ct.entry = *entry;
+	if (is_reply)
+		skb->ct.entry.status |= CT_STATUS_SEEN_REPLY;
 	packet->ct_mark = entry->mark;
-	packet->ct_status = entry->status;
+	packet->ct_status = skb->ct.entry.status;
 	packet->is_reply = is_reply;
 	packet->ct_orig_src = entry->orig.src;
 	packet->ct_orig_dst = entry->orig.dst;
@@ -271,8 +299,60 @@ static void take_entry(struct skb *skb, const struct conntrack_entry *entry, boo
 		packet->ct_state = CT_NEW;
 }
 
+/*
+ * What tcp_conntracks (nf_conntrack_proto_tcp.c) says of a segment of these flags in the state that
+ * its connection has. Whether a SYN opens a connection anew that is over is not known.
+ */
+enum tcp_fit { TCP_FITS, TCP_INVALID, TCP_UNCERTAIN };
+static enum tcp_fit tcp_fit(const char *state, uint8_t flags, bool is_reply)
+{
+	bool is_half_open = !strcmp(state, "SYN_SENT") || !strcmp(state, "SYN_SENT2");
+	bool is_over = !strcmp(state, "TIME_WAIT") || !strcmp(state, "CLOSE");
+
+	if (flags & TCP_RST)
+		return TCP_FITS;
+	switch (flags & (TCP_SYN | TCP_ACK | TCP_FIN)) {
+	case TCP_SYN:
+		if (is_over)
+			return TCP_UNCERTAIN;
+		return !is_reply || is_half_open ? TCP_FITS : TCP_INVALID;
+	case TCP_SYN | TCP_ACK:
+		if (is_reply || !strcmp(state, "SYN_RECV") || !strcmp(state, "SYN_SENT2"))
+			return TCP_FITS;
+		return TCP_INVALID;
+	case TCP_ACK:
+		return is_half_open && !is_reply ? TCP_INVALID : TCP_FITS;
+	default:
+		return is_half_open ? TCP_INVALID : TCP_FITS;
+	}
+}
+
+/* An entry that was found, as far as its protocol takes the packet for a part of it. Gives the words. */
+static const char *fit_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
+{
+	struct packet *packet = &skb->packet;
+	enum tcp_fit fit = TCP_FITS;
+
+	if (packet->proto == PROTO_TCP && entry->tcp_state &&
+		!tcp_flags_are_valid(packet->tcp_flags))
+		fit = TCP_INVALID;
+	else if (packet->proto == PROTO_TCP && entry->tcp_state)
+		fit = tcp_fit(entry->tcp_state, packet->tcp_flags, is_reply);
+	if (fit == TCP_INVALID) {
+		packet->ct_state = CT_INVALID;
+		return "invalid: these TCP flags do not fit the state of its connection";
+	}
+	take_entry(skb, entry, is_reply);
+	if (fit == TCP_UNCERTAIN) {
+		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
+		skb->ct.is_uncertain = true;
+		return "a known flow; what these TCP flags do in its state is not known";
+	}
+	return is_reply ? "a known flow, the way back" : "a known flow";
+}
+
 /* Of a packet without an entry. Gives the words. */
-static const char *judge(struct skb *skb)
+static const char *judge(struct walk *walk, struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	const char *why;
@@ -289,7 +369,7 @@ static const char *judge(struct skb *skb)
 		packet->ct_state = CT_INVALID;
 		return "invalid: it begins no flow and belongs to none";
 	}
-	begin(skb);
+	begin(walk, skb);
 	if (netns_is_unread(skb->ns, "conntrack", &why)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
 		skb->ct.is_uncertain = true;
@@ -298,17 +378,17 @@ static const char *judge(struct skb *skb)
 	return "a new flow";
 }
 
-static const char *assume(struct skb *skb)
+static const char *assume(struct walk *walk, struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	enum ct_state state = skb->packet.ct_state;
 
 	if (state == CT_NEW) {
-		begin(skb);
+		begin(walk, skb);
 		return "a new flow, as asked for";
 	}
 	if (state != CT_INVALID && state != CT_UNTRACKED) {
-		begin(skb);
+		begin(walk, skb);
 		skb->ct.is_new = false;
 		packet->ct_state = state;
 		if (state == CT_ESTABLISHED)
@@ -337,20 +417,19 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 		note = "not tracked: IPv6 neighbour discovery and multicast listeners never are";
 	} else if (!fields_are_known(skb) && !walk->query->has_ct_state && may_have_entry(skb)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
-		begin(skb);
+		begin(walk, skb);
 		skb->ct.is_uncertain = true;
 		note = "fields that identify the flow are not known";
 	} else if ((entry = entry_find(skb, &is_reply, &is_ours))) {
-		take_entry(skb, entry, is_reply);
-		note = is_reply ? "a known flow, the way back" : "a known flow";
+		note = fit_entry(skb, entry, is_reply);
 		is_noted = true;
 		if (walk->query->has_ct_state)
 			packet->ct_state = walk->query->packet.ct_state;
 	} else if (walk->query->has_ct_state) {
 		packet->ct_state = walk->query->packet.ct_state;
-		note = assume(skb);
+		note = assume(walk, skb);
 	} else {
-		note = judge(skb);
+		note = judge(walk, skb);
 	}
 	if (!(packet->unknown & FIELD_BIT(FIELD_CT_STATE)) && !packet->ct_state)
 		packet->ct_state = CT_INVALID;
@@ -359,6 +438,18 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 	node = skb_node(walk, skb, NODE_CONNTRACK);
 	node->note = note;
 	node->entry = is_ours ? NULL : entry;
+}
+
+/* A case is a world of its own: what its copies share, other cases do not see. */
+void conntrack_unshare(struct walk *walk, struct skb *skb)
+{
+	struct copies *own;
+
+	if (!skb->ct.copies)
+		return;
+	own = arena_new_one(walk->arena, struct copies);
+	*own = *skb->ct.copies;
+	skb->ct.copies = own;
 }
 
 /* What is known of its flow is left behind when a packet leaves a host's stack; a new flow stays. */
@@ -380,7 +471,7 @@ void conntrack_reset(struct walk *walk, struct skb *skb)
 		skb->flows = flow;
 	}
 	skb->ct = (struct tracking){ 0 };
-	fresh.ct_state = 0;
+	fresh.ct_state = CT_INVALID;
 	fresh.ct_mark = fresh.ct_zone = 0;
 	fresh.ct_status = 0;
 	fresh.is_reply = false;

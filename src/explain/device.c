@@ -318,8 +318,12 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 
 	if (dev->has_tc_egress)
 		return end_program(walk, skb, "a filter of tc (egress)");
-	if (dev->is_loopback)
+	if (dev->is_loopback) {
+		/* its entry goes with it, and POSTROUTING has made that a known one */
+		if (skb->ct.is_tracked)
+			skb->packet.ct_status |= CT_STATUS_CONFIRMED;
 		return to_loopback(walk, skb);
+	}
 	if (netns_is_unread(skb->ns, "links kind", &why))
 		return end_cannot_tell(
 			walk, skb, "of what kind %s is was not read: %s", dev->name, why);

@@ -110,6 +110,7 @@ enum drop {
 	DROP_RULE,   /* the last node's rule */
 	DROP_POLICY, /* the last node's chain */
 	DROP_NAT_NO_ADDRESS,
+	DROP_FLOW_CLASH, /* a protocol without ports: another flow is answered like this one */
 	DROP_RP_FILTER,
 	DROP_MARTIAN_SOURCE,
 	DROP_MARTIAN_DESTINATION,

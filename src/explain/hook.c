@@ -333,6 +333,7 @@ static struct answer run_chain(
 		struct skb one = *skb;
 
 		one.branch = BRANCH_CASE;
+		conntrack_unshare(walk, &one);
 		answer = answer_of_cases(answer, behind_chain(walk, &one, run, index, outcome));
 	}
 	return answer;
@@ -342,7 +343,13 @@ static struct answer behind_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
 {
 	struct packet before = skb->packet;
+	struct copies *copies = skb->ct.copies;
 
+	if (copies) {
+		*(nat_manip_of(run->hook) == MANIP_SRC ? &copies->is_src_done
+						       : &copies->is_dst_done) = true;
+		copies->entry = skb->ct.entry;
+	}
 	nat_apply(walk, skb, run->hook, note);
 	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
 		return end_rerouted(walk, skb);
@@ -386,6 +393,8 @@ static struct answer run_nat_chains(
 		struct answer part;
 
 		one.branch = outcomes.n > 1 ? BRANCH_CASE : skb->branch;
+		if (outcomes.n > 1)
+			conntrack_unshare(walk, &one);
 		one.packet = outcome->packet;
 		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
 		if (outcome->verdict != VERDICT_ACCEPT)
@@ -416,6 +425,7 @@ static struct answer run_nat(
 {
 	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
 	bool *is_done = is_source ? &skb->ct.is_src_done : &skb->ct.is_dst_done;
+	const struct copies *copies = skb->ct.copies;
 	bool is_asked = skb->ct.is_new && !*is_done;
 
 	if (!skb->ct.is_tracked)
@@ -423,8 +433,26 @@ static struct answer run_nat(
 	/* a flow keeps its mapping in conntrack, but without a chain of type nat nobody applies it */
 	if (!walk->explainer->has_nat[skb->ns - walk->host->netns][run->family])
 		return run_from(walk, skb, run, index + 1);
+	if (is_asked && copies && (is_source ? copies->is_src_done : copies->is_dst_done)) {
+		skb->ct.entry = copies->entry;
+		is_asked = false;
+	}
 	*is_done = true;
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
+}
+
+/* __nf_conntrack_confirm, behind the last chain: where there are ports, NAT has found another one. */
+static bool clashes(const struct skb *skb, enum hook hook, enum family family)
+{
+	uint8_t proto = skb->packet.proto;
+
+	return (hook == HOOK_POSTROUTING || hook == HOOK_INPUT) &&
+	       (family == FAMILY_IPV4 || family == FAMILY_IPV6) && skb->ct.is_tracked &&
+	       skb->ct.is_new && !skb->ct.is_uncertain && !proto_has_ports(proto) &&
+	       proto != PROTO_ICMP && proto != PROTO_ICMPV6 &&
+	       !(skb->packet.unknown &
+		       (FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_PROTO))) &&
+	       conntrack_is_taken(skb);
 }
 
 static struct answer run_item(
@@ -454,8 +482,11 @@ static struct answer run_from(
 	struct run ordered = *run;
 	size_t n;
 
-	if (index == plan->n || plan->items[index].priority > run->max_priority)
+	if (index == plan->n || plan->items[index].priority > run->max_priority) {
+		if (clashes(skb, run->hook, run->family))
+			return end_dropped(walk, skb, DROP_FLOW_CLASH);
 		return run->next(walk, skb);
+	}
 	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);
 	if (n == 1)
 		return run_item(walk, skb, run, index);

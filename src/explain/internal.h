@@ -79,6 +79,12 @@ struct walk {
 	unsigned n_steps, max_steps;
 };
 
+/* The copies of a flooded first packet have one entry: NAT is asked for the first of them alone. */
+struct copies {
+	bool is_dst_done, is_src_done;
+	struct conntrack_entry entry; /* when one of these */
+};
+
 /* What conntrack knows of the packet in its namespace. */
 struct tracking {
 	bool is_looked_up; /* the hook was passed */
@@ -88,6 +94,7 @@ struct tracking {
 	bool is_reply;
 	bool is_dst_done, is_src_done; /* nat chains were asked */
 	struct conntrack_entry entry;  /* the flow; the reply side holds what NAT made of it */
+	struct copies *copies;	       /* NULL: not new */
 };
 
 /* A result of the routing tables. */
@@ -133,6 +140,7 @@ struct skb {
 		*in_port;   /* while a bridge has it: where it came in; NULL: from the host */
 	bool is_prerouted;  /* IP PREROUTING was passed on the bridge */
 	bool is_brnf_first; /* it comes before chains at its priority, at the hook that it is at */
+	bool is_routed_already; /* and it was given a route to another device there, by DNAT */
 	struct addr dst_before; /* PREROUTING on a bridge */
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */
@@ -208,6 +216,8 @@ struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family fam
 /* conntrack.c */
 void conntrack_look_up(struct walk *walk, struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
+bool conntrack_is_taken(const struct skb *skb);
+void conntrack_unshare(struct walk *walk, struct skb *skb);
 
 /* nat.c */
 enum nat_manip { MANIP_SRC, MANIP_DST };
@@ -228,6 +238,7 @@ struct answer bridge_input(struct walk *walk, struct skb *skb);
 struct answer bridge_local_out(struct walk *walk, struct skb *skb);
 struct answer bridge_frame_finish(struct walk *walk, struct skb *skb);
 struct answer bridge_forward_finish(struct walk *walk, struct skb *skb);
+void at_bridge_hook(struct skb *skb, const struct link *in, const struct link *out);
 
 /* bridge_nf.c */
 bool bridge_nf_is_loaded(const struct skb *skb);

@@ -337,9 +337,10 @@ static enum drop forward_check(const struct skb *skb)
 
 	if (packet->pkt_type != PKT_HOST && !skb_is_unknown(skb, FIELD_PKTTYPE))
 		return DROP_NOT_FORWARDED;
-	/* ip6_forward: back out by the same interface the source's scope is not asked for */
-	if (ip_family(skb) == FAMILY_IPV6 && !skb_is_unknown(skb, FIELD_SRC) &&
-		skb->out != skb->dev &&
+	/* ip6_forward: back out by the same interface the source's scope is not asked for; and ip6_rcv_core
+	 * takes a route that is there already for where the packet came in */
+	if (ip_family(skb) == FAMILY_IPV6 && !skb->is_routed_already &&
+		!skb_is_unknown(skb, FIELD_SRC) && skb->out != skb->dev &&
 		(addr_is_zero(&packet->src) || addr_is_link_local(&packet->src)))
 		return DROP_SCOPE;
 	if (!skb_is_unknown(skb, FIELD_TTL) && packet->ttl <= 1)
@@ -416,6 +417,16 @@ static bool may_be_addressed(const struct skb *skb)
 	       link_has_address(skb, skb->dev, skb->packet.dst.family);
 }
 
+/* ip6_rcv_core: such addresses are refused before any hook is asked. */
+static bool is_never_received(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+	bool has_src = !skb_is_unknown(skb, FIELD_SRC), has_dst = !skb_is_unknown(skb, FIELD_DST);
+
+	return (has_src && (addr_is_loopback(&packet->src) || addr_is_multicast(&packet->src))) ||
+	       (has_dst && addr_is_loopback(&packet->dst));
+}
+
 struct answer ip_receive(struct walk *walk, struct skb *skb)
 {
 	enum family family = ip_family(skb);
@@ -428,6 +439,11 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 	if (family == FAMILY_IPV6 &&
 		link_conf(skb->facts, skb->ns, "ipv6", skb->dev, "disable_ipv6", 0))
 		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
+	if (family == FAMILY_IPV6 && !skb->dev->is_loopback && is_never_received(skb))
+		return end_dropped(walk, skb,
+			addr_is_loopback(&skb->packet.dst) && !skb_is_unknown(skb, FIELD_DST)
+				? DROP_MARTIAN_DESTINATION
+				: DROP_MARTIAN_SOURCE);
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {
 		skb->is_prerouted = false;

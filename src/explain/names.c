@@ -50,6 +50,8 @@ static const struct {
 	[DROP_RULE] = { "rule", "a rule drops it" },
 	[DROP_POLICY] = { "policy", "no rule takes it, and the chain's policy is drop" },
 	[DROP_NAT_NO_ADDRESS] = { "nat-no-address", "NAT has no address to give it" },
+	[DROP_FLOW_CLASH] = { "flow-clash",
+		"conntrack has another flow with these answers, and no port to tell them apart" },
 	[DROP_RP_FILTER] = { "rp-filter",
 		"the way back to its source is not by the interface that it came in by "
 		"(rp_filter)" },

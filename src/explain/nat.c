@@ -3,7 +3,8 @@
  * NAT of a flow (net/netfilter/nf_nat_core.c, nf_nat_masquerade.c, nf_nat_redirect.c). A rule
  * chooses once, for the first packet; the choice is kept in the reply side of the flow's entry, and
  * every packet of the flow, in both directions, is rewritten by that. A port is kept where it
- * may be; that another flow has it already is not looked for: the note says so.
+ * may be; where a flow of the snapshot has it already, also without any rule (nf_nat_alloc_null_binding),
+ * the kernel takes another one, which is not known.
  */
 #include <string.h>
 
@@ -76,6 +77,28 @@ static bool select_ipv6(
 	return n_here || n_away;
 }
 
+/* nf_nat_redirect_ipv6: of the destination's scope, if that is a narrow one; the widest come first. */
+static bool redirect_ipv6(
+	const struct netns *ns, const struct link *link, const struct addr *dst, struct addr *ret)
+{
+	const struct address *best = NULL;
+
+	for (size_t i = 0; link && i < ns->n_addresses; i++) {
+		const struct address *address = &ns->addresses[i];
+
+		if (address->index != link->index || address->local.family != FAMILY_IPV6 ||
+			address->is_tentative ||
+			(addr_is_link_local(dst) && !addr_is_link_local(&address->local)))
+			continue;
+		if (!best ||
+			(addr_is_link_local(&best->local) && !addr_is_link_local(&address->local)))
+			best = address;
+	}
+	if (best)
+		*ret = best->local;
+	return best;
+}
+
 static bool first_address(
 	const struct netns *ns, const struct link *link, enum family family, struct addr *ret)
 {
@@ -135,6 +158,8 @@ static bool choose_redirect(struct skb *skb, enum hook hook, struct choice *choi
 		}
 		return true;
 	}
+	if (family == FAMILY_IPV6)
+		return redirect_ipv6(skb->ns, skb->dev, &skb->packet.dst, &choice->addr);
 	return first_address(skb->ns, skb->dev, family, &choice->addr);
 }
 
@@ -256,6 +281,12 @@ void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *n
 	struct addr addr;
 	uint16_t port;
 
+	if (is_source && skb->ct.is_new && proto_has_ports(packet->proto) &&
+		!skb_is_unknown(skb, FIELD_SPORT) && conntrack_is_taken(skb)) {
+		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
+		packet->unknown |= FIELD_BIT(FIELD_SPORT);
+		note = "another flow has this port: the kernel takes one that is free";
+	}
 	packet->ct_status = skb->ct.entry.status;
 	if (target(&skb->ct, is_source, &addr, &port)) {
 		*(is_source ? &packet->src : &packet->dst) = addr;

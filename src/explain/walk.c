@@ -246,7 +246,8 @@ static struct answer once(struct walk *walk)
 		.facts = &walk->facts };
 
 	walk->n_steps = 0;
-	skb.packet.ct_state = 0;
+	/* as rules see it before conntrack was asked: without an entry it is invalid */
+	skb.packet.ct_state = CT_INVALID;
 	skb.packet.in_iface = skb.packet.out_iface = NULL;
 	skb.packet.physdev_in = skb.packet.physdev_out = NULL;
 	if (query->from == FROM_PROCESS)

@@ -75,6 +75,8 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 /* eval_set.c: -m set */
 enum answer set_match_eval(struct asking *asking, const struct match *match);
 /* eval_xt.c: the kinds of iptables' modules */
+/* What "CT" without --notrack makes of a packet. */
+void packet_take_template(struct packet *packet, uint16_t zone);
 enum answer match_eval_xt(struct asking *asking, const struct match *match);
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);
 /* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */

@@ -355,8 +355,10 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_ARP_SPA:
 		return simple_match(asking, match);
 	case MATCH_MAC_SRC:
-		/* what the host itself sends has no frame yet, and "! --mac-source" no answer */
-		if (asking->eval->hook == HOOK_OUTPUT)
+		/* what the host itself sends has no frame yet, on lo none at all, and
+		 * "! --mac-source" no answer */
+		if (asking->eval->hook == HOOK_OUTPUT ||
+			(asking->packet->in_iface && !strcmp(asking->packet->in_iface, "lo")))
 			return NO;
 		return simple_match(asking, match);
 	case MATCH_SPORT:

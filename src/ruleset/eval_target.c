@@ -239,7 +239,7 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 		ret->kind = EFFECT_CHANGE;
 		ret->packet = *asking->packet;
 		if (target->kind == TARGET_CT_ZONE)
-			ret->packet.ct_zone = target->zone;
+			packet_take_template(&ret->packet, target->zone);
 		else
 			ret->packet.ct_state = CT_UNTRACKED;
 		return;

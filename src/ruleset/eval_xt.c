@@ -174,6 +174,32 @@ static enum answer ct_match(struct asking *asking, const struct match *match)
 	}
 }
 
+/*
+ * ip6tables asks the routes for three types alone (xt_addrtype.c, match_type6); what the address
+ * itself says it asks by its form, so a local address is unicast too.
+ */
+static enum answer addrtype6_match(struct asking *asking, const struct match *match,
+	const struct addr *addr, const char *iface)
+{
+	const unsigned of_routes = ADDR_LOCAL | ADDR_ANYCAST | ADDR_UNREACHABLE;
+	const struct eval_oracle *oracle = asking->eval->oracle;
+	static const uint8_t zero[16];
+	bool is_multicast = addr->bytes[0] == 0xff, is_any = !memcmp(addr->bytes, zero, 16);
+	unsigned types = match->addrtype.types;
+	enum addr_type type;
+	bool is_it = true;
+
+	is_it &= !(types & ADDR_MULTICAST) || is_multicast;
+	is_it &= !(types & ADDR_UNICAST) || (!is_multicast && !is_any);
+	is_it &= !(types & ADDR_UNSPEC) || is_any;
+	if (is_it && types & of_routes) {
+		if (!oracle->addr_type(oracle->data, addr, iface, &type))
+			return CANNOT_TELL;
+		is_it = types & of_routes & (unsigned)type;
+	}
+	return answer_of(is_it != match->inverted);
+}
+
 static enum answer addrtype_match(struct asking *asking, const struct match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
@@ -193,7 +219,11 @@ static enum answer addrtype_match(struct asking *asking, const struct match *mat
 		if (!iface)
 			return CANNOT_TELL;
 	}
-	if (!oracle || !oracle->addr_type || !oracle->addr_type(oracle->data, addr, iface, &type))
+	if (!oracle || !oracle->addr_type)
+		return CANNOT_TELL;
+	if (addr->family == FAMILY_IPV6)
+		return addrtype6_match(asking, match, addr, iface);
+	if (!oracle->addr_type(oracle->data, addr, iface, &type))
 		return CANNOT_TELL;
 	return answer_of(((match->addrtype.types & (unsigned)type) != 0) != match->inverted);
 }
@@ -397,6 +427,20 @@ static void connmark_effect(
 		set_mark(&ret->packet, to, connmark->nf_mask, packet->ct_mark & connmark->ct_mask);
 }
 
+/* nf_conntrack_tmpl: until conntrack is asked, rules see an entry of nobody's, a new one in that zone. */
+void packet_take_template(struct packet *packet, uint16_t zone)
+{
+	enum family family = packet->src.family;
+
+	packet->ct_zone = zone;
+	packet->ct_state = CT_NEW;
+	packet->ct_status = CT_STATUS_CONFIRMED;
+	packet->ct_mark = 0;
+	packet->is_reply = false;
+	packet->ct_orig_src = packet->ct_orig_dst = (struct addr){ .family = family };
+	packet->ct_orig_sport = packet->ct_orig_dport = 0;
+}
+
 static void ct_effect(struct asking *asking, const struct ct_target *ct, struct effect *ret)
 {
 	const struct packet *packet = asking->packet;
@@ -421,7 +465,8 @@ static void ct_effect(struct asking *asking, const struct ct_target *ct, struct 
 	if (ct->is_notrack)
 		ret->packet.ct_state = CT_UNTRACKED;
 	else
-		ret->packet.ct_zone = ct->is_zone_mark ? (uint16_t)packet->mark : ct->zone;
+		packet_take_template(
+			&ret->packet, ct->is_zone_mark ? (uint16_t)packet->mark : ct->zone);
 }
 
 static void ttl_effect(struct asking *asking, const struct target *target, struct effect *ret)

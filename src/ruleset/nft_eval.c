@@ -16,13 +16,25 @@ struct known {
 	const char *name;
 };
 
+/* Of a tagged frame: what the tag is in front of. */
+static uint16_t inner_ethertype(const struct packet *packet)
+{
+	if (packet->ethertype != ETHERTYPE_VLAN)
+		return packet->ethertype;
+	if (packet->arp_op)
+		return ETHERTYPE_ARP;
+	return packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+}
+
 static enum family ip_family_of(const struct packet *packet)
 {
-	if (packet->ethertype == ETHERTYPE_IPV6)
+	uint16_t ethertype = inner_ethertype(packet);
+
+	if (ethertype == ETHERTYPE_IPV6)
 		return FAMILY_IPV6;
-	if (packet->ethertype == ETHERTYPE_IPV4)
+	if (ethertype == ETHERTYPE_IPV4)
 		return FAMILY_IPV4;
-	return packet->ethertype ? FAMILY_ARP : packet->src.family;
+	return ethertype ? FAMILY_ARP : packet->src.family;
 }
 
 static bool has_headers(const struct nft_key *key, const struct packet *packet)
@@ -70,6 +82,16 @@ static struct known known_of(
 		return (struct known){ .kind = HAS_NOT };
 	if (key->kind == NFT_KEY_IN_IFACE || key->kind == NFT_KEY_OUT_IFACE)
 		return name_of(table, key, packet);
+	if (packet->ethertype == ETHERTYPE_VLAN && !strcmp(key->words, "meta protocol")) {
+		known.number = field_value_of_number(inner_ethertype(packet));
+		return known;
+	}
+	/* nft asks "meta protocol" or, of a tagged frame in vain, "ether type", and lists neither */
+	if (packet->ethertype == ETHERTYPE_VLAN &&
+		(key->needs & (NFT_NEED_IPV4 | NFT_NEED_IPV6) || key->proto ||
+			(key->kind == NFT_KEY_FIELD && key->field >= FIELD_SRC &&
+				key->field <= FIELD_ICMP_CODE)))
+		return (struct known){ .kind = HAS_UNKNOWN };
 	/* "th" reads at the place of ports whatever is there; without a known state there may be no
 	 * conntrack entry to ask */
 	if (key->kind == NFT_KEY_UNKNOWN || (key->needs & NFT_NEED_CT && !packet->ct_state) ||

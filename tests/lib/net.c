@@ -62,7 +62,7 @@ static void quiet_ns(void)
 }
 
 /* A new namespace, without IPv6 of its own; leaves the process in it. */
-static int new_ns(void)
+int net_new_ns(void)
 {
 	if (unshare(CLONE_NEWNET) != 0)
 		fail_msg("unshare: %s", strerror(errno));
@@ -157,7 +157,7 @@ static void plug_end(struct net_end *end, int host_ns)
 	struct text mac CLEANUP(text_done) = TEXT_INIT;
 
 	mac_print(&mac, end->mac);
-	end->ns = new_ns();
+	end->ns = net_new_ns();
 	net_enter(host_ns);
 	net_ip(host_ns, "link add %s up type veth peer name eth0 address %s netns /proc/%d/fd/%d\n",
 		end->tap, mac.data, getpid(), end->ns);
@@ -286,8 +286,8 @@ struct net *net_new(enum net_kind kind)
 
 	*net = (struct net){ .kind = kind, .middle = -1 };
 	if (kind == NET_HYBRID)
-		net->middle = new_ns();
-	net->ns = new_ns();
+		net->middle = net_new_ns();
+	net->ns = net_new_ns();
 	write_file("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
 	write_file("/proc/sys/net/bridge/bridge-nf-call-ip6tables", "0");
 	write_file("/proc/sys/net/bridge/bridge-nf-call-arptables", "0");
@@ -301,7 +301,7 @@ struct net *net_new(enum net_kind kind)
 	if (kind == NET_ROUTED)
 		add_host(net);
 
-	net->clock[0] = new_ns();
+	net->clock[0] = net_new_ns();
 	net_ip(net->clock[0], "link add tick up type veth peer name tock\nlink set tock up\n");
 	close(net->clock[0]);
 	await_link("tick");

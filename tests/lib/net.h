@@ -127,6 +127,8 @@ bool net_try(const char *input, struct text *out, const char *const *argv);
 void net_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 bool net_try_sh(struct text *out, const char *command);
 
+/* A new namespace, without IPv6 of its own, as a descriptor; leaves the process in it. */
+int net_new_ns(void);
 /* Acts in a namespace until net_leave. */
 void net_enter(int ns);
 void net_leave(const struct net *net);

@@ -288,6 +288,12 @@ static void dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address(voi
 	for (nat = e->leaf->last; nat && nat->kind != NODE_NAT; nat = nat->before)
 		;
 	assert_non_null(nat);
+	/* the answers of the flow that the other bridge made have this port already */
+	assert_non_null(strstr(nat->note, "another flow has this port"));
+	assert_true(nat->packet->unknown & FIELD_BIT(FIELD_SPORT));
+	for (nat = nat->before; nat && nat->kind != NODE_NAT; nat = nat->before)
+		;
+	assert_non_null(nat);
 	if (!nat)
 		return; /* as the analyzer does not know that an assertion ends the case */
 	assert_string_equal(nat->link->name, "qvbA");
