@@ -99,9 +99,12 @@ uint64_t explain_find_macs(const struct host *host, struct query *query)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const bool *joined;
 	struct packet *packet = &query->packet;
+	bool is_arp = packet_inner_ethertype(packet) == ETHERTYPE_ARP;
+	const struct addr *src_addr = is_arp ? &packet->arp_spa : &packet->src;
 	struct finding src = { 0 }, dst = { 0 };
+	uint64_t taken;
 
-	if (query->from != FROM_DEVICE || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
+	if (query->from != FROM_DEVICE)
 		return 0;
 	if (!(packet->unknown & (FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST))))
 		return 0;
@@ -109,13 +112,19 @@ uint64_t explain_find_macs(const struct host *host, struct query *query)
 	for (size_t n = 0; n < host->n_netns; n++) {
 		if (!joined[n])
 			continue;
-		look_in_netns(&host->netns[n], &packet->src, &src);
-		look_in_netns(&host->netns[n], &packet->dst, &dst);
+		look_in_netns(&host->netns[n], src_addr, &src);
+		/* ARP asks who has it: that is in no header */
+		if (!is_arp)
+			look_in_netns(&host->netns[n], &packet->dst, &dst);
 	}
 	if (src.n != 1) {
 		src = (struct finding){ 0 };
 		look_behind(query->ns, query->in, &src);
 	}
-	return take(packet, FIELD_ETH_SRC, &packet->eth_src, &src) |
-	       take(packet, FIELD_ETH_DST, &packet->eth_dst, &dst);
+	taken = take(packet, FIELD_ETH_SRC, &packet->eth_src, &src) |
+		take(packet, FIELD_ETH_DST, &packet->eth_dst, &dst);
+	/* an honest sender says the same inside the frame */
+	if (is_arp && taken & FIELD_BIT(FIELD_ETH_SRC))
+		take(packet, FIELD_ARP_SHA, &packet->arp_sha, &src);
+	return taken;
 }
