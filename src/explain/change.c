@@ -253,18 +253,6 @@ static void add_sysctl(struct search *search, const struct node *node, const cha
 		host_with_sysctl(search->arena, search->host, node->ns, name, value));
 }
 
-static const char *conf_name(
-	struct arena *arena, const char *family, const struct link *dev, const char *name)
-{
-	char *key = arena_strdup(arena, dev->name);
-
-	/* struct sysctl: the interface's dots are slashes there, as sysctl(8) takes them */
-	for (char *at = key; *at; at++)
-		if (*at == '.')
-			*at = '/';
-	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, name);
-}
-
 static void add_link(struct search *search, const struct node *node, const struct host *host,
 	const char *words, const char *command)
 {
@@ -320,13 +308,14 @@ static void add_setting_changes(struct search *search, enum drop drop, const str
 		return;
 	switch (drop) {
 	case DROP_RP_FILTER:
-		add_sysctl(search, node, conf_name(search->arena, "ipv4", node->link, "rp_filter"),
-			"2", "a loose source check: any way back to the source will do");
+		add_sysctl(search, node,
+			link_conf_name(search->arena, "ipv4", node->link, "rp_filter"), "2",
+			"a loose source check: any way back to the source will do");
 		return;
 	case DROP_FORWARDING_OFF:
 		add_sysctl(search, node,
 			is_ipv6 ? "net.ipv6.conf.all.forwarding"
-				: conf_name(search->arena, "ipv4", node->link, "forwarding"),
+				: link_conf_name(search->arena, "ipv4", node->link, "forwarding"),
 			"1", "forwarding on: the host is a router then");
 		return;
 	case DROP_LINK_DOWN:

@@ -92,8 +92,8 @@ long netns_sysctl_number(struct facts *facts, const struct netns *ns, const char
 	return what ? facts_ask(facts, ns, what, 0, 1, why, NULL) : absent;
 }
 
-static const char *conf_name(
-	struct facts *facts, const char *family, const struct link *dev, const char *name)
+const char *link_conf_name(
+	struct arena *arena, const char *family, const struct link *dev, const char *name)
 {
 	char key[IFNAME_SIZE];
 
@@ -102,13 +102,14 @@ static const char *conf_name(
 	for (char *at = key; *at; at++)
 		if (*at == '.')
 			*at = '/';
-	return arena_printf(facts->arena, "net.%s.conf.%s.%s", family, key, name);
+	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, name);
 }
 
 long link_conf(struct facts *facts, const struct netns *ns, const char *family,
 	const struct link *dev, const char *name, long absent)
 {
-	return netns_sysctl_number(facts, ns, conf_name(facts, family, dev, name), absent);
+	return netns_sysctl_number(
+		facts, ns, link_conf_name(facts->arena, family, dev, name), absent);
 }
 
 long link_conf_max(struct facts *facts, const struct netns *ns, const char *family,
@@ -119,7 +120,8 @@ long link_conf_max(struct facts *facts, const struct netns *ns, const char *fami
 	long value = 0, own = 0;
 
 	sysctl_find(facts, ns, all, &value, &what_all, &why);
-	sysctl_find(facts, ns, conf_name(facts, family, dev, name), &own, &what_own, &why_own);
+	sysctl_find(facts, ns, link_conf_name(facts->arena, family, dev, name), &own, &what_own,
+		&why_own);
 	if (own > value)
 		value = own;
 	if ((!what_all && !what_own) || value >= max)

@@ -102,13 +102,6 @@ static bool group_rule_place(const struct group_port *port, size_t *ret)
 	return at <= port->at;
 }
 
-static bool has(const struct packet *packet, enum field field)
-{
-	struct field_value value;
-
-	return packet_field(packet, field, &value) == FIELD_KNOWN;
-}
-
 static const char *direction(const struct group_port *port)
 {
 	return port->is_ingress ? "ingress" : "egress";
@@ -134,7 +127,7 @@ static void add_protocol(struct text *out, const struct packet *packet, bool is_
 
 static const struct addr *remote_of(const struct packet *packet, const struct group_port *port)
 {
-	if (!has(packet, port->is_ingress ? FIELD_SRC : FIELD_DST))
+	if (!packet_knows(packet, port->is_ingress ? FIELD_SRC : FIELD_DST))
 		return NULL;
 	return port->is_ingress ? &packet->src : &packet->dst;
 }
@@ -160,9 +153,9 @@ static const char *openstack_rule(
 	text_addf(&out, "openstack security group rule create --%s --ethertype %s --protocol ",
 		direction(port), family_name(packet->src.family));
 	add_protocol(&out, packet, true);
-	if (has(packet, FIELD_DPORT))
+	if (packet_knows(packet, FIELD_DPORT))
 		text_addf(&out, " --dst-port %u", packet->dport);
-	if (is_icmp(packet) && has(packet, FIELD_ICMP_TYPE))
+	if (is_icmp(packet) && packet_knows(packet, FIELD_ICMP_TYPE))
 		text_addf(&out, " --icmp-type %u", packet->icmp_type);
 	if (remote) {
 		text_add(&out, " --remote-ip ");
@@ -181,10 +174,10 @@ static const char *policy_rule(
 	text_addf(&out, "- {direction: %s, ethertype: %s, protocol: ", direction(port),
 		family_name(packet->src.family));
 	add_protocol(&out, packet, false);
-	if (has(packet, FIELD_DPORT))
+	if (packet_knows(packet, FIELD_DPORT))
 		text_addf(&out, ", port_range_min: %u, port_range_max: %u", packet->dport,
 			packet->dport);
-	if (is_icmp(packet) && has(packet, FIELD_ICMP_TYPE))
+	if (is_icmp(packet) && packet_knows(packet, FIELD_ICMP_TYPE))
 		text_addf(&out, ", port_range_min: %u", packet->icmp_type);
 	if (remote) {
 		/* YAML takes a bare :: for the begin of a mapping */
@@ -204,9 +197,9 @@ void packet_print_service(struct text *out, const struct packet *packet)
 		text_addf(out, "protocol %u", packet->proto);
 	if (packet->proto == PROTO_IPIP)
 		text_addf(out, " (protocol %u)", packet->proto);
-	if (has(packet, FIELD_DPORT))
+	if (packet_knows(packet, FIELD_DPORT))
 		text_addf(out, " to port %u", packet->dport);
-	if (is_icmp(packet) && has(packet, FIELD_ICMP_TYPE))
+	if (is_icmp(packet) && packet_knows(packet, FIELD_ICMP_TYPE))
 		text_addf(out, " type %u", packet->icmp_type);
 }
 
@@ -292,10 +285,10 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 	const char *id = port_id(arena, port), *command, *note = NULL;
 	const char *mac_match = "", *mac_words = "", *mac_openstack = "", *mac_policy = "";
 
-	if (!port->is_spoof || !has(packet, FIELD_SRC))
+	if (!port->is_spoof || !packet_knows(packet, FIELD_SRC))
 		return false;
 	addr_print(&src, &packet->src);
-	if (has(packet, FIELD_ETH_SRC)) {
+	if (packet_knows(packet, FIELD_ETH_SRC)) {
 		mac_print(&mac, packet->eth_src);
 		mac_match = arena_printf(arena, " -m mac --mac-source %s", mac.data);
 		mac_words = arena_printf(arena, " with MAC %s", mac.data);

@@ -5,7 +5,7 @@
 #include "explain/report_internal.h"
 #include "packet/field.h"
 
-static bool has(const struct packet *packet, enum field field)
+bool packet_knows(const struct packet *packet, enum field field)
 {
 	struct field_value value;
 
@@ -39,11 +39,11 @@ static void add_iptables(struct text *out, const struct packet *packet, unsigned
 	char number[4];
 	const char *proto;
 
-	if (parts & MATCHED_SRC && has(packet, FIELD_SRC)) {
+	if (parts & MATCHED_SRC && packet_knows(packet, FIELD_SRC)) {
 		text_add(out, " -s ");
 		addr_print(out, &packet->src);
 	}
-	if (parts & MATCHED_DST && has(packet, FIELD_DST)) {
+	if (parts & MATCHED_DST && packet_knows(packet, FIELD_DST)) {
 		text_add(out, " -d ");
 		addr_print(out, &packet->dst);
 	}
@@ -56,13 +56,13 @@ static void add_iptables(struct text *out, const struct packet *packet, unsigned
 	if (parts & MATCHED_SERVICE) {
 		proto = iptables_proto(packet, number, sizeof(number));
 		text_addf(out, " -p %s", proto);
-		if (has(packet, FIELD_DPORT) && packet->proto == PROTO_UDPLITE)
+		if (packet_knows(packet, FIELD_DPORT) && packet->proto == PROTO_UDPLITE)
 			text_addf(out, " -m multiport --dports %u", packet->dport);
-		else if (has(packet, FIELD_DPORT))
+		else if (packet_knows(packet, FIELD_DPORT))
 			text_addf(out, " -m %s --dport %u", proto, packet->dport);
-		if (packet->proto == PROTO_ICMP && has(packet, FIELD_ICMP_TYPE))
+		if (packet->proto == PROTO_ICMP && packet_knows(packet, FIELD_ICMP_TYPE))
 			text_addf(out, " -m icmp --icmp-type %u", packet->icmp_type);
-		if (packet->proto == PROTO_ICMPV6 && has(packet, FIELD_ICMP_TYPE))
+		if (packet->proto == PROTO_ICMPV6 && packet_knows(packet, FIELD_ICMP_TYPE))
 			text_addf(out, " -m icmp6 --icmpv6-type %u", packet->icmp_type);
 	}
 	if (parts & MATCHED_DEVICES && (packet->physdev_in || packet->physdev_out)) {
@@ -84,21 +84,21 @@ static void add_nft(struct text *out, const struct packet *packet, unsigned part
 		text_addf(out, " iifname \"%s\"", packet->in_iface);
 	if (parts & MATCHED_DEVICES && packet->out_iface)
 		text_addf(out, " oifname \"%s\"", packet->out_iface);
-	if (parts & MATCHED_SRC && has(packet, FIELD_SRC)) {
+	if (parts & MATCHED_SRC && packet_knows(packet, FIELD_SRC)) {
 		text_addf(out, " %s saddr ", family);
 		addr_print(out, &packet->src);
 	}
-	if (parts & MATCHED_DST && has(packet, FIELD_DST)) {
+	if (parts & MATCHED_DST && packet_knows(packet, FIELD_DST)) {
 		text_addf(out, " %s daddr ", family);
 		addr_print(out, &packet->dst);
 	}
 	if (!(parts & MATCHED_SERVICE))
 		return;
-	if (has(packet, FIELD_DPORT) && proto)
+	if (packet_knows(packet, FIELD_DPORT) && proto)
 		text_addf(out, " %s dport %u", proto, packet->dport);
-	else if (packet->proto == PROTO_ICMP && has(packet, FIELD_ICMP_TYPE))
+	else if (packet->proto == PROTO_ICMP && packet_knows(packet, FIELD_ICMP_TYPE))
 		text_addf(out, " icmp type %u", packet->icmp_type);
-	else if (packet->proto == PROTO_ICMPV6 && has(packet, FIELD_ICMP_TYPE))
+	else if (packet->proto == PROTO_ICMPV6 && packet_knows(packet, FIELD_ICMP_TYPE))
 		text_addf(out, " icmpv6 type %u", packet->icmp_type);
 	else
 		text_addf(out, " meta l4proto %u", packet->proto);

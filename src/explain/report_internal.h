@@ -3,6 +3,7 @@
 #define EXPLAIN_REPORT_INTERNAL_H
 
 #include "explain/report.h"
+#include "packet/field.h"
 #include "ruleset/edit.h"
 
 /* What the files of the report share. */
@@ -21,7 +22,9 @@ void packet_print_service(struct text *out, const struct packet *packet); /* "tc
 void changes_find(struct arena *arena, const struct explainer *explainer, const struct query *query,
 	const struct explanation *explanation, struct changes *ret);
 
-/* match_words.c: a packet as the matches of a rule, " -s 10.0.0.2 -p 4". */
+/* match_words.c: does the packet have the field, and was it not left open? */
+bool packet_knows(const struct packet *packet, enum field field);
+/* A packet as the matches of a rule, " -s 10.0.0.2 -p 4". */
 enum matched_parts {
 	MATCHED_DEVICES = 1 << 0,
 	MATCHED_SRC = 1 << 1,
