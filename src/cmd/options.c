@@ -42,7 +42,8 @@ static const struct option_spec {
 	[OPT_ONLY_OWN] = { "own-namespace", 0, NULL,
 		"only the network namespace of the caller, not the others of this host" },
 	[OPT_IN] = { "in", 'i', "DEVICE",
-		"the packet is received at DEVICE, from the wire or from the guest behind it" },
+		"the packet is received at DEVICE, from the wire or from the guest behind it; a guest may be "
+		"named in its place, by name or UUID" },
 	[OPT_OUT_OF_PROCESS] = { "out-of-process", 0, NULL, "a process of the host sends it" },
 	[OPT_NETNS] = { "netns", 0, "NAME",
 		"the network namespace of that process (default: the caller's)" },
