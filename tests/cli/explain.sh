@@ -130,17 +130,19 @@ check 'it has the guest, the tap and the bridge' grep -qz 'A  guest.*B  tap1.*br
 check 'and the rule that decided' grep -q 'chain neutron-openvswi-sg-fallback rule 1' path.dot
 says 'SVG is made by Graphviz' 3 '</svg>' pw explain -s host.pws --in tap1 --svg tcp 10.0.0.1:4000 10.0.0.2:22
 says 'one form at a time' 2 'exclude each other' pw explain -s host.pws --in tap1 --svg --json tcp 10.0.0.1:4000 10.0.0.2:22
-# -- guests by their names: as qemu's command line tells them
+# -- guests by their names: as qemu's command line tells them; no other run of this test has this one
+name=instance-$(printf %08x $$)
+uuid=6f70656e-7374-6163-6b20-$(printf %012x $$)
 mkfifo hold
-(exec -a qemu-system-x86_64 bash -c 'read -r _ < hold; :' -name guest=instance-0000000a,debug-threads=on \
-	-uuid 6f70656e-7374-6163-6b20-677565737400 -netdev tap,ifname=tap1,id=n0 -device virtio-net-pci,netdev=n0,mac=fa:16:3e:00:00:01) &
+(exec -a qemu-system-x86_64 bash -c 'read -r _ < hold; :' -name guest="$name",debug-threads=on \
+	-uuid "$uuid" -netdev tap,ifname=tap1,id=n0 -device virtio-net-pci,netdev=n0,mac=fa:16:3e:00:00:01) &
 guest=$!
 trap 'kill $listener $guest' EXIT
-until grep -qz instance-0000000a /proc/$guest/cmdline; do sleep 0.02; done
-says 'a guest is found by its name' 3 '^dropped' pw explain --in instance-0000000a --brief tcp 10.0.0.1:4000 10.0.0.2:22
-says 'and by its UUID' 3 '^dropped' pw explain --in 6f70656e-7374-6163-6b20-677565737400 --brief tcp 10.0.0.1:4000 10.0.0.2:22
+until grep -qz "$name" /proc/$guest/cmdline; do sleep 0.02; done
+says 'a guest is found by its name' 3 '^dropped' pw explain --in "$name" --brief tcp 10.0.0.1:4000 10.0.0.2:22
+says 'and by its UUID' 3 '^dropped' pw explain --in "$uuid" --brief tcp 10.0.0.1:4000 10.0.0.2:22
 pw snapshot -o guest.pws > /dev/null
-says 'a snapshot knows it, too' 3 '^dropped' pw explain --snapshot guest.pws --in instance-0000000a --brief tcp 10.0.0.1:4000 10.0.0.2:22
+says 'a snapshot knows it, too' 3 '^dropped' pw explain --snapshot guest.pws --in "$name" --brief tcp 10.0.0.1:4000 10.0.0.2:22
 
 # -- rulesets
 check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)
