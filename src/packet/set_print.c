@@ -130,27 +130,14 @@ static void add_part(struct cover *c)
 		memcpy(part->literals, c->stack.items, part->n * sizeof(*part->literals));
 }
 
-/* Adds parts that are together more than must and less than may; returns what they are. */
-static struct set cover(struct cover *c, struct set must, struct set may)
+static struct set cover(struct cover *c, struct set must, struct set may);
+
+static struct set cover_classes(struct cover *c, const struct classes *classes, unsigned block)
 {
 	struct sets *sets = c->sets;
-	struct set covered = SET_EMPTY, rest = SET_EMPTY, common;
-	struct classes classes = { .n_paths = 0 };
-	unsigned block, a, b;
+	struct set covered = SET_EMPTY, rest = SET_EMPTY, common = in_all(c, classes, block);
 
-	if (set_is_empty(must) || c->is_cut || sets->has_failed)
-		return SET_EMPTY;
-	if (set_is_full(may)) {
-		add_part(c);
-		return SET_FULL;
-	}
-	a = sets_level(sets, must.node);
-	b = sets_level(sets, may.node);
-	block = sets_block_of(sets, a < b ? a : b);
-	memset(classes.path, 2, sizeof(classes.path));
-	split(c, &classes, block, must, may);
-	common = in_all(c, &classes, block);
-	vec_for_each (class, &classes.found) {
+	vec_for_each (class, &classes->found) {
 		struct set need = set_minus(sets, class->must, common), got = SET_EMPTY;
 
 		if (!set_is_empty(need)) {
@@ -161,9 +148,42 @@ static struct set cover(struct cover *c, struct set must, struct set may)
 		}
 		rest = set_or(sets, rest, set_minus(sets, class->must, got));
 	}
-	if (!set_is_empty(rest))
-		covered = set_or(sets, covered, cover(c, rest, common));
-	return covered;
+	return set_or(sets, covered, cover(c, rest, common));
+}
+
+/* Adds parts that are together at least must and at most may; returns what they are. */
+static struct set cover(struct cover *c, struct set must, struct set may)
+{
+	struct classes classes = { .n_paths = 0 };
+	unsigned block, a, b;
+
+	if (set_is_empty(must) || c->is_cut || c->sets->has_failed)
+		return SET_EMPTY;
+	if (set_is_full(may)) {
+		add_part(c);
+		return SET_FULL;
+	}
+	a = sets_level(c->sets, must.node);
+	b = sets_level(c->sets, may.node);
+	block = sets_block_of(c->sets, a < b ? a : b);
+	memset(classes.path, 2, sizeof(classes.path));
+	split(c, &classes, block, must, may);
+	return cover_classes(c, &classes, block);
+}
+
+/* Even a set that does not ask the family is one class each: its addresses are not the same ones in words. */
+static void cover_families(struct cover *c, struct set a)
+{
+	struct classes classes = { .n_paths = 0 };
+
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct set part = { child(c->sets, a.node, c->sets->family_level, v6) };
+
+		*vec_push(&classes.found, c->arena) =
+			(struct class){ set_of_family(c->sets, v6 ? FAMILY_IPV6 : FAMILY_IPV4),
+				part, part };
+	}
+	cover_classes(c, &classes, BLOCK_FAMILY);
 }
 
 /* One value of a list: a range, or with a mask. Both ends are values of the field. */
@@ -447,7 +467,8 @@ void set_print(struct sets *sets, struct set a, size_t max_parts, struct text *o
 	struct cover c = { .sets = sets, .arena = arena };
 	size_t n;
 
-	cover(&c, a, a);
+	if (!sets->has_failed)
+		cover_families(&c, a);
 	if (sets->has_failed)
 		return;
 	n = c.parts.n < max_parts ? c.parts.n : max_parts;
