@@ -125,7 +125,9 @@ bool set_witness(struct sets *sets, struct set a, struct packet *ret);
  */
 void set_print(struct sets *sets, struct set a, size_t max_parts, struct text *out);
 
-/* Gives back the nodes that none of these needs; all other handles are then void. */
+/* Gives back the nodes that none of these needs; all other handles are then void. Work on thousands of rules asks after each whether it
+ * is time to: when there are several times as many nodes as were kept the last time. */
+bool sets_should_collect(const struct sets *sets);
 void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep);
 
 /* For measurements: nodes of one set, and of the world now and at most. */

@@ -16,8 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE ((size_t)1 << 12)
-#define CACHE_MAX  ((size_t)1 << 22)
+#define FIRST_SIZE    ((size_t)1 << 12)
+#define CACHE_MAX     ((size_t)1 << 22)
+#define COLLECT_MIN   ((size_t)1 << 20)
+#define COLLECT_TIMES 4
 
 static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -373,6 +375,14 @@ size_t sets_n_nodes_peak(const struct sets *sets)
 	return sets->peak;
 }
 
+/* A collection looks at every node, and work begins again with an empty cache: not for a few. */
+bool sets_should_collect(const struct sets *sets)
+{
+	size_t n = sets_n_nodes(sets);
+
+	return n > COLLECT_MIN && n > COLLECT_TIMES * sets->n_kept;
+}
+
 void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep)
 {
 	if (sets->has_failed)
@@ -395,4 +405,5 @@ void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep)
 		sets->free = i;
 		sets->n_free++;
 	}
+	sets->n_kept = sets_n_nodes(sets);
 }

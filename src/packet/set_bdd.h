@@ -59,7 +59,7 @@ struct sets {
 
 	struct set_node *nodes;
 	uint32_t *buckets; /* as many as nodes have room; 0: none */
-	size_t n, size, max, peak, n_free;
+	size_t n, size, max, peak, n_free, n_kept;
 	uint32_t free; /* 0: none */
 	struct set_cached *cache;
 	size_t cache_size;

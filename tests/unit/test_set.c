@@ -216,6 +216,7 @@ static void what_is_collected_is_room_for_other_sets(void **state)
 	assert_true(sets_ok(sets, &err));
 	again = tcp_to(sets, "10.0.0.0/8", 22);
 	assert_true(set_equal(again, kept));
+	assert_false(sets_should_collect(sets));
 }
 
 int main(void)
