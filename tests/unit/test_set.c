@@ -219,6 +219,27 @@ static void what_is_collected_is_room_for_other_sets(void **state)
 	assert_false(sets_should_collect(sets));
 }
 
+static void much_that_is_not_needed_makes_it_time_to_collect(void **state)
+{
+	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
+	struct set kept;
+	unsigned n = 0;
+
+	(void)state;
+	sets_seal(sets);
+	kept = tcp_to(sets, "10.0.0.0/8", 22);
+	for (; n < 100000 && !sets_should_collect(sets); n++) {
+		char source[32];
+
+		snprintf(source, sizeof(source), "10.%u.%u.1", n >> 8, n & 255);
+		tcp_to(sets, source, n);
+	}
+	assert_true(sets_should_collect(sets));
+	sets_collect(sets, &kept, 1);
+	assert_false(sets_should_collect(sets));
+	assert_true(n > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +250,7 @@ int main(void)
 		cmocka_unit_test(a_world_at_its_limit_fails_once_and_says_so),
 		cmocka_unit_test(what_was_not_registered_cannot_be_asked),
 		cmocka_unit_test(what_is_collected_is_room_for_other_sets),
+		cmocka_unit_test(much_that_is_not_needed_makes_it_time_to_collect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,7 +369,7 @@ static struct vector vector_of(const struct toy *toy, const struct packet *packe
 		if (field == FIELD_IN_IFACE) {
 			while (v.values[i] < N_OF(names) &&
 				strcmp(names[v.values[i]],
-					packet->in_iface ? packet->in_iface : ""))
+					packet->in_iface ? packet->in_iface : "") != 0)
 				v.values[i]++;
 			/* some other name that the world told to be of the same kind */
 			if (v.values[i] == N_OF(names))
