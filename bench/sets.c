@@ -235,7 +235,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		start = cpu_s();
-		bdd_init(1000000, 1000000);
+		bdd_init(1000000, 4000000);
 		bdd_setvarnum((int)sets->block_of.n);
 		bdd_gbc_hook(NULL);
 		bdd_setmaxincrease(5000000);
