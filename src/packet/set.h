@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PACKET_SET_H
+#define PACKET_SET_H
+
+#include "packet/field.h"
+
+/*
+ * Sets of packets, exactly: all packets that some rules accept, as one value that can be joined, compared,
+ * counted and shown. They are for questions about every packet, where packet.h is for one.
+ *
+ * A world (struct sets) is what its sets range over: every field of field.h with its bits, and one boolean for each
+ * match that nobody can compute from a packet ("limit 3/s"). What rules compare as a whole is enumerated: the
+ * names of interfaces, and the values of fields for which somebody calls sets_add_value (MACs, marks). All that
+ * is not registered is one value more, "other": no rule tells those apart.
+ *
+ *	sets_new, sets_add_...; sets_seal; set_of_..., set_and, ...; sets_ok; sets_free
+ *
+ * Every packet has a value in every field; where it has not (ports of ICMP) it is 0, or the name "none". So the set
+ * "not dport 80" has ICMP in it: who asks for a port says the protocols that have ports (set_of_present).
+ * Addresses are those of the packet's family, which is a field of its own. Equal sets are equal handles.
+ *
+ * Errors: nothing here fails at once. A world that reached its limit, or was asked what it cannot tell, stays
+ * failed: everything returns the empty set from then on, and no answer means anything. Ask sets_ok before you believe one.
+ */
+struct sets;
+
+struct set {
+	uint32_t node; /* private */
+};
+
+#define SET_EMPTY                                                                                  \
+	(struct set)                                                                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
+#define SET_FULL                                                                                   \
+	(struct set)                                                                               \
+	{                                                                                          \
+		1                                                                                  \
+	}
+
+/* Bits for masks of fields, beside FIELD_BIT: the packet's family, the booleans. */
+#define SET_FAMILY_BIT ((uint64_t)1 << N_FIELDS)
+#define SET_EXTRA_BITS ((uint64_t)1 << (N_FIELDS + 1))
+
+/* max_nodes: 16 bytes each, and half as much again for finding them; 0: LIMIT_SET_NODES. */
+struct sets *sets_new(size_t max_nodes);
+void sets_free(struct sets *sets); /* with all sets of it; NULL is fine */
+void sets_freep(struct sets **sets);
+/* False, with ERR_LIMIT (too many nodes) or ERR_INPUT (a question that the world was not made for). */
+bool sets_ok(const struct sets *sets, struct err *err);
+
+/* The world, before sets_seal. Texts are copied; what is there already is not added twice. */
+void sets_add_name(struct sets *sets, enum field field, const char *name);
+void sets_add_name_prefix(
+	struct sets *sets, enum field field, const char *prefix); /* of "eth+": "eth" */
+void sets_add_value(struct sets *sets, enum field field, const struct field_value *value);
+/* At most this many bits, for worlds that a test can go through; 0: always 0. Not for names. */
+void sets_set_width(struct sets *sets, enum field field, unsigned bits);
+void sets_seal(struct sets *sets);
+/* Also after sets_seal. words: what it stands for. At most LIMIT_SET_EXTRAS. */
+unsigned sets_add_extra(struct sets *sets, const char *words);
+
+/* Of one field. Values wider than the field are in no packet. An enumerated field has only values that were
+ * registered, and no ranges and masks, but for the fields of a few fixed values (ct state, fragment, packet type).
+ * family: of addresses; the set is then within that family. */
+struct set set_of_family(struct sets *sets, enum family family);
+struct set set_of_value(
+	struct sets *sets, enum field field, enum family family, const struct field_value *value);
+struct set set_of_range(struct sets *sets, enum field field, enum family family,
+	const struct field_value *from, const struct field_value *to); /* both inclusive */
+struct set set_of_mask(struct sets *sets, enum field field, enum family family,
+	const struct field_value *value,
+	const struct field_value *mask); /* field & mask == value */
+struct set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix);
+/* The same for fields of up to 64 bits that are no addresses: ports, MACs, marks, flags. */
+struct set set_of_number(struct sets *sets, enum field field, uint64_t number);
+struct set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to);
+struct set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint64_t mask);
+struct set set_of_ct_states(struct sets *sets, unsigned states); /* enum ct_state, or-ed */
+struct set set_of_name(struct sets *sets, enum field field, const char *name); /* NULL: none */
+struct set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix);
+struct set set_of_extra(struct sets *sets, unsigned extra);
+/* Packets that have the field at all (packet_field). */
+struct set set_of_present(struct sets *sets, enum field field);
+/* Packets that can be: 0 in every field that they do not have, an ethertype of their family, a length. */
+struct set sets_real(struct sets *sets);
+
+struct set set_and(struct sets *sets, struct set a, struct set b);
+struct set set_or(struct sets *sets, struct set a, struct set b);
+struct set set_minus(struct sets *sets, struct set a, struct set b);
+struct set set_not(struct sets *sets, struct set a);
+
+bool set_is_empty(struct set a);
+bool set_is_full(struct set a);
+bool set_equal(struct set a, struct set b);
+bool set_is_subset(struct sets *sets, struct set inner, struct set outer);
+
+/* fields: FIELD_BITs. Packets that are in a with some value of these fields. */
+struct set set_forget(struct sets *sets, struct set a, uint64_t fields);
+/* What becomes of a when the fields get values of the set to (NAT, MARK): forget, then and. */
+struct set set_assign(struct sets *sets, struct set a, uint64_t fields, struct set to);
+/* The two fields change places (a reply's addresses). Not of enumerated fields; of equal width. */
+struct set set_swap(struct sets *sets, struct set a, enum field one, enum field other);
+
+/* Is this packet in it? Depends: on what is unknown of the packet, or on a boolean. */
+enum set_answer { SET_OUT, SET_IN, SET_DEPENDS };
+enum set_answer set_has_packet(struct sets *sets, struct set a, const struct packet *packet);
+
+/* How many combinations of values of these fields (no booleans) occur in it; "other" counts as one. Infinity above 1.8e308. */
+double set_count(struct sets *sets, struct set a, uint64_t fields);
+
+/* One packet of it that can be, everything known; the same one each time, and as usual as can be: TCP, TTL 64, a low
+ * address. False: there is none, or the world failed. Names live as long as the world. */
+bool set_witness(struct sets *sets, struct set a, struct packet *ret);
+
+/*
+ * In words, one line a part, at most max_parts; then "and 7 more". The parts together are the set; they may overlap.
+ *
+ *	IPv4 in eth0 src 10.0.0.0/8,192.168.0.1 proto tcp dport not 22,80-90
+ *	eth_src other
+ *
+ * Fields have their keys; a field is "not" a list where that is shorter, and value/mask where it is neither
+ * a prefix nor a range. A boolean is its words in brackets, or "not [...]". The empty set is "nothing", the full one "everything".
+ */
+void set_print(struct sets *sets, struct set a, size_t max_parts, struct text *out);
+
+/* Gives back the nodes that none of these needs; all other handles are then void. Work on thousands of rules asks after each whether it
+ * is time to: when there are several times as many nodes as were kept the last time. */
+bool sets_should_collect(const struct sets *sets);
+void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep);
+
+/* For measurements: nodes of one set, and of the world now and at most. */
+size_t set_n_nodes(struct sets *sets, struct set a);
+size_t sets_n_nodes(const struct sets *sets);
+size_t sets_n_nodes_peak(const struct sets *sets);
+
+#endif

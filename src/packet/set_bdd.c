@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Decision diagrams: the nodes, each there once, and what is computed of them.
+ *
+ * A node is made by sets_node alone, which finds the one that is there already; therefore equal sets are equal numbers. Children
+ * are always of a lower place in the order, so that recursion is as deep as there are variables, at most.
+ *
+ * Nothing counts references. Work makes nodes until it ends or reaches the limit; who works for long says once
+ * in a while what is still needed (sets_collect). That is cheaper than counting on every step, and cannot be got wrong by
+ * forgetting one.
+ *
+ * The cache holds one result a place and forgets what was there. When the nodes double, so does it, empty again.
+ */
+#include "packet/set_bdd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SIZE    ((size_t)1 << 12)
+#define CACHE_MAX     ((size_t)1 << 22)
+#define COLLECT_MIN   ((size_t)1 << 20)
+#define COLLECT_TIMES 4
+
+static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
+{
+	uint64_t h = ((uint64_t)a << 32 | b) * 0x9e3779b97f4a7c15u;
+
+	h = (h ^ h >> 32 ^ c) * 0xbf58476d1ce4e5b9u;
+	return (uint32_t)(h >> 32);
+}
+
+static void cache_resize(struct sets *sets)
+{
+	size_t size = sets->size < CACHE_MAX ? sets->size : CACHE_MAX;
+	struct set_cached *cache = size == sets->cache_size ? NULL : calloc(size, sizeof(*cache));
+
+	if (!cache)
+		return; /* the old one is as right */
+	free(sets->cache);
+	sets->cache = cache;
+	sets->cache_size = size;
+}
+
+static void put_into_bucket(struct sets *sets, uint32_t node)
+{
+	struct set_node *n = &sets->nodes[node];
+	uint32_t *bucket = &sets->buckets[hash3(n->low, n->high, n->level) & (sets->size - 1)];
+
+	n->next = *bucket;
+	*bucket = node;
+}
+
+static bool grow(struct sets *sets)
+{
+	size_t size = sets->size ? 2 * sets->size : FIRST_SIZE;
+	struct set_node *nodes = realloc(sets->nodes, size * sizeof(*nodes));
+	uint32_t *buckets;
+
+	if (!nodes)
+		return false;
+	sets->nodes = nodes;
+	if (!(buckets = calloc(size, sizeof(*buckets))))
+		return false;
+	free(sets->buckets);
+	sets->buckets = buckets;
+	sets->size = size;
+	for (uint32_t i = 2; i < sets->n; i++)
+		put_into_bucket(sets, i);
+	cache_resize(sets);
+	return sets->cache;
+}
+
+bool sets_init_nodes(struct sets *sets)
+{
+	if (!grow(sets))
+		return false;
+	sets->n = 2;
+	for (uint32_t i = 0; i < 2; i++)
+		sets->nodes[i] = (struct set_node){ .low = i, .high = i, .level = LEVEL_END };
+	return true;
+}
+
+uint16_t sets_level(const struct sets *sets, uint32_t node)
+{
+	return sets->nodes[node].level;
+}
+
+uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t high)
+{
+	uint32_t node, hash = hash3(low, high, level);
+
+	if (low == high || sets->has_failed)
+		return low;
+	for (node = sets->buckets[hash & (sets->size - 1)]; node; node = sets->nodes[node].next) {
+		const struct set_node *n = &sets->nodes[node];
+
+		if (n->low == low && n->high == high && n->level == level)
+			return node;
+	}
+	if (sets->free) {
+		node = sets->free;
+		sets->free = sets->nodes[node].next;
+		sets->n_free--;
+	} else if (sets->n >= sets->max) {
+		sets_fail(sets, ERR_LIMIT, "a set of packets needs more than %zu nodes", sets->max);
+		return 0;
+	} else if (sets->n == sets->size && !grow(sets)) {
+		sets_fail(sets, ERR_LIMIT, "no memory for more than %zu nodes of a set of packets",
+			sets->n);
+		return 0;
+	} else {
+		node = (uint32_t)sets->n++;
+	}
+	sets->nodes[node] = (struct set_node){ .low = low, .high = high, .level = (uint16_t)level };
+	put_into_bucket(sets, node);
+	if (sets->n - sets->n_free > sets->peak)
+		sets->peak = sets->n - sets->n_free;
+	return node;
+}
+
+static struct set_cached *cached(struct sets *sets, uint32_t op, uint32_t a, uint32_t b)
+{
+	return &sets->cache[hash3(a, b, op) & (sets->cache_size - 1)];
+}
+
+static bool is_cached(const struct set_cached *c, uint32_t op, uint32_t a, uint32_t b)
+{
+	return c->op == op && c->a == a && c->b == b;
+}
+
+static uint32_t remember(struct sets *sets, uint32_t op, uint32_t a, uint32_t b, uint32_t result)
+{
+	*cached(sets, op, a, b) = (struct set_cached){ op, a, b, result };
+	return result;
+}
+
+/* What needs no look at any node; UINT32_MAX: the rest. */
+static uint32_t apply_at_once(enum set_op op, uint32_t a, uint32_t b)
+{
+	switch (op) {
+	case OP_AND:
+		if (a == b || b == 1)
+			return a;
+		return !a || !b ? 0 : a == 1 ? b : UINT32_MAX;
+	case OP_OR:
+		if (a == b || !b)
+			return a;
+		return a == 1 || b == 1 ? 1 : !a ? b : UINT32_MAX;
+	default: /* OP_MINUS */
+		return !a || b == 1 || a == b ? 0 : !b ? a : UINT32_MAX;
+	}
+}
+
+static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
+{
+	uint32_t result = apply_at_once(op, a, b);
+	const struct set_cached *c;
+	struct set_node na, nb;
+	unsigned level;
+
+	if (result != UINT32_MAX || sets->has_failed)
+		return sets->has_failed ? 0 : result;
+	if (op != OP_MINUS && a > b) {
+		uint32_t swapped = a;
+
+		a = b;
+		b = swapped;
+	}
+	c = cached(sets, op, a, b);
+	if (is_cached(c, op, a, b))
+		return c->result;
+	na = sets->nodes[a];
+	nb = sets->nodes[b];
+	level = na.level < nb.level ? na.level : nb.level;
+	if (na.level != level)
+		na.low = na.high = a;
+	if (nb.level != level)
+		nb.low = nb.high = b;
+	result = apply(sets, op, na.low, nb.low);
+	result = sets_node(sets, level, result, apply(sets, op, na.high, nb.high));
+	return remember(sets, op, a, b, result);
+}
+
+struct set set_and(struct sets *sets, struct set a, struct set b)
+{
+	return (struct set){ apply(sets, OP_AND, a.node, b.node) };
+}
+
+struct set set_or(struct sets *sets, struct set a, struct set b)
+{
+	return (struct set){ apply(sets, OP_OR, a.node, b.node) };
+}
+
+struct set set_minus(struct sets *sets, struct set a, struct set b)
+{
+	return (struct set){ apply(sets, OP_MINUS, a.node, b.node) };
+}
+
+struct set set_not(struct sets *sets, struct set a)
+{
+	return set_minus(sets, SET_FULL, a);
+}
+
+bool set_is_empty(struct set a)
+{
+	return a.node == 0;
+}
+
+bool set_is_full(struct set a)
+{
+	return a.node == 1;
+}
+
+bool set_equal(struct set a, struct set b)
+{
+	return a.node == b.node;
+}
+
+bool set_is_subset(struct sets *sets, struct set inner, struct set outer)
+{
+	return set_is_empty(set_minus(sets, inner, outer));
+}
+
+static uint32_t forget(struct sets *sets, uint32_t a, uint32_t which)
+{
+	const struct set_cached *c;
+	struct set_node n;
+	uint32_t low, high;
+
+	if (a < 2 || sets->has_failed)
+		return sets->has_failed ? 0 : a;
+	c = cached(sets, OP_FORGET, a, which);
+	if (is_cached(c, OP_FORGET, a, which))
+		return c->result;
+	n = sets->nodes[a];
+	low = forget(sets, n.low, which);
+	if (!sets_is_block_in(sets, n.level, sets->forgotten.items[which])) {
+		high = forget(sets, n.high, which);
+		low = sets_node(sets, n.level, low, high);
+	} else if (low != 1) {
+		high = forget(sets, n.high, which);
+		low = apply(sets, OP_OR, low, high);
+	}
+	return remember(sets, OP_FORGET, a, which, low);
+}
+
+struct set set_forget(struct sets *sets, struct set a, uint64_t fields)
+{
+	uint32_t which = 0;
+
+	while (which < sets->forgotten.n && sets->forgotten.items[which] != fields)
+		which++;
+	if (which == sets->forgotten.n)
+		*vec_push(&sets->forgotten, sets->arena) = fields;
+	return (struct set){ forget(sets, a.node, which) };
+}
+
+struct set set_assign(struct sets *sets, struct set a, uint64_t fields, struct set to)
+{
+	return set_and(sets, set_forget(sets, a, fields), to);
+}
+
+static uint32_t swap(struct sets *sets, uint32_t a, enum field one, enum field other)
+{
+	uint32_t which = (uint32_t)one << 8 | other, low, high, variable;
+	unsigned block, level;
+	const struct set_cached *c;
+	struct set_node n;
+
+	if (a < 2 || sets->has_failed)
+		return sets->has_failed ? 0 : a;
+	c = cached(sets, OP_SWAP, a, which);
+	if (is_cached(c, OP_SWAP, a, which))
+		return c->result;
+	n = sets->nodes[a];
+	low = swap(sets, n.low, one, other);
+	high = swap(sets, n.high, one, other);
+	block = sets_block_of(sets, n.level);
+	level = n.level;
+	if (block == one || block == other)
+		level = level - sets_first_level(sets, block) +
+			sets_first_level(sets, block == one ? other : one);
+	/* the other field's place may be below what is asked here: no sets_node */
+	variable = sets_node(sets, level, 0, 1);
+	high = apply(sets, OP_AND, variable, high);
+	low = apply(sets, OP_MINUS, low, variable);
+	return remember(sets, OP_SWAP, a, which, apply(sets, OP_OR, low, high));
+}
+
+struct set set_swap(struct sets *sets, struct set a, enum field one, enum field other)
+{
+	const struct set_field *x = &sets->fields[one], *y = &sets->fields[other];
+
+	if (x->is_enumerated || y->is_enumerated || x->n_bits != y->n_bits ||
+		x->n_bits_v4 != y->n_bits_v4) {
+		sets_fail(sets, ERR_INPUT, "%s and %s cannot change places", field_name(one),
+			field_name(other));
+		return SET_EMPTY;
+	}
+	return (struct set){ swap(sets, a.node, one, other) };
+}
+
+static uint32_t know(struct sets *sets, uint32_t a)
+{
+	const struct set_cached *c;
+	struct set_node n;
+	uint32_t low;
+
+	if (sets->has_failed)
+		return 0;
+	while (sets->nodes[a].level != LEVEL_END && sets->known[sets->nodes[a].level] < 2) {
+		n = sets->nodes[a];
+		a = sets->known[n.level] ? n.high : n.low;
+	}
+	if (a < 2)
+		return a;
+	c = cached(sets, OP_KNOW, a, sets->n_knows);
+	if (is_cached(c, OP_KNOW, a, sets->n_knows))
+		return c->result;
+	n = sets->nodes[a];
+	low = know(sets, n.low);
+	low = sets_node(sets, n.level, low, know(sets, n.high));
+	return remember(sets, OP_KNOW, a, sets->n_knows, low);
+}
+
+struct set sets_know(struct sets *sets, struct set a)
+{
+	/* each call knows something else; the number of a call tells its results from those of others */
+	if (++sets->n_knows == UINT32_MAX) {
+		memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
+		sets->n_knows = 1;
+	}
+	return (struct set){ know(sets, a.node) };
+}
+
+/* As many as were not marked before. */
+static size_t mark(struct sets *sets, uint32_t a)
+{
+	struct set_node *n;
+
+	if (a < 2 || sets->nodes[a].is_marked)
+		return 0;
+	n = &sets->nodes[a];
+	n->is_marked = true;
+	return 1 + mark(sets, n->low) + mark(sets, n->high);
+}
+
+static void unmark(struct sets *sets, uint32_t a)
+{
+	struct set_node *n;
+
+	if (a < 2 || !sets->nodes[a].is_marked)
+		return;
+	n = &sets->nodes[a];
+	n->is_marked = false;
+	unmark(sets, n->low);
+	unmark(sets, n->high);
+}
+
+size_t set_n_nodes(struct sets *sets, struct set a)
+{
+	size_t n = mark(sets, a.node);
+
+	unmark(sets, a.node);
+	return n;
+}
+
+size_t sets_n_nodes(const struct sets *sets)
+{
+	return sets->n - sets->n_free;
+}
+
+size_t sets_n_nodes_peak(const struct sets *sets)
+{
+	return sets->peak;
+}
+
+/* A collection looks at every node, and work begins again with an empty cache: not for a few. */
+bool sets_should_collect(const struct sets *sets)
+{
+	size_t n = sets_n_nodes(sets);
+
+	return n > COLLECT_MIN && n > COLLECT_TIMES * sets->n_kept;
+}
+
+void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep)
+{
+	if (sets->has_failed)
+		return;
+	for (size_t i = 0; i < n_keep; i++)
+		mark(sets, keep[i].node);
+	memset(sets->buckets, 0, sets->size * sizeof(*sets->buckets));
+	memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
+	sets->free = 0;
+	sets->n_free = 0;
+	for (uint32_t i = (uint32_t)sets->n - 1; i >= 2; i--) {
+		struct set_node *n = &sets->nodes[i];
+
+		if (n->is_marked) {
+			n->is_marked = false;
+			put_into_bucket(sets, i);
+			continue;
+		}
+		n->next = sets->free;
+		sets->free = i;
+		sets->n_free++;
+	}
+	sets->n_kept = sets_n_nodes(sets);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PACKET_SET_BDD_H
+#define PACKET_SET_BDD_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "packet/set.h"
+
+/*
+ * What the files of packet sets share: nodes, and where a field has its variables.
+ *
+ * A set is a reduced ordered decision diagram: nodes 0 (empty) and 1 (full), and nodes that ask one variable. The
+ * number of a variable is its level; the lower is asked first. A block is the run of levels of one field, most significant bit first:
+ * 0 .. N_FIELDS - 1 are the fields, then the family, then each boolean.
+ */
+#define LEVEL_END UINT16_MAX
+
+#define BLOCK_FAMILY	  N_FIELDS
+#define BLOCK_FIRST_EXTRA (N_FIELDS + 1)
+
+struct set_node {
+	uint32_t low, high; /* where the variable is 0, and 1 */
+	uint32_t next;	    /* of the same hash, or of the free ones */
+	uint16_t level;
+	bool is_marked;
+};
+
+struct set_cached {
+	uint32_t op, a, b, result; /* op 0: nothing */
+};
+
+enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW };
+
+/* One of the values that rules tell apart. */
+struct set_value {
+	const char *name; /* of fields of names */
+	bool is_prefix; /* all names that begin so, without those that another value fits better */
+	struct field_value value;
+};
+
+struct set_field {
+	uint16_t first, n_bits; /* levels */
+	uint16_t n_bits_v4;	/* of an address; else n_bits */
+	uint16_t max_bits;	/* sets_set_width */
+	bool is_enumerated;
+	bool is_closed; /* the last value is the only one with the codes that are left, else "other" */
+	VEC(struct set_value) values;
+};
+
+struct sets {
+	struct arena *arena;
+	struct err err;
+	bool has_failed, is_sealed;
+
+	struct set_field fields[N_FIELDS];
+	uint16_t family_level;
+	VEC(const char *) extras;
+	VEC(uint16_t) block_of; /* a level's */
+
+	struct set_node *nodes;
+	uint32_t *buckets; /* as many as nodes have room; 0: none */
+	size_t n, size, max, peak, n_free, n_kept;
+	uint32_t free; /* 0: none */
+	struct set_cached *cache;
+	size_t cache_size;
+	VEC(uint64_t) forgotten; /* masks of fields that OP_FORGET was asked for: its b */
+	uint32_t n_knows;
+	uint8_t *known; /* for OP_KNOW, of a level: its value, or 2 */
+};
+
+void sets_fail(struct sets *sets, enum err_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* set_bdd.c */
+bool sets_init_nodes(struct sets *sets);
+uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t high);
+uint16_t sets_level(const struct sets *sets, uint32_t node);
+/* Every level with known[level] < 2 has that value. */
+struct set sets_know(struct sets *sets, struct set a);
+
+/* set_world.c */
+unsigned sets_block_of(const struct sets *sets, unsigned level);
+bool sets_is_block_in(const struct sets *sets, unsigned level, uint64_t fields); /* the level's */
+unsigned sets_first_level(const struct sets *sets, unsigned block);
+unsigned sets_block_bits(const struct sets *sets, unsigned block);
+bool sets_is_address(enum field field); /* of the packet's family */
+bool sets_is_names(enum field field);
+unsigned sets_bits(const struct sets *sets, enum field field, enum family family);
+size_t sets_n_codes(
+	const struct sets *sets, enum field field); /* of an enumerated one, with "other" */
+size_t sets_code_of_name(const struct sets *sets, enum field field, const char *name);
+size_t sets_code_of_value(
+	const struct sets *sets, enum field field, const struct field_value *value);
+/* All packets with this code; is_one: only as the number of the code itself, one of those that mean it. */
+struct set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one);
+/* Each packet once: no bits that mean nothing, one code for each value. */
+struct set sets_of_one_code_each(struct sets *sets, uint64_t fields);
+
+#endif
