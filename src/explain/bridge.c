@@ -328,6 +328,8 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 	answer = flood(walk, skb, bridge, cast, false, &found);
 	if (is_local_too) {
 		up.branch = found ? BRANCH_COPY : skb->branch;
+		if (found && up.ct.copies)
+			up.ct.copies->is_host_one = true;
 		answer = answer_of_copies(answer, pass_up(walk, &up, NULL));
 		found = true;
 	}

@@ -83,6 +83,7 @@ struct walk {
 struct copies {
 	bool is_dst_done, is_src_done;
 	struct conntrack_entry entry; /* when one of these */
+	bool is_host_one;	      /* a bridge flooded it, and the host gets one, too */
 };
 
 /* What conntrack knows of the packet in its namespace. */

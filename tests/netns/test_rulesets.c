@@ -20,7 +20,7 @@
 #include "rulepackets.h"
 
 #define N_PACKETS 600 /* a ruleset and backend */
-#define N_RANDOM  30  /* rulesets by chance */
+#define N_RANDOM  50  /* rulesets by chance */
 #define BATCH	  150
 #define MAX_ENDS  64
 #define MAX_FAILS 3 /* a ruleset: printed */

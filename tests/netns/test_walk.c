@@ -17,7 +17,7 @@
 #include "packet/field.h"
 #include "random.h"
 
-#define N_HOSTS	 40 /* of each kind */
+#define N_HOSTS	 80 /* of each kind */
 #define N_FRAMES 60
 
 struct count {
