@@ -53,15 +53,16 @@ static struct rule random_rule(struct random *random, unsigned i)
 	return rule;
 }
 
-static struct set prefix_set(struct sets *sets, enum field field, uint64_t addr, uint64_t mask)
+static struct packet_set prefix_set(
+	struct sets *sets, enum field field, uint64_t addr, uint64_t mask)
 {
 	return set_of_bits(sets, field, addr & mask, mask);
 }
 
-static struct set rule_set(struct sets *sets, const struct rule *rule)
+static struct packet_set rule_set(struct sets *sets, const struct rule *rule)
 {
 	char name[16];
-	struct set all;
+	struct packet_set all;
 
 	snprintf(name, sizeof(name), "eth%u", rule->iface);
 	all = set_of_name(sets, FIELD_IN_IFACE, name);
@@ -90,21 +91,22 @@ static struct sets *world(void)
 	return sets;
 }
 
-static struct set chain_set(
+static struct packet_set chain_set(
 	struct sets *sets, const struct rule *rules, unsigned n, unsigned *ret_dead)
 {
-	struct set left = set_of_family(sets, FAMILY_IPV4), accepted = SET_EMPTY;
+	struct packet_set left = set_of_family(sets, FAMILY_IPV4), accepted = SET_EMPTY;
 
 	*ret_dead = 0;
 	for (unsigned i = 0; i < n; i++) {
-		struct set match = rule_set(sets, &rules[i]), hit = set_and(sets, left, match);
+		struct packet_set match = rule_set(sets, &rules[i]),
+				  hit = set_and(sets, left, match);
 
 		*ret_dead += set_is_empty(hit);
 		if (rules[i].is_accept && !rules[i].is_binding)
 			accepted = set_or(sets, accepted, hit);
 		left = set_minus(sets, left, match);
 		if (sets_should_collect(sets))
-			sets_collect(sets, (struct set[]){ left, accepted }, 2);
+			sets_collect(sets, (struct packet_set[]){ left, accepted }, 2);
 	}
 	return accepted;
 }
@@ -225,7 +227,7 @@ int main(int argc, char **argv)
 	for (unsigned round = 0; round < rounds; round++) {
 		double start = cpu_s();
 		struct sets *sets = world();
-		struct set accepted = chain_set(sets, rules, n, &dead);
+		struct packet_set accepted = chain_set(sets, rules, n, &dead);
 		BDD their;
 
 		measured(&ours, cpu_s() - start, set_n_nodes(sets, accepted), dead);

@@ -88,7 +88,7 @@ uint64_t field_value_number(const struct field_value *value)
 	return number;
 }
 
-static struct field_value value_of_addr(const struct addr *addr)
+struct field_value field_value_of_addr(const struct addr *addr)
 {
 	struct field_value value = { 0 };
 
@@ -99,7 +99,7 @@ static struct field_value value_of_addr(const struct addr *addr)
 	return value;
 }
 
-static struct field_value value_of_mac(struct mac mac)
+struct field_value field_value_of_mac(struct mac mac)
 {
 	struct field_value value = { 0 };
 
@@ -199,34 +199,34 @@ enum field_answer packet_field(
 		return FIELD_UNKNOWN;
 	switch (field) {
 	case FIELD_ETH_SRC:
-		*ret = value_of_mac(packet->eth_src);
+		*ret = field_value_of_mac(packet->eth_src);
 		break;
 	case FIELD_ETH_DST:
-		*ret = value_of_mac(packet->eth_dst);
+		*ret = field_value_of_mac(packet->eth_dst);
 		break;
 	case FIELD_ARP_SHA:
-		*ret = value_of_mac(packet->arp_sha);
+		*ret = field_value_of_mac(packet->arp_sha);
 		break;
 	case FIELD_ARP_THA:
-		*ret = value_of_mac(packet->arp_tha);
+		*ret = field_value_of_mac(packet->arp_tha);
 		break;
 	case FIELD_SRC:
-		*ret = value_of_addr(&packet->src);
+		*ret = field_value_of_addr(&packet->src);
 		break;
 	case FIELD_DST:
-		*ret = value_of_addr(&packet->dst);
+		*ret = field_value_of_addr(&packet->dst);
 		break;
 	case FIELD_CT_ORIG_SRC:
-		*ret = value_of_addr(&packet->ct_orig_src);
+		*ret = field_value_of_addr(&packet->ct_orig_src);
 		break;
 	case FIELD_CT_ORIG_DST:
-		*ret = value_of_addr(&packet->ct_orig_dst);
+		*ret = field_value_of_addr(&packet->ct_orig_dst);
 		break;
 	case FIELD_ARP_SPA:
-		*ret = value_of_addr(&packet->arp_spa);
+		*ret = field_value_of_addr(&packet->arp_spa);
 		break;
 	case FIELD_ARP_TPA:
-		*ret = value_of_addr(&packet->arp_tpa);
+		*ret = field_value_of_addr(&packet->arp_tpa);
 		break;
 	default:
 		*ret = field_value_of_number(number_of(packet, field));

@@ -78,6 +78,8 @@ void field_value_print(
 	struct text *out, enum field field, enum family family, const struct field_value *value);
 
 struct field_value field_value_of_number(uint64_t number);
+struct field_value field_value_of_addr(const struct addr *addr);
+struct field_value field_value_of_mac(struct mac mac);
 uint64_t field_value_number(const struct field_value *value); /* its last 64 bits */
 
 #endif

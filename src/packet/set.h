@@ -24,17 +24,17 @@
  */
 struct sets;
 
-struct set {
+struct packet_set {
 	uint32_t node; /* private */
 };
 
 #define SET_EMPTY                                                                                  \
-	(struct set)                                                                               \
+	(struct packet_set)                                                                        \
 	{                                                                                          \
 		0                                                                                  \
 	}
 #define SET_FULL                                                                                   \
-	(struct set)                                                                               \
+	(struct packet_set)                                                                        \
 	{                                                                                          \
 		1                                                                                  \
 	}
@@ -58,61 +58,71 @@ void sets_add_value(struct sets *sets, enum field field, const struct field_valu
 /* At most this many bits, for worlds that a test can go through; 0: always 0. Not for names. */
 void sets_set_width(struct sets *sets, enum field field, unsigned bits);
 void sets_seal(struct sets *sets);
-/* Also after sets_seal. words: what it stands for. At most LIMIT_SET_EXTRAS. */
+/* Also after sets_seal. words: what it stands for; the same words are the same boolean. At most LIMIT_SET_EXTRAS. */
 unsigned sets_add_extra(struct sets *sets, const char *words);
 
 /* Of one field. Values wider than the field are in no packet. An enumerated field has only values that were
  * registered, and no ranges and masks, but for the fields of a few fixed values (ct state, fragment, packet type).
  * family: of addresses; the set is then within that family. */
-struct set set_of_family(struct sets *sets, enum family family);
-struct set set_of_value(
+struct packet_set set_of_family(struct sets *sets, enum family family);
+struct packet_set set_of_value(
 	struct sets *sets, enum field field, enum family family, const struct field_value *value);
-struct set set_of_range(struct sets *sets, enum field field, enum family family,
+struct packet_set set_of_range(struct sets *sets, enum field field, enum family family,
 	const struct field_value *from, const struct field_value *to); /* both inclusive */
-struct set set_of_mask(struct sets *sets, enum field field, enum family family,
+struct packet_set set_of_mask(struct sets *sets, enum field field, enum family family,
 	const struct field_value *value,
 	const struct field_value *mask); /* field & mask == value */
-struct set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix);
+struct packet_set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix);
 /* The same for fields of up to 64 bits that are no addresses: ports, MACs, marks, flags. */
-struct set set_of_number(struct sets *sets, enum field field, uint64_t number);
-struct set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to);
-struct set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint64_t mask);
-struct set set_of_ct_states(struct sets *sets, unsigned states); /* enum ct_state, or-ed */
-struct set set_of_name(struct sets *sets, enum field field, const char *name); /* NULL: none */
-struct set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix);
-struct set set_of_extra(struct sets *sets, unsigned extra);
+struct packet_set set_of_number(struct sets *sets, enum field field, uint64_t number);
+struct packet_set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to);
+struct packet_set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint64_t mask);
+struct packet_set set_of_ct_states(struct sets *sets, unsigned states); /* enum ct_state, or-ed */
+struct packet_set set_of_name(
+	struct sets *sets, enum field field, const char *name); /* NULL: none */
+struct packet_set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix);
+struct packet_set set_of_extra(struct sets *sets, unsigned extra);
 /* Packets that have the field at all (packet_field). */
-struct set set_of_present(struct sets *sets, enum field field);
+struct packet_set set_of_present(struct sets *sets, enum field field);
 /* Packets that can be: 0 in every field that they do not have, an ethertype of their family, a length. */
-struct set sets_real(struct sets *sets);
+struct packet_set sets_real(struct sets *sets);
 
-struct set set_and(struct sets *sets, struct set a, struct set b);
-struct set set_or(struct sets *sets, struct set a, struct set b);
-struct set set_minus(struct sets *sets, struct set a, struct set b);
-struct set set_not(struct sets *sets, struct set a);
+struct packet_set set_and(struct sets *sets, struct packet_set a, struct packet_set b);
+struct packet_set set_or(struct sets *sets, struct packet_set a, struct packet_set b);
+struct packet_set set_minus(struct sets *sets, struct packet_set a, struct packet_set b);
+struct packet_set set_not(struct sets *sets, struct packet_set a);
 
-bool set_is_empty(struct set a);
-bool set_is_full(struct set a);
-bool set_equal(struct set a, struct set b);
-bool set_is_subset(struct sets *sets, struct set inner, struct set outer);
+bool set_is_empty(struct packet_set a);
+bool set_is_full(struct packet_set a);
+bool set_equal(struct packet_set a, struct packet_set b);
+bool set_is_subset(struct sets *sets, struct packet_set inner, struct packet_set outer);
 
 /* fields: FIELD_BITs. Packets that are in a with some value of these fields. */
-struct set set_forget(struct sets *sets, struct set a, uint64_t fields);
+struct packet_set set_forget(struct sets *sets, struct packet_set a, uint64_t fields);
 /* What becomes of a when the fields get values of the set to (NAT, MARK): forget, then and. */
-struct set set_assign(struct sets *sets, struct set a, uint64_t fields, struct set to);
+struct packet_set set_assign(
+	struct sets *sets, struct packet_set a, uint64_t fields, struct packet_set to);
 /* The two fields change places (a reply's addresses). Not of enumerated fields; of equal width. */
-struct set set_swap(struct sets *sets, struct set a, enum field one, enum field other);
+struct packet_set set_swap(
+	struct sets *sets, struct packet_set a, enum field one, enum field other);
+
+/* field = (field & ~mask) ^ value, as xt_mark and nft compute it. Of fields of up to 64 bits that are not enumerated. */
+struct packet_set set_change_bits(
+	struct sets *sets, struct packet_set a, enum field field, uint64_t mask, uint64_t value);
+/* to = (to & ~to_mask) ^ (from & from_mask), as xt_connmark does. */
+struct packet_set set_copy_bits(struct sets *sets, struct packet_set a, enum field to,
+	uint64_t to_mask, enum field from, uint64_t from_mask);
 
 /* Is this packet in it? Depends: on what is unknown of the packet, or on a boolean. */
 enum set_answer { SET_OUT, SET_IN, SET_DEPENDS };
-enum set_answer set_has_packet(struct sets *sets, struct set a, const struct packet *packet);
+enum set_answer set_has_packet(struct sets *sets, struct packet_set a, const struct packet *packet);
 
 /* How many combinations of values of these fields (no booleans) occur in it; "other" counts as one. Infinity above 1.8e308. */
-double set_count(struct sets *sets, struct set a, uint64_t fields);
+double set_count(struct sets *sets, struct packet_set a, uint64_t fields);
 
 /* One packet of it that can be, everything known; the same one each time, and as usual as can be: TCP, TTL 64, a low
  * address. False: there is none, or the world failed. Names live as long as the world. */
-bool set_witness(struct sets *sets, struct set a, struct packet *ret);
+bool set_witness(struct sets *sets, struct packet_set a, struct packet *ret);
 
 /*
  * In words, one line a part, at most max_parts; then "and 7 more". The parts together are the set; they may overlap.
@@ -123,15 +133,15 @@ bool set_witness(struct sets *sets, struct set a, struct packet *ret);
  * Fields have their keys; a field is "not" a list where that is shorter, and value/mask where it is neither
  * a prefix nor a range. A boolean is its words in brackets, or "not [...]". The empty set is "nothing", the full one "everything".
  */
-void set_print(struct sets *sets, struct set a, size_t max_parts, struct text *out);
+void set_print(struct sets *sets, struct packet_set a, size_t max_parts, struct text *out);
 
 /* Gives back the nodes that none of these needs; all other handles are then void. Work on thousands of rules asks after each whether it
  * is time to: when there are several times as many nodes as were kept the last time. */
 bool sets_should_collect(const struct sets *sets);
-void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep);
+void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep);
 
 /* For measurements: nodes of one set, and of the world now and at most. */
-size_t set_n_nodes(struct sets *sets, struct set a);
+size_t set_n_nodes(struct sets *sets, struct packet_set a);
 size_t sets_n_nodes(const struct sets *sets);
 size_t sets_n_nodes_peak(const struct sets *sets);
 

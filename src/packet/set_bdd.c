@@ -181,42 +181,42 @@ static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
 	return remember(sets, op, a, b, result);
 }
 
-struct set set_and(struct sets *sets, struct set a, struct set b)
+struct packet_set set_and(struct sets *sets, struct packet_set a, struct packet_set b)
 {
-	return (struct set){ apply(sets, OP_AND, a.node, b.node) };
+	return (struct packet_set){ apply(sets, OP_AND, a.node, b.node) };
 }
 
-struct set set_or(struct sets *sets, struct set a, struct set b)
+struct packet_set set_or(struct sets *sets, struct packet_set a, struct packet_set b)
 {
-	return (struct set){ apply(sets, OP_OR, a.node, b.node) };
+	return (struct packet_set){ apply(sets, OP_OR, a.node, b.node) };
 }
 
-struct set set_minus(struct sets *sets, struct set a, struct set b)
+struct packet_set set_minus(struct sets *sets, struct packet_set a, struct packet_set b)
 {
-	return (struct set){ apply(sets, OP_MINUS, a.node, b.node) };
+	return (struct packet_set){ apply(sets, OP_MINUS, a.node, b.node) };
 }
 
-struct set set_not(struct sets *sets, struct set a)
+struct packet_set set_not(struct sets *sets, struct packet_set a)
 {
 	return set_minus(sets, SET_FULL, a);
 }
 
-bool set_is_empty(struct set a)
+bool set_is_empty(struct packet_set a)
 {
 	return a.node == 0;
 }
 
-bool set_is_full(struct set a)
+bool set_is_full(struct packet_set a)
 {
 	return a.node == 1;
 }
 
-bool set_equal(struct set a, struct set b)
+bool set_equal(struct packet_set a, struct packet_set b)
 {
 	return a.node == b.node;
 }
 
-bool set_is_subset(struct sets *sets, struct set inner, struct set outer)
+bool set_is_subset(struct sets *sets, struct packet_set inner, struct packet_set outer)
 {
 	return set_is_empty(set_minus(sets, inner, outer));
 }
@@ -244,7 +244,7 @@ static uint32_t forget(struct sets *sets, uint32_t a, uint32_t which)
 	return remember(sets, OP_FORGET, a, which, low);
 }
 
-struct set set_forget(struct sets *sets, struct set a, uint64_t fields)
+struct packet_set set_forget(struct sets *sets, struct packet_set a, uint64_t fields)
 {
 	uint32_t which = 0;
 
@@ -252,10 +252,11 @@ struct set set_forget(struct sets *sets, struct set a, uint64_t fields)
 		which++;
 	if (which == sets->forgotten.n)
 		*vec_push(&sets->forgotten, sets->arena) = fields;
-	return (struct set){ forget(sets, a.node, which) };
+	return (struct packet_set){ forget(sets, a.node, which) };
 }
 
-struct set set_assign(struct sets *sets, struct set a, uint64_t fields, struct set to)
+struct packet_set set_assign(
+	struct sets *sets, struct packet_set a, uint64_t fields, struct packet_set to)
 {
 	return set_and(sets, set_forget(sets, a, fields), to);
 }
@@ -287,7 +288,7 @@ static uint32_t swap(struct sets *sets, uint32_t a, enum field one, enum field o
 	return remember(sets, OP_SWAP, a, which, apply(sets, OP_OR, low, high));
 }
 
-struct set set_swap(struct sets *sets, struct set a, enum field one, enum field other)
+struct packet_set set_swap(struct sets *sets, struct packet_set a, enum field one, enum field other)
 {
 	const struct set_field *x = &sets->fields[one], *y = &sets->fields[other];
 
@@ -297,7 +298,7 @@ struct set set_swap(struct sets *sets, struct set a, enum field one, enum field 
 			field_name(other));
 		return SET_EMPTY;
 	}
-	return (struct set){ swap(sets, a.node, one, other) };
+	return (struct packet_set){ swap(sets, a.node, one, other) };
 }
 
 static uint32_t know(struct sets *sets, uint32_t a)
@@ -323,14 +324,14 @@ static uint32_t know(struct sets *sets, uint32_t a)
 	return remember(sets, OP_KNOW, a, sets->n_knows, low);
 }
 
-struct set sets_know(struct sets *sets, struct set a)
+struct packet_set sets_know(struct sets *sets, struct packet_set a)
 {
 	/* each call knows something else; the number of a call tells its results from those of others */
 	if (++sets->n_knows == UINT32_MAX) {
 		memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
 		sets->n_knows = 1;
 	}
-	return (struct set){ know(sets, a.node) };
+	return (struct packet_set){ know(sets, a.node) };
 }
 
 /* As many as were not marked before. */
@@ -357,7 +358,7 @@ static void unmark(struct sets *sets, uint32_t a)
 	unmark(sets, n->high);
 }
 
-size_t set_n_nodes(struct sets *sets, struct set a)
+size_t set_n_nodes(struct sets *sets, struct packet_set a)
 {
 	size_t n = mark(sets, a.node);
 
@@ -383,7 +384,7 @@ bool sets_should_collect(const struct sets *sets)
 	return n > COLLECT_MIN && n > COLLECT_TIMES * sets->n_kept;
 }
 
-void sets_collect(struct sets *sets, const struct set *keep, size_t n_keep)
+void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep)
 {
 	if (sets->has_failed)
 		return;

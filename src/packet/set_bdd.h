@@ -3,6 +3,7 @@
 #define PACKET_SET_BDD_H
 
 #include "base/arena.h"
+#include "base/map.h"
 #include "base/vec.h"
 #include "packet/set.h"
 
@@ -55,6 +56,7 @@ struct sets {
 	struct set_field fields[N_FIELDS];
 	uint16_t family_level;
 	VEC(const char *) extras;
+	struct map *by_words;	/* of extras */
 	VEC(uint16_t) block_of; /* a level's */
 
 	struct set_node *nodes;
@@ -76,7 +78,7 @@ bool sets_init_nodes(struct sets *sets);
 uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t high);
 uint16_t sets_level(const struct sets *sets, uint32_t node);
 /* Every level with known[level] < 2 has that value. */
-struct set sets_know(struct sets *sets, struct set a);
+struct packet_set sets_know(struct sets *sets, struct packet_set a);
 
 /* set_world.c */
 unsigned sets_block_of(const struct sets *sets, unsigned level);
@@ -92,8 +94,8 @@ size_t sets_code_of_name(const struct sets *sets, enum field field, const char *
 size_t sets_code_of_value(
 	const struct sets *sets, enum field field, const struct field_value *value);
 /* All packets with this code; is_one: only as the number of the code itself, one of those that mean it. */
-struct set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one);
+struct packet_set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one);
 /* Each packet once: no bits that mean nothing, one code for each value. */
-struct set sets_of_one_code_each(struct sets *sets, uint64_t fields);
+struct packet_set sets_of_one_code_each(struct sets *sets, uint64_t fields);
 
 #endif

@@ -7,23 +7,23 @@
 #include <string.h>
 
 /* Nobody rejects what a test's small world cannot say: there the field is always 0. */
-static struct set of_ethertype(struct sets *sets, uint16_t ethertype)
+static struct packet_set of_ethertype(struct sets *sets, uint16_t ethertype)
 {
 	return set_of_number(sets, FIELD_ETHERTYPE, ethertype);
 }
 
 /* As packet_field, and as is_ip there: no ethertype is said of packets at IP hooks. */
-static struct set of_ip(struct sets *sets)
+static struct packet_set of_ip(struct sets *sets)
 {
-	struct set all = of_ethertype(sets, 0);
+	struct packet_set all = of_ethertype(sets, 0);
 
 	all = set_or(sets, all, of_ethertype(sets, ETHERTYPE_IPV4));
 	return set_or(sets, all, of_ethertype(sets, ETHERTYPE_IPV6));
 }
 
-static struct set of_protocols(struct sets *sets, enum field field)
+static struct packet_set of_protocols(struct sets *sets, enum field field)
 {
-	struct set all = SET_EMPTY;
+	struct packet_set all = SET_EMPTY;
 
 	for (unsigned proto = 0; proto <= UINT8_MAX; proto++) {
 		bool has = field == FIELD_TCP_FLAGS ? proto == PROTO_TCP
@@ -37,9 +37,9 @@ static struct set of_protocols(struct sets *sets, enum field field)
 	return all;
 }
 
-struct set set_of_present(struct sets *sets, enum field field)
+struct packet_set set_of_present(struct sets *sets, enum field field)
 {
-	struct set transport;
+	struct packet_set transport;
 
 	if (field == FIELD_VLAN_ID)
 		return of_ethertype(sets, ETHERTYPE_VLAN);
@@ -55,17 +55,19 @@ struct set set_of_present(struct sets *sets, enum field field)
 	return set_and(sets, transport, of_protocols(sets, field));
 }
 
-struct set sets_real(struct sets *sets)
+struct packet_set sets_real(struct sets *sets)
 {
 	const struct field_value zero = { 0 };
-	struct set v4 = set_of_family(sets, FAMILY_IPV4), v6 = set_of_family(sets, FAMILY_IPV6);
-	struct set wrong = set_and(sets, v4, of_ethertype(sets, ETHERTYPE_IPV6)), real, is_zero;
+	struct packet_set v4 = set_of_family(sets, FAMILY_IPV4),
+			  v6 = set_of_family(sets, FAMILY_IPV6);
+	struct packet_set wrong = set_and(sets, v4, of_ethertype(sets, ETHERTYPE_IPV6)), real,
+			  is_zero;
 
 	wrong = set_or(sets, wrong, set_minus(sets, v6, of_ip(sets)));
 	wrong = set_or(sets, wrong, set_and(sets, v6, of_ethertype(sets, ETHERTYPE_IPV4)));
 	real = set_not(sets, wrong);
 	for (unsigned field = 0; field < N_FIELDS; field++) {
-		struct set present = set_of_present(sets, field);
+		struct packet_set present = set_of_present(sets, field);
 		const struct set_field *f = &sets->fields[field];
 
 		if (set_is_full(present) || !f->n_bits)
@@ -126,10 +128,10 @@ static bool value_of_packet(const struct sets *sets, const struct packet *packet
 	return answer != FIELD_UNKNOWN;
 }
 
-enum set_answer set_has_packet(struct sets *sets, struct set a, const struct packet *packet)
+enum set_answer set_has_packet(struct sets *sets, struct packet_set a, const struct packet *packet)
 {
 	enum family family = packet->src.family;
-	struct set left;
+	struct packet_set left;
 
 	if (sets->has_failed)
 		return SET_OUT;
@@ -169,7 +171,7 @@ static double count_below(const struct sets *sets, uint32_t a, const unsigned *f
 	return counts[a] = sum;
 }
 
-double set_count(struct sets *sets, struct set a, uint64_t fields)
+double set_count(struct sets *sets, struct packet_set a, uint64_t fields)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	size_t n_levels = sets->block_of.n;

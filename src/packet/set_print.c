@@ -18,7 +18,7 @@
 
 struct literal {
 	unsigned block;
-	struct set values;
+	struct packet_set values;
 };
 
 struct part {
@@ -28,7 +28,7 @@ struct part {
 
 struct class
 {
-	struct set values, must, may;
+	struct packet_set values, must, may;
 };
 
 struct cover {
@@ -52,7 +52,7 @@ static uint32_t child(const struct sets *sets, uint32_t node, unsigned level, bo
 	return bit ? sets->nodes[node].high : sets->nodes[node].low;
 }
 
-static struct set path_set(struct sets *sets, unsigned block, const uint8_t *path)
+static struct packet_set path_set(struct sets *sets, unsigned block, const uint8_t *path)
 {
 	unsigned first = sets_first_level(sets, block);
 	uint32_t node = 1;
@@ -63,11 +63,11 @@ static struct set path_set(struct sets *sets, unsigned block, const uint8_t *pat
 		node = path[i] ? sets_node(sets, first + i, 0, node)
 			       : sets_node(sets, first + i, node, 0);
 	}
-	return (struct set){ node };
+	return (struct packet_set){ node };
 }
 
-static void split(
-	struct cover *c, struct classes *classes, unsigned block, struct set must, struct set may)
+static void split(struct cover *c, struct classes *classes, unsigned block, struct packet_set must,
+	struct packet_set may)
 {
 	unsigned first = sets_first_level(c->sets, block);
 	unsigned a = sets_level(c->sets, must.node), b = sets_level(c->sets, may.node);
@@ -78,8 +78,8 @@ static void split(
 		for (uint8_t bit = 0; bit < 2 && !c->is_cut; bit++) {
 			classes->path[level - first] = bit;
 			split(c, classes, block,
-				(struct set){ child(c->sets, must.node, level, bit) },
-				(struct set){ child(c->sets, may.node, level, bit) });
+				(struct packet_set){ child(c->sets, must.node, level, bit) },
+				(struct packet_set){ child(c->sets, may.node, level, bit) });
 		}
 		classes->path[level - first] = 2;
 		return;
@@ -99,10 +99,10 @@ static void split(
 }
 
 /* Whatever the field's value is. Of the family also: whatever the addresses are, whose bits mean something else then. */
-static struct set in_all(struct cover *c, const struct classes *classes, unsigned block)
+static struct packet_set in_all(struct cover *c, const struct classes *classes, unsigned block)
 {
 	uint64_t addresses = 0;
-	struct set all = SET_FULL;
+	struct packet_set all = SET_FULL;
 
 	for (size_t i = 0; i < classes->found.n; i++)
 		all = set_and(c->sets, all, classes->found.items[i].may);
@@ -130,15 +130,16 @@ static void add_part(struct cover *c)
 		memcpy(part->literals, c->stack.items, part->n * sizeof(*part->literals));
 }
 
-static struct set cover(struct cover *c, struct set must, struct set may);
+static struct packet_set cover(struct cover *c, struct packet_set must, struct packet_set may);
 
-static struct set cover_classes(struct cover *c, const struct classes *classes, unsigned block)
+static struct packet_set cover_classes(
+	struct cover *c, const struct classes *classes, unsigned block)
 {
 	struct sets *sets = c->sets;
-	struct set covered = SET_EMPTY, rest = SET_EMPTY, common = in_all(c, classes, block);
+	struct packet_set covered = SET_EMPTY, rest = SET_EMPTY, common = in_all(c, classes, block);
 
 	vec_for_each (class, &classes->found) {
-		struct set need = set_minus(sets, class->must, common), got = SET_EMPTY;
+		struct packet_set need = set_minus(sets, class->must, common), got = SET_EMPTY;
 
 		if (!set_is_empty(need)) {
 			*vec_push(&c->stack, c->arena) = (struct literal){ block, class->values };
@@ -152,7 +153,7 @@ static struct set cover_classes(struct cover *c, const struct classes *classes, 
 }
 
 /* Adds parts that are together at least must and at most may; returns what they are. */
-static struct set cover(struct cover *c, struct set must, struct set may)
+static struct packet_set cover(struct cover *c, struct packet_set must, struct packet_set may)
 {
 	struct classes classes = { .n_paths = 0 };
 	unsigned block, a, b;
@@ -172,12 +173,12 @@ static struct set cover(struct cover *c, struct set must, struct set may)
 }
 
 /* Even a set that does not ask the family is one class each: its addresses are not the same ones in words. */
-static void cover_families(struct cover *c, struct set a)
+static void cover_families(struct cover *c, struct packet_set a)
 {
 	struct classes classes = { .n_paths = 0 };
 
 	for (unsigned v6 = 0; v6 < 2; v6++) {
-		struct set part = { child(c->sets, a.node, c->sets->family_level, v6) };
+		struct packet_set part = { child(c->sets, a.node, c->sets->family_level, v6) };
 
 		*vec_push(&classes.found, c->arena) =
 			(struct class){ set_of_family(c->sets, v6 ? FAMILY_IPV6 : FAMILY_IPV4),
@@ -247,7 +248,7 @@ static void list_values(struct sets *sets, struct arena *arena, struct items *it
 	}
 }
 
-static struct items items_of(struct sets *sets, struct arena *arena, struct set values,
+static struct items items_of(struct sets *sets, struct arena *arena, struct packet_set values,
 	unsigned first, unsigned n, bool is_masks)
 {
 	struct items items = { .is_masks = is_masks };
@@ -315,10 +316,10 @@ static void print_item(struct text *out, enum field field, enum family family,
 }
 
 static void print_numbers(struct sets *sets, struct arena *arena, struct text *out,
-	enum field field, enum family family, struct set values)
+	enum field field, enum family family, struct packet_set values)
 {
 	unsigned first = sets->fields[field].first, n = sets_bits(sets, field, family);
-	struct set others = set_not(sets, values);
+	struct packet_set others = set_not(sets, values);
 	struct items best = items_of(sets, arena, values, first, n, false);
 	bool is_not = false;
 
@@ -341,7 +342,8 @@ static void print_numbers(struct sets *sets, struct arena *arena, struct text *o
 			best.list.n - MAX_ITEMS);
 }
 
-static bool has_code(const struct sets *sets, enum field field, struct set values, size_t code)
+static bool has_code(
+	const struct sets *sets, enum field field, struct packet_set values, size_t code)
 {
 	const struct set_field *f = &sets->fields[field];
 	uint32_t node = values.node;
@@ -353,7 +355,7 @@ static bool has_code(const struct sets *sets, enum field field, struct set value
 
 /* Does the set have every name that begins as this prefix? */
 static bool is_whole_prefix(
-	const struct sets *sets, enum field field, struct set values, const char *prefix)
+	const struct sets *sets, enum field field, struct packet_set values, const char *prefix)
 {
 	const struct set_field *f = &sets->fields[field];
 
@@ -365,7 +367,8 @@ static bool is_whole_prefix(
 }
 
 /* "eth+" says it already. */
-static bool is_said(const struct sets *sets, enum field field, struct set values, size_t code)
+static bool is_said(
+	const struct sets *sets, enum field field, struct packet_set values, size_t code)
 {
 	const struct set_field *f = &sets->fields[field];
 
@@ -377,8 +380,8 @@ static bool is_said(const struct sets *sets, enum field field, struct set values
 	return false;
 }
 
-static void print_code(
-	const struct sets *sets, struct text *out, enum field field, struct set values, size_t code)
+static void print_code(const struct sets *sets, struct text *out, enum field field,
+	struct packet_set values, size_t code)
 {
 	const struct set_field *f = &sets->fields[field];
 	const char *name;
@@ -405,7 +408,7 @@ static void print_code(
 }
 
 static size_t print_codes(
-	const struct sets *sets, struct text *out, enum field field, struct set values)
+	const struct sets *sets, struct text *out, enum field field, struct packet_set values)
 {
 	size_t n = 0;
 
@@ -424,7 +427,7 @@ static size_t print_codes(
 }
 
 static void print_enumerated(
-	struct sets *sets, struct text *out, enum field field, struct set values)
+	struct sets *sets, struct text *out, enum field field, struct packet_set values)
 {
 	struct text yes CLEANUP(text_done) = TEXT_INIT, no CLEANUP(text_done) = TEXT_INIT;
 	size_t n_yes = print_codes(sets, &yes, field, values);
@@ -442,7 +445,7 @@ static void print_part(
 
 	for (size_t i = 0; i < part->n; i++) {
 		unsigned block = part->literals[i].block;
-		struct set values = part->literals[i].values;
+		struct packet_set values = part->literals[i].values;
 
 		text_add(out, i ? " " : "");
 		if (block == BLOCK_FAMILY) {
@@ -461,7 +464,7 @@ static void print_part(
 	text_add(out, part->n ? "\n" : "everything\n");
 }
 
-void set_print(struct sets *sets, struct set a, size_t max_parts, struct text *out)
+void set_print(struct sets *sets, struct packet_set a, size_t max_parts, struct text *out)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct cover c = { .sets = sets, .arena = arena };

@@ -43,17 +43,17 @@ static const char *const prefixes[] = { "10.0.0.0/24", "10.0.0.0/8", "192.168.0.
 static const char *const last_prefixes[] = { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "::/8",
 	"ff00::/8" };
 
-static struct set prefer(struct sets *sets, struct set a, struct set wish)
+static struct packet_set prefer(struct sets *sets, struct packet_set a, struct packet_set wish)
 {
-	struct set both = set_and(sets, a, wish);
+	struct packet_set both = set_and(sets, a, wish);
 
 	return set_is_empty(both) ? a : both;
 }
 
-static struct set prefer_addresses(struct sets *sets, struct set a, enum field field)
+static struct packet_set prefer_addresses(struct sets *sets, struct packet_set a, enum field field)
 {
 	struct prefix prefix;
-	struct set rest, wish;
+	struct packet_set rest, wish;
 
 	for (size_t i = 0; i < N_OF(prefixes); i++) {
 		struct addr host;
@@ -78,7 +78,7 @@ static struct set prefer_addresses(struct sets *sets, struct set a, enum field f
 	return prefer(sets, a, rest);
 }
 
-static struct set prefer_usual(struct sets *sets, struct set a)
+static struct packet_set prefer_usual(struct sets *sets, struct packet_set a)
 {
 	static const enum field addresses[] = { FIELD_SRC, FIELD_DST, FIELD_CT_ORIG_SRC,
 		FIELD_CT_ORIG_DST };
@@ -274,7 +274,7 @@ static void put_name(struct packet *packet, enum field field, const char *name)
 }
 
 /* The lowest packet: where both ways are open, 0. */
-static void know_lowest(struct sets *sets, struct set a)
+static void know_lowest(struct sets *sets, struct packet_set a)
 {
 	memset(sets->known, 0, sets->block_of.n);
 	while (a.node > 1) {
@@ -297,7 +297,7 @@ static struct field_value known_number(const struct sets *sets, unsigned first, 
 	return value;
 }
 
-bool set_witness(struct sets *sets, struct set a, struct packet *ret)
+bool set_witness(struct sets *sets, struct packet_set a, struct packet *ret)
 {
 	struct packet packet = { 0 };
 	enum family family;

@@ -114,6 +114,7 @@ struct sets *sets_new(size_t max_nodes)
 	struct sets *sets = arena_new_one(arena, struct sets);
 
 	sets->arena = arena;
+	sets->by_words = map_new(arena);
 	sets->max = max_nodes ? max_nodes : LIMIT_SET_NODES;
 	if (!sets_init_nodes(sets))
 		sets_fail(sets, ERR_LIMIT, "no memory for sets of packets");
@@ -263,14 +264,19 @@ void sets_seal(struct sets *sets)
 unsigned sets_add_extra(struct sets *sets, const char *words)
 {
 	unsigned extra = (unsigned)sets->extras.n;
+	const char *copy = arena_strdup(sets->arena, words);
+	/* places from 1 on: NULL is for what is not there */
+	void *there = map_add(sets->by_words, copy, (void *)((uintptr_t)extra + 1));
 
+	if (there)
+		return (unsigned)((uintptr_t)there - 1);
 	if (extra >= LIMIT_SET_EXTRAS) {
 		sets_fail(sets, ERR_LIMIT,
 			"a set of packets depends on more than %d matches that are not modelled",
 			LIMIT_SET_EXTRAS);
 		return 0;
 	}
-	*vec_push(&sets->extras, sets->arena) = arena_strdup(sets->arena, words);
+	*vec_push(&sets->extras, sets->arena) = copy;
 	*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + extra);
 	return extra;
 }
@@ -334,24 +340,24 @@ static uint32_t at_least(
 static const struct field_value all_ones = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
 	255, 255, 255, 255, 255, 255 } };
 
-struct set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one)
+struct packet_set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one)
 {
 	const struct set_field *f = &sets->fields[field];
 	struct field_value number = field_value_of_number(code);
 
 	if (!is_one && code + 1 == sets_n_codes(sets, field))
-		return (struct set){ at_least(sets, f->first, f->n_bits, &number) };
-	return (struct set){ cube(sets, f->first, f->n_bits, &number, &all_ones) };
+		return (struct packet_set){ at_least(sets, f->first, f->n_bits, &number) };
+	return (struct packet_set){ cube(sets, f->first, f->n_bits, &number, &all_ones) };
 }
 
-struct set sets_of_one_code_each(struct sets *sets, uint64_t fields)
+struct packet_set sets_of_one_code_each(struct sets *sets, uint64_t fields)
 {
-	struct set all = SET_FULL, v6 = set_of_family(sets, FAMILY_IPV6);
+	struct packet_set all = SET_FULL, v6 = set_of_family(sets, FAMILY_IPV6);
 
 	for (unsigned i = N_FIELDS; i-- > 0;) {
 		const struct set_field *f = &sets->fields[order[i]];
 		struct field_value last, zero = { 0 };
-		struct set one = SET_FULL;
+		struct packet_set one = SET_FULL;
 		unsigned unused = f->n_bits - f->n_bits_v4;
 
 		if (!(fields >> order[i] & 1))
@@ -375,12 +381,13 @@ static bool is_usable(struct sets *sets)
 	return !sets->has_failed;
 }
 
-struct set set_of_family(struct sets *sets, enum family family)
+struct packet_set set_of_family(struct sets *sets, enum family family)
 {
 	bool is_v6 = family == FAMILY_IPV6;
 
-	return is_usable(sets) ? (struct set){ sets_node(sets, sets->family_level, !is_v6, is_v6) }
-			       : SET_EMPTY;
+	return is_usable(sets)
+		       ? (struct packet_set){ sets_node(sets, sets->family_level, !is_v6, is_v6) }
+		       : SET_EMPTY;
 }
 
 /* A range and a mask together: what an enumerated value is asked. */
@@ -395,13 +402,14 @@ static bool is_value_in(const struct field_value *value, const struct field_valu
 	       memcmp(&masked, to, sizeof(masked)) <= 0;
 }
 
-static struct set of_enumerated(struct sets *sets, enum field field, const struct field_value *from,
-	const struct field_value *to, const struct field_value *mask)
+static struct packet_set of_enumerated(struct sets *sets, enum field field,
+	const struct field_value *from, const struct field_value *to,
+	const struct field_value *mask)
 {
 	const struct set_field *f = &sets->fields[field];
 	unsigned width = field_width(field, FAMILY_IPV4);
 	bool is_exact = memcmp(from, to, sizeof(*from)) == 0;
-	struct set all = SET_EMPTY;
+	struct packet_set all = SET_EMPTY;
 	bool is_found = false;
 
 	for (unsigned i = 0; i < width; i++)
@@ -422,11 +430,12 @@ static struct set of_enumerated(struct sets *sets, enum field field, const struc
 }
 
 /* The set within the family, for an address. */
-static struct set in_family(struct sets *sets, enum field field, enum family family, uint32_t node)
+static struct packet_set in_family(
+	struct sets *sets, enum field field, enum family family, uint32_t node)
 {
 	if (!sets_is_address(field))
-		return (struct set){ node };
-	return set_and(sets, set_of_family(sets, family), (struct set){ node });
+		return (struct packet_set){ node };
+	return set_and(sets, set_of_family(sets, family), (struct packet_set){ node });
 }
 
 static bool is_of_numbers(struct sets *sets, enum field field)
@@ -436,13 +445,13 @@ static bool is_of_numbers(struct sets *sets, enum field field)
 	return !sets->has_failed;
 }
 
-struct set set_of_value(
+struct packet_set set_of_value(
 	struct sets *sets, enum field field, enum family family, const struct field_value *value)
 {
 	return set_of_mask(sets, field, family, value, &all_ones);
 }
 
-struct set set_of_range(struct sets *sets, enum field field, enum family family,
+struct packet_set set_of_range(struct sets *sets, enum field field, enum family family,
 	const struct field_value *from, const struct field_value *to)
 {
 	const struct set_field *f = &sets->fields[field];
@@ -455,11 +464,11 @@ struct set set_of_range(struct sets *sets, enum field field, enum family family,
 		return of_enumerated(sets, field, from, to, &all_ones);
 	low = at_least(sets, f->first, n, from);
 	high = at_most(sets, f->first, n, to);
-	low = set_and(sets, (struct set){ low }, (struct set){ high }).node;
+	low = set_and(sets, (struct packet_set){ low }, (struct packet_set){ high }).node;
 	return in_family(sets, field, family, low);
 }
 
-struct set set_of_mask(struct sets *sets, enum field field, enum family family,
+struct packet_set set_of_mask(struct sets *sets, enum field field, enum family family,
 	const struct field_value *value, const struct field_value *mask)
 {
 	const struct set_field *f = &sets->fields[field];
@@ -477,7 +486,7 @@ struct set set_of_mask(struct sets *sets, enum field field, enum family family,
 	return in_family(sets, field, family, cube(sets, f->first, n, value, mask));
 }
 
-struct set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix)
+struct packet_set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix)
 {
 	bool is_v6 = prefix->addr.family == FAMILY_IPV6;
 	unsigned n = is_v6 ? 128 : 32;
@@ -489,19 +498,19 @@ struct set set_of_prefix(struct sets *sets, enum field field, const struct prefi
 	return set_of_mask(sets, field, prefix->addr.family, &value, &mask);
 }
 
-struct set set_of_number(struct sets *sets, enum field field, uint64_t number)
+struct packet_set set_of_number(struct sets *sets, enum field field, uint64_t number)
 {
 	return set_of_numbers(sets, field, number, number);
 }
 
-struct set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to)
+struct packet_set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to)
 {
 	struct field_value low = field_value_of_number(from), high = field_value_of_number(to);
 
 	return set_of_range(sets, field, FAMILY_IPV4, &low, &high);
 }
 
-struct set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint64_t mask)
+struct packet_set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint64_t mask)
 {
 	struct field_value number = field_value_of_number(value);
 	struct field_value bits = field_value_of_number(mask);
@@ -509,9 +518,9 @@ struct set set_of_bits(struct sets *sets, enum field field, uint64_t value, uint
 	return set_of_mask(sets, field, FAMILY_IPV4, &number, &bits);
 }
 
-struct set set_of_ct_states(struct sets *sets, unsigned states)
+struct packet_set set_of_ct_states(struct sets *sets, unsigned states)
 {
-	struct set all = SET_EMPTY;
+	struct packet_set all = SET_EMPTY;
 
 	for (unsigned state = CT_NEW; state <= CT_UNTRACKED; state <<= 1)
 		if (states & state)
@@ -527,7 +536,7 @@ static bool is_of_names(struct sets *sets, enum field field, bool is_known, cons
 	return !sets->has_failed;
 }
 
-struct set set_of_name(struct sets *sets, enum field field, const char *name)
+struct packet_set set_of_name(struct sets *sets, enum field field, const char *name)
 {
 	size_t code = find_name(sets, field, name ? name : "", false);
 
@@ -536,11 +545,11 @@ struct set set_of_name(struct sets *sets, enum field field, const char *name)
 	return sets_of_code(sets, field, code, false);
 }
 
-struct set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix)
+struct packet_set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix)
 {
 	const struct set_field *f = &sets->fields[field];
 	bool is_known = !*prefix || find_name(sets, field, prefix, true) != SIZE_MAX;
-	struct set all = SET_EMPTY;
+	struct packet_set all = SET_EMPTY;
 
 	if (!is_of_names(sets, field, is_known, prefix))
 		return SET_EMPTY;
@@ -552,11 +561,11 @@ struct set set_of_name_prefix(struct sets *sets, enum field field, const char *p
 	return all;
 }
 
-struct set set_of_extra(struct sets *sets, unsigned extra)
+struct packet_set set_of_extra(struct sets *sets, unsigned extra)
 {
 	if (!is_usable(sets))
 		return SET_EMPTY;
-	return (struct set){ sets_node(
+	return (struct packet_set){ sets_node(
 		sets, sets_first_level(sets, BLOCK_FIRST_EXTRA + extra), 0, 1) };
 }
 

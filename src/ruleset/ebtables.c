@@ -649,41 +649,6 @@ bool ruleset_parse_ebtables(struct arena *arena, struct ruleset *rs, enum table_
 	return ok;
 }
 
-/* ---- what targets change ---- */
-
-void ebt_change(const struct ebt_target *target, struct packet *packet)
-{
-	uint64_t known = FIELD_BIT(FIELD_MARK);
-
-	switch (target->change) {
-	case EBT_MARK_SET:
-		packet->mark = target->mark;
-		packet->unknown &= ~known;
-		return;
-	case EBT_MARK_OR:
-		packet->mark |= target->mark;
-		return;
-	case EBT_MARK_AND:
-		packet->mark &= target->mark;
-		return;
-	case EBT_MARK_XOR:
-		packet->mark ^= target->mark;
-		return;
-	case EBT_SNAT:
-		packet->eth_src = target->mac;
-		packet->unknown &= ~FIELD_BIT(FIELD_ETH_SRC);
-		if (target->has_arp && packet->ethertype == ETHERTYPE_ARP) {
-			packet->arp_sha = target->mac;
-			packet->unknown &= ~FIELD_BIT(FIELD_ARP_SHA);
-		}
-		return;
-	case EBT_DNAT:
-		packet->eth_dst = target->mac;
-		packet->unknown &= ~FIELD_BIT(FIELD_ETH_DST);
-		return;
-	}
-}
-
 /* ---- print ---- */
 
 void rule_print_ebtables(struct text *out, const struct rule *rule)

@@ -35,6 +35,5 @@ struct ebt_target {
 bool table_is_ebtables(const struct table *table);
 /* With a space in front of every part. */
 void rule_print_ebtables(struct text *out, const struct rule *rule);
-void ebt_change(const struct ebt_target *target, struct packet *packet);
 
 #endif

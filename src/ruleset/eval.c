@@ -12,6 +12,10 @@
  * The steps of the half that stayed are kept when two become one: those of the other would claim
  * that rules were passed that perhaps were not.
  *
+ * A set of packets is one that is alive, and what comes back to it is joined with it: each rule is asked
+ * once for each time its chain is called, with all packets that reach it. What is known of a single packet
+ * is in the set, so that packets never differ but in conntrack's zone, which is no field.
+ *
  * Chains can call each other in circles only in a text, never in a kernel; depth, live packets and
  * the number of rules asked are bounded all the same, and end in "cannot tell".
  */
@@ -28,6 +32,7 @@
 struct live {
 	struct live_packet {
 		const struct packet *packet;
+		struct packet_set set;
 		const struct step *last;
 	} items[MAX_LIVE];
 	size_t n;
@@ -69,12 +74,19 @@ static bool outcome_equal(const struct outcome *a, const struct outcome *b)
 	       is_same_nat(&a->nat, &b->nat) && is_same_packet(&a->packet, &b->packet);
 }
 
-void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome)
+/* The last ones first: a chain that is called again and again ends at the same few rules. */
+void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const struct outcome *outcome)
 {
-	vec_for_each (other, outcomes)
-		if (outcome_equal(other, outcome))
-			return;
-	*vec_push(outcomes, arena) = *outcome;
+	for (size_t i = outcomes->n; i--;) {
+		struct outcome *other = &outcomes->items[i];
+
+		if (!outcome_equal(other, outcome))
+			continue;
+		if (eval->sets)
+			other->set = set_or(eval->sets, other->set, outcome->set);
+		return;
+	}
+	*vec_push(outcomes, eval->arena) = *outcome;
 }
 
 static const struct step *step_new(struct arena *arena, const struct step *step)
@@ -90,6 +102,7 @@ static void end_here(struct walk *walk, const struct live_packet *live, const st
 {
 	struct outcome outcome = { .verdict = effect->verdict,
 		.packet = *live->packet,
+		.set = live->set,
 		.nat = effect->nat,
 		.last = live->last,
 		.rule = rule,
@@ -97,7 +110,7 @@ static void end_here(struct walk *walk, const struct live_packet *live, const st
 		.chain = chain,
 		.why = effect->why };
 
-	outcomes_add(walk->asking.eval->arena, walk->ret, &outcome);
+	outcomes_add(walk->asking.eval, walk->ret, &outcome);
 }
 
 static void cannot_tell(struct walk *walk, const struct live_packet *live,
@@ -111,9 +124,17 @@ static void cannot_tell(struct walk *walk, const struct live_packet *live,
 static void live_add(struct walk *walk, struct live *live, const struct live_packet *one,
 	const struct chain *chain, const struct rule *rule)
 {
-	for (size_t i = 0; i < live->n; i++)
-		if (is_same_packet(live->items[i].packet, one->packet))
-			return;
+	struct sets *sets = walk->asking.eval->sets;
+
+	if (sets && set_is_empty(one->set))
+		return;
+	for (size_t i = 0; i < live->n; i++) {
+		if (!is_same_packet(live->items[i].packet, one->packet))
+			continue;
+		if (sets)
+			live->items[i].set = set_or(sets, live->items[i].set, one->set);
+		return;
+	}
 	if (live->n == MAX_LIVE) {
 		cannot_tell(walk, one, chain, rule,
 			"too many different packets come out of rules that cannot be told");
@@ -125,39 +146,56 @@ static void live_add(struct walk *walk, struct live *live, const struct live_pac
 static void run_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live);
 
-/* One packet that a rule matched: to where its target sends it. */
-static void follow(struct walk *walk, const struct chain *chain, const struct rule *rule,
-	unsigned depth, struct live_packet one, enum step_kind kind, const struct match *assumed,
-	struct live *stays, struct live *returned)
+/* The packet behind a rule that changes it. */
+static const struct packet *keep_changed(struct walk *walk, const struct changing *changed)
 {
-	struct step step = { one.last, kind, walk->asking.table, chain, rule, assumed, NULL };
-	struct arena *arena = walk->asking.eval->arena;
+	struct packet *after = arena_new_one(walk->asking.eval->arena, struct packet);
+
+	*after = changed->packet;
+	return after;
+}
+
+static void ask_about(struct walk *walk, const struct live_packet *one)
+{
+	walk->asking.packet = one->packet;
+	walk->asking.set = one->set;
+}
+
+/* One packet that a rule matched, and how. */
+struct matched {
+	const struct chain *chain;
+	const struct rule *rule;
+	unsigned depth;
+	struct live *stays, *returned;
+};
+
+/* To where a target sends it. */
+static void go(struct walk *walk, const struct matched *at, const struct target *target,
+	struct live_packet one, struct step *step)
+{
+	const struct chain *chain = at->chain;
+	const struct rule *rule = at->rule;
 	struct effect effect;
-	struct packet changed;
 
-	if ((rule->n_matches || rule->target.kind == TARGET_EBT) &&
-		rule_changes(rule, one.packet, &changed)) {
-		struct packet *after = arena_new_one(arena, struct packet);
-
-		*after = changed;
-		one.packet = step.after = after;
-	}
-	walk->asking.packet = one.packet;
-	target_effect(&walk->asking, &rule->target, &effect);
+	ask_about(walk, &one);
+	target_effect(&walk->asking, target, &effect);
 	if (effect.kind == EFFECT_CHANGE) {
-		struct packet *after = arena_new_one(arena, struct packet);
+		struct live_packet unchanged = { one.packet, effect.unchanged, NULL };
 
-		*after = effect.packet;
-		one.packet = step.after = after;
+		if (walk->asking.eval->sets)
+			live_add(walk, at->stays, &unchanged, chain, rule);
+		one.packet = step->after = keep_changed(walk, &effect.changed);
+		one.set = effect.changed.set;
 	}
-	one.last = step_new(arena, &step);
+	if (!walk->asking.eval->sets)
+		one.last = step_new(walk->asking.eval->arena, step);
 	switch (effect.kind) {
 	case EFFECT_NONE:
 	case EFFECT_CHANGE:
-		live_add(walk, stays, &one, chain, rule);
+		live_add(walk, at->stays, &one, chain, rule);
 		return;
 	case EFFECT_RETURN:
-		live_add(walk, returned, &one, chain, rule);
+		live_add(walk, at->returned, &one, chain, rule);
 		return;
 	case EFFECT_JUMP:
 	case EFFECT_GOTO: {
@@ -167,15 +205,15 @@ static void follow(struct walk *walk, const struct chain *chain, const struct ru
 			cannot_tell(walk, &one, chain, rule, "there is no chain of that name");
 			return;
 		}
-		if (depth + 1 >= MAX_DEPTH) {
+		if (at->depth + 1 >= MAX_DEPTH) {
 			cannot_tell(walk, &one, chain, rule, "chains call each other too deep");
 			return;
 		}
 		called.items[0] = one;
 		called.n = 1;
-		run_chain(walk, effect.chain, depth + 1, &called);
+		run_chain(walk, effect.chain, at->depth + 1, &called);
 		for (size_t i = 0; i < called.n; i++)
-			live_add(walk, effect.kind == EFFECT_JUMP ? stays : returned,
+			live_add(walk, effect.kind == EFFECT_JUMP ? at->stays : at->returned,
 				&called.items[i], chain, rule);
 		return;
 	}
@@ -186,26 +224,92 @@ static void follow(struct walk *walk, const struct chain *chain, const struct ru
 	abort();
 }
 
+/* Of a set: each part to where the map has it, the rest goes on. */
+static void go_parts(
+	struct walk *walk, const struct matched *at, struct live_packet one, struct step *step)
+{
+	struct sets *sets = walk->asking.eval->sets;
+	const struct target *target;
+	struct live_packet part = one;
+
+	for (size_t i = 0;; i++) {
+		ask_about(walk, &one);
+		if (set_is_empty(one.set) ||
+			!target_part(&walk->asking, &at->rule->target, i, &part.set, &target))
+			break;
+		one.set = set_minus(sets, one.set, part.set);
+		if (!set_is_empty(part.set))
+			go(walk, at, target, part, step);
+	}
+	live_add(walk, at->stays, &one, at->chain, at->rule);
+}
+
+static void follow(struct walk *walk, const struct matched *at, struct live_packet one,
+	enum step_kind kind, const struct match *assumed)
+{
+	const struct rule *rule = at->rule;
+	struct step step = { one.last, kind, walk->asking.table, at->chain, rule, assumed, NULL };
+	struct changing changed;
+
+	ask_about(walk, &one);
+	if ((rule->n_matches || rule->target.kind == TARGET_EBT) &&
+		rule_changes(&walk->asking, rule, &changed)) {
+		one.packet = step.after = keep_changed(walk, &changed);
+		one.set = changed.set;
+	}
+	if (target_splits(&walk->asking, &rule->target))
+		go_parts(walk, at, one, &step);
+	else
+		go(walk, at, &rule->target, one, &step);
+}
+
+/* Of a set: those that match are parted from the others. */
+static void run_rule_of_set(struct walk *walk, const struct matched *at, const struct live *before)
+{
+	const struct eval *eval = walk->asking.eval;
+
+	for (size_t i = 0; i < before->n; i++) {
+		struct live_packet one = before->items[i];
+		struct packet_set reach = one.set;
+		const struct match *unknown;
+
+		ask_about(walk, &one);
+		one.set = rule_matches(&walk->asking, at->rule, &unknown).set;
+		if (eval->record)
+			eval->record(eval->data, walk->asking.table, at->chain, at->rule, reach,
+				one.set);
+		if (!set_is_empty(one.set))
+			follow(walk, at, one, STEP_MATCH, NULL);
+		one.set = set_minus(eval->sets, reach, one.set);
+		live_add(walk, at->stays, &one, at->chain, at->rule);
+	}
+}
+
 /* A rule that says something else than "no" to the packet at place first, or to a later one. */
 static void run_rule(struct walk *walk, const struct chain *chain, const struct rule *rule,
 	unsigned depth, struct live *live, struct live *returned)
 {
+	const struct matched at = { chain, rule, depth, live, returned };
 	struct live before = *live;
 
 	live->n = 0;
+	if (walk->asking.eval->sets) {
+		run_rule_of_set(walk, &at, &before);
+		return;
+	}
 	for (size_t i = 0; i < before.n; i++) {
 		struct live_packet one = before.items[i];
 		const struct match *assumed = NULL;
 		struct step step = { one.last, STEP_MAYBE, walk->asking.table, chain, rule, NULL,
 			NULL };
 
-		walk->asking.packet = one.packet;
-		switch (rule_matches(&walk->asking, rule, &assumed)) {
+		ask_about(walk, &one);
+		switch (rule_matches(&walk->asking, rule, &assumed).answer) {
 		case NO:
 			live_add(walk, live, &one, chain, rule);
 			continue;
 		case YES:
-			follow(walk, chain, rule, depth, one, STEP_MATCH, NULL, live, returned);
+			follow(walk, &at, one, STEP_MATCH, NULL);
 			continue;
 		case CANNOT_TELL:
 			break;
@@ -217,7 +321,7 @@ static void run_rule(struct walk *walk, const struct chain *chain, const struct 
 			step.kind = STEP_MAYBE_NOT;
 			not .last = step_new(walk->asking.eval->arena, &step);
 			live_add(walk, live, &not, chain, rule);
-			follow(walk, chain, rule, depth, one, STEP_MAYBE, assumed, live, returned);
+			follow(walk, &at, one, STEP_MAYBE, assumed);
 			continue;
 		}
 		one.last = step_new(walk->asking.eval->arena, &step);
@@ -233,6 +337,7 @@ static void run_chain(
 	struct asked asked;
 
 	returned.n = 0;
+	walk->asking.chain = chain;
 	/* no rule changes interfaces: what holds for one holds for all that are alive in it */
 	asked_begin(&asked, chain, live->items[0].packet);
 	for (size_t i = 0; live->n; i++) {
@@ -249,8 +354,10 @@ static void run_chain(
 			live->n = 0;
 			break;
 		}
-		walk->asking.packet = live->items[0].packet;
-		if (live->n == 1 && rule_matches(&walk->asking, &chain->rules[i], &unknown) == NO)
+		walk->asking.chain = chain;
+		ask_about(walk, &live->items[0]);
+		if (live->n == 1 && !walk->asking.eval->sets &&
+			rule_matches(&walk->asking, &chain->rules[i], &unknown).answer == NO)
 			continue;
 		run_rule(walk, chain, &chain->rules[i], depth, live, &returned);
 	}
@@ -262,14 +369,15 @@ static void policy_of(struct walk *walk, const struct live_packet *one)
 {
 	const struct chain *chain = walk->base;
 	struct step step = { one->last, STEP_POLICY, walk->asking.table, chain, NULL, NULL, NULL };
-	struct live_packet ended = { one->packet, NULL };
+	struct live_packet ended = { one->packet, one->set, NULL };
 	struct effect effect = { .verdict = VERDICT_ACCEPT };
 
 	if (!chain->is_base) {
 		cannot_tell(walk, one, chain, NULL, "the chain's end");
 		return;
 	}
-	ended.last = step_new(walk->asking.eval->arena, &step);
+	if (!walk->asking.eval->sets)
+		ended.last = step_new(walk->asking.eval->arena, &step);
 	if (chain->policy && strcmp(chain->policy, "DROP") == 0)
 		effect.verdict = VERDICT_DROP;
 	end_here(walk, &ended, chain, NULL, &effect);
@@ -284,9 +392,10 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
 	};
 	struct live live;
 
-	live.items[0] = (struct live_packet){ packet, before };
-	live.n = 1;
-	run_chain(&walk, chain, 0, &live);
+	live.items[0] = (struct live_packet){ packet, eval->set, before };
+	live.n = !eval->sets || !set_is_empty(eval->set);
+	if (live.n)
+		run_chain(&walk, chain, 0, &live);
 	for (size_t i = 0; i < live.n; i++)
 		policy_of(&walk, &live.items[i]);
 	if (decided)

@@ -3,6 +3,7 @@
 #define RULESET_EVAL_H
 
 #include "base/vec.h"
+#include "packet/set.h"
 #include "ruleset/ruleset.h"
 
 /*
@@ -80,7 +81,24 @@ struct eval {
 	const struct ruleset *rs;
 	const struct eval_oracle *oracle; /* NULL: nothing of the host is known */
 	enum hook hook; /* where the chain is asked: NAT and some matches depend on it */
+
+	/*
+	 * All packets of a set instead of one. Then "packet" tells only their family and the names of interfaces, of
+	 * those that its "unknown" does not have; everything else of them is in the set, and so is what cannot be told,
+	 * as booleans. The world is one that ruleset_add_to_world was asked to prepare. Outcomes have sets,
+	 * and no steps.
+	 */
+	struct sets *sets;     /* NULL: one packet */
+	struct packet_set set; /* what comes in */
+	/* Called for each rule that packets reach; may be NULL. reach: those that come to it, matched: of them. */
+	void (*record)(void *data, const struct table *table, const struct chain *chain,
+		const struct rule *rule, struct packet_set reach, struct packet_set matched);
+	void *data;
 };
+
+/* Before sets_seal: the names and values that rules of a ruleset compare. MACs are enumerated where rules ask for
+ * whole ones only. */
+void ruleset_add_to_world(struct sets *sets, const struct ruleset *rs);
 
 /* One thing that was done to the packet. Steps are shared: each knows only what was before it. */
 enum step_kind {
@@ -111,8 +129,9 @@ enum verdict {
 struct outcome {
 	enum verdict verdict;
 	struct packet packet;
+	struct packet_set set;	 /* of a set: those that end so, as they look then */
 	struct nat nat;		 /* from a chain of type nat */
-	const struct step *last; /* the way here, from its end */
+	const struct step *last; /* the way here, from its end; NULL of a set */
 	/* that decided; NULL: the policy, or, in a chain that is none, its end */
 	const struct rule *rule;
 	const struct table *table;

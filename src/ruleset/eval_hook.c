@@ -290,13 +290,14 @@ struct hook_walk {
 
 static void add_outcome(struct hook_walk *walk, const struct outcome *outcome)
 {
-	outcomes_add(walk->eval->arena, walk->ret, outcome);
+	outcomes_add(walk->eval, walk->ret, outcome);
 }
 
 /* One order of the chains from place i on. */
 static void run_from(struct hook_walk *walk, const struct hook_chain *chains, size_t n, size_t i,
 	bool is_first_of_flow, const struct outcome *sofar)
 {
+	struct eval eval = *walk->eval;
 	struct outcomes outcomes = { 0 };
 	const struct hook_chain *at;
 
@@ -307,8 +308,9 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 		return;
 	}
 	at = &chains[i];
-	ruleset_eval_chain(walk->eval, at->table, at->chain, &sofar->packet, sofar->last,
-		walk->decided, &outcomes);
+	eval.set = sofar->set;
+	ruleset_eval_chain(
+		&eval, at->table, at->chain, &sofar->packet, sofar->last, walk->decided, &outcomes);
 	vec_for_each (outcome, &outcomes) {
 		if (outcome->nat.kind == NAT_NONE)
 			outcome->nat = sofar->nat;
@@ -367,7 +369,7 @@ void ruleset_eval_chains(const struct eval *eval, const struct hook_chain *chain
 	struct hook_walk walk = { eval, decided, ret };
 	struct hook_chain *copy = arena_new_array(eval->arena, struct hook_chain, n + 1);
 	const struct outcome start = {
-		.verdict = VERDICT_ACCEPT, .packet = *packet, .last = before
+		.verdict = VERDICT_ACCEPT, .packet = *packet, .set = eval->set, .last = before
 	};
 
 	if (n)

@@ -3,28 +3,11 @@
 #define RULESET_EVAL_INTERNAL_H
 
 #include "packet/field.h"
+#include "ruleset/ask.h"
 #include "ruleset/eval.h"
 #include "ruleset/nft_eval.h"
 
 /* Between the files of the evaluator: what one match says of one packet. */
-
-/* Who asks, of which packet. decided collects the fields that were looked at. */
-struct asking {
-	const struct eval *eval;
-	const struct table *table;
-	const struct packet *packet;
-	uint64_t decided;
-};
-
-static inline enum answer answer_of(bool yes)
-{
-	return yes ? YES : NO;
-}
-
-static inline enum answer answer_inverted(enum answer answer, bool inverted)
-{
-	return answer == CANNOT_TELL ? answer : answer_of((answer == YES) != inverted);
-}
 
 /* nft's, or compiled as such */
 static inline bool table_is_nft(const struct table *table)
@@ -33,23 +16,19 @@ static inline bool table_is_nft(const struct table *table)
 	       (table->family == FAMILY_BRIDGE && table->source == SOURCE_IPTABLES);
 }
 
-/* Looks at fields (a set of bits 1 << enum field): false when one of them is not known. */
-static inline bool fields_known(struct asking *asking, uint64_t fields)
-{
-	asking->decided |= fields;
-	return !(asking->packet->unknown & fields);
-}
-
 /* The family of the packet: in a table of inet or of a device, that of its addresses. */
 enum family packet_family(const struct packet *packet);
 
 /* eval_match.c: what all kinds of rules have */
-enum answer match_eval(struct asking *asking, const struct match *match);
-/* YES: all; NO: one does not; CANNOT_TELL: *ret is the first that could not be told. */
-enum answer rule_matches(
+struct says match_eval(struct asking *asking, const struct match *match);
+/* YES: all; NO: one does not; CANNOT_TELL: *ret is the first that could not be told. Of a set: those of
+ * asking->set that all matches say yes to. */
+struct says rule_matches(
 	struct asking *asking, const struct rule *rule, const struct match **ret_unknown);
-/* "" for none */
-const char *iface_asked(struct asking *asking, bool is_out);
+/* Which interface a table means: in those of frames, the bridge's port. */
+enum field iface_field(const struct asking *asking, bool is_out);
+struct says ask_has_port(struct asking *asking, enum field field);
+const char *iface_name(const struct asking *asking, enum field field); /* "" for none */
 /* A name, or with a wildcard what it begins with. */
 bool iface_matches(const char *pattern, const char *iface, bool has_wildcard);
 bool set_contains_addr(const struct set *set, const struct addr *addr);
@@ -68,21 +47,28 @@ struct effect {
 	const struct chain *chain;
 	struct nat nat;
 	const char *why;
-	struct packet packet; /* EFFECT_CHANGE only */
+	struct changing changed;     /* EFFECT_CHANGE only */
+	struct packet_set unchanged; /* the same, of a set: those that stay as they are */
 };
+/* Begins EFFECT_CHANGE, for those that "where" says yes to. */
+void effect_change(const struct asking *asking, struct effect *ret, struct says where);
 /* eval_target.c */
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret);
+/* Of a set: does a map send its parts to different targets? Then target_part tells them: of element i, those
+ * of asking->set that it takes, and their target. The element for all else is the last. False: no more. */
+bool target_splits(const struct asking *asking, const struct target *target);
+bool target_part(struct asking *asking, const struct target *target, size_t i,
+	struct packet_set *ret, const struct target **ret_target);
 /* eval_set.c: -m set */
-enum answer set_match_eval(struct asking *asking, const struct match *match);
+struct says set_match_eval(struct asking *asking, const struct match *match);
 /* eval_xt.c: the kinds of iptables' modules */
-/* What "CT" without --notrack makes of a packet. */
-void packet_take_template(struct packet *packet, uint16_t zone);
-enum answer match_eval_xt(struct asking *asking, const struct match *match);
+void ct_effect(struct asking *asking, const struct ct_target *ct, struct effect *ret);
+struct says match_eval_xt(struct asking *asking, const struct match *match);
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);
 /* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */
 bool rule_is_beside(const struct table *table, const struct rule *rule);
-/* What statements of nft in front of the target do to the packet: true when there are such. */
-bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret);
+/* What statements of nft in front of the target do, and targets of ebtables: true when there are such. */
+bool rule_changes(struct asking *asking, const struct rule *rule, struct changing *changed);
 
 /* eval_index.c: the rules of a chain that a packet has to be asked about, in order. */
 #define N_IFACE_KINDS 4
@@ -95,7 +81,8 @@ void asked_begin(struct asked *asked, const struct chain *chain, const struct pa
  * over would have looked at is or-ed into decided. */
 size_t asked_next(struct asked *asked, size_t from, uint64_t *decided);
 
-/* eval.c: unless an equal one is there */
-void outcomes_add(struct arena *arena, struct outcomes *outcomes, const struct outcome *outcome);
+/* eval.c: unless an equal one is there; of sets, equal ones are joined */
+void outcomes_add(
+	const struct eval *eval, struct outcomes *outcomes, const struct outcome *outcome);
 
 #endif

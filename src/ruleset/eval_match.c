@@ -6,8 +6,6 @@
 #include "ruleset/ebtables.h"
 #include "ruleset/eval_internal.h"
 
-#define PORT_FIELDS (FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT))
-
 enum family packet_family(const struct packet *packet)
 {
 	return packet->ethertype == ETHERTYPE_IPV6 || packet->src.family == FAMILY_IPV6
@@ -30,134 +28,123 @@ bool iface_matches(const char *pattern, const char *iface, bool has_wildcard)
 	}
 }
 
-const char *iface_asked(struct asking *asking, bool is_out)
+enum field iface_field(const struct asking *asking, bool is_out)
 {
-	const struct packet *packet = asking->packet;
-	bool is_port = asking->table->family == FAMILY_BRIDGE;
-	const char *name;
+	bool is_port =
+		asking->table->family == FAMILY_BRIDGE || asking->table->family == FAMILY_NETDEV;
 
-	if (asking->table->family == FAMILY_NETDEV)
-		is_port = is_out ? packet->physdev_out : packet->physdev_in;
-	asking->decided |= FIELD_BIT(is_port  ? is_out ? FIELD_PHYSDEV_OUT : FIELD_PHYSDEV_IN
-				     : is_out ? FIELD_OUT_IFACE
-					      : FIELD_IN_IFACE);
 	if (is_port)
-		name = is_out ? packet->physdev_out : packet->physdev_in;
-	else
-		name = is_out ? packet->out_iface : packet->in_iface;
-	return name ? name : "";
+		return is_out ? FIELD_PHYSDEV_OUT : FIELD_PHYSDEV_IN;
+	return is_out ? FIELD_OUT_IFACE : FIELD_IN_IFACE;
 }
 
-static enum answer iface_match(struct asking *asking, const struct match *match)
+static struct says iface_match(struct asking *asking, const struct match *match)
 {
-	bool is_out = match->kind == MATCH_OUT_IFACE;
-	const char *name = iface_asked(asking, is_out);
+	enum field field = iface_field(asking, match->kind == MATCH_OUT_IFACE);
 
-	if (asking->packet->unknown &
-		(is_out ? FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_OUT)
-			: FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN)))
-		return CANNOT_TELL;
-	return answer_of(
-		iface_matches(match->name, name, !table_is_nft(asking->table)) != match->inverted);
+	return says_inverted(asking,
+		ask_iface(asking, field, match->name, !table_is_nft(asking->table)),
+		match->inverted);
+}
+
+/* Is there a port on this side? */
+struct says ask_has_port(struct asking *asking, enum field field)
+{
+	return says_not(asking, ask_iface(asking, field, "", false));
 }
 
 /* As xt_physdev: without any port only inverted matches say yes, and where the packet has one
  * port, what is asked of the other is: of the input port no question, of the output port no. */
-static enum answer physdev_match(struct asking *asking, const struct match *match)
+static struct says physdev_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
+	struct says has_in = ask_has_port(asking, FIELD_PHYSDEV_IN);
+	struct says has_out = ask_has_port(asking, FIELD_PHYSDEV_OUT);
+	struct says has_any = says_or(asking, has_in, has_out), said;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_PHYSDEV_IN) | FIELD_BIT(FIELD_PHYSDEV_OUT)))
-		return CANNOT_TELL;
-	if (!packet->physdev_in && !packet->physdev_out)
-		return answer_of(match->inverted);
 	switch (match->kind) {
 	case MATCH_PHYSDEV_IN:
-		return answer_of(
-			!packet->physdev_in ||
-			iface_matches(match->name, packet->physdev_in, true) != match->inverted);
+		said = says_inverted(asking, ask_iface(asking, FIELD_PHYSDEV_IN, match->name, true),
+			match->inverted);
+		said = says_or(asking, says_not(asking, has_in), said);
+		break;
 	case MATCH_PHYSDEV_OUT:
-		return answer_of(
-			packet->physdev_out &&
-			iface_matches(match->name, packet->physdev_out, true) != match->inverted);
+		said = says_inverted(asking,
+			ask_iface(asking, FIELD_PHYSDEV_OUT, match->name, true), match->inverted);
+		said = says_and(asking, has_out, said);
+		break;
 	default:
-		return answer_of((packet->physdev_out != NULL) != match->inverted);
+		return says_inverted(asking, has_out, match->inverted);
 	}
+	said = says_and(asking, has_any, said);
+	return match->inverted ? says_or(asking, says_not(asking, has_any), said) : said;
 }
 
 /* A later fragment has no ports, and so no rule about ports, inverted or not, matches it. */
-static enum answer ports_match(struct asking *asking, const struct match *match)
+static struct says ports_match(struct asking *asking, const struct match *match)
 {
-	bool is_source = match->kind == MATCH_SPORT, is_in = false;
-	uint16_t port = is_source ? asking->packet->sport : asking->packet->dport;
+	enum field field = match->kind == MATCH_SPORT ? FIELD_SPORT : FIELD_DPORT;
+	struct says has = ask_has_ports(asking), in = says(false);
 
-	if (!fields_known(asking, PORT_FIELDS))
-		return CANNOT_TELL;
-	if (asking->packet->is_later_fragment || !proto_has_ports(asking->packet->proto))
-		return NO;
+	if (has.answer == NO)
+		return has;
 	/* "-m tcp" without options: it is enough that there are ports */
 	if (match->ports.n_ranges == 1 && match->ports.ranges[0].min == 0 &&
 		match->ports.ranges[0].max == UINT16_MAX)
-		return answer_of(!match->inverted);
-	if (!fields_known(asking, FIELD_BIT(is_source ? FIELD_SPORT : FIELD_DPORT)))
-		return CANNOT_TELL;
-	for (size_t i = 0; i < match->ports.n_ranges; i++)
-		is_in |= port >= match->ports.ranges[i].min && port <= match->ports.ranges[i].max;
-	return answer_of(is_in != match->inverted);
+		return match->inverted ? says(false) : has;
+	for (size_t i = 0; i < match->ports.n_ranges && in.answer != YES; i++)
+		in = says_or(asking, in,
+			ask_number(asking, field, match->ports.ranges[i].min,
+				match->ports.ranges[i].max));
+	return says_and(asking, has, says_inverted(asking, in, match->inverted));
 }
 
-static enum answer icmp_match(struct asking *asking, const struct match *match)
+static struct says icmp_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
 	enum family family = asking->table->family;
-	uint8_t proto = family == FAMILY_IPV6 ? PROTO_ICMPV6 : PROTO_ICMP;
+	struct says has = ask_proto(asking, family == FAMILY_IPV6 ? PROTO_ICMPV6 : PROTO_ICMP);
+	struct says is_it;
 
-	if (!fields_known(asking, PORT_FIELDS))
-		return CANNOT_TELL;
-	if (packet->is_later_fragment || packet->proto != proto)
-		return NO;
+	if (has.answer == NO)
+		return has;
 	if (family == FAMILY_IPV4 && match->icmp.type == 255)
-		return answer_of(!match->inverted);
-	if (!fields_known(asking, FIELD_BIT(FIELD_ICMP_TYPE)))
-		return CANNOT_TELL;
-	if (packet->icmp_type != match->icmp.type || match->icmp.any_code)
-		return answer_of((packet->icmp_type == match->icmp.type) != match->inverted);
-	if (!fields_known(asking, FIELD_BIT(FIELD_ICMP_CODE)))
-		return CANNOT_TELL;
-	return answer_of((packet->icmp_code == match->icmp.code) != match->inverted);
+		return match->inverted ? says(false) : has;
+	is_it = ask_number(asking, FIELD_ICMP_TYPE, match->icmp.type, match->icmp.type);
+	if (is_it.answer != NO && !match->icmp.any_code)
+		is_it = says_and(asking, is_it,
+			ask_number(asking, FIELD_ICMP_CODE, match->icmp.code, match->icmp.code));
+	return says_and(asking, has, says_inverted(asking, is_it, match->inverted));
 }
 
-static enum answer ct_state_match(struct asking *asking, const struct match *match)
+static struct says ct_state_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
+	unsigned nat = (match->ct_states & CT_STATE_SNAT ? CT_STATUS_SRC_NAT : 0) |
+		       (match->ct_states & CT_STATE_DNAT ? CT_STATUS_DST_NAT : 0);
+	struct says is_it = ask_ct_states(asking, match->ct_states), has_nat;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)) || !packet->ct_state)
-		return CANNOT_TELL;
-	if ((packet->ct_state & match->ct_states) ||
-		!(match->ct_states & (CT_STATE_SNAT | CT_STATE_DNAT)) ||
-		packet->ct_state == CT_INVALID || packet->ct_state == CT_UNTRACKED)
-		return answer_of(((packet->ct_state & match->ct_states) != 0) != match->inverted);
-	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATUS)))
-		return CANNOT_TELL;
-	return answer_of(
-		(((match->ct_states & CT_STATE_SNAT) && (packet->ct_status & CT_STATUS_SRC_NAT)) ||
-			((match->ct_states & CT_STATE_DNAT) &&
-				(packet->ct_status & CT_STATUS_DST_NAT))) != match->inverted);
+	if (nat && is_it.answer != YES) {
+		has_nat = says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED));
+		if (has_nat.answer != NO)
+			has_nat = says_and(asking, has_nat,
+				says_not(asking, ask_bits(asking, FIELD_CT_STATUS, 0, nat)));
+		is_it = says_or(asking, is_it, has_nat);
+	}
+	return says_inverted(asking, is_it, match->inverted);
 }
 
-static enum answer ct_mark_match(struct asking *asking, const struct match *match)
+static struct says ct_mark_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
+	struct says has =
+		asking->packet->ct_state || is_of_set(asking)
+			? says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED))
+			: says(true);
 
 	/* without an entry there is no mark, and no answer to "not this mark" either */
-	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)))
-		return CANNOT_TELL;
-	if (packet->ct_state == CT_UNTRACKED || packet->ct_state == CT_INVALID)
-		return NO;
-	if (!fields_known(asking, FIELD_BIT(FIELD_CT_MARK)))
-		return CANNOT_TELL;
-	return answer_of(((packet->ct_mark & match->ct_mark.mask) == match->ct_mark.value) !=
-			 match->inverted);
+	if (has.answer == NO)
+		return has;
+	return says_and(asking, has,
+		says_inverted(asking,
+			ask_bits(asking, FIELD_CT_MARK, match->ct_mark.value, match->ct_mark.mask),
+			match->inverted));
 }
 
 /* How many leading bits two addresses share. */
@@ -213,56 +200,56 @@ bool set_contains_addr(const struct set *set, const struct addr *addr)
 	}
 }
 
-/* What is compared with one value: the field, and whether it is that value. */
-static enum answer simple_match(struct asking *asking, const struct match *match)
+/* What is compared with one value. */
+static struct says simple_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
-	enum field field;
-	bool is_it;
-
 	switch (match->kind) {
 	case MATCH_SRC:
-		field = FIELD_SRC;
-		is_it = prefix_contains(&match->prefix, &packet->src);
-		break;
+		return ask_prefix(asking, FIELD_SRC, &match->prefix);
 	case MATCH_DST:
-		field = FIELD_DST;
-		is_it = prefix_contains(&match->prefix, &packet->dst);
-		break;
+		return ask_prefix(asking, FIELD_DST, &match->prefix);
 	case MATCH_PROTO:
-		field = FIELD_PROTO;
-		is_it = packet->proto == match->proto;
-		break;
+		return ask_number(asking, FIELD_PROTO, match->proto, match->proto);
 	case MATCH_MAC_SRC:
 	case MATCH_ETH_SRC:
-		field = FIELD_ETH_SRC;
-		is_it = mac_equal(packet->eth_src, match->mac);
-		break;
+		return ask_mac(asking, FIELD_ETH_SRC, match->mac);
 	case MATCH_ETHERTYPE:
-		field = FIELD_ETHERTYPE;
-		is_it = packet->ethertype == match->ethertype;
-		break;
-	case MATCH_ARP_SHA:
-	case MATCH_ARP_SPA:
-		if (!fields_known(asking, FIELD_BIT(FIELD_ETHERTYPE)))
-			return CANNOT_TELL;
-		if (packet->ethertype != ETHERTYPE_ARP)
-			return NO;
-		field = match->kind == MATCH_ARP_SHA ? FIELD_ARP_SHA : FIELD_ARP_SPA;
-		is_it = match->kind == MATCH_ARP_SHA
-				? mac_equal(packet->arp_sha, match->mac)
-				: prefix_contains(&match->prefix, &packet->arp_spa);
-		break;
+		return ask_number(asking, FIELD_ETHERTYPE, match->ethertype, match->ethertype);
 	default:
 		abort();
 	}
-	if (!fields_known(asking, FIELD_BIT(field)))
-		return CANNOT_TELL;
-	return answer_of(is_it != match->inverted);
+}
+
+/* What the host itself sends has no frame yet, on lo none at all, and "! --mac-source" no answer. */
+static struct says mac_source_match(struct asking *asking, const struct match *match)
+{
+	struct says has = says(asking->eval->hook != HOOK_OUTPUT);
+
+	if (has.answer == YES)
+		has = says_not(asking, ask_iface(asking, FIELD_IN_IFACE, "lo", false));
+	if (has.answer == NO)
+		return has;
+	return says_and(
+		asking, has, says_inverted(asking, simple_match(asking, match), match->inverted));
+}
+
+/* What is no ARP matches neither way. */
+static struct says arp_match(struct asking *asking, const struct match *match)
+{
+	struct says has = ask_number(asking, FIELD_ETHERTYPE, ETHERTYPE_ARP, ETHERTYPE_ARP);
+
+	if (has.answer == NO)
+		return has;
+	return says_and(asking, has,
+		says_inverted(asking,
+			match->kind == MATCH_ARP_SHA
+				? ask_mac(asking, FIELD_ARP_SHA, match->mac)
+				: ask_prefix(asking, FIELD_ARP_SPA, &match->prefix),
+			match->inverted));
 }
 
 /* nft: "fib daddr type local". Types are numbered as the kernel numbers routes' types. */
-static enum answer fib_type_match(struct asking *asking, const struct nft_match *match)
+static struct says fib_type_match(struct asking *asking, const struct nft_match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	bool is_src = strcmp(match->keys.items[0]->words, "fib saddr type") == 0;
@@ -275,9 +262,9 @@ static enum answer fib_type_match(struct asking *asking, const struct nft_match 
 	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE) ||
 		asking->table->family == FAMILY_BRIDGE || asking->table->family > FAMILY_INET ||
 		!oracle || !oracle->addr_type ||
-		!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)) ||
+		!is_known(asking, is_src ? FIELD_SRC : FIELD_DST) ||
 		!oracle->addr_type(oracle->data, addr, NULL, &type))
-		return CANNOT_TELL;
+		return ask_unknown(asking);
 	if (match->set)
 		n = match->set->n_nft_elements;
 	for (size_t i = 0; i < n; i++) {
@@ -288,10 +275,10 @@ static enum answer fib_type_match(struct asking *asking, const struct nft_match 
 		for (unsigned bit = first; bit <= last; bit++)
 			is_it |= (unsigned)type == 1u << bit;
 	}
-	return answer_of(is_it == (match->op == NFT_EQ));
+	return says(is_it == (match->op == NFT_EQ));
 }
 
-static enum answer nft_field_match(struct asking *asking, const struct match *match)
+static struct says nft_field_match(struct asking *asking, const struct match *match)
 {
 	const struct nft_keys *keys = &match->nft->keys;
 
@@ -299,68 +286,47 @@ static enum answer nft_field_match(struct asking *asking, const struct match *ma
 	if (keys->n == 1 && (strcmp(keys->items[0]->words, "fib daddr type") == 0 ||
 				    strcmp(keys->items[0]->words, "fib saddr type") == 0))
 		return fib_type_match(asking, match->nft);
-	asking->decided |= nft_keys_fields(keys);
-	return nft_match_eval(asking->table, match, asking->packet);
+	return nft_match_eval(asking, match);
 }
 
 /* What a frame does not have matches no condition, inverted or not. */
-static enum answer ebt_match_eval(struct asking *asking, const struct match *match)
+static struct says ebt_match_eval(struct asking *asking, const struct match *match)
 {
 	const struct ebt_match *ebt = match->ebt;
-	const struct packet *packet = asking->packet;
-	struct field_value value = { 0 };
+	struct says has = says(true);
 
 	if (ebt->field == N_FIELDS)
-		return YES;
-	if (ebt->ethertype) {
-		if (!fields_known(asking, FIELD_BIT(FIELD_ETHERTYPE)))
-			return CANNOT_TELL;
-		if (packet->ethertype != ebt->ethertype)
-			return NO;
-	}
-	if (ebt->field == FIELD_SPORT || ebt->field == FIELD_DPORT) {
-		if (!fields_known(asking, PORT_FIELDS))
-			return CANNOT_TELL;
-		if (packet->is_later_fragment)
-			return NO;
-	}
-	asking->decided |= FIELD_BIT(ebt->field);
-	switch (packet_field(packet, ebt->field, &value)) {
-	case FIELD_ABSENT:
-		return NO;
-	case FIELD_UNKNOWN:
-		return CANNOT_TELL;
-	case FIELD_KNOWN:
-		break;
-	}
-	for (size_t i = 0; i < sizeof(value.bytes); i++)
-		value.bytes[i] &= ebt->mask.bytes[i];
-	return answer_of((memcmp(value.bytes, ebt->min.bytes, sizeof(value.bytes)) >= 0 &&
-				 memcmp(value.bytes, ebt->max.bytes, sizeof(value.bytes)) <= 0) !=
-			 match->inverted);
+		return has;
+	if (ebt->ethertype)
+		has = ask_number(asking, FIELD_ETHERTYPE, ebt->ethertype, ebt->ethertype);
+	if (has.answer != NO)
+		has = says_and(asking, has, ask_present(asking, ebt->field));
+	if (has.answer == NO)
+		return has;
+	return says_and(asking, has,
+		says_inverted(asking,
+			ask_value(asking, ebt->field, &ebt->min, &ebt->max, &ebt->mask),
+			match->inverted));
 }
 
-enum answer match_eval(struct asking *asking, const struct match *match)
+struct says match_eval(struct asking *asking, const struct match *match)
 {
+	asking->match = match;
 	switch (match->kind) {
 	case MATCH_IN_IFACE:
 	case MATCH_OUT_IFACE:
 		return iface_match(asking, match);
+	case MATCH_MAC_SRC:
+		return mac_source_match(asking, match);
 	case MATCH_SRC:
 	case MATCH_DST:
 	case MATCH_PROTO:
 	case MATCH_ETH_SRC:
 	case MATCH_ETHERTYPE:
+		return says_inverted(asking, simple_match(asking, match), match->inverted);
 	case MATCH_ARP_SHA:
 	case MATCH_ARP_SPA:
-		return simple_match(asking, match);
-	case MATCH_MAC_SRC:
-		/* what the host itself sends has no frame yet, on lo none at all, and
-		 * "! --mac-source" no answer */
-		if (asking->eval->hook == HOOK_OUTPUT ||
-			(asking->packet->in_iface && !strcmp(asking->packet->in_iface, "lo")))
-			return NO;
-		return simple_match(asking, match);
+		return arp_match(asking, match);
 	case MATCH_SPORT:
 	case MATCH_DPORT:
 		return ports_match(asking, match);
@@ -377,32 +343,30 @@ enum answer match_eval(struct asking *asking, const struct match *match)
 	case MATCH_SET:
 		return set_match_eval(asking, match);
 	case MATCH_OPAQUE:
-		return CANNOT_TELL;
+		return ask_unknown(asking);
 	case MATCH_EBT:
 		return ebt_match_eval(asking, match);
 	case MATCH_NFT_FIELD:
 		return nft_field_match(asking, match);
 	case MATCH_NFT_DO:
-		return nft_match_eval(asking->table, match, asking->packet);
+		return nft_match_eval(asking, match);
 	default:
 		return match_eval_xt(asking, match);
 	}
 }
 
-enum answer rule_matches(
+struct says rule_matches(
 	struct asking *asking, const struct rule *rule, const struct match **ret_unknown)
 {
-	enum answer answer = YES;
+	struct says all = is_of_set(asking) ? says_set(asking->set) : says(true);
 
-	for (size_t i = 0; i < rule->n_matches; i++) {
-		enum answer one = match_eval(asking, &rule->matches[i]);
+	asking->rule = rule;
+	for (size_t i = 0; i < rule->n_matches && all.answer != NO; i++) {
+		struct says one = match_eval(asking, &rule->matches[i]);
 
-		if (one == NO)
-			return NO;
-		if (one == CANNOT_TELL && answer == YES) {
-			answer = CANNOT_TELL;
+		if (one.answer == CANNOT_TELL && all.answer == YES && !is_of_set(asking))
 			*ret_unknown = &rule->matches[i];
-		}
+		all = says_and(asking, all, one);
 	}
-	return answer;
+	return all;
 }

@@ -4,6 +4,7 @@
  * as net/netfilter/ipset does it: of those that hold the packet the most specific counts, by the length of
  * the first network, then of the second, and a "nomatch" there says no.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "ruleset/eval_internal.h"
@@ -34,113 +35,112 @@ static unsigned n_parts(const struct set *set)
 	return n ? n : 1; /* compiled: a hash:net */
 }
 
+static bool has_kernel_ports(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
+	       proto == PROTO_UDPLITE;
+}
+
+/* An ICMP type and code as a port: type * 256 + code. */
+static struct says icmp_ports(struct asking *asking, struct port_range ports)
+{
+	struct says all = says(false);
+
+	for (unsigned type = ports.min >> 8; type <= ports.max >> 8u; type++) {
+		unsigned first = type == ports.min >> 8 ? ports.min & 255u : 0;
+		unsigned last = type == ports.max >> 8 ? ports.max & 255u : 255;
+		struct says one = ask_number(asking, FIELD_ICMP_TYPE, type, type);
+
+		if (one.answer != NO && (first || last < 255))
+			one = says_and(
+				asking, one, ask_number(asking, FIELD_ICMP_CODE, first, last));
+		all = says_or(asking, all, one);
+		if (all.answer == YES)
+			break;
+	}
+	return all;
+}
+
 /* The packet's port as the kernel's ip_set_get_ip_port: an ICMP type and code, and 0 of what has none. */
-static enum answer port_part(struct asking *asking, const struct set *set,
+static struct says port_of_proto(
+	struct asking *asking, const struct ipset_member *member, uint8_t proto, enum field field)
+{
+	struct says is_it = ask_number(asking, FIELD_PROTO, proto, proto);
+
+	if (is_it.answer == NO)
+		return is_it;
+	if (!has_kernel_ports(proto) && proto != PROTO_ICMP && proto != PROTO_ICMPV6)
+		return says_and(asking, is_it, says(member->ports.min == 0));
+	is_it = ask_proto(asking, proto);
+	if (is_it.answer == NO)
+		return is_it;
+	return says_and(asking, is_it,
+		has_kernel_ports(proto)
+			? ask_number(asking, field, member->ports.min, member->ports.max)
+			: icmp_ports(asking, member->ports));
+}
+
+static struct says port_part(struct asking *asking, const struct set *set,
 	const struct ipset_member *member, bool is_src)
 {
-	const struct packet *packet = asking->packet;
-	bool is_bitmap = set->parts[0] == IPSET_PORT;
-	uint16_t port = 0;
+	enum field field = is_src ? FIELD_SPORT : FIELD_DPORT;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT)))
-		return CANNOT_TELL;
-	if (is_bitmap && packet->proto != PROTO_TCP && packet->proto != PROTO_UDP)
-		return NO;
-	if (!is_bitmap && packet->proto != member->proto)
-		return NO;
-	switch (packet->proto) {
-	case PROTO_TCP:
-	case PROTO_UDP:
-	case PROTO_SCTP:
-	case PROTO_UDPLITE:
-		if (packet->is_later_fragment)
-			return NO;
-		if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_SPORT : FIELD_DPORT)))
-			return CANNOT_TELL;
-		port = is_src ? packet->sport : packet->dport;
-		break;
-	case PROTO_ICMP:
-	case PROTO_ICMPV6:
-		if (packet->is_later_fragment)
-			return NO;
-		if (!fields_known(asking, FIELD_BIT(FIELD_ICMP_TYPE) | FIELD_BIT(FIELD_ICMP_CODE)))
-			return CANNOT_TELL;
-		port = (uint16_t)(packet->icmp_type * 256U + packet->icmp_code);
-		break;
-	default:
-		break;
-	}
-	return answer_of(port >= member->ports.min && port <= member->ports.max);
+	if (set->parts[0] != IPSET_PORT)
+		return port_of_proto(asking, member, member->proto, field);
+	/* a bitmap has one port for both */
+	return says_or(asking, port_of_proto(asking, member, PROTO_TCP, field),
+		port_of_proto(asking, member, PROTO_UDP, field));
 }
 
-static enum answer iface_part(struct asking *asking, const struct ipset_member *member, bool is_src)
+static struct says iface_part(struct asking *asking, const struct ipset_member *member, bool is_src)
 {
-	const struct packet *packet = asking->packet;
-	const char *name;
+	enum field field = member->is_physdev ? is_src ? FIELD_PHYSDEV_IN : FIELD_PHYSDEV_OUT
+			   : is_src	      ? FIELD_IN_IFACE
+					      : FIELD_OUT_IFACE;
+	struct says has = says_not(asking, ask_iface(asking, field, "", false));
+	const char *name = member->name;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_PHYSDEV_IN) | FIELD_BIT(FIELD_PHYSDEV_OUT) |
-					  FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE)))
-		return CANNOT_TELL;
-	if (member->is_physdev)
-		name = is_src ? packet->physdev_in : packet->physdev_out;
-	else
-		name = is_src ? packet->in_iface : packet->out_iface;
-	if (!name)
-		return NO;
-	return answer_of(member->is_wildcard ? text_has_prefix(name, member->name)
-					     : strcmp(name, member->name) == 0);
+	if (has.answer == NO)
+		return has;
+	if (member->is_wildcard)
+		name = arena_printf(asking->eval->arena, "%s+", name);
+	return says_and(asking, has, ask_iface(asking, field, name, member->is_wildcard));
 }
 
-static enum answer mac_part(struct asking *asking, const struct ipset_member *member, bool is_src)
-{
-	if (!member->has_mac)
-		return CANNOT_TELL; /* the kernel learns it from the first that comes */
-	if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_ETH_SRC : FIELD_ETH_DST)))
-		return CANNOT_TELL;
-	return answer_of(
-		mac_equal(is_src ? asking->packet->eth_src : asking->packet->eth_dst, member->mac));
-}
-
-static enum answer part_match(struct asking *asking, const struct set *set,
+static struct says part_match(struct asking *asking, const struct set *set,
 	const struct ipset_member *member, unsigned i, bool is_src, size_t *n_nets)
 {
 	switch (set->parts[i]) {
 	case IPSET_IP:
 	case IPSET_NET:
-		if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)))
-			return CANNOT_TELL;
-		return answer_of(prefix_contains(&member->nets[(*n_nets)++],
-			is_src ? &asking->packet->src : &asking->packet->dst));
+		return ask_prefix(
+			asking, is_src ? FIELD_SRC : FIELD_DST, &member->nets[(*n_nets)++]);
 	case IPSET_PORT:
 		return port_part(asking, set, member, is_src);
 	case IPSET_MAC:
-		return mac_part(asking, member, is_src);
+		/* the kernel learns it from the first that comes */
+		if (!member->has_mac)
+			return ask_unknown_of(asking, "a MAC that an ipset learns");
+		return ask_mac(asking, is_src ? FIELD_ETH_SRC : FIELD_ETH_DST, member->mac);
 	case IPSET_IFACE:
 		return iface_part(asking, member, is_src);
 	case IPSET_MARK:
-		if (!fields_known(asking, FIELD_BIT(FIELD_MARK)))
-			return CANNOT_TELL;
-		return answer_of((asking->packet->mark & set->mark_mask) == member->mark);
+		return ask_bits(asking, FIELD_MARK, member->mark, set->mark_mask);
 	default:
-		return CANNOT_TELL;
+		return ask_unknown_of(asking, "a part of an ipset");
 	}
 }
 
-static enum answer member_match(struct asking *asking, const struct set *set,
+static struct says member_match(struct asking *asking, const struct set *set,
 	const struct ipset_member *member, const struct sides *sides)
 {
-	enum answer answer = YES;
+	struct says all = says(true);
 	size_t n_nets = 0;
 
-	for (unsigned i = 0; i < n_parts(set); i++) {
-		enum answer one = part_match(asking, set, member, i, sides->is_src[i], &n_nets);
-
-		if (one == NO)
-			return NO;
-		if (one == CANNOT_TELL)
-			answer = CANNOT_TELL;
-	}
-	return answer;
+	for (unsigned i = 0; i < n_parts(set) && all.answer != NO; i++)
+		all = says_and(
+			asking, all, part_match(asking, set, member, i, sides->is_src[i], &n_nets));
+	return all;
 }
 
 static bool is_more_specific(const struct ipset_member *a, const struct ipset_member *b)
@@ -150,26 +150,74 @@ static bool is_more_specific(const struct ipset_member *a, const struct ipset_me
 	return a->nets[1].len > b->nets[1].len;
 }
 
-static enum answer members_match(
+/* Of one packet: the most specific member. */
+static struct says members_match_packet(
 	struct asking *asking, const struct set *set, const struct sides *sides)
 {
 	const struct ipset_member *best = NULL;
 
 	for (size_t i = 0; i < set->n_members; i++) {
 		const struct ipset_member *member = &set->members[i];
+		struct says one = member_match(asking, set, member, sides);
 
-		switch (member_match(asking, set, member, sides)) {
-		case NO:
-			continue;
-		case CANNOT_TELL:
-			return CANNOT_TELL;
-		case YES:
-			if (!best || is_more_specific(member, best))
-				best = member;
-			break;
-		}
+		if (one.answer == CANNOT_TELL)
+			return one;
+		if (one.answer == YES && (!best || is_more_specific(member, best)))
+			best = member;
 	}
-	return answer_of(best && !best->is_nomatch);
+	return says(best && !best->is_nomatch);
+}
+
+static int by_specific(const void *a, const void *b)
+{
+	const struct ipset_member *const *x = a, *const *y = b;
+
+	if (is_more_specific(*x, *y) || is_more_specific(*y, *x))
+		return is_more_specific(*x, *y) ? -1 : 1;
+	return *x < *y ? -1 : *x > *y; /* as they stand */
+}
+
+/* Of a set: members from the most specific on; each takes of what none before it took. Without exceptions
+ * the order says nothing, and the members are joined by halves, which keeps what is built on the way small. */
+static struct says join_members(struct asking *asking, const struct set *set,
+	const struct sides *sides, size_t from, size_t to)
+{
+	size_t middle = from + (to - from) / 2;
+
+	if (from == to)
+		return says(false);
+	if (to == from + 1)
+		return member_match(asking, set, &set->members[from], sides);
+	return says_or(asking, join_members(asking, set, sides, from, middle),
+		join_members(asking, set, sides, middle, to));
+}
+
+static struct says members_match(
+	struct asking *asking, const struct set *set, const struct sides *sides)
+{
+	struct says in = says(false), taken = says(false);
+	const struct ipset_member **sorted;
+	bool has_exception = false;
+
+	if (!is_of_set(asking))
+		return members_match_packet(asking, set, sides);
+	for (size_t i = 0; i < set->n_members; i++)
+		has_exception |= set->members[i].is_nomatch;
+	if (!has_exception)
+		return join_members(asking, set, sides, 0, set->n_members);
+	sorted = arena_new_array(asking->eval->arena, const struct ipset_member *, set->n_members);
+	for (size_t i = 0; i < set->n_members; i++)
+		sorted[i] = &set->members[i];
+	qsort(sorted, set->n_members, sizeof(*sorted), by_specific);
+	for (size_t i = 0; i < set->n_members; i++) {
+		struct says one = says_and(asking, member_match(asking, set, sorted[i], sides),
+			says_not(asking, taken));
+
+		taken = says_or(asking, taken, one);
+		if (!sorted[i]->is_nomatch)
+			in = says_or(asking, in, one);
+	}
+	return in;
 }
 
 static bool is_one_address(const struct set *set)
@@ -177,42 +225,56 @@ static bool is_one_address(const struct set *set)
 	return set->kind == SET_HASH_NET || set->has_elements;
 }
 
-static enum answer set_contains(
+static struct says join_elements(
+	struct asking *asking, enum field field, const struct set *set, size_t from, size_t to)
+{
+	size_t middle = from + (to - from) / 2;
+
+	if (from == to)
+		return says(false);
+	if (to == from + 1)
+		return ask_prefix(asking, field, &set->elements[from].prefix);
+	return says_or(asking, join_elements(asking, field, set, from, middle),
+		join_elements(asking, field, set, middle, to));
+}
+
+static struct says one_address(struct asking *asking, const struct set *set, bool is_src)
+{
+	enum field field = is_src ? FIELD_SRC : FIELD_DST;
+
+	if (is_of_set(asking))
+		return join_elements(asking, field, set, 0, set->n_elements);
+	if (!is_known(asking, field))
+		return ask_unknown_of(asking, set->name);
+	return says(set_contains_addr(set, is_src ? &asking->packet->src : &asking->packet->dst));
+}
+
+static struct says set_contains(
 	struct asking *asking, const char *name, const struct sides *sides, unsigned depth)
 {
 	const struct set *set = ruleset_set(asking->eval->rs, name);
-	enum answer answer = NO;
+	struct says all = says(false);
 
 	if (!set || set->opaque || depth == MAX_SET_DEPTH)
-		return CANNOT_TELL;
+		return ask_unknown_of(
+			asking, arena_printf(asking->eval->arena, "in ipset %s", name));
 	if (set->parts[0] == IPSET_SET) {
-		for (size_t i = 0; i < set->n_members; i++) {
-			enum answer one =
-				set_contains(asking, set->members[i].name, sides, depth + 1);
-
-			if (one == YES)
-				return YES;
-			if (one == CANNOT_TELL)
-				answer = CANNOT_TELL;
-		}
-		return answer;
+		for (size_t i = 0; i < set->n_members && all.answer != YES; i++)
+			all = says_or(asking, all,
+				set_contains(asking, set->members[i].name, sides, depth + 1));
+		return all;
 	}
 	if (sides->n < n_parts(set))
-		return NO;
-	if (is_one_address(set)) {
-		bool is_src = sides->is_src[0];
-
-		if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)))
-			return CANNOT_TELL;
-		return answer_of(set_contains_addr(
-			set, is_src ? &asking->packet->src : &asking->packet->dst));
-	}
+		return says(false);
+	if (is_one_address(set))
+		return one_address(asking, set, sides->is_src[0]);
 	return members_match(asking, set, sides);
 }
 
-enum answer set_match_eval(struct asking *asking, const struct match *match)
+struct says set_match_eval(struct asking *asking, const struct match *match)
 {
 	const struct sides sides = sides_of(match);
 
-	return answer_inverted(set_contains(asking, match->set.name, &sides, 0), match->inverted);
+	return says_inverted(
+		asking, set_contains(asking, match->set.name, &sides, 0), match->inverted);
 }

@@ -63,53 +63,128 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
+void effect_change(const struct asking *asking, struct effect *ret, struct says where)
+{
+	struct sets *sets = asking->eval->sets;
+
+	ret->kind = EFFECT_CHANGE;
+	ret->changed.packet = *asking->packet;
+	ret->changed.set = ret->unchanged = SET_EMPTY;
+	if (!sets)
+		return;
+	ret->changed.set = set_and(sets, asking->set, where.set);
+	ret->unchanged = set_minus(sets, asking->set, where.set);
+}
+
+static bool is_mark(const struct nft_key *key)
+{
+	return (key->field == FIELD_MARK || key->field == FIELD_CT_MARK) && !key->width;
+}
+
 /* "meta mark set ct mark and 0xff": only marks can be computed; of other fields the value is open. */
-static void set_field(const struct statement *statement, struct packet *packet)
+static void set_field(
+	const struct asking *asking, const struct statement *statement, struct changing *changed)
 {
 	const struct nft_key *key = statement->key, *source = statement->source;
 	uint32_t value = (uint32_t)field_value_number(&statement->xor_bits);
+	uint32_t kept = (uint32_t)field_value_number(&statement->and_bits);
 
 	if (!key)
 		return;
-	packet->unknown |= FIELD_BIT(key->field);
-	if (!statement->is_known || key->width ||
-		(key->field != FIELD_MARK && key->field != FIELD_CT_MARK))
+	if (!statement->is_known || !is_mark(key) || (source && !is_mark(source))) {
+		change_unknown(asking, changed, FIELD_BIT(key->field));
 		return;
-	if (source) {
-		uint32_t from = source->field == FIELD_MARK ? packet->mark : packet->ct_mark;
-
-		if ((source->field != FIELD_MARK && source->field != FIELD_CT_MARK) ||
-			source->width ||
-			(source->field != key->field &&
-				(packet->unknown & FIELD_BIT(source->field))))
-			return;
-		value ^= from & (uint32_t)field_value_number(&statement->and_bits);
 	}
-	packet->unknown &= ~FIELD_BIT(key->field);
-	*(key->field == FIELD_MARK ? &packet->mark : &packet->ct_mark) = value;
+	if (!source || source->field == key->field) {
+		change_bits(asking, changed, key->field, source ? ~kept : UINT32_MAX, value);
+		return;
+	}
+	change_copy(asking, changed, key->field, UINT32_MAX, source->field, kept);
+	change_bits(asking, changed, key->field, 0, value);
 }
 
-bool rule_changes(const struct rule *rule, const struct packet *packet, struct packet *ret)
+/* Until it has an entry, or where it is said of it that it is to have none. */
+static void notrack(struct asking *asking, struct changing *changed)
+{
+	struct sets *sets = asking->eval->sets;
+	struct packet_set others;
+
+	if (!sets) {
+		if (changed->packet.ct_state == CT_INVALID || !changed->packet.ct_state)
+			changed->packet.ct_state = CT_UNTRACKED;
+		return;
+	}
+	others = set_minus(sets, changed->set, set_of_ct_states(sets, CT_INVALID));
+	changed->set = set_and(sets, changed->set, set_of_ct_states(sets, CT_INVALID));
+	change_number(asking, changed, FIELD_CT_STATE, CT_UNTRACKED);
+	changed->set = set_or(sets, changed->set, others);
+}
+
+static void change_arp_sender(const struct asking *asking, struct changing *changed, struct mac mac)
+{
+	struct sets *sets = asking->eval->sets;
+	struct packet_set arp, others;
+
+	if (!sets) {
+		if (changed->packet.ethertype == ETHERTYPE_ARP)
+			change_mac(asking, changed, FIELD_ARP_SHA, mac);
+		return;
+	}
+	arp = set_of_number(sets, FIELD_ETHERTYPE, ETHERTYPE_ARP);
+	others = set_minus(sets, changed->set, arp);
+	changed->set = set_and(sets, changed->set, arp);
+	change_mac(asking, changed, FIELD_ARP_SHA, mac);
+	changed->set = set_or(sets, changed->set, others);
+}
+
+static void ebt_change(
+	const struct asking *asking, const struct ebt_target *target, struct changing *changed)
+{
+	switch (target->change) {
+	case EBT_MARK_SET:
+		change_bits(asking, changed, FIELD_MARK, UINT32_MAX, target->mark);
+		return;
+	case EBT_MARK_OR:
+		change_bits(asking, changed, FIELD_MARK, target->mark, target->mark);
+		return;
+	case EBT_MARK_AND:
+		change_bits(asking, changed, FIELD_MARK, ~target->mark, 0);
+		return;
+	case EBT_MARK_XOR:
+		change_bits(asking, changed, FIELD_MARK, 0, target->mark);
+		return;
+	case EBT_SNAT:
+		change_mac(asking, changed, FIELD_ETH_SRC, target->mac);
+		if (target->has_arp)
+			change_arp_sender(asking, changed, target->mac);
+		return;
+	case EBT_DNAT:
+		change_mac(asking, changed, FIELD_ETH_DST, target->mac);
+		return;
+	}
+}
+
+bool rule_changes(struct asking *asking, const struct rule *rule, struct changing *changed)
 {
 	bool has_changed = rule->target.kind == TARGET_EBT;
 
+	changed->set = asking->set;
 	if (has_changed) {
-		*ret = *packet;
-		ebt_change(rule->target.ebt, ret);
+		changed->packet = *asking->packet;
+		ebt_change(asking, rule->target.ebt, changed);
 	}
-
 	for (size_t i = 0; i < rule->n_matches; i++) {
 		const struct match *match = &rule->matches[i];
 
 		if (!is_change(match))
 			continue;
 		if (!has_changed)
-			*ret = *packet;
+			changed->packet = *asking->packet;
 		has_changed = true;
 		if (match->statement->kind == STATEMENT_SET)
-			set_field(match->statement, ret);
-		else if (packet->ct_state == CT_INVALID || !packet->ct_state)
-			ret->ct_state = CT_UNTRACKED;
+			set_field(asking, match->statement, changed);
+		else
+			notrack(asking, changed);
 	}
 	return has_changed;
 }
@@ -121,9 +196,8 @@ static void opaque_effect(struct asking *asking, const struct target *target, st
 	if (writes) {
 		if (!*writes)
 			return;
-		ret->kind = EFFECT_CHANGE;
-		ret->packet = *asking->packet;
-		ret->packet.unknown |= *writes;
+		effect_change(asking, ret, says(true));
+		change_unknown(asking, &ret->changed, *writes);
 		return;
 	}
 	ret->kind = EFFECT_VERDICT;
@@ -136,24 +210,43 @@ static void opaque_effect(struct asking *asking, const struct target *target, st
 		arena_printf(asking->eval->arena, "what \"%s\" does is not modelled", target->text);
 }
 
+static void map_unknown(struct asking *asking, const char *name, struct effect *ret)
+{
+	ret->kind = EFFECT_VERDICT;
+	ret->verdict = VERDICT_CANNOT_TELL;
+	ret->why = arena_printf(asking->eval->arena, "the elements of map %s are not known", name);
+}
+
+static const struct set *ifname_map(const struct asking *asking, const struct target *target)
+{
+	const struct set *map = table_set(asking->table, target->vmap.map);
+
+	return map && !map->opaque && map->kind == MAP_IFNAME_VERDICT ? map : NULL;
+}
+
 /* What the map has for the packet's port: an element's target, or nothing. */
 static void vmap_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
-	const struct set *map = table_set(asking->table, target->vmap.map);
-	const char *iface;
+	const struct set *map = ifname_map(asking, target);
 	size_t low = 0, high;
+	enum field field;
+	const char *name;
 
-	if (!map || map->opaque || map->kind != MAP_IFNAME_VERDICT) {
-		*ret = (struct effect){ .kind = EFFECT_VERDICT, .verdict = VERDICT_CANNOT_TELL };
-		ret->why = arena_printf(asking->eval->arena, "the elements of map %s are not known",
-			target->vmap.map);
+	if (!map) {
+		map_unknown(asking, target->vmap.map, ret);
 		return;
 	}
-	iface = iface_asked(asking, target->vmap.by_out_iface);
+	field = iface_field(asking, target->vmap.by_out_iface);
+	asking->decided |= FIELD_BIT(field);
+	if (is_open(asking, field)) {
+		map_unknown(asking, target->vmap.map, ret);
+		return;
+	}
+	name = iface_name(asking, field);
 	high = map->n_elements;
-	while (iface && *iface && low < high) {
+	while (*name && low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = strcmp(map->elements[middle].name, iface);
+		int order = strcmp(map->elements[middle].name, name);
 
 		if (order == 0) {
 			target_effect(asking, &map->elements[middle].target, ret);
@@ -171,8 +264,7 @@ static void nft_vmap_effect(
 {
 	const struct nft_element *element = NULL;
 
-	asking->decided |= nft_keys_fields(&lookup->keys);
-	switch (nft_lookup_eval(asking->table, lookup, asking->packet, &element)) {
+	switch (nft_lookup_eval(asking, lookup, &element)) {
 	case NO:
 		return;
 	case YES:
@@ -210,6 +302,40 @@ static void nft_nat_effect(const struct nft_nat *nat, struct effect *ret)
 		.port_max = nat->port_max };
 }
 
+bool target_splits(const struct asking *asking, const struct target *target)
+{
+	if (!is_of_set(asking))
+		return false;
+	if (target->kind == TARGET_VMAP)
+		return ifname_map(asking, target) &&
+		       is_open(asking, iface_field(asking, target->vmap.by_out_iface));
+	return target->kind == TARGET_NFT_VMAP && nft_lookup_is_known(asking, target->lookup);
+}
+
+bool target_part(struct asking *asking, const struct target *target, size_t i,
+	struct packet_set *ret, const struct target **ret_target)
+{
+	const struct set *map;
+	struct says in;
+
+	if (target->kind == TARGET_NFT_VMAP) {
+		const struct nft_element *element = NULL;
+
+		if (!nft_lookup_part(asking, target->lookup, i, &in, &element))
+			return false;
+		*ret_target = &element->target;
+	} else {
+		map = ifname_map(asking, target);
+		if (i >= map->n_elements)
+			return false;
+		in = ask_iface(asking, iface_field(asking, target->vmap.by_out_iface),
+			map->elements[i].name, false);
+		*ret_target = &map->elements[i].target;
+	}
+	*ret = set_and(asking->eval->sets, asking->set, in.set);
+	return true;
+}
+
 void target_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
 	ret->kind = EFFECT_NONE;
@@ -233,15 +359,11 @@ void target_effect(struct asking *asking, const struct target *target, struct ef
 		return;
 	case TARGET_CT_ZONE:
 	case TARGET_CT_NOTRACK:
-		/* xt_CT does nothing to a packet that has an entry or is not to have one */
-		if (asking->packet->ct_state != CT_INVALID && asking->packet->ct_state)
-			return;
-		ret->kind = EFFECT_CHANGE;
-		ret->packet = *asking->packet;
-		if (target->kind == TARGET_CT_ZONE)
-			packet_take_template(&ret->packet, target->zone);
-		else
-			ret->packet.ct_state = CT_UNTRACKED;
+		ct_effect(asking,
+			&(struct ct_target){ .is_notrack = target->kind == TARGET_CT_NOTRACK,
+				.has_zone = true,
+				.zone = target->zone },
+			ret);
 		return;
 	case TARGET_VMAP:
 		vmap_effect(asking, target, ret);

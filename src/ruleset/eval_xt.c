@@ -3,104 +3,50 @@
  * Matches and targets of iptables' modules, as the kernel's extensions answer and do them. What
  * depends on the host is asked of the oracle; without one it cannot be told.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
 #include "ruleset/eval_internal.h"
 
-static bool number_of(struct asking *asking, enum field field, uint64_t *ret)
-{
-	struct field_value value;
-
-	asking->decided |= FIELD_BIT(field);
-	if (packet_field(asking->packet, field, &value) != FIELD_KNOWN)
-		return false;
-	*ret = field_value_number(&value);
-	return true;
-}
-
-static bool is_masked(const struct addr *addr, const struct masked_addr *masked)
-{
-	if (addr->family != masked->addr.family)
-		return false;
-	for (size_t i = 0; i < sizeof(addr->bytes); i++)
-		if ((addr->bytes[i] & masked->mask.bytes[i]) != masked->addr.bytes[i])
-			return false;
-	return true;
-}
-
-static bool is_in_range(const struct addr *addr, const struct addr_range *range)
-{
-	return addr->family == range->min.family && addr_compare(addr, &range->min) >= 0 &&
-	       addr_compare(addr, &range->max) <= 0;
-}
-
-static enum answer addr_match(struct asking *asking, const struct match *match)
+static struct says addr_match(struct asking *asking, const struct match *match)
 {
 	bool is_src = match->kind == MATCH_SRC_MASK || match->kind == MATCH_IPRANGE_SRC;
-	const struct addr *addr = is_src ? &asking->packet->src : &asking->packet->dst;
-	bool is_it;
+	enum field field = is_src ? FIELD_SRC : FIELD_DST;
 
-	if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)))
-		return CANNOT_TELL;
 	if (match->kind == MATCH_SRC_MASK || match->kind == MATCH_DST_MASK)
-		is_it = is_masked(addr, match->masked);
-	else
-		is_it = is_in_range(addr, match->addrs);
-	return answer_of(is_it != match->inverted);
-}
-
-static enum answer fragment_match(struct asking *asking, const struct match *match)
-{
-	if (!fields_known(asking, FIELD_BIT(FIELD_FRAGMENT)))
-		return CANNOT_TELL;
-	return answer_of(asking->packet->is_later_fragment != match->inverted);
+		return ask_addr_range(asking, field, &match->masked->addr, &match->masked->addr,
+			&match->masked->mask);
+	return ask_addr_range(asking, field, &match->addrs->min, &match->addrs->max, NULL);
 }
 
 /* The ports of either side; a later fragment has none, and no rule about them matches it. */
-static enum answer port_match(struct asking *asking, const struct match *match)
+static struct says port_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
-	bool is_in = false;
+	struct says has = ask_has_ports(asking), in = says(false);
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT)))
-		return CANNOT_TELL;
-	if (packet->is_later_fragment || !proto_has_ports(packet->proto))
-		return NO;
-	if (!fields_known(asking, FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT)))
-		return CANNOT_TELL;
-	for (size_t i = 0; i < match->ports.n_ranges; i++) {
+	if (has.answer == NO)
+		return has;
+	for (size_t i = 0; i < match->ports.n_ranges && in.answer != YES; i++) {
 		struct port_range range = match->ports.ranges[i];
 
-		is_in |= (packet->sport >= range.min && packet->sport <= range.max) ||
-			 (packet->dport >= range.min && packet->dport <= range.max);
+		in = says_or(asking, in, ask_number(asking, FIELD_SPORT, range.min, range.max));
+		in = says_or(asking, in, ask_number(asking, FIELD_DPORT, range.min, range.max));
 	}
-	return answer_of(is_in != match->inverted);
+	return says_and(asking, has, says_inverted(asking, in, match->inverted));
 }
 
-static enum answer tcp_flags_match(struct asking *asking, const struct match *match)
+static struct says tcp_flags_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
+	struct says has = ask_proto(asking, PROTO_TCP);
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT)))
-		return CANNOT_TELL;
-	if (packet->is_later_fragment || packet->proto != PROTO_TCP)
-		return NO;
-	if (!fields_known(asking, FIELD_BIT(FIELD_TCP_FLAGS)))
-		return CANNOT_TELL;
-	return answer_of(((packet->tcp_flags & match->tcp_flags.mask) == match->tcp_flags.value) !=
-			 match->inverted);
-}
-
-static enum answer physdev_flag_match(struct asking *asking, const struct match *match)
-{
-	const struct packet *packet = asking->packet;
-	bool is_there = match->kind == MATCH_PHYSDEV_IS_IN ? packet->physdev_in != NULL
-							   : packet->physdev_out != NULL;
-
-	if (!fields_known(asking, FIELD_BIT(FIELD_PHYSDEV_IN) | FIELD_BIT(FIELD_PHYSDEV_OUT)))
-		return CANNOT_TELL;
-	return answer_of(is_there != match->inverted);
+	if (has.answer == NO)
+		return has;
+	return says_and(asking, has,
+		says_inverted(asking,
+			ask_bits(asking, FIELD_TCP_FLAGS, match->tcp_flags.value,
+				match->tcp_flags.mask),
+			match->inverted));
 }
 
 /* Is a --ctstate of the same module in front? Then it alone decides where there is no entry. */
@@ -114,71 +60,92 @@ static bool has_state_in_front(const struct match *match)
 	return false;
 }
 
-static enum answer ct_addr_match(struct asking *asking, const struct match *match)
+static struct says ct_addr_match(struct asking *asking, const struct match *match)
 {
 	bool is_src = match->ct.of == CT_ORIG_SRC;
 	const struct addr *addr =
 		is_src ? &asking->packet->ct_orig_src : &asking->packet->ct_orig_dst;
 
 	if (match->ct.of != CT_ORIG_SRC && match->ct.of != CT_ORIG_DST)
-		return CANNOT_TELL;
-	if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_CT_ORIG_SRC : FIELD_CT_ORIG_DST)))
-		return CANNOT_TELL;
-	if (addr->family != match->ct.masked->addr.family)
-		return CANNOT_TELL; /* of a flow that nobody described */
-	return answer_of(is_masked(addr, match->ct.masked) != match->inverted);
+		return ask_unknown(asking);
+	if (!is_of_set(asking) && addr->family != match->ct.masked->addr.family)
+		return ask_unknown(asking); /* of a flow that nobody described */
+	return says_inverted(asking,
+		ask_addr_range(asking, is_src ? FIELD_CT_ORIG_SRC : FIELD_CT_ORIG_DST,
+			&match->ct.masked->addr, &match->ct.masked->addr, &match->ct.masked->mask),
+		match->inverted);
 }
 
-static enum answer ct_port_match(struct asking *asking, const struct match *match)
+static struct says ct_port_match(struct asking *asking, const struct match *match)
 {
 	bool is_src = match->ct.of == CT_ORIG_SRC;
-	uint16_t port = is_src ? asking->packet->ct_orig_sport : asking->packet->ct_orig_dport;
+	struct says has = ask_has_ports(asking), in;
 
-	if (match->ct.of != CT_ORIG_SRC && match->ct.of != CT_ORIG_DST)
-		return CANNOT_TELL;
-	if (!fields_known(asking,
-		    FIELD_BIT(FIELD_PROTO) |
-			    FIELD_BIT(is_src ? FIELD_CT_ORIG_SPORT : FIELD_CT_ORIG_DPORT)) ||
-		!proto_has_ports(asking->packet->proto))
-		return CANNOT_TELL;
-	return answer_of(
-		(port >= match->ct.range.min && port <= match->ct.range.max) != match->inverted);
+	if ((match->ct.of != CT_ORIG_SRC && match->ct.of != CT_ORIG_DST) || has.answer == NO)
+		return ask_unknown(asking);
+	in = says_inverted(asking,
+		ask_number(asking, is_src ? FIELD_CT_ORIG_SPORT : FIELD_CT_ORIG_DPORT,
+			match->ct.range.min, match->ct.range.max),
+		match->inverted);
+	if (!is_of_set(asking))
+		return has.answer == YES ? in : has;
+	/* an error's flow has ports that the error itself has not */
+	return says_or(asking, says_and(asking, has, in),
+		says_and(asking, says_not(asking, has), ask_unknown(asking)));
 }
 
-static enum answer ct_match(struct asking *asking, const struct match *match)
+/* What is asked of an entry, where there is one. */
+static struct says ct_entry_match(struct asking *asking, const struct match *match)
 {
-	const struct packet *packet = asking->packet;
-
-	if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATE)) || !packet->ct_state)
-		return CANNOT_TELL;
-	if (packet->ct_state == CT_INVALID || packet->ct_state == CT_UNTRACKED)
-		return answer_of(has_state_in_front(match));
 	switch (match->kind) {
-	case MATCH_CT_PROTO:
+	case MATCH_CT_PROTO: {
+		struct says is_error = ask_ct_states(asking, CT_RELATED), is_it;
+
 		/* an error message belongs to a flow of another protocol than its own */
-		if (packet->ct_state == CT_RELATED || !fields_known(asking, FIELD_BIT(FIELD_PROTO)))
-			return CANNOT_TELL;
-		return answer_of((packet->proto == match->ct.proto) != match->inverted);
+		if (is_error.answer == YES)
+			return ask_unknown(asking);
+		is_it = says_inverted(asking,
+			ask_number(asking, FIELD_PROTO, match->ct.proto, match->ct.proto),
+			match->inverted);
+		if (!is_of_set(asking))
+			return is_it;
+		return says_or(asking, says_and(asking, says_not(asking, is_error), is_it),
+			says_and(asking, is_error, ask_unknown(asking)));
+	}
 	case MATCH_CT_ADDR:
 		return ct_addr_match(asking, match);
 	case MATCH_CT_PORT:
 		return ct_port_match(asking, match);
-	case MATCH_CT_STATUS:
-		if (!fields_known(asking, FIELD_BIT(FIELD_CT_STATUS)))
-			return CANNOT_TELL;
-		return answer_of(((packet->ct_status & match->ct.status) != 0) != match->inverted);
-	default:
-		if (!fields_known(asking, FIELD_BIT(FIELD_CT_DIRECTION)))
-			return CANNOT_TELL;
-		return answer_of(packet->is_reply == match->ct.is_reply);
+	case MATCH_CT_STATUS: {
+		struct says has_none = ask_bits(asking, FIELD_CT_STATUS, 0, match->ct.status);
+
+		return says_inverted(asking, has_none, !match->inverted);
 	}
+	default:
+		return ask_number(
+			asking, FIELD_CT_DIRECTION, match->ct.is_reply, match->ct.is_reply);
+	}
+}
+
+static struct says ct_match(struct asking *asking, const struct match *match)
+{
+	struct says has_none = ask_ct_states(asking, CT_INVALID | CT_UNTRACKED);
+	struct says without = says(has_state_in_front(match)), with;
+
+	if (has_none.answer == YES)
+		return without;
+	if (!is_of_set(asking) && has_none.answer == CANNOT_TELL)
+		return has_none;
+	with = ct_entry_match(asking, match);
+	return says_or(asking, says_and(asking, has_none, without),
+		says_and(asking, says_not(asking, has_none), with));
 }
 
 /*
  * ip6tables asks the routes for three types alone (xt_addrtype.c, match_type6); what the address
  * itself says it asks by its form, so a local address is unicast too.
  */
-static enum answer addrtype6_match(struct asking *asking, const struct match *match,
+static struct says addrtype6_match(struct asking *asking, const struct match *match,
 	const struct addr *addr, const char *iface)
 {
 	const unsigned of_routes = ADDR_LOCAL | ADDR_ANYCAST | ADDR_UNREACHABLE;
@@ -194,13 +161,13 @@ static enum answer addrtype6_match(struct asking *asking, const struct match *ma
 	is_it &= !(types & ADDR_UNSPEC) || is_any;
 	if (is_it && types & of_routes) {
 		if (!oracle->addr_type(oracle->data, addr, iface, &type))
-			return CANNOT_TELL;
+			return ask_unknown(asking);
 		is_it = types & of_routes & (unsigned)type;
 	}
-	return answer_of(is_it != match->inverted);
+	return says(is_it != match->inverted);
 }
 
-static enum answer addrtype_match(struct asking *asking, const struct match *match)
+static struct says addrtype_match(struct asking *asking, const struct match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	bool is_src = match->kind == MATCH_ADDRTYPE_SRC;
@@ -208,157 +175,142 @@ static enum answer addrtype_match(struct asking *asking, const struct match *mat
 	const char *iface = NULL;
 	enum addr_type type;
 
-	if (!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)))
-		return CANNOT_TELL;
+	if (!is_known(asking, is_src ? FIELD_SRC : FIELD_DST))
+		return ask_unknown(asking);
 	if (match->addrtype.limit != ADDRTYPE_EVERYWHERE) {
 		bool is_out = match->addrtype.limit == ADDRTYPE_OUT_IFACE;
 
-		if (!fields_known(asking, FIELD_BIT(is_out ? FIELD_OUT_IFACE : FIELD_IN_IFACE)))
-			return CANNOT_TELL;
+		if (!is_known(asking, is_out ? FIELD_OUT_IFACE : FIELD_IN_IFACE))
+			return ask_unknown(asking);
 		iface = is_out ? asking->packet->out_iface : asking->packet->in_iface;
 		if (!iface)
-			return CANNOT_TELL;
+			return ask_unknown(asking);
 	}
 	if (!oracle || !oracle->addr_type)
-		return CANNOT_TELL;
+		return ask_unknown(asking);
 	if (addr->family == FAMILY_IPV6)
 		return addrtype6_match(asking, match, addr, iface);
 	if (!oracle->addr_type(oracle->data, addr, iface, &type))
-		return CANNOT_TELL;
-	return answer_of(((match->addrtype.types & (unsigned)type) != 0) != match->inverted);
+		return ask_unknown(asking);
+	return says(((match->addrtype.types & (unsigned)type) != 0) != match->inverted);
 }
 
-static enum answer ttl_match(struct asking *asking, const struct match *match)
+static struct says ttl_match(struct asking *asking, const struct match *match)
 {
-	uint64_t ttl;
+	unsigned value = match->ttl.value;
 
-	if (!number_of(asking, FIELD_TTL, &ttl))
-		return CANNOT_TELL;
 	switch (match->ttl.op) {
 	case TTL_EQ:
-		return answer_of((ttl == match->ttl.value) != match->inverted);
+		return says_inverted(
+			asking, ask_number(asking, FIELD_TTL, value, value), match->inverted);
 	case TTL_LT:
-		return answer_of(ttl < match->ttl.value);
+		return value ? ask_number(asking, FIELD_TTL, 0, value - 1) : says(false);
 	case TTL_GT:
-		return answer_of(ttl > match->ttl.value);
+		return value < UINT8_MAX ? ask_number(asking, FIELD_TTL, value + 1, UINT8_MAX)
+					 : says(false);
 	}
-	return CANNOT_TELL;
+	abort();
 }
 
 /* What is compared with one number of the packet. */
-static enum answer number_match(struct asking *asking, const struct match *match)
+static struct says number_match(struct asking *asking, const struct match *match)
 {
-	uint64_t number;
-	bool is_it;
-
 	switch (match->kind) {
 	case MATCH_MARK:
-		if (!number_of(asking, FIELD_MARK, &number))
-			return CANNOT_TELL;
-		is_it = (number & match->ct_mark.mask) == match->ct_mark.value;
-		break;
+		return ask_bits(asking, FIELD_MARK, match->ct_mark.value, match->ct_mark.mask);
 	case MATCH_PKTTYPE:
-		if (!number_of(asking, FIELD_PKTTYPE, &number))
-			return CANNOT_TELL;
-		is_it = number == match->pkt_type;
-		break;
+		return ask_number(asking, FIELD_PKTTYPE, match->pkt_type, match->pkt_type);
 	case MATCH_LENGTH:
-		if (!number_of(asking, FIELD_LENGTH, &number))
-			return CANNOT_TELL;
-		is_it = number >= match->range.min && number <= match->range.max;
-		break;
+		return ask_number(asking, FIELD_LENGTH, match->range.min, match->range.max);
 	case MATCH_TOS:
-		if (!number_of(asking, FIELD_TOS, &number))
-			return CANNOT_TELL;
-		is_it = (number & match->tos.mask) == match->tos.value;
-		break;
+		return ask_bits(asking, FIELD_TOS, match->tos.value, match->tos.mask);
+	case MATCH_FRAGMENT:
+		return ask_number(asking, FIELD_FRAGMENT, 2, 2);
+	case MATCH_PHYSDEV_IS_IN:
+		return ask_has_port(asking, FIELD_PHYSDEV_IN);
+	case MATCH_PHYSDEV_IS_OUT:
+		return ask_has_port(asking, FIELD_PHYSDEV_OUT);
 	default:
-		if (!number_of(asking, FIELD_TOS, &number))
-			return CANNOT_TELL;
-		is_it = number >> 2 == match->tos.value;
-		break;
+		return ask_bits(asking, FIELD_TOS, match->tos.value << 2 & 0xffu, 0xfc);
 	}
-	return answer_of(is_it != match->inverted);
 }
 
 /* What passes through has no socket, and then only inverted options match. Whether what the host
  * sends has one (an answer of the kernel itself has none) is only known where its user is. */
-static enum answer owner_match(struct asking *asking, const struct match *match)
+static struct says owner_match(struct asking *asking, const struct match *match)
 {
-	bool is_uid = match->kind == MATCH_OWNER_UID;
-	enum field field = is_uid ? FIELD_UID : FIELD_GID;
-	uint64_t id;
+	enum field field = match->kind == MATCH_OWNER_UID ? FIELD_UID : FIELD_GID;
+	struct says is_sent = ask_iface(asking, FIELD_IN_IFACE, "", false), is_it;
 
-	asking->decided |= FIELD_BIT(FIELD_IN_IFACE);
-	if (asking->packet->in_iface)
-		return answer_of(match->inverted);
-	if (match->kind == MATCH_OWNER_SOCKET)
-		return CANNOT_TELL;
-	if (!number_of(asking, field, &id))
-		return CANNOT_TELL;
-	return answer_of((id >= match->ids.min && id <= match->ids.max) != match->inverted);
+	if (is_sent.answer == NO)
+		return says(match->inverted);
+	is_it = match->kind == MATCH_OWNER_SOCKET
+			? ask_unknown(asking)
+			: says_inverted(asking,
+				  ask_number(asking, field, match->ids.min, match->ids.max),
+				  match->inverted);
+	if (is_sent.answer == YES || !is_of_set(asking))
+		return is_it;
+	return says_or(asking, says_and(asking, is_sent, is_it),
+		says_and(asking, says_not(asking, is_sent), says(match->inverted)));
 }
 
 /*
  * xt_rpfilter: would an answer leave by the interface that the packet came by? loose: by any.
  * A source that is the host's own fails unless it is accepted; loopback passes.
  */
-static enum answer rpfilter_match(struct asking *asking, const struct match *match)
+static struct says rpfilter_match(struct asking *asking, const struct match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	struct packet packet = *asking->packet;
 	enum addr_type type;
+	struct says is_lo;
 	const char *iface;
 	bool is_right;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_SRC)) ||
-		!packet.in_iface)
-		return CANNOT_TELL;
-	if (strcmp(packet.in_iface, "lo") == 0)
-		return answer_of(!match->inverted);
+	is_lo = ask_iface(asking, FIELD_IN_IFACE, "lo", false);
+	if (is_lo.answer == YES)
+		return says(!match->inverted);
+	if (is_of_set(asking))
+		return says_or(asking, says_and(asking, is_lo, says(!match->inverted)),
+			says_and(asking, says_not(asking, is_lo), ask_unknown(asking)));
+	if (is_lo.answer == CANNOT_TELL || !is_known(asking, FIELD_SRC) || !packet.in_iface)
+		return ask_unknown(asking);
 	if (!(match->rpfilter & RPFILTER_VALIDMARK))
 		packet.mark = 0;
-	else if (!fields_known(asking, FIELD_BIT(FIELD_MARK)))
-		return CANNOT_TELL;
+	else if (!is_known(asking, FIELD_MARK))
+		return ask_unknown(asking);
 	if (!oracle || !oracle->addr_type || !oracle->route ||
 		!oracle->addr_type(oracle->data, &packet.src, NULL, &type))
-		return CANNOT_TELL;
+		return ask_unknown(asking);
 	if (type == ADDR_LOCAL)
-		return answer_of(
-			((match->rpfilter & RPFILTER_ACCEPT_LOCAL) != 0) != match->inverted);
+		return says(((match->rpfilter & RPFILTER_ACCEPT_LOCAL) != 0) != match->inverted);
 	if (type != ADDR_UNICAST || !oracle->route(oracle->data, &packet, &packet.src, &iface))
-		return CANNOT_TELL;
+		return ask_unknown(asking);
 	is_right = *iface &&
 		   ((match->rpfilter & RPFILTER_LOOSE) || strcmp(iface, packet.in_iface) == 0);
-	return answer_of(is_right != match->inverted);
+	return says(is_right != match->inverted);
 }
 
 /* A packet is described with the protocol behind its extension headers, and has none that was not
  * named; without a routing header no match about it says yes, inverted or not. */
-static enum answer rt_match(struct asking *asking)
+static struct says rt_match(struct asking *asking)
 {
-	if (!fields_known(asking, FIELD_BIT(FIELD_PROTO)) || asking->packet->proto == 43)
-		return CANNOT_TELL;
-	return NO;
+	return says_and(asking, ask_number(asking, FIELD_PROTO, 43, 43), ask_unknown(asking));
 }
 
-enum answer match_eval_xt(struct asking *asking, const struct match *match)
+struct says match_eval_xt(struct asking *asking, const struct match *match)
 {
 	switch (match->kind) {
 	case MATCH_SRC_MASK:
 	case MATCH_DST_MASK:
 	case MATCH_IPRANGE_SRC:
 	case MATCH_IPRANGE_DST:
-		return addr_match(asking, match);
-	case MATCH_FRAGMENT:
-		return fragment_match(asking, match);
+		return says_inverted(asking, addr_match(asking, match), match->inverted);
 	case MATCH_PORT:
 		return port_match(asking, match);
 	case MATCH_TCP_FLAGS:
 		return tcp_flags_match(asking, match);
-	case MATCH_PHYSDEV_IS_IN:
-	case MATCH_PHYSDEV_IS_OUT:
-		return physdev_flag_match(asking, match);
 	case MATCH_CT_PROTO:
 	case MATCH_CT_ADDR:
 	case MATCH_CT_PORT:
@@ -370,12 +322,15 @@ enum answer match_eval_xt(struct asking *asking, const struct match *match)
 		return addrtype_match(asking, match);
 	case MATCH_TTL:
 		return ttl_match(asking, match);
+	case MATCH_FRAGMENT:
+	case MATCH_PHYSDEV_IS_IN:
+	case MATCH_PHYSDEV_IS_OUT:
 	case MATCH_MARK:
 	case MATCH_PKTTYPE:
 	case MATCH_LENGTH:
 	case MATCH_TOS:
 	case MATCH_DSCP:
-		return number_match(asking, match);
+		return says_inverted(asking, number_match(asking, match), match->inverted);
 	case MATCH_OWNER_UID:
 	case MATCH_OWNER_GID:
 	case MATCH_OWNER_SOCKET:
@@ -385,74 +340,70 @@ enum answer match_eval_xt(struct asking *asking, const struct match *match)
 	case MATCH_RT:
 		return rt_match(asking);
 	case MATCH_COMMENT:
-		return YES;
+		return says(true);
 	default:
-		return CANNOT_TELL; /* policy and socket ask for what no packet says */
+		return ask_unknown(asking); /* policy and socket ask for what no packet says */
 	}
-}
-
-/* (old & ~mask) ^ value; known when the old value is, or when nothing is left of it. */
-static void set_mark(struct packet *packet, enum field field, uint32_t mask, uint32_t value)
-{
-	uint32_t *mark = field == FIELD_MARK ? &packet->mark : &packet->ct_mark;
-
-	if (mask == UINT32_MAX)
-		packet->unknown &= ~FIELD_BIT(field);
-	*mark = (*mark & ~mask) ^ value;
 }
 
 /* Does the packet belong to a flow? Where that is open, so is what a connection's mark becomes. */
 static void connmark_effect(
 	struct asking *asking, const struct connmark *connmark, struct effect *ret)
 {
-	const struct packet *packet = asking->packet;
 	enum field to = connmark->op == CONNMARK_RESTORE ? FIELD_MARK : FIELD_CT_MARK;
-	enum field from = connmark->op == CONNMARK_RESTORE ? FIELD_CT_MARK : FIELD_MARK;
-	bool is_open = !fields_known(asking, FIELD_BIT(FIELD_CT_STATE));
+	struct says has =
+		asking->packet->ct_state || is_of_set(asking)
+			? says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED))
+			: says(false);
+	struct changing *changed = &ret->changed;
 
-	if (!is_open && (!packet->ct_state || packet->ct_state == CT_INVALID ||
-				packet->ct_state == CT_UNTRACKED))
+	if (has.answer == NO)
 		return;
-	ret->kind = EFFECT_CHANGE;
-	ret->packet = *packet;
-	if (is_open || (connmark->op != CONNMARK_SET && !fields_known(asking, FIELD_BIT(from)))) {
-		ret->packet.unknown |= FIELD_BIT(to);
+	effect_change(asking, ret, has);
+	if (!is_of_set(asking) && has.answer == CANNOT_TELL) {
+		change_unknown(asking, changed, FIELD_BIT(to));
 		return;
 	}
 	if (connmark->op == CONNMARK_SET)
-		set_mark(&ret->packet, to, connmark->ct_mask, connmark->value);
+		change_bits(asking, changed, to, connmark->ct_mask, connmark->value);
 	else if (connmark->op == CONNMARK_SAVE)
-		set_mark(&ret->packet, to, connmark->ct_mask, packet->mark & connmark->nf_mask);
+		change_copy(asking, changed, to, connmark->ct_mask, FIELD_MARK, connmark->nf_mask);
 	else
-		set_mark(&ret->packet, to, connmark->nf_mask, packet->ct_mark & connmark->ct_mask);
+		change_copy(
+			asking, changed, to, connmark->nf_mask, FIELD_CT_MARK, connmark->ct_mask);
 }
 
 /* nf_conntrack_tmpl: until conntrack is asked, rules see an entry of nobody's, a new one in that zone. */
-void packet_take_template(struct packet *packet, uint16_t zone)
+static void take_template(const struct asking *asking, struct changing *to, uint16_t zone)
 {
+	struct packet *packet = &to->packet;
 	enum family family = packet->src.family;
+	const struct addr none = { .family = family };
 
 	packet->ct_zone = zone;
-	packet->ct_state = CT_NEW;
-	packet->ct_status = CT_STATUS_CONFIRMED;
-	packet->ct_mark = 0;
-	packet->is_reply = false;
-	packet->ct_orig_src = packet->ct_orig_dst = (struct addr){ .family = family };
-	packet->ct_orig_sport = packet->ct_orig_dport = 0;
+	change_number(asking, to, FIELD_CT_STATE, CT_NEW);
+	change_number(asking, to, FIELD_CT_STATUS, CT_STATUS_CONFIRMED);
+	change_number(asking, to, FIELD_CT_MARK, 0);
+	change_number(asking, to, FIELD_CT_DIRECTION, false);
+	change_number(asking, to, FIELD_CT_ORIG_SPORT, 0);
+	change_number(asking, to, FIELD_CT_ORIG_DPORT, 0);
+	change_addr(asking, to, FIELD_CT_ORIG_SRC, &none);
+	change_addr(asking, to, FIELD_CT_ORIG_DST, &none);
 }
 
-static void ct_effect(struct asking *asking, const struct ct_target *ct, struct effect *ret)
+/* xt_CT does nothing to a packet that has an entry or is not to have one. */
+void ct_effect(struct asking *asking, const struct ct_target *ct, struct effect *ret)
 {
+	bool is_zone_known = !ct->is_zone_mark || is_known(asking, FIELD_MARK);
 	const struct packet *packet = asking->packet;
+	struct says has_none = says(!packet->ct_state);
 
-	/* xt_CT does nothing to a packet that has an entry or is not to have one */
-	if (packet->ct_state != CT_INVALID && packet->ct_state)
+	if (is_of_set(asking) || packet->ct_state)
+		has_none = is_of_set(asking) ? ask_ct_states(asking, CT_INVALID)
+					     : says(packet->ct_state == CT_INVALID);
+	if (has_none.answer == NO || (!ct->is_notrack && !ct->has_zone && !ct->is_zone_mark))
 		return;
-	if (!ct->is_notrack && !ct->has_zone && !ct->is_zone_mark)
-		return;
-	if (!ct->is_notrack &&
-		(ct->zone_of != CT_ZONE_BOTH ||
-			(ct->is_zone_mark && !fields_known(asking, FIELD_BIT(FIELD_MARK))))) {
+	if (!ct->is_notrack && (ct->zone_of != CT_ZONE_BOTH || !is_zone_known)) {
 		ret->kind = EFFECT_VERDICT;
 		ret->verdict = VERDICT_CANNOT_TELL;
 		ret->why = ct->zone_of != CT_ZONE_BOTH
@@ -460,34 +411,53 @@ static void ct_effect(struct asking *asking, const struct ct_target *ct, struct 
 				   : "the conntrack zone is a mark that is not known";
 		return;
 	}
-	ret->kind = EFFECT_CHANGE;
-	ret->packet = *packet;
+	effect_change(asking, ret, has_none);
 	if (ct->is_notrack)
-		ret->packet.ct_state = CT_UNTRACKED;
+		change_number(asking, &ret->changed, FIELD_CT_STATE, CT_UNTRACKED);
 	else
-		packet_take_template(
-			&ret->packet, ct->is_zone_mark ? (uint16_t)packet->mark : ct->zone);
+		take_template(asking, &ret->changed,
+			ct->is_zone_mark ? (uint16_t)packet->mark : ct->zone);
+}
+
+static uint8_t ttl_behind(const struct target *target, unsigned ttl)
+{
+	unsigned value = target->ttl.value;
+
+	if (target->ttl.op == TTL_SET)
+		return (uint8_t)value;
+	if (target->ttl.op == TTL_INC)
+		return (uint8_t)(ttl + value > UINT8_MAX ? UINT8_MAX : ttl + value);
+	return (uint8_t)(ttl < value ? 0 : ttl - value);
+}
+
+/* Of a set: each value becomes another one. */
+static void ttl_of_set(struct sets *sets, const struct target *target, struct packet_set *set)
+{
+	struct packet_set all = SET_EMPTY;
+
+	for (unsigned ttl = 0; ttl <= UINT8_MAX; ttl++) {
+		struct packet_set one = set_and(sets, *set, set_of_number(sets, FIELD_TTL, ttl));
+
+		one = set_assign(sets, one, FIELD_BIT(FIELD_TTL),
+			set_of_number(sets, FIELD_TTL, ttl_behind(target, ttl)));
+		all = set_or(sets, all, one);
+	}
+	*set = all;
 }
 
 static void ttl_effect(struct asking *asking, const struct target *target, struct effect *ret)
 {
-	int ttl = asking->packet->ttl;
-
-	ret->kind = EFFECT_CHANGE;
-	ret->packet = *asking->packet;
-	if (target->ttl.op == TTL_SET) {
-		ret->packet.unknown &= ~FIELD_BIT(FIELD_TTL);
-		ttl = target->ttl.value;
-	} else {
-		ttl += target->ttl.op == TTL_INC ? target->ttl.value : -(int)target->ttl.value;
-	}
-	ret->packet.ttl = (uint8_t)(ttl < 0 ? 0 : ttl > 255 ? 255 : ttl);
+	effect_change(asking, ret, says(true));
+	if (target->ttl.op == TTL_SET)
+		change_number(asking, &ret->changed, FIELD_TTL, target->ttl.value);
+	else if (is_of_set(asking))
+		ttl_of_set(asking->eval->sets, target, &ret->changed.set);
+	else
+		ret->changed.packet.ttl = ttl_behind(target, asking->packet->ttl);
 }
 
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret)
 {
-	const struct packet *packet = asking->packet;
-
 	switch (target->kind) {
 	case TARGET_TAKEN:
 	case TARGET_REJECT:
@@ -495,9 +465,9 @@ void target_effect_xt(struct asking *asking, const struct target *target, struct
 		ret->verdict = target->kind == TARGET_REJECT ? VERDICT_REJECT : VERDICT_STOLEN;
 		return;
 	case TARGET_MARK:
-		ret->kind = EFFECT_CHANGE;
-		ret->packet = *packet;
-		set_mark(&ret->packet, FIELD_MARK, target->mark.mask, target->mark.value);
+		effect_change(asking, ret, says(true));
+		change_bits(
+			asking, &ret->changed, FIELD_MARK, target->mark.mask, target->mark.value);
 		return;
 	case TARGET_CONNMARK:
 		connmark_effect(asking, target->connmark, ret);
@@ -516,15 +486,13 @@ void target_effect_xt(struct asking *asking, const struct target *target, struct
 		return;
 	case TARGET_TOS:
 	case TARGET_DSCP:
-		ret->kind = EFFECT_CHANGE;
-		ret->packet = *packet;
+		effect_change(asking, ret, says(true));
 		if (target->kind == TARGET_DSCP)
-			ret->packet.tos = (uint8_t)((packet->tos & 3) | target->tos.value << 2);
+			change_bits(asking, &ret->changed, FIELD_TOS, 0xfc,
+				target->tos.value << 2 & 0xffu);
 		else
-			ret->packet.tos =
-				(uint8_t)((packet->tos & ~target->tos.mask) ^ target->tos.value);
-		if (target->kind == TARGET_TOS && target->tos.mask == 0xff)
-			ret->packet.unknown &= ~FIELD_BIT(FIELD_TOS);
+			change_bits(asking, &ret->changed, FIELD_TOS, target->tos.mask,
+				target->tos.value);
 		return;
 	case TARGET_TTL:
 		ttl_effect(asking, target, ret);

@@ -7,14 +7,29 @@
 
 #include <string.h>
 
+#include "ruleset/eval_internal.h"
+#include "ruleset/nft.h"
+
 #define MAX_KEYS 8
+#define MAX_PART 4096 /* values of a part of a field */
 
 /* The value of one key. */
 struct known {
-	enum { HAS_NOT, HAS_NUMBER, HAS_NAME, HAS_UNKNOWN } kind;
+	enum { HAS_NOT, HAS_NUMBER, HAS_NAME, HAS_UNKNOWN, HAS_MANY } kind;
 	struct field_value number;
 	const char *name;
+	struct says is_there; /* HAS_MANY, of a set: those that have the key at all */
 };
+
+/* What the table's interface of a key is, and how it is asked. */
+static enum field name_field(const struct asking *asking, const struct nft_key *key)
+{
+	bool is_in = key->kind == NFT_KEY_IN_IFACE;
+
+	if (asking->table->family == FAMILY_BRIDGE)
+		return is_in ? FIELD_PHYSDEV_IN : FIELD_PHYSDEV_OUT;
+	return is_in ? FIELD_IN_IFACE : FIELD_OUT_IFACE;
+}
 
 /* Of a tagged frame: what the tag is in front of. */
 static uint16_t inner_ethertype(const struct packet *packet)
@@ -48,20 +63,6 @@ static bool has_headers(const struct nft_key *key, const struct packet *packet)
 		 (key->needs & NFT_NEED_CT && !is_tracked));
 }
 
-static struct known name_of(
-	const struct table *table, const struct nft_key *key, const struct packet *packet)
-{
-	bool is_in = key->kind == NFT_KEY_IN_IFACE, is_bridge = table->family == FAMILY_BRIDGE;
-	enum field field = is_in ? (is_bridge ? FIELD_PHYSDEV_IN : FIELD_IN_IFACE)
-				 : (is_bridge ? FIELD_PHYSDEV_OUT : FIELD_OUT_IFACE);
-	const char *name = is_bridge ? (is_in ? packet->physdev_in : packet->physdev_out)
-				     : (is_in ? packet->in_iface : packet->out_iface);
-
-	if (packet->unknown & FIELD_BIT(field))
-		return (struct known){ .kind = HAS_UNKNOWN };
-	return (struct known){ .kind = HAS_NAME, .name = name ? name : "" };
-}
-
 /* Bits [shift, shift + width) of a number, moved to its end. */
 static struct field_value part_of(struct field_value value, unsigned shift, unsigned width)
 {
@@ -72,37 +73,49 @@ static struct field_value part_of(struct field_value value, unsigned shift, unsi
 	return field_value_of_number(number >> shift & (((uint64_t)1 << width) - 1));
 }
 
-static struct known known_of(
-	const struct table *table, const struct nft_key *key, const struct packet *packet)
+/* nft asks "meta protocol" or, of a tagged frame in vain, "ether type", and lists neither. */
+static bool is_behind_tag(const struct nft_key *key)
 {
+	return key->needs & (NFT_NEED_IPV4 | NFT_NEED_IPV6) || key->proto ||
+	       (key->kind == NFT_KEY_FIELD && key->field >= FIELD_SRC &&
+		       key->field <= FIELD_ICMP_CODE);
+}
+
+static bool is_of_ports(const struct nft_key *key)
+{
+	return key->field == FIELD_SPORT || key->field == FIELD_DPORT;
+}
+
+static bool is_name(const struct nft_key *key)
+{
+	return key->kind == NFT_KEY_IN_IFACE || key->kind == NFT_KEY_OUT_IFACE;
+}
+
+static struct known known_of(const struct asking *asking, const struct nft_key *key)
+{
+	const struct packet *packet = asking->packet;
 	struct known known = { .kind = HAS_NUMBER };
 	struct field_value proto;
 
 	if (!has_headers(key, packet))
 		return (struct known){ .kind = HAS_NOT };
-	if (key->kind == NFT_KEY_IN_IFACE || key->kind == NFT_KEY_OUT_IFACE)
-		return name_of(table, key, packet);
 	if (packet->ethertype == ETHERTYPE_VLAN && !strcmp(key->words, "meta protocol")) {
 		known.number = field_value_of_number(inner_ethertype(packet));
 		return known;
 	}
-	/* nft asks "meta protocol" or, of a tagged frame in vain, "ether type", and lists neither */
-	if (packet->ethertype == ETHERTYPE_VLAN &&
-		(key->needs & (NFT_NEED_IPV4 | NFT_NEED_IPV6) || key->proto ||
-			(key->kind == NFT_KEY_FIELD && key->field >= FIELD_SRC &&
-				key->field <= FIELD_ICMP_CODE)))
+	if (packet->ethertype == ETHERTYPE_VLAN && is_behind_tag(key))
 		return (struct known){ .kind = HAS_UNKNOWN };
 	/* "th" reads at the place of ports whatever is there; without a known state there may be no
 	 * conntrack entry to ask */
 	if (key->kind == NFT_KEY_UNKNOWN || (key->needs & NFT_NEED_CT && !packet->ct_state) ||
-		((key->field == FIELD_SPORT || key->field == FIELD_DPORT) && !key->proto &&
-			!packet->is_later_fragment && !proto_has_ports(packet->proto)))
+		(is_of_ports(key) && !key->proto && !packet->is_later_fragment &&
+			!proto_has_ports(packet->proto)))
 		return (struct known){ .kind = HAS_UNKNOWN };
 	if (key->kind == NFT_KEY_NFPROTO) {
 		enum family family = ip_family_of(packet);
 
-		if (family == FAMILY_ARP || table->family == FAMILY_BRIDGE ||
-			table->family == FAMILY_NETDEV)
+		if (family == FAMILY_ARP || asking->table->family == FAMILY_BRIDGE ||
+			asking->table->family == FAMILY_NETDEV)
 			return (struct known){ .kind = HAS_UNKNOWN };
 		known.number = field_value_of_number(family == FAMILY_IPV6 ? 10 : 2);
 		return known;
@@ -131,6 +144,52 @@ static struct known known_of(
 	return known;
 }
 
+/* Of a set: frames of this family, untagged. IP hooks say no ethertype. */
+static struct says of_family(struct asking *asking, enum family family, uint16_t ethertype)
+{
+	struct sets *sets = asking->eval->sets;
+	struct packet_set frames = set_or(sets, set_of_number(sets, FIELD_ETHERTYPE, ethertype),
+		set_of_number(sets, FIELD_ETHERTYPE, 0));
+
+	return says_set(set_and(sets, frames, set_of_family(sets, family)));
+}
+
+/* Those of a set that have the key. */
+static struct known known_of_set(struct asking *asking, const struct nft_key *key)
+{
+	struct known known = { .kind = HAS_MANY, .is_there = says(true) };
+	struct says *is = &known.is_there, tagged;
+
+	if (key->needs & NFT_NEED_IPV4)
+		*is = of_family(asking, FAMILY_IPV4, ETHERTYPE_IPV4);
+	if (key->needs & NFT_NEED_IPV6)
+		*is = says_and(asking, *is, of_family(asking, FAMILY_IPV6, ETHERTYPE_IPV6));
+	if (key->needs & NFT_NEED_ARP)
+		*is = ask_number(asking, FIELD_ETHERTYPE, ETHERTYPE_ARP, ETHERTYPE_ARP);
+	if (key->needs & NFT_NEED_CT)
+		*is = says_and(asking, *is,
+			says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED)));
+	if (key->proto)
+		*is = says_and(
+			asking, *is, ask_number(asking, FIELD_PROTO, key->proto, key->proto));
+	if (key->kind == NFT_KEY_FIELD)
+		*is = says_and(asking, *is,
+			is_of_ports(key) && !key->proto
+				? says_not(asking, ask_number(asking, FIELD_FRAGMENT, 2, 2))
+				: ask_present(asking, key->field));
+	/* what is behind a tag is not among the fields of a frame */
+	if (is_behind_tag(key) && asking->table->family > FAMILY_IPV6 &&
+		asking->table->family != FAMILY_INET) {
+		tagged = ask_number(asking, FIELD_ETHERTYPE, ETHERTYPE_VLAN, ETHERTYPE_VLAN);
+		*is = says_or(asking, *is,
+			says_and(asking, tagged,
+				ask_unknown_of(asking, "what is behind a VLAN tag")));
+	}
+	if (is->answer == NO)
+		known.kind = HAS_NOT;
+	return known;
+}
+
 static bool is_in(const struct nft_value *value, const struct known *known)
 {
 	if (value->is_any)
@@ -143,20 +202,100 @@ static bool is_in(const struct nft_value *value, const struct known *known)
 	       memcmp(known->number.bytes, value->max.bytes, 16) <= 0;
 }
 
-static enum answer element_has(
-	const struct nft_element *element, const struct known *known, size_t n)
+/* What cannot be told of a key, in words. */
+static struct says unknown_value(
+	struct asking *asking, const struct nft_key *key, const struct nft_value *value)
 {
-	enum answer answer = YES;
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+
+	if (!is_of_set(asking))
+		return (struct says){ .answer = CANNOT_TELL };
+	text_addf(&words, "%s ", key->words);
+	nft_value_print(&words, key->type, value);
+	return ask_unknown_of(asking, words.data);
+}
+
+/* A part of a field, of a set: value by value. */
+static struct says part_in(
+	struct asking *asking, const struct nft_key *key, const struct nft_value *value)
+{
+	uint64_t mask = ((uint64_t)1 << key->width) - 1, first = field_value_number(&value->min);
+	uint64_t last = field_value_number(&value->max);
+	struct says all = says(false);
+
+	if (first > mask)
+		return all;
+	if (last > mask)
+		last = mask;
+	if (last - first > MAX_PART)
+		return unknown_value(asking, key, value);
+	for (uint64_t v = first; v <= last && all.answer != YES; v++)
+		all = says_or(asking, all,
+			ask_bits(asking, key->field, v << key->shift, mask << key->shift));
+	return all;
+}
+
+/* Of a set: is the key within the value? Whether it is there at all is asked elsewhere. */
+static struct says many_in(
+	struct asking *asking, const struct nft_key *key, const struct nft_value *value)
+{
+	struct says ports;
+
+	if (is_name(key)) {
+		const char *name = value->name;
+
+		if (!name)
+			return says(false);
+		if (value->is_open)
+			name = arena_printf(asking->eval->arena, "%s+", name);
+		return ask_iface(asking, name_field(asking, key), name, value->is_open);
+	}
+	if (value->name)
+		return says(false);
+	if (key->kind == NFT_KEY_NFPROTO && asking->table->family != FAMILY_BRIDGE &&
+		asking->table->family != FAMILY_NETDEV) {
+		unsigned number = packet_family(asking->packet) == FAMILY_IPV6 ? 10 : 2;
+
+		return says(field_value_number(&value->min) <= number &&
+			    field_value_number(&value->max) >= number);
+	}
+	if (key->kind != NFT_KEY_FIELD)
+		return unknown_value(asking, key, value);
+	if (key->width)
+		return part_in(asking, key, value);
+	if (!is_of_ports(key) || key->proto)
+		return ask_value(asking, key->field, &value->min, &value->max, NULL);
+	/* "th" reads at the place of ports whatever is there */
+	ports = ask_has_ports(asking);
+	return says_or(asking,
+		says_and(asking, ports,
+			ask_value(asking, key->field, &value->min, &value->max, NULL)),
+		says_and(asking, says_not(asking, ports), unknown_value(asking, key, value)));
+}
+
+static struct says key_in(struct asking *asking, const struct nft_key *key,
+	const struct known *known, const struct nft_value *value)
+{
+	if (value->is_any)
+		return says(true);
+	if (known->kind == HAS_MANY)
+		return many_in(asking, key, value);
+	if (known->kind == HAS_UNKNOWN)
+		return unknown_value(asking, key, value);
+	return says(is_in(value, known));
+}
+
+static struct says element_has(struct asking *asking, const struct nft_keys *keys,
+	const struct nft_element *element, const struct known *known)
+{
+	struct says all = says(true);
 
 	if (element->n_keys == 1 && element->keys[0].is_any)
-		return YES;
-	for (size_t i = 0; i < n && i < element->n_keys; i++) {
-		if (known[i].kind == HAS_UNKNOWN)
-			answer = CANNOT_TELL;
-		else if (!is_in(&element->keys[i], &known[i]))
-			return NO;
-	}
-	return answer;
+		return all;
+	for (size_t i = 0; i < keys->n && i < element->n_keys && all.answer != NO; i++)
+		all = says_and(
+			asking, all, key_in(asking, keys->items[i], &known[i], &element->keys[i]));
+	return all;
 }
 
 static const struct nft_element *find_sorted(const struct set *set, const struct known *known)
@@ -178,25 +317,40 @@ static const struct nft_element *find_sorted(const struct set *set, const struct
 }
 
 /* An element may have a limit of its own. */
-static enum answer found(const struct nft_element *element, const struct nft_element **ret)
+static bool has_limit(const struct nft_element *element)
 {
 	const char *extra = element->extra;
 
-	if (extra &&
-		(strstr(extra, "limit ") || strstr(extra, "quota ") || strstr(extra, "ct count ")))
+	return extra &&
+	       (strstr(extra, "limit ") || strstr(extra, "quota ") || strstr(extra, "ct count "));
+}
+
+static enum answer found(const struct nft_element *element, const struct nft_element **ret)
+{
+	if (has_limit(element))
 		return CANNOT_TELL;
 	*ret = element;
 	return YES;
 }
 
 /* Elements that time out, or that packets add, may have changed since. */
-static enum answer set_find(
-	const struct set *set, const struct known *known, size_t n, const struct nft_element **ret)
+static bool set_is_known(const struct set *set, size_t n)
+{
+	return set && !set->opaque && set->n_types == n && !set->is_dynamic && !set->has_timeout;
+}
+
+static bool is_catch_all(const struct nft_element *element)
+{
+	return element->n_keys == 1 && element->keys[0].is_any;
+}
+
+static enum answer set_find(struct asking *asking, const struct nft_keys *keys,
+	const struct set *set, const struct known *known, const struct nft_element **ret)
 {
 	const struct nft_element *catch_all = NULL;
 	enum answer answer = NO;
 
-	if (!set || set->opaque || set->n_types != n || set->is_dynamic || set->has_timeout)
+	if (!set_is_known(set, keys->n))
 		return CANNOT_TELL;
 	if (set->sorted && known[0].kind == HAS_NUMBER) {
 		const struct nft_element *element = find_sorted(set, known);
@@ -205,9 +359,9 @@ static enum answer set_find(
 	}
 	for (size_t i = 0; i < set->n_nft_elements; i++) {
 		const struct nft_element *element = &set->nft_elements[i];
-		enum answer one = element_has(element, known, n);
+		enum answer one = element_has(asking, keys, element, known).answer;
 
-		if (element->n_keys == 1 && element->keys[0].is_any) {
+		if (is_catch_all(element)) {
 			catch_all = element;
 			continue;
 		}
@@ -219,114 +373,46 @@ static enum answer set_find(
 		if (one == CANNOT_TELL)
 			answer = CANNOT_TELL;
 	}
-	if (answer == NO && catch_all) {
+	if (answer == NO && catch_all)
 		return found(catch_all, ret);
-	}
 	return answer;
 }
 
-/* All keys; NO: one is not there. */
-static enum answer know_keys(const struct table *table, const struct nft_keys *keys,
-	const struct packet *packet, struct known *ret)
+/* Of a set of packets: elements joined by halves, which keeps what is built on the way small. */
+static struct says join_elements(struct asking *asking, const struct nft_keys *keys,
+	const struct set *set, const struct known *known, size_t from, size_t to)
 {
-	enum answer answer = keys->n <= MAX_KEYS ? YES : CANNOT_TELL;
+	size_t middle = from + (to - from) / 2;
 
-	for (size_t i = 0; i < keys->n && i < MAX_KEYS; i++) {
-		ret[i] = known_of(table, keys->items[i], packet);
-		if (ret[i].kind == HAS_NOT)
-			return NO;
-		if (ret[i].kind == HAS_UNKNOWN && answer == YES)
-			answer = CANNOT_TELL;
+	if (from == to)
+		return says(false);
+	if (to == from + 1) {
+		struct says one = element_has(asking, keys, &set->nft_elements[from], known);
+
+		if (has_limit(&set->nft_elements[from]))
+			one = says_and(asking, one, ask_unknown_of(asking, "an element's limit"));
+		return one;
 	}
-	return answer;
+	return says_or(asking, join_elements(asking, keys, set, known, from, middle),
+		join_elements(asking, keys, set, known, middle, to));
 }
 
-static enum answer inverted(enum answer answer, bool is_inverted)
+static struct says set_has(struct asking *asking, const struct nft_keys *keys,
+	const struct set *set, const struct known *known)
 {
-	if (!is_inverted || answer == CANNOT_TELL)
-		return answer;
-	return answer == YES ? NO : YES;
-}
-
-static enum answer compare(const struct nft_match *match, const struct known *known)
-{
-	struct field_value number = known->number;
-	int order;
-
-	for (int i = 0; match->has_mask && i < 16; i++)
-		number.bytes[i] &= match->mask.bytes[i];
-	if (match->op == NFT_BITS) {
-		for (size_t v = 0; v < match->n_values; v++)
-			for (int i = 0; i < 16; i++)
-				if (number.bytes[i] & match->values[v].min.bytes[i])
-					return YES;
-		return NO;
-	}
-	order = memcmp(number.bytes, match->values[0].min.bytes, 16);
-	switch (match->op) {
-	case NFT_LT:
-		return order < 0 ? YES : NO;
-	case NFT_LE:
-		return order <= 0 ? YES : NO;
-	case NFT_GT:
-		return order > 0 ? YES : NO;
-	case NFT_GE:
-		return order >= 0 ? YES : NO;
-	default:
-		break;
-	}
-	if (match->has_mask)
-		return inverted(order == 0 ? YES : NO, match->op == NFT_NE);
-	return inverted(is_in(&match->values[0], known) ? YES : NO, match->op == NFT_NE);
-}
-
-static enum answer field_eval(
-	const struct table *table, const struct nft_match *match, const struct packet *packet)
-{
-	struct known known[MAX_KEYS] = { 0 };
 	const struct nft_element *element;
-	struct nft_element one = { .keys = match->values, .n_keys = match->n_values };
-	enum answer answer = know_keys(table, &match->keys, packet, known);
 
-	if (answer == NO || match->keys.n > MAX_KEYS)
-		return answer;
-	if (match->set || match->set_name) {
-		const struct set *set = match->set ? match->set : table_set(table, match->set_name);
-
-		return inverted(set_find(set, known, match->keys.n, &element), match->op == NFT_NE);
-	}
-	if (match->keys.n > 1)
-		return inverted(element_has(&one, known, match->keys.n), match->op == NFT_NE);
-	return answer == CANNOT_TELL ? CANNOT_TELL : compare(match, &known[0]);
+	if (!is_of_set(asking))
+		return (struct says){ .answer = set_find(asking, keys, set, known, &element) };
+	if (!set_is_known(set, keys->n))
+		return ask_unknown_of(
+			asking, arena_printf(asking->eval->arena, "in set %s",
+					set && set->name ? set->name : "that is not known"));
+	return join_elements(asking, keys, set, known, 0, set->n_nft_elements);
 }
 
-enum answer nft_match_eval(
-	const struct table *table, const struct match *match, const struct packet *packet)
-{
-	if (match->kind == MATCH_NFT_FIELD)
-		return field_eval(table, match->nft, packet);
-	return match->kind == MATCH_NFT_DO && match->statement->kind != STATEMENT_LIMIT
-		       ? YES
-		       : CANNOT_TELL;
-}
-
-enum answer nft_lookup_eval(const struct table *table, const struct nft_lookup *lookup,
-	const struct packet *packet, const struct nft_element **ret)
-{
-	struct known known[MAX_KEYS] = { 0 };
-	const struct set *set = lookup->set ? lookup->set : table_set(table, lookup->set_name);
-	const struct nft_element *element = NULL;
-	enum answer answer = know_keys(table, &lookup->keys, packet, known);
-
-	if (answer == NO || lookup->keys.n > MAX_KEYS)
-		return answer;
-	answer = set_find(set, known, lookup->keys.n, &element);
-	if (answer == YES)
-		*ret = element;
-	return answer;
-}
-
-uint64_t nft_keys_fields(const struct nft_keys *keys)
+/* Which fields a key asks for, as bits. */
+static uint64_t nft_keys_fields(const struct nft_keys *keys)
 {
 	uint64_t fields = 0;
 
@@ -347,4 +433,234 @@ uint64_t nft_keys_fields(const struct nft_keys *keys)
 			fields |= FIELD_BIT(FIELD_ETHERTYPE);
 	}
 	return fields;
+}
+
+/* All keys; NO: one is not there. Of a set: those that have all of them. */
+static struct says know_keys(struct asking *asking, const struct nft_keys *keys, struct known *ret)
+{
+	struct says all = says(true);
+
+	if (!is_of_set(asking))
+		asking->decided |= nft_keys_fields(keys);
+	if (keys->n > MAX_KEYS)
+		return ask_unknown_of(asking, "a key of too many parts");
+	for (size_t i = 0; i < keys->n && all.answer != NO; i++) {
+		const struct nft_key *key = keys->items[i];
+
+		if (is_name(key)) {
+			enum field field = name_field(asking, key);
+
+			if (is_open(asking, field))
+				ret[i].kind = is_of_set(asking) ? HAS_MANY : HAS_UNKNOWN;
+			else
+				ret[i] = (struct known){ .kind = HAS_NAME,
+					.name = iface_name(asking, field) };
+			ret[i].is_there = says(true);
+		} else {
+			ret[i] = is_of_set(asking) ? known_of_set(asking, key)
+						   : known_of(asking, key);
+		}
+		if (ret[i].kind == HAS_NOT)
+			return says(false);
+		if (ret[i].kind == HAS_MANY)
+			all = says_and(asking, all, ret[i].is_there);
+		else if (ret[i].kind == HAS_UNKNOWN)
+			all.answer = CANNOT_TELL;
+	}
+	return all;
+}
+
+/* The number before or behind; false: there is none. */
+static bool value_step(struct field_value *value, bool is_up)
+{
+	uint8_t over = is_up ? 0xff : 0;
+
+	for (int i = 15; i >= 0; i--) {
+		bool goes_on = value->bytes[i] == over;
+
+		value->bytes[i] = (uint8_t)(value->bytes[i] + (is_up ? 1 : -1));
+		if (!goes_on)
+			return true;
+	}
+	return false;
+}
+
+/* Of a set: as compare, with the mask laid on the part of the field that the key is. */
+static struct says compare_set(
+	struct asking *asking, const struct nft_match *match, const struct known *known)
+{
+	const struct nft_key *key = match->keys.items[0];
+	struct nft_value value = match->values[0];
+	uint64_t number = field_value_number(&value.min), mask = field_value_number(&match->mask);
+	uint64_t whole = key->width ? ((uint64_t)1 << key->width) - 1 : UINT64_MAX;
+	struct says in = says(false);
+
+	if (match->op == NFT_BITS || match->has_mask) {
+		if (key->kind != NFT_KEY_FIELD || (is_of_ports(key) && !key->proto))
+			return ask_unknown(asking);
+		if (match->op == NFT_BITS) {
+			for (size_t v = 0; v < match->n_values; v++) {
+				uint64_t bits = field_value_number(&match->values[v].min) & whole;
+
+				if (match->has_mask)
+					bits &= mask;
+				in = says_or(asking, in,
+					says_not(asking, ask_bits(asking, key->field, 0,
+								 bits << key->shift)));
+			}
+			return in;
+		}
+		if (match->op != NFT_EQ && match->op != NFT_NE)
+			return ask_unknown(asking);
+		if (key->width) {
+			in = number & ~(mask & whole)
+				     ? says(false)
+				     : ask_bits(asking, key->field, number << key->shift,
+					       (mask & whole) << key->shift);
+		} else {
+			in = ask_value(asking, key->field, &value.min, &value.min, &match->mask);
+		}
+		return says_inverted(asking, in, match->op == NFT_NE);
+	}
+	switch (match->op) {
+	case NFT_LT:
+	case NFT_LE:
+		value.max = value.min;
+		if (match->op == NFT_LT && !value_step(&value.max, false))
+			return in;
+		value.min = (struct field_value){ 0 };
+		return key_in(asking, key, known, &value);
+	case NFT_GT:
+	case NFT_GE:
+		if (match->op == NFT_GT && !value_step(&value.min, true))
+			return in;
+		memset(&value.max, 0xff, sizeof(value.max));
+		return key_in(asking, key, known, &value);
+	default:
+		return says_inverted(
+			asking, key_in(asking, key, known, &value), match->op == NFT_NE);
+	}
+}
+
+static struct says compare(
+	struct asking *asking, const struct nft_match *match, const struct known *known)
+{
+	struct field_value number = known->number;
+	int order;
+
+	if (known->kind == HAS_UNKNOWN)
+		return ask_unknown(asking);
+	if (known->kind == HAS_MANY)
+		return compare_set(asking, match, known);
+	for (int i = 0; match->has_mask && i < 16; i++)
+		number.bytes[i] &= match->mask.bytes[i];
+	if (match->op == NFT_BITS) {
+		for (size_t v = 0; v < match->n_values; v++)
+			for (int i = 0; i < 16; i++)
+				if (number.bytes[i] & match->values[v].min.bytes[i])
+					return says(true);
+		return says(false);
+	}
+	order = memcmp(number.bytes, match->values[0].min.bytes, 16);
+	switch (match->op) {
+	case NFT_LT:
+		return says(order < 0);
+	case NFT_LE:
+		return says(order <= 0);
+	case NFT_GT:
+		return says(order > 0);
+	case NFT_GE:
+		return says(order >= 0);
+	default:
+		break;
+	}
+	if (match->has_mask)
+		return says((order == 0) == (match->op != NFT_NE));
+	return says(is_in(&match->values[0], known) == (match->op != NFT_NE));
+}
+
+static struct says field_eval(struct asking *asking, const struct nft_match *match)
+{
+	struct known known[MAX_KEYS] = { 0 };
+	struct nft_element one = { .keys = match->values, .n_keys = match->n_values };
+	struct says has = know_keys(asking, &match->keys, known), is_it;
+
+	if (has.answer == NO || match->keys.n > MAX_KEYS)
+		return has;
+	if (match->set || match->set_name) {
+		const struct set *set =
+			match->set ? match->set : table_set(asking->table, match->set_name);
+
+		is_it = says_inverted(
+			asking, set_has(asking, &match->keys, set, known), match->op == NFT_NE);
+	} else if (match->keys.n > 1) {
+		is_it = says_inverted(asking, element_has(asking, &match->keys, &one, known),
+			match->op == NFT_NE);
+	} else {
+		is_it = compare(asking, match, &known[0]);
+	}
+	return is_of_set(asking) ? says_and(asking, has, is_it) : is_it;
+}
+
+struct says nft_match_eval(struct asking *asking, const struct match *match)
+{
+	if (match->kind == MATCH_NFT_FIELD)
+		return field_eval(asking, match->nft);
+	if (match->kind == MATCH_NFT_DO && match->statement->kind != STATEMENT_LIMIT)
+		return says(true);
+	return ask_unknown(asking);
+}
+
+static const struct set *set_of_lookup(const struct asking *asking, const struct nft_lookup *lookup)
+{
+	return lookup->set ? lookup->set : table_set(asking->table, lookup->set_name);
+}
+
+enum answer nft_lookup_eval(
+	struct asking *asking, const struct nft_lookup *lookup, const struct nft_element **ret)
+{
+	struct known known[MAX_KEYS] = { 0 };
+	const struct nft_element *element = NULL;
+	enum answer answer = know_keys(asking, &lookup->keys, known).answer;
+
+	if (answer == NO || lookup->keys.n > MAX_KEYS)
+		return answer;
+	if (is_of_set(asking))
+		return CANNOT_TELL; /* nft_lookup_part tells what can be told */
+	answer = set_find(asking, &lookup->keys, set_of_lookup(asking, lookup), known, &element);
+	if (answer == YES)
+		*ret = element;
+	return answer;
+}
+
+bool nft_lookup_is_known(const struct asking *asking, const struct nft_lookup *lookup)
+{
+	return lookup->keys.n <= MAX_KEYS &&
+	       set_is_known(set_of_lookup(asking, lookup), lookup->keys.n);
+}
+
+bool nft_lookup_part(struct asking *asking, const struct nft_lookup *lookup, size_t i,
+	struct says *ret, const struct nft_element **ret_element)
+{
+	const struct set *set = set_of_lookup(asking, lookup);
+	struct known known[MAX_KEYS] = { 0 };
+	const struct nft_element *element;
+	size_t catch_all = SIZE_MAX;
+
+	for (size_t e = 0; e < set->n_nft_elements; e++)
+		if (is_catch_all(&set->nft_elements[e]))
+			catch_all = e;
+	if (i >= set->n_nft_elements)
+		return false;
+	/* the one for all else is the last */
+	if (catch_all != SIZE_MAX && i >= catch_all)
+		i = i + 1 < set->n_nft_elements ? i + 1 : catch_all;
+	element = &set->nft_elements[i];
+	*ret = know_keys(asking, &lookup->keys, known);
+	if (ret->answer != NO)
+		*ret = says_and(asking, *ret, element_has(asking, &lookup->keys, element, known));
+	if (has_limit(element))
+		*ret = says_and(asking, *ret, ask_unknown_of(asking, "an element's limit"));
+	*ret_element = element;
+	return true;
 }

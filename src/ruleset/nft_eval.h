@@ -2,11 +2,10 @@
 #ifndef RULESET_NFT_EVAL_H
 #define RULESET_NFT_EVAL_H
 
+#include "ruleset/ask.h"
 #include "ruleset/ruleset.h"
 
-/* What nft's matches and maps say of one packet. Answers have three values. */
-
-enum answer { NO, YES, CANNOT_TELL };
+/* What nft's matches and maps say of what is asked about. */
 
 enum nft_key_kind {
 	NFT_KEY_FIELD,
@@ -29,15 +28,17 @@ struct nft_key {
 	uint8_t proto;	      /* of the transport header; 0: any */
 };
 
-/* A MATCH_NFT_FIELD or MATCH_NFT_DO of a rule of table. */
-enum answer nft_match_eval(
-	const struct table *table, const struct match *match, const struct packet *packet);
+/* A MATCH_NFT_FIELD or MATCH_NFT_DO. */
+struct says nft_match_eval(struct asking *asking, const struct match *match);
 
-/* What a map or set says: YES with the element, NO: none. */
-enum answer nft_lookup_eval(const struct table *table, const struct nft_lookup *lookup,
-	const struct packet *packet, const struct nft_element **ret);
+/* Of one packet, what a verdict map says: YES with the element, NO: none. */
+enum answer nft_lookup_eval(
+	struct asking *asking, const struct nft_lookup *lookup, const struct nft_element **ret);
 
-/* Which fields does it ask for, as bits 1 << enum field? */
-uint64_t nft_keys_fields(const struct nft_keys *keys);
+/* Of a set: are the elements known? Then those of asking->set that element i takes; the element for all else is
+ * the last one. False: there is no element i. */
+bool nft_lookup_is_known(const struct asking *asking, const struct nft_lookup *lookup);
+bool nft_lookup_part(struct asking *asking, const struct nft_lookup *lookup, size_t i,
+	struct says *ret, const struct nft_element **ret_element);
 
 #endif

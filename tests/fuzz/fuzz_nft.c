@@ -6,12 +6,15 @@
 #include "ruleset/nft_eval.h"
 #include "ruleset/ruleset.h"
 
-static void every_match_answers(const struct table *table)
+static void every_match_answers(
+	struct arena *arena, const struct ruleset *rs, const struct table *table)
 {
-	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
+	const struct eval eval = { .arena = arena, .rs = rs };
+	const struct packet packet = { .ethertype = ETHERTYPE_IPV4,
 		.proto = PROTO_TCP,
 		.ct_state = CT_NEW,
 		.in_iface = "eth0" };
+	struct asking asking = { .eval = &eval, .table = table, .packet = &packet };
 
 	for (size_t c = 0; c < table->n_chains; c++) {
 		for (size_t r = 0; r < table->chains[c].n_rules; r++) {
@@ -19,10 +22,9 @@ static void every_match_answers(const struct table *table)
 			const struct nft_element *element;
 
 			for (size_t m = 0; m < rule->n_matches; m++)
-				nft_match_eval(table, &rule->matches[m], &packet);
+				nft_match_eval(&asking, &rule->matches[m]);
 			if (rule->target.kind == TARGET_NFT_VMAP &&
-				nft_lookup_eval(table, rule->target.lookup, &packet, &element) ==
-					YES)
+				nft_lookup_eval(&asking, rule->target.lookup, &element) == YES)
 				fuzz_check(element != NULL);
 		}
 	}
@@ -48,6 +50,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ruleset_print_nft(&second, again, true);
 	fuzz_check(strcmp(first.data, second.data) == 0);
 	for (size_t t = 0; t < rs->n_tables; t++)
-		every_match_answers(&rs->tables[t]);
+		every_match_answers(arena, rs, &rs->tables[t]);
 	return 0;
 }

@@ -184,7 +184,10 @@ static void travel(
 	struct way *way, enum stage stage, const struct packet *packet, const struct step *last)
 {
 	const struct eval_oracle oracle = { .data = way->bench, .addr_type = addr_type_of };
-	const struct eval eval = { way->arena, way->bench->rs, &oracle, hook_of[stage] };
+	const struct eval eval = { .arena = way->arena,
+		.rs = way->bench->rs,
+		.oracle = &oracle,
+		.hook = hook_of[stage] };
 	struct outcomes outcomes = { 0 };
 	struct hook_chain *chains;
 	size_t n, n_early = 0;

@@ -105,7 +105,7 @@ static void chains_are_asked_in_the_order_of_the_kernel(void **state)
 static void eval_hook_of(
 	struct fixture *f, enum hook hook, const struct packet *packet, struct outcomes *outcomes)
 {
-	const struct eval eval = { f->arena, f->rs, NULL, hook };
+	const struct eval eval = { .arena = f->arena, .rs = f->rs, .hook = hook };
 
 	ruleset_eval_hook(&eval, FAMILY_IPV4, NULL, true, packet, NULL, NULL, outcomes);
 }
@@ -153,7 +153,7 @@ static void an_unknown_order_that_does_not_matter_is_no_doubt(void **state)
 static void eval_forward(
 	struct fixture *f, const struct packet *packet, uint64_t *decided, struct outcomes *ret)
 {
-	const struct eval eval = { f->arena, f->rs, NULL, HOOK_FORWARD };
+	const struct eval eval = { .arena = f->arena, .rs = f->rs, .hook = HOOK_FORWARD };
 	const struct table *table = ruleset_table(f->rs, FAMILY_IPV4, "filter");
 
 	ruleset_eval_chain(&eval, table, table_chain(table, "FORWARD"), packet, NULL, decided, ret);
@@ -262,7 +262,9 @@ static size_t n_drops_of_nft(const char *rule, const char *flags, const struct e
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct ruleset *rs = ruleset_new(arena);
-	const struct eval eval = { arena, rs, oracle, HOOK_FORWARD };
+	const struct eval eval = {
+		.arena = arena, .rs = rs, .oracle = oracle, .hook = HOOK_FORWARD
+	};
 	struct outcomes outcomes = { 0 };
 	struct err err;
 	size_t n = 0;

@@ -311,10 +311,14 @@ static void matches_answer_for_packets(void **state)
 			arena, arena_printf(arena, "table inet t {\n\tchain c {\n\t\t%s\n\t}\n}\n",
 				       cases[i].rule));
 		const struct rule *rule = &rs->tables[0].chains[0].rules[0];
+		const struct eval eval = { .arena = arena, .rs = rs };
+		struct asking asking = {
+			.eval = &eval, .table = &rs->tables[0], .packet = &packet
+		};
 		enum answer answer;
 
 		assert_int_equal(rule->n_matches, 1);
-		answer = nft_match_eval(&rs->tables[0], &rule->matches[0], &packet);
+		answer = nft_match_eval(&asking, &rule->matches[0]).answer;
 		if (answer != cases[i].answer)
 			fail_msg("%s: %d", cases[i].rule, answer);
 	}

@@ -6,17 +6,17 @@
 
 #include "packet/set.h"
 
-static struct set tcp_to(struct sets *sets, const char *source, unsigned port)
+static struct packet_set tcp_to(struct sets *sets, const char *source, unsigned port)
 {
 	struct prefix prefix;
-	struct set all = set_of_number(sets, FIELD_PROTO, PROTO_TCP);
+	struct packet_set all = set_of_number(sets, FIELD_PROTO, PROTO_TCP);
 
 	assert_true(prefix_parse(source, &prefix));
 	all = set_and(sets, all, set_of_prefix(sets, FIELD_SRC, &prefix));
 	return set_and(sets, all, set_of_number(sets, FIELD_DPORT, port));
 }
 
-static void assert_printed(struct sets *sets, struct set a, size_t max, const char *words)
+static void assert_printed(struct sets *sets, struct packet_set a, size_t max, const char *words)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 
@@ -27,7 +27,7 @@ static void assert_printed(struct sets *sets, struct set a, size_t max, const ch
 static void a_set_is_printed_in_few_words(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
-	struct set a, b;
+	struct packet_set a, b;
 	unsigned limit = sets_add_extra(sets, "limit 3/second");
 
 	(void)state;
@@ -64,7 +64,7 @@ static void a_witness_looks_as_packets_usually_do(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
 	struct packet packet;
-	struct set a, v6;
+	struct packet_set a, v6;
 
 	(void)state;
 	sets_add_name(sets, FIELD_IN_IFACE, "eth0");
@@ -101,7 +101,7 @@ static void an_unknown_field_makes_the_answer_depend_on_it(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
 	struct packet packet;
-	struct set ssh, tcp;
+	struct packet_set ssh, tcp;
 
 	(void)state;
 	sets_seal(sets);
@@ -122,7 +122,7 @@ static void combinations_are_counted_and_addresses_assigned(void **state)
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
 	uint64_t pair = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DPORT);
 	struct prefix prefix;
-	struct set a, to;
+	struct packet_set a, to;
 
 	(void)state;
 	sets_seal(sets);
@@ -140,7 +140,7 @@ static void combinations_are_counted_and_addresses_assigned(void **state)
 static void a_world_at_its_limit_fails_once_and_says_so(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(300);
-	struct set all = SET_EMPTY, one;
+	struct packet_set all = SET_EMPTY, one;
 	struct packet packet;
 	struct err err = { 0 };
 
@@ -199,7 +199,7 @@ static void what_was_not_registered_cannot_be_asked(void **state)
 static void what_is_collected_is_room_for_other_sets(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(2000);
-	struct set kept, again;
+	struct packet_set kept, again;
 	struct err err = { 0 };
 
 	(void)state;
@@ -222,7 +222,7 @@ static void what_is_collected_is_room_for_other_sets(void **state)
 static void much_that_is_not_needed_makes_it_time_to_collect(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
-	struct set kept;
+	struct packet_set kept;
 	unsigned n = 0;
 
 	(void)state;

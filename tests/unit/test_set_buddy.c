@@ -15,7 +15,7 @@
 #define MAX_NODES 200000
 
 struct both {
-	struct set ours;
+	struct packet_set ours;
 	BDD theirs;
 };
 

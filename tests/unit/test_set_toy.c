@@ -250,7 +250,7 @@ static bool eval(const struct toy *toy, const struct expr *e, struct vector v)
 	return false;
 }
 
-static struct set set_of_leaf(const struct toy *toy, const struct expr *e)
+static struct packet_set set_of_leaf(const struct toy *toy, const struct expr *e)
 {
 	enum field field = toy->active[e->active]->field;
 	enum family family = e->is_v6 ? FAMILY_IPV6 : FAMILY_IPV4;
@@ -271,9 +271,9 @@ static struct set set_of_leaf(const struct toy *toy, const struct expr *e)
 	}
 }
 
-static struct set set_of_expr(const struct toy *toy, const struct expr *e)
+static struct packet_set set_of_expr(const struct toy *toy, const struct expr *e)
 {
-	struct set left, right;
+	struct packet_set left, right;
 	enum field one, other;
 
 	if (e->kind < E_AND)
@@ -386,7 +386,7 @@ static struct vector vector_of(const struct toy *toy, const struct packet *packe
 	return v;
 }
 
-static void set_and_packets_agree(struct toy *toy, const struct expr *e, struct set a)
+static void set_and_packets_agree(struct toy *toy, const struct expr *e, struct packet_set a)
 {
 	uint64_t fields = SET_FAMILY_BIT;
 	struct packet packet;
@@ -440,7 +440,7 @@ static void sets_are_equal_or_subsets_when_their_packets_say_so(void **state)
 	for (unsigned world = 0; world < 300; world++) {
 		const struct expr *e, *f;
 		bool is_equal = true, is_subset = true;
-		struct set a, b;
+		struct packet_set a, b;
 
 		toy_begin(&toy);
 		e = random_expr(&toy, 2);
@@ -498,11 +498,11 @@ static struct field_value read_value(enum field field, const char *text)
 	return field_value_of_number(bits);
 }
 
-static struct set read_name(const struct toy *toy, char *item)
+static struct packet_set read_name(const struct toy *toy, char *item)
 {
-	struct set of_eth = set_of_name_prefix(toy->sets, FIELD_IN_IFACE, "eth");
-	struct set of_et = set_of_name_prefix(toy->sets, FIELD_IN_IFACE, "et");
-	struct set eth0 = set_of_name(toy->sets, FIELD_IN_IFACE, "eth0");
+	struct packet_set of_eth = set_of_name_prefix(toy->sets, FIELD_IN_IFACE, "eth");
+	struct packet_set of_et = set_of_name_prefix(toy->sets, FIELD_IN_IFACE, "et");
+	struct packet_set eth0 = set_of_name(toy->sets, FIELD_IN_IFACE, "eth0");
 
 	if (strcmp(item, "none") == 0)
 		return set_of_name(toy->sets, FIELD_IN_IFACE, NULL);
@@ -521,12 +521,13 @@ static struct set read_name(const struct toy *toy, char *item)
 		toy->sets, set_or(toy->sets, of_et, set_of_name(toy->sets, FIELD_IN_IFACE, NULL)));
 }
 
-static struct set read_item(const struct toy *toy, enum field field, enum family family, char *item)
+static struct packet_set read_item(
+	const struct toy *toy, enum field field, enum family family, char *item)
 {
 	char *rest = strpbrk(item, "-/");
 	struct field_value a, b;
 	struct prefix prefix;
-	struct set known;
+	struct packet_set known;
 
 	if (field == FIELD_IN_IFACE)
 		return read_name(toy, item);
@@ -556,9 +557,9 @@ static struct set read_item(const struct toy *toy, enum field field, enum family
 	return set_of_mask(toy->sets, field, family, &a, &b);
 }
 
-static struct set read_line(const struct toy *toy, char *line)
+static struct packet_set read_line(const struct toy *toy, char *line)
 {
-	struct set all = SET_FULL, list;
+	struct packet_set all = SET_FULL, list;
 	enum family family = FAMILY_IPV4;
 	char *save = NULL, *word = strtok_r(line, " ", &save), *save_item;
 
@@ -607,7 +608,7 @@ static void what_is_printed_of_a_set_is_the_set(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 1500; i++) {
 		struct text text CLEANUP(text_done) = TEXT_INIT;
-		struct set all = SET_EMPTY, a;
+		struct packet_set all = SET_EMPTY, a;
 		char *save = NULL, *said;
 
 		toy_begin(&toy);
