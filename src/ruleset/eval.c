@@ -16,12 +16,17 @@
  * once for each time its chain is called, with all packets that reach it. What is known of a single packet
  * is in the set, so that packets never differ but in conntrack's zone, which is no field.
  *
+ * A chain of a set that is called again is not walked again: what comes back from it is known once for all packets, as long as
+ * nothing in it changes them, and what enters is collected until all calls are made, and then sent through it at once. With
+ * one security group chain for every port of a host that is the difference between n and n * n.
+ *
  * Chains can call each other in circles only in a text, never in a kernel; depth, live packets and
  * the number of rules asked are bounded all the same, and end in "cannot tell".
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/vec.h"
 #include "ruleset/eval_internal.h"
 
@@ -38,11 +43,23 @@ struct live {
 	size_t n;
 };
 
+/* Of a set: a chain that is called again. */
+struct called {
+	const struct chain *chain;
+	bool is_pure;		    /* nothing in it, or in what it calls, changes packets */
+	bool has_returns;	    /* returns is known */
+	struct packet_set returns;  /* of all packets, those that come back */
+	struct packet_set entering; /* that have yet to be sent through it */
+};
+
 struct walk {
 	struct asking asking; /* packet: the one that is asked about just now */
 	const struct chain *base;
 	struct outcomes *ret;
 	size_t n_asked;
+	bool is_quiet; /* only what comes back is wanted */
+	VEC(struct called *) called;
+	struct map *by_name; /* of called */
 };
 
 /* Those fields that rules can change; all packets here stem from one. */
@@ -110,7 +127,8 @@ static void end_here(struct walk *walk, const struct live_packet *live, const st
 		.chain = chain,
 		.why = effect->why };
 
-	outcomes_add(walk->asking.eval, walk->ret, &outcome);
+	if (!walk->is_quiet)
+		outcomes_add(walk->asking.eval, walk->ret, &outcome);
 }
 
 static void cannot_tell(struct walk *walk, const struct live_packet *live,
@@ -144,6 +162,9 @@ static void live_add(struct walk *walk, struct live *live, const struct live_pac
 }
 
 static void run_chain(
+	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live);
+
+static void call_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live);
 
 /* The packet behind a rule that changes it. */
@@ -211,7 +232,7 @@ static void go(struct walk *walk, const struct matched *at, const struct target 
 		}
 		called.items[0] = one;
 		called.n = 1;
-		run_chain(walk, effect.chain, at->depth + 1, &called);
+		call_chain(walk, effect.chain, at->depth + 1, &called);
 		for (size_t i = 0; i < called.n; i++)
 			live_add(walk, effect.kind == EFFECT_JUMP ? at->stays : at->returned,
 				&called.items[i], chain, rule);
@@ -275,7 +296,7 @@ static void run_rule_of_set(struct walk *walk, const struct matched *at, const s
 
 		ask_about(walk, &one);
 		one.set = rule_matches(&walk->asking, at->rule, &unknown).set;
-		if (eval->record)
+		if (eval->record && !walk->is_quiet)
 			eval->record(eval->data, walk->asking.table, at->chain, at->rule, reach,
 				one.set);
 		if (!set_is_empty(one.set))
@@ -365,6 +386,135 @@ static void run_chain(
 		live_add(walk, live, &returned.items[i], chain, NULL);
 }
 
+/* ---- calls of a set ---- */
+
+static bool is_pure(struct walk *walk, const struct chain *chain, unsigned depth);
+
+static bool is_target_pure(struct walk *walk, const struct target *target, unsigned depth)
+{
+	const struct chain *chain;
+
+	switch (target->kind) {
+	case TARGET_NONE:
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_RETURN:
+	case TARGET_NFT_CONTINUE:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_TAKEN:
+	case TARGET_CONTINUE:
+	case TARGET_TAKEN:
+	case TARGET_REJECT:
+	case TARGET_NAT:
+		return true;
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+		chain = table_chain(walk->asking.table, target->chain);
+		return chain && is_pure(walk, chain, depth + 1);
+	default:
+		return false;
+	}
+}
+
+static struct called *called_of(struct walk *walk, const struct chain *chain)
+{
+	struct arena *arena = walk->asking.eval->arena;
+	struct called *called;
+
+	if (!walk->by_name)
+		walk->by_name = map_new(arena);
+	called = map_find(walk->by_name, chain->name);
+	if (called)
+		return called;
+	called = arena_new_one(arena, struct called);
+	called->chain = chain;
+	map_add(walk->by_name, chain->name, called);
+	*vec_push(&walk->called, arena) = called;
+	return called;
+}
+
+static bool is_pure(struct walk *walk, const struct chain *chain, unsigned depth)
+{
+	if (depth >= MAX_DEPTH)
+		return false;
+	for (size_t r = 0; r < chain->n_rules; r++) {
+		const struct rule *rule = &chain->rules[r];
+
+		for (size_t m = 0; m < rule->n_matches; m++)
+			if (rule->matches[m].kind == MATCH_NFT_DO)
+				return false;
+		if (!is_target_pure(walk, &rule->target, depth))
+			return false;
+	}
+	return true;
+}
+
+/* Of all packets there are. */
+static struct packet_set returns_of(struct walk *walk, struct called *called, unsigned depth)
+{
+	struct live live = { .n = 1 };
+	bool was_quiet = walk->is_quiet;
+
+	if (called->has_returns)
+		return called->returns;
+	live.items[0] = (struct live_packet){ walk->asking.packet, SET_FULL, NULL };
+	walk->is_quiet = true;
+	run_chain(walk, called->chain, depth, &live);
+	walk->is_quiet = was_quiet;
+	called->has_returns = true;
+	called->returns = live.n ? live.items[0].set : SET_EMPTY;
+	return called->returns;
+}
+
+static void call_chain(
+	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
+{
+	struct sets *sets = walk->asking.eval->sets;
+	struct called *called;
+	bool is_first;
+
+	if (!sets) {
+		run_chain(walk, chain, depth, live);
+		return;
+	}
+	is_first = !walk->by_name || !map_find(walk->by_name, chain->name);
+	called = called_of(walk, chain);
+	if (is_first)
+		called->is_pure = is_pure(walk, chain, depth);
+	if (!called->is_pure || (is_first && !walk->is_quiet)) {
+		run_chain(walk, chain, depth, live);
+		return;
+	}
+	ask_about(walk, &live->items[0]);
+	if (!walk->is_quiet)
+		called->entering = set_or(sets, called->entering, live->items[0].set);
+	live->items[0].set = set_and(sets, live->items[0].set, returns_of(walk, called, depth));
+	live->n = !set_is_empty(live->items[0].set);
+}
+
+/* What was collected, until nothing more comes: a chain may send it on to another one. */
+static void run_collected(struct walk *walk, const struct packet *packet)
+{
+	bool has_more = true;
+
+	while (has_more) {
+		has_more = false;
+		for (size_t i = 0; i < walk->called.n; i++) {
+			struct called *called = walk->called.items[i];
+			struct live live = { .n = 1 };
+
+			if (set_is_empty(called->entering))
+				continue;
+			live.items[0] = (struct live_packet){ packet, called->entering, NULL };
+			called->entering = SET_EMPTY;
+			run_chain(walk, called->chain, 1, &live);
+			has_more = true;
+		}
+	}
+}
+
 static void policy_of(struct walk *walk, const struct live_packet *one)
 {
 	const struct chain *chain = walk->base;
@@ -398,6 +548,7 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
 		run_chain(&walk, chain, 0, &live);
 	for (size_t i = 0; i < live.n; i++)
 		policy_of(&walk, &live.items[i]);
+	run_collected(&walk, packet);
 	if (decided)
 		*decided |= walk.asking.decided;
 }

@@ -358,7 +358,7 @@ struct says match_eval(struct asking *asking, const struct match *match)
 struct says rule_matches(
 	struct asking *asking, const struct rule *rule, const struct match **ret_unknown)
 {
-	struct says all = is_of_set(asking) ? says_set(asking->set) : says(true);
+	struct says all = says(true);
 
 	asking->rule = rule;
 	for (size_t i = 0; i < rule->n_matches && all.answer != NO; i++) {
@@ -368,5 +368,8 @@ struct says rule_matches(
 			*ret_unknown = &rule->matches[i];
 		all = says_and(asking, all, one);
 	}
+	/* the small sets of matches first, and then once what is large */
+	if (is_of_set(asking))
+		all = says_set(set_and(asking->eval->sets, asking->set, all.set));
 	return all;
 }
