@@ -139,8 +139,9 @@ bool conntrack_is_taken(const struct skb *skb)
 	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
 		if (flow->ns == skb->ns && takes(&flow->entry, &skb->ct.entry))
 			return true;
-	for (size_t i = 0; i < skb->ns->n_conntrack; i++)
-		if (takes(&skb->ns->conntrack[i], &skb->ct.entry))
+	for (size_t i = flow_first(skb->ns, &skb->ct.entry.reply); i / 2 < skb->ns->n_conntrack;
+		i = netns_next(skb->ns, FLOWS_BY_ENDS, i))
+		if (takes(&skb->ns->conntrack[i / 2], &skb->ct.entry))
 			return true;
 	return false;
 }
