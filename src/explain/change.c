@@ -30,14 +30,6 @@ struct search {
 	size_t n;
 };
 
-static const char *const *one_command(struct arena *arena, const char *command)
-{
-	const char **commands = arena_new_array(arena, const char *, 1);
-
-	commands[0] = command;
-	return commands;
-}
-
 static void add_candidate(
 	struct search *search, const struct change *change, const struct host *host)
 {
@@ -65,9 +57,7 @@ static void add_own_rule(struct search *search, const struct node *node, const s
 		(struct change){ .kind = kind,
 			.ns = node->ns,
 			.words = words,
-			.commands = one_command(
-				search->arena, arena_strdup(search->arena, command.data)),
-			.n_commands = 1,
+			.command = arena_strdup(search->arena, command.data),
 			.note = note },
 		edit);
 }
@@ -245,9 +235,7 @@ static void add_sysctl(struct search *search, const struct node *node, const cha
 	struct change change = { .kind = CHANGE_SYSCTL,
 		.ns = node->ns,
 		.words = words,
-		.commands = one_command(
-			search->arena, arena_printf(search->arena, "sysctl -w %s=%s", name, value)),
-		.n_commands = 1 };
+		.command = arena_printf(search->arena, "sysctl -w %s=%s", name, value) };
 
 	add_candidate(search, &change,
 		host_with_sysctl(search->arena, search->host, node->ns, name, value));
@@ -256,11 +244,9 @@ static void add_sysctl(struct search *search, const struct node *node, const cha
 static void add_link(struct search *search, const struct node *node, const struct host *host,
 	const char *words, const char *command)
 {
-	struct change change = { .kind = CHANGE_LINK,
-		.ns = node->ns,
-		.words = words,
-		.commands = one_command(search->arena, command),
-		.n_commands = 1 };
+	struct change change = {
+		.kind = CHANGE_LINK, .ns = node->ns, .words = words, .command = command
+	};
 
 	add_candidate(search, &change, host);
 }

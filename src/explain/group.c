@@ -232,20 +232,6 @@ static bool is_portwalls(const struct owner *owner)
 	return strcmp(owner->name, "portwall") == 0;
 }
 
-static struct change change_of(struct arena *arena, enum change_kind kind, const struct node *node,
-	const char *words, const char *command, const char *note)
-{
-	const char **commands = arena_new_array(arena, const char *, 1);
-
-	commands[0] = command;
-	return (struct change){ .kind = kind,
-		.ns = node->ns,
-		.words = words,
-		.commands = commands,
-		.n_commands = 1,
-		.note = note };
-}
-
 bool group_rule_change(struct arena *arena, const struct node *node, const struct group_port *port,
 	const struct owner *owner, struct edit *ret_edit, struct change *ret)
 {
@@ -271,8 +257,11 @@ bool group_rule_change(struct arena *arena, const struct node *node, const struc
 				    id)
 			  : "GROUP is one of the port's";
 	}
-	*ret = change_of(arena, CHANGE_GROUP_RULE, node, group_rule_words(arena, packet, port),
-		command, note);
+	*ret = (struct change){ .kind = CHANGE_GROUP_RULE,
+		.ns = node->ns,
+		.words = group_rule_words(arena, packet, port),
+		.command = command,
+		.note = note };
 	return true;
 }
 
@@ -308,9 +297,11 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 		if (id)
 			note = arena_printf(arena, "the PORT's id begins with %s", id);
 	}
-	*ret = change_of(arena, CHANGE_ADDRESS_PAIR, node,
-		arena_printf(arena, "an allowed address pair of port %s: %s%s", port->device,
-			src.data, mac_words),
-		command, note);
+	*ret = (struct change){ .kind = CHANGE_ADDRESS_PAIR,
+		.ns = node->ns,
+		.words = arena_printf(arena, "an allowed address pair of port %s: %s%s",
+			port->device, src.data, mac_words),
+		.command = command,
+		.note = note };
 	return true;
 }

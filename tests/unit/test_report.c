@@ -82,7 +82,7 @@ static void assert_changes(
 	else
 		text_addf(&text, "%s: ", final_name(report.changes.after));
 	for (size_t i = 0; i < report.changes.n; i++)
-		text_addf(&text, "%s%s", i ? "; " : "", report.changes.items[i].commands[0]);
+		text_addf(&text, "%s%s", i ? "; " : "", report.changes.items[i].command);
 	assert_string_equal(text.data, expected);
 }
 
