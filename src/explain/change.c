@@ -104,10 +104,9 @@ static const char *accept_words(struct arena *arena, const struct node *node, co
 }
 
 /* A narrow rule in front of what takes the packet. */
-static void add_accepts(struct search *search, const struct node *node, bool is_of_group)
+static void add_accepts(
+	struct search *search, const struct node *node, const struct owner *owner, bool is_of_group)
 {
-	struct owner owner =
-		owner_of_rule(search->arena, node->table, node->rule_chain, node->rule);
 	const char *rule = accept_rule(search->arena, node);
 	const struct chain *user = table_chain(node->table, "DOCKER-USER");
 	struct edit edit = { node->table, node->chain, base_place(node), rule };
@@ -128,11 +127,11 @@ static void add_accepts(struct search *search, const struct node *node, bool is_
 		note = arena_printf(search->arena,
 			"this goes round the port's security groups, and %s may put its own rules "
 			"in front of it again",
-			owner.name);
-	else if (owner.is_known)
+			owner->name);
+	else if (owner->is_known)
 		note = arena_printf(search->arena,
 			"%s may put its own rules in front of it again, or take it away",
-			owner.name);
+			owner->name);
 	add_own_rule(search, node, &edit, CHANGE_RULE,
 		accept_words(search->arena, node, node->chain->name), note);
 }
@@ -153,17 +152,17 @@ static void add_rule_changes(struct search *search, const struct node *node)
 			address_pair_change(search->arena, node, &port, &owner, &edit, &change)))
 		add_rule(search, change, &edit);
 	if (!is_of_group || search->is_bypass)
-		add_accepts(search, node, is_of_group);
+		add_accepts(search, node, &owner, is_of_group);
 }
 
 /* --- rewriting --- */
 
 /* "qbr+": every VM's bridge of Neutron's hybrid plug is hit alike. */
-static const char *bridge_pattern(struct arena *arena, const char *bridge, bool is_nft)
+static const char *bridge_pattern(const char *bridge, bool is_nft)
 {
 	if (text_has_prefix(bridge, "qbr"))
 		return is_nft ? "qbr*" : "qbr+";
-	return arena_strdup(arena, bridge);
+	return bridge;
 }
 
 static const char *exception_rule(struct arena *arena, const struct node *node, bool is_bridged)
@@ -175,11 +174,11 @@ static const char *exception_rule(struct arena *arena, const struct node *node, 
 
 	if (is_bridged && packet->out_iface) {
 		return arena_printf(arena, is_nft ? "oifname \"%s\" %s" : "-o %s %s",
-			bridge_pattern(arena, packet->out_iface, is_nft), end);
+			bridge_pattern(packet->out_iface, is_nft), end);
 	}
 	if (is_bridged && packet->in_iface) {
 		return arena_printf(arena, is_nft ? "iifname \"%s\" %s" : "-i %s %s",
-			bridge_pattern(arena, packet->in_iface, is_nft), end);
+			bridge_pattern(packet->in_iface, is_nft), end);
 	}
 	packet_print_matches(&rule, node->table, packet,
 		MATCHED_DEVICES | MATCHED_SRC | MATCHED_DST | MATCHED_SERVICE);

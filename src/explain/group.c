@@ -220,11 +220,11 @@ static const char *group_rule_words(
 }
 
 /* Neutron calls a tap by the first 11 characters of its port's id. */
-static const char *port_id(struct arena *arena, const struct group_port *port)
+static const char *port_id(const struct group_port *port)
 {
 	if (!text_has_prefix(port->device, TAP_PREFIX))
 		return NULL;
-	return arena_strdup(arena, port->device + strlen(TAP_PREFIX));
+	return port->device + strlen(TAP_PREFIX);
 }
 
 static bool is_portwalls(const struct owner *owner)
@@ -237,7 +237,7 @@ bool group_rule_change(struct arena *arena, const struct node *node, const struc
 {
 	struct text rule CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
-	const char *id = port_id(arena, port), *command, *note;
+	const char *id = port_id(port), *command, *note;
 	size_t at;
 
 	if (port->is_spoof || !group_rule_place(port, &at))
@@ -271,7 +271,7 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 {
 	struct text src CLEANUP(text_done) = TEXT_INIT, mac CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
-	const char *id = port_id(arena, port), *command, *note = NULL;
+	const char *id = port_id(port), *command, *note = NULL;
 	const char *mac_match = "", *mac_words = "", *mac_openstack = "", *mac_policy = "";
 
 	if (!port->is_spoof || !packet_knows(packet, FIELD_SRC))
