@@ -146,13 +146,9 @@ static json_t *json_fields(uint64_t set)
 
 static json_t *json_change(const struct change *change)
 {
-	json_t *lines = json_array();
-
-	for (size_t i = 0; i < change->n_commands; i++)
-		json_array_append_new(lines, json_string(change->commands[i]));
-	return json_pack("{s:s, s:s, s:s, s:o, s:s?}", "kind", change_kind_name(change->kind),
-		"netns", change->ns->name, "words", change->words, "commands", lines, "note",
-		change->note);
+	return json_pack("{s:s, s:s, s:s, s:[s], s:s?}", "kind", change_kind_name(change->kind),
+		"netns", change->ns->name, "words", change->words, "commands", change->command,
+		"note", change->note);
 }
 
 static json_t *json_changes(const struct changes *changes)

@@ -177,8 +177,7 @@ static void print_changes(
 
 		output_add(inv, out, COLOUR_BOLD, "  %s: %s\n", i ? "and" : change_effect(changes),
 			change->words);
-		for (size_t c = 0; c < change->n_commands; c++)
-			text_addf(out, "      %s\n", change->commands[c]);
+		text_addf(out, "      %s\n", change->command);
 		if (*change->ns->name)
 			text_addf(out, "      (in network namespace %s)\n", change->ns->name);
 		if (change->note)

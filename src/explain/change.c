@@ -30,14 +30,6 @@ struct search {
 	size_t n;
 };
 
-static const char *const *one_command(struct arena *arena, const char *command)
-{
-	const char **commands = arena_new_array(arena, const char *, 1);
-
-	commands[0] = command;
-	return commands;
-}
-
 static void add_candidate(
 	struct search *search, const struct change *change, const struct host *host)
 {
@@ -65,9 +57,7 @@ static void add_own_rule(struct search *search, const struct node *node, const s
 		(struct change){ .kind = kind,
 			.ns = node->ns,
 			.words = words,
-			.commands = one_command(
-				search->arena, arena_strdup(search->arena, command.data)),
-			.n_commands = 1,
+			.command = arena_strdup(search->arena, command.data),
 			.note = note },
 		edit);
 }
@@ -114,10 +104,9 @@ static const char *accept_words(struct arena *arena, const struct node *node, co
 }
 
 /* A narrow rule in front of what takes the packet. */
-static void add_accepts(struct search *search, const struct node *node, bool is_of_group)
+static void add_accepts(
+	struct search *search, const struct node *node, const struct owner *owner, bool is_of_group)
 {
-	struct owner owner =
-		owner_of_rule(search->arena, node->table, node->rule_chain, node->rule);
 	const char *rule = accept_rule(search->arena, node);
 	const struct chain *user = table_chain(node->table, "DOCKER-USER");
 	struct edit edit = { node->table, node->chain, base_place(node), rule };
@@ -138,11 +127,11 @@ static void add_accepts(struct search *search, const struct node *node, bool is_
 		note = arena_printf(search->arena,
 			"this goes round the port's security groups, and %s may put its own rules "
 			"in front of it again",
-			owner.name);
-	else if (owner.is_known)
+			owner->name);
+	else if (owner->is_known)
 		note = arena_printf(search->arena,
 			"%s may put its own rules in front of it again, or take it away",
-			owner.name);
+			owner->name);
 	add_own_rule(search, node, &edit, CHANGE_RULE,
 		accept_words(search->arena, node, node->chain->name), note);
 }
@@ -163,17 +152,17 @@ static void add_rule_changes(struct search *search, const struct node *node)
 			address_pair_change(search->arena, node, &port, &owner, &edit, &change)))
 		add_rule(search, change, &edit);
 	if (!is_of_group || search->is_bypass)
-		add_accepts(search, node, is_of_group);
+		add_accepts(search, node, &owner, is_of_group);
 }
 
 /* --- rewriting --- */
 
 /* "qbr+": every VM's bridge of Neutron's hybrid plug is hit alike. */
-static const char *bridge_pattern(struct arena *arena, const char *bridge, bool is_nft)
+static const char *bridge_pattern(const char *bridge, bool is_nft)
 {
 	if (text_has_prefix(bridge, "qbr"))
 		return is_nft ? "qbr*" : "qbr+";
-	return arena_strdup(arena, bridge);
+	return bridge;
 }
 
 static const char *exception_rule(struct arena *arena, const struct node *node, bool is_bridged)
@@ -185,11 +174,11 @@ static const char *exception_rule(struct arena *arena, const struct node *node, 
 
 	if (is_bridged && packet->out_iface) {
 		return arena_printf(arena, is_nft ? "oifname \"%s\" %s" : "-o %s %s",
-			bridge_pattern(arena, packet->out_iface, is_nft), end);
+			bridge_pattern(packet->out_iface, is_nft), end);
 	}
 	if (is_bridged && packet->in_iface) {
 		return arena_printf(arena, is_nft ? "iifname \"%s\" %s" : "-i %s %s",
-			bridge_pattern(arena, packet->in_iface, is_nft), end);
+			bridge_pattern(packet->in_iface, is_nft), end);
 	}
 	packet_print_matches(&rule, node->table, packet,
 		MATCHED_DEVICES | MATCHED_SRC | MATCHED_DST | MATCHED_SERVICE);
@@ -245,9 +234,7 @@ static void add_sysctl(struct search *search, const struct node *node, const cha
 	struct change change = { .kind = CHANGE_SYSCTL,
 		.ns = node->ns,
 		.words = words,
-		.commands = one_command(
-			search->arena, arena_printf(search->arena, "sysctl -w %s=%s", name, value)),
-		.n_commands = 1 };
+		.command = arena_printf(search->arena, "sysctl -w %s=%s", name, value) };
 
 	add_candidate(search, &change,
 		host_with_sysctl(search->arena, search->host, node->ns, name, value));
@@ -256,11 +243,9 @@ static void add_sysctl(struct search *search, const struct node *node, const cha
 static void add_link(struct search *search, const struct node *node, const struct host *host,
 	const char *words, const char *command)
 {
-	struct change change = { .kind = CHANGE_LINK,
-		.ns = node->ns,
-		.words = words,
-		.commands = one_command(search->arena, command),
-		.n_commands = 1 };
+	struct change change = {
+		.kind = CHANGE_LINK, .ns = node->ns, .words = words, .command = command
+	};
 
 	add_candidate(search, &change, host);
 }

@@ -139,8 +139,9 @@ bool conntrack_is_taken(const struct skb *skb)
 	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
 		if (flow->ns == skb->ns && takes(&flow->entry, &skb->ct.entry))
 			return true;
-	for (size_t i = 0; i < skb->ns->n_conntrack; i++)
-		if (takes(&skb->ns->conntrack[i], &skb->ct.entry))
+	for (size_t i = flow_first(skb->ns, &skb->ct.entry.reply); i / 2 < skb->ns->n_conntrack;
+		i = netns_next(skb->ns, FLOWS_BY_ENDS, i))
+		if (takes(&skb->ns->conntrack[i / 2], &skb->ct.entry))
 			return true;
 	return false;
 }
@@ -217,39 +218,46 @@ static bool fields_are_known(const struct skb *skb)
 static bool tuple_agrees(
 	const struct flow_tuple *key, const struct flow_tuple *tuple, uint64_t unknown)
 {
-	return (unknown & FIELD_BIT(FIELD_SRC) || !addr_compare(&key->src, &tuple->src)) &&
+	return key->src.family == tuple->src.family &&
+	       (unknown & FIELD_BIT(FIELD_SRC) || !addr_compare(&key->src, &tuple->src)) &&
 	       (unknown & FIELD_BIT(FIELD_DST) || !addr_compare(&key->dst, &tuple->dst)) &&
 	       (unknown & FIELD_BIT(FIELD_SPORT) || key->sport == tuple->sport) &&
 	       (unknown & FIELD_BIT(FIELD_DPORT) || key->dport == tuple->dport);
+}
+
+static bool entry_agrees(const struct conntrack_entry *entry, const struct packet *packet,
+	const struct flow_tuple *tuple, uint64_t open)
+{
+	return entry->proto == packet->proto && entry->zone == packet->ct_zone &&
+	       (tuple_agrees(&entry->orig, tuple, open) ||
+		       tuple_agrees(&entry->reply, tuple, open));
 }
 
 /* With addresses or ports that are open: is there an entry that some value of them would find? */
 static bool may_have_entry(const struct skb *skb)
 {
 	const uint64_t ports = FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
-	const uint64_t keys = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | ports;
+	const uint64_t ends = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST);
 	const struct packet *packet = &skb->packet;
+	const struct netns *ns = skb->ns;
 	struct flow_tuple tuple = tuple_of(packet);
 	/* an echo's id is in no packet here */
 	uint64_t open = packet->unknown | (proto_has_ports(packet->proto) ? 0 : ports);
+	bool has_key = !(open & ends);
 	struct skb without = *skb;
 
-	without.packet.unknown &= ~keys;
+	without.packet.unknown &= ~(ends | ports);
 	if (!fields_are_known(&without))
 		return true;
 	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before)
-		if (flow->ns == skb->ns && flow->entry.proto == packet->proto &&
+		if (flow->ns == ns && flow->entry.proto == packet->proto &&
 			flow->entry.zone == packet->ct_zone)
 			return true;
-	for (size_t i = flow_first(skb->ns, &tuple); i / 2 < skb->ns->n_conntrack;
-		i = netns_next(skb->ns, FLOWS_BY_ENDS, i)) {
-		const struct conntrack_entry *entry = &skb->ns->conntrack[i / 2];
-
-		if (entry->proto == packet->proto && entry->zone == packet->ct_zone &&
-			(tuple_agrees(&entry->orig, &tuple, open) ||
-				tuple_agrees(&entry->reply, &tuple, open)))
+	/* the index is by both ends: with one of them open there is no key to ask it by */
+	for (size_t i = has_key ? flow_first(ns, &tuple) : 0; i / 2 < ns->n_conntrack;
+		i = has_key ? netns_next(ns, FLOWS_BY_ENDS, i) : i + 2)
+		if (entry_agrees(&ns->conntrack[i / 2], packet, &tuple, open))
 			return true;
-	}
 	return false;
 }
 

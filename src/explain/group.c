@@ -220,11 +220,11 @@ static const char *group_rule_words(
 }
 
 /* Neutron calls a tap by the first 11 characters of its port's id. */
-static const char *port_id(struct arena *arena, const struct group_port *port)
+static const char *port_id(const struct group_port *port)
 {
 	if (!text_has_prefix(port->device, TAP_PREFIX))
 		return NULL;
-	return arena_strdup(arena, port->device + strlen(TAP_PREFIX));
+	return port->device + strlen(TAP_PREFIX);
 }
 
 static bool is_portwalls(const struct owner *owner)
@@ -232,26 +232,12 @@ static bool is_portwalls(const struct owner *owner)
 	return strcmp(owner->name, "portwall") == 0;
 }
 
-static struct change change_of(struct arena *arena, enum change_kind kind, const struct node *node,
-	const char *words, const char *command, const char *note)
-{
-	const char **commands = arena_new_array(arena, const char *, 1);
-
-	commands[0] = command;
-	return (struct change){ .kind = kind,
-		.ns = node->ns,
-		.words = words,
-		.commands = commands,
-		.n_commands = 1,
-		.note = note };
-}
-
 bool group_rule_change(struct arena *arena, const struct node *node, const struct group_port *port,
 	const struct owner *owner, struct edit *ret_edit, struct change *ret)
 {
 	struct text rule CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
-	const char *id = port_id(arena, port), *command, *note;
+	const char *id = port_id(port), *command, *note;
 	size_t at;
 
 	if (port->is_spoof || !group_rule_place(port, &at))
@@ -271,8 +257,11 @@ bool group_rule_change(struct arena *arena, const struct node *node, const struc
 				    id)
 			  : "GROUP is one of the port's";
 	}
-	*ret = change_of(arena, CHANGE_GROUP_RULE, node, group_rule_words(arena, packet, port),
-		command, note);
+	*ret = (struct change){ .kind = CHANGE_GROUP_RULE,
+		.ns = node->ns,
+		.words = group_rule_words(arena, packet, port),
+		.command = command,
+		.note = note };
 	return true;
 }
 
@@ -282,7 +271,7 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 {
 	struct text src CLEANUP(text_done) = TEXT_INIT, mac CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
-	const char *id = port_id(arena, port), *command, *note = NULL;
+	const char *id = port_id(port), *command, *note = NULL;
 	const char *mac_match = "", *mac_words = "", *mac_openstack = "", *mac_policy = "";
 
 	if (!port->is_spoof || !packet_knows(packet, FIELD_SRC))
@@ -308,9 +297,11 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 		if (id)
 			note = arena_printf(arena, "the PORT's id begins with %s", id);
 	}
-	*ret = change_of(arena, CHANGE_ADDRESS_PAIR, node,
-		arena_printf(arena, "an allowed address pair of port %s: %s%s", port->device,
-			src.data, mac_words),
-		command, note);
+	*ret = (struct change){ .kind = CHANGE_ADDRESS_PAIR,
+		.ns = node->ns,
+		.words = arena_printf(arena, "an allowed address pair of port %s: %s%s",
+			port->device, src.data, mac_words),
+		.command = command,
+		.note = note };
 	return true;
 }

@@ -62,42 +62,8 @@ static uint64_t take(
 	return bit;
 }
 
-static void join(bool *joined, size_t a, size_t b, bool *is_changed)
-{
-	if (joined[a] == joined[b])
-		return;
-	joined[a] = joined[b] = true;
-	*is_changed = true;
-}
-
-/* Through pairs of veths, devices that stand on one of another namespace, and Open vSwitch. */
-static bool *joined_to(struct arena *arena, const struct host *host, const struct netns *ns)
-{
-	bool *joined = arena_new_array(arena, bool, host->n_netns + 1);
-	size_t of_ovs = host->n_netns; /* the switch itself: a place of its own */
-	bool is_changed = true;
-
-	joined[ns - host->netns] = true;
-	while (is_changed) {
-		is_changed = false;
-		for (size_t n = 0; n < host->n_netns; n++)
-			for (size_t i = 0; i < host->netns[n].n_links; i++) {
-				const struct link *link = &host->netns[n].links[i];
-
-				if (link->is_peer_away && link->peer_netns >= 0)
-					join(joined, n, (size_t)link->peer_netns, &is_changed);
-			}
-		for (size_t i = 0; i < host->n_ovs_ports; i++)
-			if (host->ovs_ports[i].netns >= 0)
-				join(joined, (size_t)host->ovs_ports[i].netns, of_ovs, &is_changed);
-	}
-	return joined;
-}
-
 uint64_t explain_find_macs(const struct host *host, struct query *query)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const bool *joined;
 	struct packet *packet = &query->packet;
 	bool is_arp = packet_inner_ethertype(packet) == ETHERTYPE_ARP;
 	const struct addr *src_addr = is_arp ? &packet->arp_spa : &packet->src;
@@ -108,9 +74,8 @@ uint64_t explain_find_macs(const struct host *host, struct query *query)
 		return 0;
 	if (!(packet->unknown & (FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST))))
 		return 0;
-	joined = joined_to(arena, host, query->ns);
 	for (size_t n = 0; n < host->n_netns; n++) {
-		if (!joined[n])
+		if (!host_is_wired(host, &host->netns[n], query->ns))
 			continue;
 		look_in_netns(&host->netns[n], src_addr, &src);
 		/* ARP asks who has it: that is in no header */

@@ -30,7 +30,7 @@ struct decider {
 	const struct group_port *port; /* NULL: not of a security group */
 };
 
-/* One thing to do; commands are for a shell in ns. */
+/* One thing to do. */
 enum change_kind {
 	CHANGE_GROUP_RULE,    /* of a security group */
 	CHANGE_ADDRESS_PAIR,  /* of a port */
@@ -43,10 +43,9 @@ const char *change_kind_name(enum change_kind kind); /* "group-rule" */
 struct change {
 	enum change_kind kind;
 	const struct netns *ns;
-	const char *words; /* a phrase: "a rule of the group that lets in ipip from 10.0.0.2" */
-	const char *const *commands; /* one, or alternatives for several programs */
-	size_t n_commands;
-	const char *note; /* what to know before; NULL: nothing */
+	const char *words;   /* a phrase: "a rule of the group that lets in ipip from 10.0.0.2" */
+	const char *command; /* for a shell in ns; of portwall's policy: its line of the file */
+	const char *note;    /* what to know before; NULL: nothing */
 };
 
 /*

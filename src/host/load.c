@@ -130,6 +130,7 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 	netns_parse_texts(arena, ns);
 	netns_finish(arena, ns);
 	*host = (struct host){ .name = "", .release = "", .netns = ns, .n_netns = 1 };
+	host_finish(arena, host);
 	*ret = host;
 	return true;
 }

@@ -350,6 +350,7 @@ bool host_load_sosreport(
 	missing[1] = (struct unread){ "namespaces of processes", "not in a sosreport" };
 	host->unread = missing;
 	host->n_unread = 2;
+	host_finish(arena, host);
 	*ret = host;
 	return true;
 }

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
-#include <dirent.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +6,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "kernel/kernel.h"
+#include "kernel/processes.h"
 
 /* /proc/PID/comm is cut to this. */
 #define COMM_LEN 15
@@ -50,20 +48,20 @@ static bool is_interpreter(const char *program)
  * The agent that this process is, or NULL. Only what it runs counts, not what it is told:
  * "tail -f neutron-openvswitch-agent.log" is none.
  */
-static const char *agent_of(struct arena *arena, const char *pid, const char *chain_prefix)
+static const char *agent_of(struct arena *arena, long pid, const char *chain_prefix)
 {
 	struct text cmdline CLEANUP(text_done) = TEXT_INIT, comm CLEANUP(text_done) = TEXT_INIT;
 	const char *program, *arg;
 	struct err ignored;
 
-	if (text_load(&comm, arena_printf(arena, "/proc/%s/comm", pid), 64, &ignored)) {
+	if (text_load(&comm, arena_printf(arena, "/proc/%ld/comm", pid), 64, &ignored)) {
 		comm.data[strcspn(comm.data, "\n")] = '\0';
 		for (size_t i = 0; i < N_OF(known_agents); i++)
 			if (strlen(comm.data) == COMM_LEN &&
 				!strncmp(comm.data, known_agents[i], COMM_LEN))
 				return known_agents[i];
 	}
-	if (!text_load(&cmdline, arena_printf(arena, "/proc/%s/cmdline", pid), CMDLINE_SIZE,
+	if (!text_load(&cmdline, arena_printf(arena, "/proc/%ld/cmdline", pid), CMDLINE_SIZE,
 		    &ignored) ||
 		!cmdline.len)
 		return NULL;
@@ -79,37 +77,30 @@ static const char *agent_of(struct arena *arena, const char *pid, const char *ch
 	return is_agent(program, chain_prefix) ? program : NULL;
 }
 
-static bool is_in_netns(struct arena *arena, const char *pid, const struct stat *netns)
+static bool is_in_netns(struct arena *arena, long pid, const struct stat *netns)
 {
 	struct stat st;
 
-	return stat(arena_printf(arena, "/proc/%s/ns/net", pid), &st) == 0 &&
+	return stat(arena_printf(arena, "/proc/%ld/ns/net", pid), &st) == 0 &&
 	       st.st_ino == netns->st_ino && st.st_dev == netns->st_dev;
 }
 
 const char *kernel_other_agent(struct arena *arena, const char *chain_prefix)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
-	const char *found = NULL;
-	struct dirent *entry;
 	struct stat netns;
-	DIR *dir;
+	struct pids pids;
 
-	if (stat("/proc/self/ns/net", &netns) < 0)
+	if (stat("/proc/self/ns/net", &netns) < 0 || !pids_read(scratch, "/proc", &pids))
 		return NULL;
-	dir = opendir("/proc");
-	while (dir && !found && (entry = readdir(dir))) {
-		const char *pid = entry->d_name, *agent;
+	vec_for_each (pid, &pids) {
+		const char *agent;
 
-		if (!isdigit((unsigned char)pid[0]) || strtol(pid, NULL, 10) == getpid())
+		if (*pid == getpid() || !is_in_netns(scratch, *pid, &netns))
 			continue;
-		if (!is_in_netns(scratch, pid, &netns))
-			continue;
-		agent = agent_of(scratch, pid, chain_prefix);
+		agent = agent_of(scratch, *pid, chain_prefix);
 		if (agent)
-			found = arena_printf(arena, "%s (pid %s)", agent, pid);
+			return arena_printf(arena, "%s (pid %ld)", agent, *pid);
 	}
-	if (dir)
-		closedir(dir);
-	return found;
+	return NULL;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "kernel/guests.h"
 
-#include <dirent.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "base/text.h"
 #include "base/vec.h"
+#include "kernel/processes.h"
 
 #define MAX_CMDLINE ((size_t)4 * 1024 * 1024)
 #define MAX_NICS    256 /* of one guest */
@@ -94,7 +94,8 @@ static const char *option(
 /* --- one process --- */
 
 struct guest {
-	const char *pid, *name, *uuid;
+	long pid;
+	const char *name, *uuid;
 	struct nic nics[MAX_NICS];
 	size_t n_nics;
 };
@@ -177,7 +178,7 @@ static const char *ifname_of_fd(const struct pass *pass, const struct guest *gue
 	unsigned long fd = strtoul(fds, NULL, 10);
 
 	if (!text_load(&info,
-		    arena_printf(pass->arena, "%s/%s/fdinfo/%lu", pass->proc, guest->pid, fd),
+		    arena_printf(pass->arena, "%s/%ld/fdinfo/%lu", pass->proc, guest->pid, fd),
 		    65536, &ignored))
 		return NULL;
 	line = strstr(info.data, "iff:\t");
@@ -193,8 +194,8 @@ static const struct netns *netns_with(
 {
 	const struct netns *only = NULL;
 	struct stat file;
-	bool has_own =
-		stat(arena_printf(pass->arena, "%s/%s/ns/net", pass->proc, guest->pid), &file) == 0;
+	bool has_own = stat(arena_printf(pass->arena, "%s/%ld/ns/net", pass->proc, guest->pid),
+			       &file) == 0;
 
 	for (size_t n = 0; n < pass->host->n_netns; n++) {
 		const struct netns *ns = &pass->host->netns[n];
@@ -281,14 +282,14 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void read_process(struct pass *pass, const char *pid)
+static void read_process(struct pass *pass, long pid)
 {
 	struct text cmdline CLEANUP(text_done) = TEXT_INIT;
 	struct guest *guest;
 	struct err ignored;
 
 	/* a process that has gone has no guest any more */
-	if (!text_load(&cmdline, arena_printf(pass->arena, "%s/%s/cmdline", pass->proc, pid),
+	if (!text_load(&cmdline, arena_printf(pass->arena, "%s/%ld/cmdline", pass->proc, pid),
 		    MAX_CMDLINE, &ignored) ||
 		!is_qemu(cmdline.data))
 		return;
@@ -301,17 +302,14 @@ static void read_process(struct pass *pass, const char *pid)
 struct unread_list guests_read(struct arena *arena, const char *proc, struct host *host)
 {
 	struct pass pass = { .arena = arena, .proc = proc, .host = host };
-	DIR *dir = opendir(proc);
-	const struct dirent *entry;
+	struct pids pids;
 
 	/* that /proc cannot be read is said where namespaces are looked for */
-	if (!dir)
+	if (!pids_read(arena, proc, &pids))
 		return (struct unread_list){ 0 };
 	pass.vms = arena_alloc(arena, sizeof(*pass.vms) * (host->n_netns + 1));
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			read_process(&pass, arena_strdup(arena, entry->d_name));
-	closedir(dir);
+	vec_for_each (pid, &pids)
+		read_process(&pass, *pid);
 	for (size_t n = 0; n < host->n_netns; n++) {
 		if (pass.vms[n].n)
 			qsort((void *)pass.vms[n].items, pass.vms[n].n, sizeof(const char *),

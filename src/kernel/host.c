@@ -21,6 +21,7 @@
 #include "kernel/kernel.h"
 #include "kernel/links.h"
 #include "kernel/ovs.h"
+#include "kernel/processes.h"
 #include "kernel/reading.h"
 
 #define OWN "/proc/self/ns/net"
@@ -119,13 +120,6 @@ static void find_named(struct pass *pass)
 		add_place(pass, arena_printf(pass->arena, "%s/%s", folder, *name), *name);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	long x = *(const long *)a, y = *(const long *)b;
-
-	return (x > y) - (x < y);
-}
-
 static const char *process_name(struct arena *arena, long pid)
 {
 	struct text comm CLEANUP(text_done) = TEXT_INIT;
@@ -177,33 +171,13 @@ static bool is_in_known_place(const struct pass *pass, long pid)
 	return false;
 }
 
-struct pids {
-	VEC(long);
-};
-
-static bool list_processes(struct arena *arena, struct pids *ret)
-{
-	DIR *dir = opendir("/proc");
-	const struct dirent *entry;
-
-	if (!dir)
-		return false;
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			*vec_push(ret, arena) = strtol(entry->d_name, NULL, 10);
-	closedir(dir);
-	if (ret->n)
-		qsort(ret->items, ret->n, sizeof(*ret->items), by_number);
-	return true;
-}
-
 /* The process that lent a namespace its path has gone; is another one there? -1: the namespace has
  * gone, too. */
 static int open_again(struct arena *arena, uint64_t inode)
 {
-	struct pids pids = { 0 };
+	struct pids pids;
 
-	if (!list_processes(arena, &pids))
+	if (!pids_read(arena, "/proc", &pids))
 		return -1;
 	vec_for_each (pid, &pids) {
 		char path[64];
@@ -218,10 +192,9 @@ static int open_again(struct arena *arena, uint64_t inode)
 
 static void find_of_processes(struct pass *pass)
 {
-	struct pids pids = { 0 };
-	struct pids refused = { 0 };
+	struct pids pids, refused = { 0 };
 
-	if (!list_processes(pass->arena, &pids)) {
+	if (!pids_read(pass->arena, "/proc", &pids)) {
 		host_unread(pass, "namespaces of processes", strerror(errno));
 		return;
 	}

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "kernel/processes.h"
 #include "kernel/reading.h"
 
 /* include/net/tcp_states.h; other protocols use the same numbers */
@@ -117,9 +118,9 @@ static int by_place(const void *a, const void *b)
 	return addr_compare(&x->local, &y->local);
 }
 
-static void name_process(const char *pid, struct pass *pass)
+static void name_process(struct pass *pass, long pid)
 {
-	char *path = arena_printf(pass->arena, "/proc/%s/fd", pid);
+	char *path = arena_printf(pass->arena, "/proc/%ld/fd", pid);
 	struct text comm CLEANUP(text_done) = TEXT_INIT;
 	const struct dirent *entry;
 	DIR *dir = opendir(path);
@@ -143,7 +144,7 @@ static void name_process(const char *pid, struct pass *pass)
 		found = bsearch(&key, pass->inodes.items, pass->inodes.n, sizeof(key), by_inode);
 		if (!found)
 			continue;
-		if (!name && text_load(&comm, arena_printf(pass->arena, "/proc/%s/comm", pid), 64,
+		if (!name && text_load(&comm, arena_printf(pass->arena, "/proc/%ld/comm", pid), 64,
 				     &ignored))
 			name = arena_strndup(pass->arena, comm.data, strcspn(comm.data, "\n"));
 		pass->sockets.items[found->at].process = name;
@@ -154,16 +155,13 @@ static void name_process(const char *pid, struct pass *pass)
 /* Whoever may not look at others' descriptors leaves them without a name. */
 static void name_processes(struct pass *pass)
 {
-	DIR *dir = pass->inodes.n ? opendir("/proc") : NULL;
-	const struct dirent *entry;
+	struct pids pids;
 
-	if (!dir)
+	if (!pass->inodes.n || !pids_read(pass->arena, "/proc", &pids))
 		return;
 	qsort(pass->inodes.items, pass->inodes.n, sizeof(*pass->inodes.items), by_inode);
-	while ((entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			name_process(entry->d_name, pass);
-	closedir(dir);
+	vec_for_each (pid, &pids)
+		name_process(pass, *pid);
 }
 
 void reading_sockets(struct reading *reading)

@@ -311,30 +311,30 @@ static uint32_t cube(struct sets *sets, unsigned first, unsigned n, const struct
 	return node;
 }
 
-static uint32_t at_most(
-	struct sets *sets, unsigned first, unsigned n, const struct field_value *value)
+/* The value itself, with all that is below it (below 1, above 0) or above it (0, 1). */
+static uint32_t bounded(struct sets *sets, unsigned first, unsigned n,
+	const struct field_value *value, uint32_t below, uint32_t above)
 {
 	uint32_t node = 1;
 
 	if (!fits(value, n))
-		return 1;
+		return below;
 	for (unsigned i = n; i-- > 0;)
-		node = bit(value, i, n) ? sets_node(sets, first + i, 1, node)
-					: sets_node(sets, first + i, node, 0);
+		node = bit(value, i, n) ? sets_node(sets, first + i, below, node)
+					: sets_node(sets, first + i, node, above);
 	return node;
+}
+
+static uint32_t at_most(
+	struct sets *sets, unsigned first, unsigned n, const struct field_value *value)
+{
+	return bounded(sets, first, n, value, 1, 0);
 }
 
 static uint32_t at_least(
 	struct sets *sets, unsigned first, unsigned n, const struct field_value *value)
 {
-	uint32_t node = 1;
-
-	if (!fits(value, n))
-		return 0;
-	for (unsigned i = n; i-- > 0;)
-		node = bit(value, i, n) ? sets_node(sets, first + i, 0, node)
-					: sets_node(sets, first + i, node, 1);
-	return node;
+	return bounded(sets, first, n, value, 0, 1);
 }
 
 static const struct field_value all_ones = { { 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,

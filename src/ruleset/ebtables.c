@@ -576,18 +576,6 @@ static void add_policies(struct arena *arena, struct table *table)
 	}
 }
 
-static void keep_remark(struct iptables_parser *p, const char *line, size_t len)
-{
-	struct ruleset *rs = p->rs;
-
-	rs->remarks = vec_grow_(
-		p->arena, rs->remarks, &rs->cap_remarks, rs->n_remarks, sizeof(rs->remarks[0]));
-	rs->remarks[rs->n_remarks++] = (struct remark){ .source = p->source,
-		.family = p->family,
-		.line = p->line,
-		.text = arena_strndup(p->arena, line, len) };
-}
-
 static bool parse_line(struct iptables_parser *p, bool has_space_behind, struct err *err)
 {
 	const struct word *first = p->words.items;
@@ -634,7 +622,7 @@ bool ruleset_parse_ebtables(struct arena *arena, struct ruleset *rs, enum table_
 		p.line++;
 		p.line_start = text;
 		if (*text == '#')
-			keep_remark(&p, text, len);
+			iptables_keep_remark(&p, text, len);
 		else if (len > LIMIT_RULESET_LINE)
 			ok = err_limit(err, "%s:%u:1: a line of more than %zu bytes", name, p.line,
 				LIMIT_RULESET_LINE);

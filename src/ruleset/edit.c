@@ -77,9 +77,14 @@ const char *table_program(const struct table *table)
 		return "nft";
 	case SOURCE_IPTABLES_LEGACY:
 		return is_ipv6 ? "ip6tables-legacy" : "iptables-legacy";
-	default:
-		return is_ipv6 ? "ip6tables" : "iptables";
+	case SOURCE_EBTABLES:
+		return "ebtables";
+	case SOURCE_EBTABLES_LEGACY:
+		return "ebtables-legacy";
+	case SOURCE_IPTABLES:
+		break;
 	}
+	return is_ipv6 ? "ip6tables" : "iptables";
 }
 
 void edit_print_command(struct text *out, const struct edit *edit)

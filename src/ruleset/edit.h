@@ -24,7 +24,7 @@ bool ruleset_edit(struct arena *arena, const struct ruleset *rs, const struct ed
  * shell of the namespace that the ruleset is of. */
 void edit_print_command(struct text *out, const struct edit *edit);
 
-/* The program that a table is written with: "iptables", "ip6tables-legacy", "nft". */
+/* The program that a table is written with: "iptables", "ip6tables-legacy", "ebtables", "nft". */
 const char *table_program(const struct table *table);
 
 #endif

@@ -281,13 +281,10 @@ static void resolve_jumps(struct table *table)
 	}
 }
 
-static void keep_remark(struct iptables_parser *p, const char *line, size_t len)
+void iptables_keep_remark(struct iptables_parser *p, const char *line, size_t len)
 {
 	struct ruleset *rs = p->rs;
 
-	/* between rules they are not kept, as the kernel does not keep them */
-	if (p->table)
-		return;
 	rs->remarks = vec_grow_(
 		p->arena, rs->remarks, &rs->cap_remarks, rs->n_remarks, sizeof(rs->remarks[0]));
 	rs->remarks[rs->n_remarks++] = (struct remark){ .source = p->source,
@@ -306,7 +303,9 @@ static bool parse_lines(struct iptables_parser *p, const char *text, struct err 
 		if (used && text[used - 1] == '\r')
 			used--;
 		if (*text == '#') {
-			keep_remark(p, text, used);
+			/* between rules they are not kept, as the kernel does not keep them */
+			if (!p->table)
+				iptables_keep_remark(p, text, used);
 		} else {
 			if (used > LIMIT_RULESET_LINE)
 				return err_limit(err, "%s:%u:1: a line of more than %zu bytes",

@@ -64,6 +64,8 @@ struct option {
 /* Fails at the column of word i of the line, or of the whole line when there is no such word. */
 bool iptables_fail(const struct iptables_parser *p, struct err *err, size_t i, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A line that begins with "#". */
+void iptables_keep_remark(struct iptables_parser *p, const char *line, size_t len);
 
 /* iptables_words.c */
 /* A line into p->words. */

@@ -106,6 +106,23 @@ check 'some rules were counted' grep -q ' -p' wanted
 says 'the save is understood but for among' 5 'not understood: --among-src 1$' "$PORTWALL" ruleset --check counted.save
 check 'and comes back to the letter' cmp counted.save <("$PORTWALL" ruleset counted.save)
 "$PORTWALL" snapshot -o host.pws > /dev/null
+
+# -- whose rules they are: the text, the JSON and the drawing name the program
+asked="--in tap1 udp 10.0.0.1:4000 10.0.0.2:10 mac 02:00:00:00:00:01 > 02:00:00:00:00:02"
+zcat host.pws | sed 's/"ebtables-nft"/"ebtables-legacy"/' > legacy.pws
+for program in ebtables ebtables-legacy; do
+	snapshot=host.pws
+	[ "$program" = ebtables ] || snapshot=legacy.pws
+	explain="explain --snapshot $snapshot $asked"
+	# shellcheck disable=SC2086 # words
+	says "the text says $program" 3 "of chain FORWARD, table filter \($program[,)]" "$PORTWALL" $explain
+	# shellcheck disable=SC2086 # words
+	says "the way, too" 3 " $program filter forward" "$PORTWALL" $explain
+	# shellcheck disable=SC2086 # words
+	says "so does the JSON" 0 "^$program\$" jq -r .decided_by.program <("$PORTWALL" $explain --json)
+	# shellcheck disable=SC2086 # words
+	says "and the drawing" 3 "\\\\n$program filter, chain FORWARD rule 1" "$PORTWALL" $explain --dot
+done
 says 'a snapshot has the rules, too' 3 '^dropped' "$PORTWALL" explain --snapshot host.pws --in tap1 --brief udp 10.0.0.1:4000 10.0.0.2:10 mac 02:00:00:00:00:01 '>' 02:00:00:00:00:02
 
 # -- redacted: other addresses, the same answer

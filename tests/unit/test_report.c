@@ -82,7 +82,7 @@ static void assert_changes(
 	else
 		text_addf(&text, "%s: ", final_name(report.changes.after));
 	for (size_t i = 0; i < report.changes.n; i++)
-		text_addf(&text, "%s%s", i ? "; " : "", report.changes.items[i].commands[0]);
+		text_addf(&text, "%s%s", i ? "; " : "", report.changes.items[i].command);
 	assert_string_equal(text.data, expected);
 }
 
@@ -315,6 +315,38 @@ static void a_field_that_no_rule_asked_for_does_not_matter(void **state)
 	assert_true(report.any & FIELD_BIT(FIELD_DPORT));
 }
 
+/* Whom a stateful rule lets in is told by the entries, whichever end of them is open. */
+static void what_another_entry_lets_in_is_not_the_same_for_any_end(void **state)
+{
+	static const char *const others[] = { "10.0.0.7", "192.0.2.7" };
+	static const uint64_t fields[] = { FIELD_BIT(FIELD_SRC), FIELD_BIT(FIELD_DST) };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = router(arena);
+	struct conntrack_entry *entry = &b->built[0].conntrack[0];
+
+	(void)state;
+	build_neighbour(b, "eth1", "192.0.2.7", "02:00:00:00:00:07");
+	build_iptables(b, 0,
+		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\nCOMMIT\n");
+	assert_true(report_of(b, "eth0", ROUTED).any & FIELD_BIT(FIELD_SRC));
+	b->netns[0].n_conntrack = 1;
+	for (size_t i = 0; i < N_OF(others); i++) {
+		struct flow_tuple orig = { .sport = 4000, .dport = 80 };
+
+		assert_true(addr_parse(i ? "10.0.0.1" : others[i], &orig.src));
+		assert_true(addr_parse(i ? others[i] : "192.0.2.1", &orig.dst));
+		*entry = (struct conntrack_entry){ .proto = PROTO_TCP,
+			.status = CT_STATUS_SEEN_REPLY,
+			.orig = orig,
+			.reply = { orig.dst, orig.src, orig.dport, orig.sport } };
+		assert_false(report_of(b, "eth0", ROUTED).any & fields[i]);
+	}
+	/* a flow of another protocol lets none of them in */
+	entry->proto = PROTO_UDP;
+	assert_true(report_of(b, "eth0", ROUTED).any & FIELD_BIT(FIELD_SRC));
+}
+
 static void an_open_field_that_decides_is_named(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -368,6 +400,7 @@ int main(void)
 		cmocka_unit_test(switches_of_the_kernel_are_named),
 		cmocka_unit_test(flags_of_a_bridge_port_are_named),
 		cmocka_unit_test(a_field_that_no_rule_asked_for_does_not_matter),
+		cmocka_unit_test(what_another_entry_lets_in_is_not_the_same_for_any_end),
 		cmocka_unit_test(an_open_field_that_decides_is_named),
 		cmocka_unit_test(what_is_not_modelled_is_named),
 	};
