@@ -4,7 +4,8 @@
  *
  * The files NAME.fffuu in the folder audit are what the verified tool fffuu prints, from the golden files of its own tests
  * (github.com/diekmann/Iptables_Semantics, commit e0a2516b, haskell_tool/test/Suites/GoldenFiles; licence in audit/LICENSE.fffuu),
- * byte for byte from the section that is the first in each. fffuu's settings are those of its tests:
+ * byte for byte from the section that is the first in each. NAME.save is the ruleset itself (thy/Iptables_Semantics/Examples there): nothing
+ * here reads it yet, it waits for the evaluator of chains over sets. fffuu's settings are those of its tests:
  *
  *	parser_test  filter FORWARD, TCP 22 and 80
  *	synology     filter INPUT, TCP 22, 8080 and 80
