@@ -22,6 +22,7 @@
 #define LIMIT_WALK_UNREAD	256	 /* walks with other values of what was not read */
 #define LIMIT_SET_NODES		16000000 /* of one world of packet sets: 400 MB */
 #define LIMIT_SET_EXTRAS	10000	 /* booleans of it, beside the fields */
+#define LIMIT_CLASSES		1000	 /* of addresses, in a service matrix */
 #define LIMIT_NETNS		4096
 #define LIMIT_LINKS		65536 /* of one namespace; also its addresses */
 #define LIMIT_ROUTES		2000000

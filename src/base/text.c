@@ -88,6 +88,20 @@ void text_addf(struct text *text, const char *fmt, ...)
 	va_end(ap);
 }
 
+void text_add_dot(struct text *text, const char *more)
+{
+	text_add(text, "\"");
+	for (; *more; more++) {
+		if (*more == '"' || *more == '\\')
+			text_add(text, "\\");
+		if (*more == '\n')
+			text_add(text, "\\n");
+		else
+			text_add_n(text, more, 1);
+	}
+	text_add(text, "\"");
+}
+
 bool text_load(struct text *text, const char *path, size_t max_size, struct err *err)
 {
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;

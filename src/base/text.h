@@ -32,6 +32,9 @@ void text_add_n(struct text *text, const char *more, size_t len);
 void text_addf(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *text, const char *fmt, va_list ap);
 
+/* As a string of Graphviz's language, in its quotes; a newline is one there too. */
+void text_add_dot(struct text *text, const char *more);
+
 /* Reads a file, or standard input for "-". Fails with ERR_LIMIT above max_size bytes. */
 bool text_load(struct text *text, const char *path, size_t max_size, struct err *err);
 

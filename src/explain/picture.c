@@ -40,20 +40,6 @@ struct drawing {
 	struct arena *arena;
 };
 
-static void add_quoted(struct text *out, const char *text)
-{
-	text_add(out, "\"");
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			text_add(out, "\\");
-		if (*text == '\n')
-			text_add(out, "\\n");
-		else
-			text_add_n(out, text, 1);
-	}
-	text_add(out, "\"");
-}
-
 static bool is_same_spot(const struct spot *a, const struct spot *b)
 {
 	return a->kind == b->kind && a->ns == b->ns && a->what == b->what;
@@ -167,7 +153,7 @@ static void draw_box(struct drawing *drawing, size_t at, const char *colour)
 	else if (spot->kind == SPOT_LINK && *link->kind)
 		kind = arena_printf(drawing->arena, "\n%s", link->kind);
 	text_addf(drawing->out, "\t\tn%zu [shape=%s, label=", at, shapes[spot->kind]);
-	add_quoted(drawing->out,
+	text_add_dot(drawing->out,
 		arena_printf(drawing->arena, "%c%s%s%s", spot->point ? spot->point : ' ',
 			spot->point ? "  " : "", spot->name, kind) +
 			!spot->point);
@@ -181,7 +167,7 @@ static void draw_netns(
 {
 	if (ns) {
 		text_addf(drawing->out, "\tsubgraph cluster_%zu {\n\t\tlabel=", n);
-		add_quoted(drawing->out, *ns->name ? ns->name : "this network namespace");
+		text_add_dot(drawing->out, *ns->name ? ns->name : "this network namespace");
 		text_add(drawing->out, ";\n\t\tstyle=dashed;\n");
 	}
 	for (size_t i = 0; i < drawing->spots.n; i++)
@@ -220,7 +206,7 @@ static void draw_arrows(struct drawing *drawing, const char *colour)
 		/* what the packet looks like is said where it is new */
 		if (strcmp(was.data, is.data) != 0) {
 			text_add(drawing->out, ", label=");
-			add_quoted(drawing->out, is.data);
+			text_add_dot(drawing->out, is.data);
 		}
 		if (to->kind == SPOT_LOST)
 			text_add(drawing->out, ", style=dashed");
@@ -258,7 +244,7 @@ static void draw_decider(
 		text_add(&words, ": its policy");
 	}
 	text_addf(out, "\tr%zu [shape=note, fontsize=10, label=", n);
-	add_quoted(out, words.data);
+	text_add_dot(out, words.data);
 	text_add(out, "];\n");
 	while (at + 1 < drawing->spots.n && drawing->spots.items[at].depth < node->depth)
 		at++;
@@ -285,7 +271,7 @@ void report_print_dot(struct text *out, const struct report *report)
 		"digraph path {\n\trankdir=TB;\n\tnewrank=true;\n\tfontname=\"sans-serif\";\n"
 		"\tnode [fontname=\"sans-serif\"];\n\tedge [fontname=\"sans-serif\", fontsize=10];\n"
 		"\tlabelloc=t;\n\tlabel=");
-	add_quoted(out, verdict.data);
+	text_add_dot(out, verdict.data);
 	text_add(out, ";\n");
 	draw_boxes(&drawing, colour);
 	draw_arrows(&drawing, colour);

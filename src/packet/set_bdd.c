@@ -334,6 +334,71 @@ struct packet_set sets_know(struct sets *sets, struct packet_set a)
 	return (struct packet_set){ know(sets, a.node) };
 }
 
+static bool is_below_sources(const struct sets *sets, uint32_t a)
+{
+	const struct set_field *src = &sets->fields[FIELD_SRC];
+
+	return sets_level(sets, a) >= src->first + src->n_bits;
+}
+
+static void find_rows(
+	struct sets *sets, uint32_t a, size_t max, struct arena *arena, struct set_rows *rows)
+{
+	if (sets->nodes[a].is_marked || rows->list.n > max)
+		return;
+	sets->nodes[a].is_marked = true;
+	if (is_below_sources(sets, a)) {
+		vec_push(&rows->list, arena)->node = a;
+		return;
+	}
+	find_rows(sets, sets->nodes[a].low, max, arena, rows);
+	find_rows(sets, sets->nodes[a].high, max, arena, rows);
+}
+
+static void unmark_rows(struct sets *sets, uint32_t a)
+{
+	if (!sets->nodes[a].is_marked)
+		return;
+	sets->nodes[a].is_marked = false;
+	if (is_below_sources(sets, a))
+		return;
+	unmark_rows(sets, sets->nodes[a].low);
+	unmark_rows(sets, sets->nodes[a].high);
+}
+
+bool sets_find_rows(struct sets *sets, struct packet_set a, size_t max, struct arena *arena,
+	struct set_rows *ret)
+{
+	ret->list.n = 0;
+	find_rows(sets, a.node, max, arena, ret);
+	unmark_rows(sets, a.node);
+	return ret->list.n <= max;
+}
+
+static uint32_t lead(struct sets *sets, uint32_t a, uint32_t row)
+{
+	const struct set_cached *c;
+	struct set_node n;
+	uint32_t low;
+
+	if (a == row)
+		return 1;
+	if (is_below_sources(sets, a) || sets->has_failed)
+		return 0;
+	c = cached(sets, OP_LEAD, a, row);
+	if (is_cached(c, OP_LEAD, a, row))
+		return c->result;
+	n = sets->nodes[a];
+	low = lead(sets, n.low, row);
+	low = sets_node(sets, n.level, low, lead(sets, n.high, row));
+	return remember(sets, OP_LEAD, a, row, low);
+}
+
+struct packet_set sets_of_row(struct sets *sets, struct packet_set a, struct packet_set row)
+{
+	return (struct packet_set){ lead(sets, a.node, row.node) };
+}
+
 /* As many as were not marked before. */
 static size_t mark(struct sets *sets, uint32_t a)
 {

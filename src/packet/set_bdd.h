@@ -30,7 +30,7 @@ struct set_cached {
 	uint32_t op, a, b, result; /* op 0: nothing */
 };
 
-enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW };
+enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD };
 
 /* One of the values that rules tell apart. */
 struct set_value {
@@ -79,6 +79,15 @@ uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t hig
 uint16_t sets_level(const struct sets *sets, uint32_t node);
 /* Every level with known[level] < 2 has that value. */
 struct packet_set sets_know(struct sets *sets, struct packet_set a);
+/* Of a set that asks sources and destinations alone, the source first (order, set_world.c): what is left to ask once
+ * the source is known, each once, in the order of the least source that leads there. False: more than max. */
+struct set_rows {
+	VEC(struct packet_set) list;
+};
+bool sets_find_rows(struct sets *sets, struct packet_set a, size_t max, struct arena *arena,
+	struct set_rows *ret);
+/* The sources that lead to that. */
+struct packet_set sets_of_row(struct sets *sets, struct packet_set a, struct packet_set row);
 
 /* set_world.c */
 unsigned sets_block_of(const struct sets *sets, unsigned level);
@@ -97,5 +106,20 @@ size_t sets_code_of_value(
 struct packet_set sets_of_code(struct sets *sets, enum field field, size_t code, bool is_one);
 /* Each packet once: no bits that mean nothing, one code for each value. */
 struct packet_set sets_of_one_code_each(struct sets *sets, uint64_t fields);
+
+/* set_print.c: the values of one field, in order. One is a range, or with a mask; both ends are values of the field. */
+struct set_item {
+	struct field_value from, to; /* or value, mask */
+};
+
+struct set_items {
+	VEC(struct set_item) list;
+	bool is_masks, is_cut; /* cut: there are more */
+};
+
+struct set_items sets_list(struct sets *sets, struct arena *arena, struct packet_set values,
+	unsigned first, unsigned n_bits, bool is_masks);
+void sets_print_item(struct text *out, enum field field, enum family family, bool is_masks,
+	const struct set_item *item);
 
 #endif

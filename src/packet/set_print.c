@@ -187,16 +187,6 @@ static void cover_families(struct cover *c, struct packet_set a)
 	cover_classes(c, &classes, BLOCK_FAMILY);
 }
 
-/* One value of a list: a range, or with a mask. Both ends are values of the field. */
-struct item {
-	struct field_value from, to; /* or value, mask */
-};
-
-struct items {
-	VEC(struct item) list;
-	bool is_masks, is_cut;
-};
-
 static void set_bit(struct field_value *value, unsigned place, bool bit)
 {
 	uint8_t one = (uint8_t)(1 << place % 8);
@@ -217,10 +207,10 @@ static bool is_next(const struct field_value *before, const struct field_value *
 }
 
 /* Bits from i on, of n; item has those before. For ranges every open bit is gone through, but for the last ones. */
-static void list_values(struct sets *sets, struct arena *arena, struct items *items, uint32_t node,
-	unsigned first, unsigned i, unsigned n, struct item item)
+static void list_values(struct sets *sets, struct arena *arena, struct set_items *items,
+	uint32_t node, unsigned first, unsigned i, unsigned n, struct set_item item)
 {
-	struct item *last = items->list.n ? &items->list.items[items->list.n - 1] : NULL;
+	struct set_item *last = items->list.n ? &items->list.items[items->list.n - 1] : NULL;
 
 	if (!node || items->is_cut)
 		return;
@@ -248,16 +238,16 @@ static void list_values(struct sets *sets, struct arena *arena, struct items *it
 	}
 }
 
-static struct items items_of(struct sets *sets, struct arena *arena, struct packet_set values,
+struct set_items sets_list(struct sets *sets, struct arena *arena, struct packet_set values,
 	unsigned first, unsigned n, bool is_masks)
 {
-	struct items items = { .is_masks = is_masks };
+	struct set_items items = { .is_masks = is_masks };
 
-	list_values(sets, arena, &items, values.node, first, 0, n, (struct item){ 0 });
+	list_values(sets, arena, &items, values.node, first, 0, n, (struct set_item){ 0 });
 	return items;
 }
 
-static bool is_shorter(const struct items *a, const struct items *b)
+static bool is_shorter(const struct set_items *a, const struct set_items *b)
 {
 	return a->is_cut == b->is_cut ? a->list.n < b->list.n : b->is_cut;
 }
@@ -276,7 +266,7 @@ static void print_value(
 }
 
 /* Bits that are open if it is all addresses of a prefix, or UINT_MAX. */
-static unsigned open_bits(const struct item *item)
+static unsigned open_bits(const struct set_item *item)
 {
 	unsigned n = 0, i;
 
@@ -289,20 +279,20 @@ static unsigned open_bits(const struct item *item)
 	return n;
 }
 
-static void print_item(struct text *out, enum field field, enum family family,
-	const struct items *items, const struct item *item)
+void sets_print_item(struct text *out, enum field field, enum family family, bool is_masks,
+	const struct set_item *item)
 {
 	bool is_address =
 		sets_is_address(field) || field == FIELD_ARP_SPA || field == FIELD_ARP_TPA;
 	bool is_number = !is_address && field_width(field, family) < 48 && field != FIELD_TCP_FLAGS;
 	unsigned open = open_bits(item), width = field_width(field, family);
 
-	if (items->is_masks && is_number) {
+	if (is_masks && is_number) {
 		text_addf(out, "0x%" PRIx64 "/0x%" PRIx64, field_value_number(&item->from),
 			field_value_number(&item->to));
-	} else if (memcmp(&item->from, &item->to, sizeof(item->from)) == 0 && !items->is_masks) {
+	} else if (memcmp(&item->from, &item->to, sizeof(item->from)) == 0 && !is_masks) {
 		print_value(out, field, family, &item->from);
-	} else if (is_address && !items->is_masks && open <= width) {
+	} else if (is_address && !is_masks && open <= width) {
 		print_value(out, field, family, &item->from);
 		text_addf(out, "/%u", width - open);
 	} else if (is_number) {
@@ -310,7 +300,7 @@ static void print_item(struct text *out, enum field field, enum family family,
 			field_value_number(&item->to));
 	} else {
 		print_value(out, field, family, &item->from);
-		text_add(out, items->is_masks ? "/" : "-");
+		text_add(out, is_masks ? "/" : "-");
 		print_value(out, field, family, &item->to);
 	}
 }
@@ -320,12 +310,12 @@ static void print_numbers(struct sets *sets, struct arena *arena, struct text *o
 {
 	unsigned first = sets->fields[field].first, n = sets_bits(sets, field, family);
 	struct packet_set others = set_not(sets, values);
-	struct items best = items_of(sets, arena, values, first, n, false);
+	struct set_items best = sets_list(sets, arena, values, first, n, false);
 	bool is_not = false;
 
 	for (unsigned i = 1; i < 4; i++) {
-		struct items next =
-			items_of(sets, arena, i & 1 ? others : values, first, n, i >= 2);
+		struct set_items next =
+			sets_list(sets, arena, i & 1 ? others : values, first, n, i >= 2);
 
 		if (next.list.n && is_shorter(&next, &best)) {
 			best = next;
@@ -335,7 +325,7 @@ static void print_numbers(struct sets *sets, struct arena *arena, struct text *o
 	text_addf(out, "%s %s", field_key(field), is_not ? "not " : "");
 	for (size_t i = 0; i < best.list.n && i < MAX_ITEMS; i++) {
 		text_add(out, i ? "," : "");
-		print_item(out, field, family, &best, &best.list.items[i]);
+		sets_print_item(out, field, family, best.is_masks, &best.list.items[i]);
 	}
 	if (best.list.n > MAX_ITEMS)
 		text_addf(out, ",and %s%zu more", best.is_cut ? "more than " : "",
