@@ -101,10 +101,7 @@ struct field_value field_value_of_addr(const struct addr *addr)
 
 struct field_value field_value_of_mac(struct mac mac)
 {
-	struct field_value value = { 0 };
-
-	memcpy(value.bytes + 10, mac.bytes, 6);
-	return value;
+	return field_value_of_number(mac_number(mac));
 }
 
 /* Packets that were made for IP hooks alone say no ethertype. */
@@ -114,7 +111,7 @@ static bool is_ip(const struct packet *packet)
 	       packet->ethertype == ETHERTYPE_IPV6;
 }
 
-static bool is_present(const struct packet *packet, enum field field)
+bool packet_has_field(const struct packet *packet, enum field field)
 {
 	bool has_transport = is_ip(packet) && !packet->is_later_fragment;
 
@@ -137,6 +134,14 @@ static bool is_present(const struct packet *packet, enum field field)
 static uint64_t number_of(const struct packet *packet, enum field field)
 {
 	switch (field) {
+	case FIELD_ETH_SRC:
+		return mac_number(packet->eth_src);
+	case FIELD_ETH_DST:
+		return mac_number(packet->eth_dst);
+	case FIELD_ARP_SHA:
+		return mac_number(packet->arp_sha);
+	case FIELD_ARP_THA:
+		return mac_number(packet->arp_tha);
 	case FIELD_ETHERTYPE:
 		return packet->ethertype;
 	case FIELD_VLAN_ID:
@@ -188,28 +193,21 @@ static uint64_t number_of(const struct packet *packet, enum field field)
 	}
 }
 
+uint64_t packet_number(const struct packet *packet, enum field field)
+{
+	return packet_has_field(packet, field) ? number_of(packet, field) : 0;
+}
+
 enum field_answer packet_field(
 	const struct packet *packet, enum field field, struct field_value *ret)
 {
-	if (!is_present(packet, field))
+	if (!packet_has_field(packet, field))
 		return FIELD_ABSENT;
 	/* 0 says "not said" of these */
 	if (packet->unknown & FIELD_BIT(field) || (field == FIELD_CT_STATE && !packet->ct_state) ||
 		(field == FIELD_LENGTH && !packet->length))
 		return FIELD_UNKNOWN;
 	switch (field) {
-	case FIELD_ETH_SRC:
-		*ret = field_value_of_mac(packet->eth_src);
-		break;
-	case FIELD_ETH_DST:
-		*ret = field_value_of_mac(packet->eth_dst);
-		break;
-	case FIELD_ARP_SHA:
-		*ret = field_value_of_mac(packet->arp_sha);
-		break;
-	case FIELD_ARP_THA:
-		*ret = field_value_of_mac(packet->arp_tha);
-		break;
 	case FIELD_SRC:
 		*ret = field_value_of_addr(&packet->src);
 		break;

@@ -67,11 +67,14 @@ const char *field_key(enum field field);  /* "src": for JSON and packet expressi
 /* In bits; 0 for names. Addresses: 32 or 128 by the packet's family (FIELD_SRC: packet->src.family). */
 unsigned field_width(enum field field, enum family family);
 
-/* Does the packet have the field at all (ports of an ICMP packet: no)? Then *ret is its value, unless
- * packet->unknown has its bit: then *ret is untouched. Not for names. */
+/* Does the packet have the field at all (ports of an ICMP packet: no)? */
+bool packet_has_field(const struct packet *packet, enum field field);
+/* Then *ret is its value, unless packet->unknown has its bit: *ret is untouched. Not for names. */
 enum field_answer { FIELD_ABSENT, FIELD_KNOWN, FIELD_UNKNOWN };
 enum field_answer packet_field(
 	const struct packet *packet, enum field field, struct field_value *ret);
+/* Of fields of up to 64 bits that are no addresses: what it says, unknown or not; 0 where the field is absent. */
+uint64_t packet_number(const struct packet *packet, enum field field);
 
 /* The value as people write it: "10.0.0.1", "443", "fa:16:3e:..", "syn,ack". */
 void field_value_print(

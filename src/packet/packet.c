@@ -51,6 +51,15 @@ bool mac_equal(struct mac a, struct mac b)
 	return memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
 }
 
+uint64_t mac_number(struct mac mac)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < sizeof(mac.bytes); i++)
+		number = number << 8 | mac.bytes[i];
+	return number;
+}
+
 bool addr_parse(const char *text, struct addr *ret)
 {
 	struct addr addr = { .family = strchr(text, ':') ? FAMILY_IPV6 : FAMILY_IPV4 };

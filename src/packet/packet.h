@@ -144,6 +144,7 @@ struct packet {
 bool mac_parse(const char *text, struct mac *ret); /* aa:bb:.., aa-bb-.., any case */
 void mac_print(struct text *out, struct mac mac);  /* lower case with colons */
 bool mac_equal(struct mac a, struct mac b);
+uint64_t mac_number(struct mac mac); /* the first byte is the most significant one */
 
 bool addr_parse(const char *text, struct addr *ret);
 void addr_print(struct text *out, const struct addr *addr); /* RFC 5952 for IPv6 */

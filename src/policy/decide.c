@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a policy says of one packet. The order of the questions is the order of the rules in the
+ * What a policy says of a packet, or of all packets (question.h). The order of the questions is the order of the rules in the
  * chains that Neutron's driver writes (docs/neutron-differences.md lists where we differ), so
  * that the reason given here names the rule whose counter rises. Two things follow from that
  * order and look odd otherwise: a rule may allow what conntrack calls invalid (LP 1460741), and
  * a VM may send any ICMPv6 but router advertisements whatever its groups say.
  */
-#include "policy/policy.h"
-
-#include <string.h>
+#include "policy/question.h"
 
 #define DHCP_CLIENT_PORT   68
 #define DHCP_SERVER_PORT   67
@@ -31,15 +29,6 @@ static const struct prefix ipv6_link_multicast = {
 };
 static const struct prefix ipv6_link_local = {
 	.addr = { .family = FAMILY_IPV6, .bytes = { 0xfe, 0x80 } }, .len = 64
-};
-
-/* One question: a packet, and whether its frame is to be looked at. */
-struct question {
-	const struct policy_port *port;
-	const struct packet *packet;
-	enum family family;
-	enum ct_state ct_state;
-	bool has_frame;
 };
 
 static bool has_fixed_ip(const struct policy_port *port, enum family family)
@@ -70,305 +59,369 @@ bool policy_port_is_filtered(const struct policy_port *port)
 	return port->port_security && !policy_port_is_trusted(port);
 }
 
-static bool is_udp(const struct packet *packet, uint16_t sport, uint16_t dport)
+/* A judgement under way. */
+struct judge {
+	const struct question *q;
+	const struct policy_port *port;
+	enum direction direction;
+	struct packet_set left; /* of which nothing was said yet */
+	policy_said_fn *said;
+	void *arg;
+};
+
+/* Says it of those that are left. True: now none is, so that further questions need not be asked. */
+static bool say(struct judge *j, struct decision decision, struct packet_set packets)
 {
-	return packet->proto == PROTO_UDP && !packet->is_later_fragment && packet->sport == sport &&
-	       packet->dport == dport;
+	packets = packets_and(j->q, j->left, packets);
+	if (set_is_empty(packets))
+		return set_is_empty(j->left);
+	j->said(j->arg, decision, packets);
+	j->left = packets_and(j->q, j->left, packets_not(j->q, packets));
+	return set_is_empty(j->left);
 }
 
-static bool is_icmpv6_type(const struct packet *packet, uint8_t type)
+static bool because(struct judge *j, enum reason reason, struct packet_set packets)
 {
-	return packet->proto == PROTO_ICMPV6 && !packet->is_later_fragment &&
-	       packet->icmp_type == type;
+	return say(j, (struct decision){ .reason = reason }, packets);
 }
 
-static bool mac_is(const struct question *q, struct mac mac)
+static struct packet_set is_udp(const struct question *q, uint16_t sport, uint16_t dport)
 {
-	return !q->has_frame || mac_equal(q->packet->eth_src, mac);
+	struct packet_set ports = packets_and(q, packets_of_number(q, FIELD_SPORT, sport),
+		packets_of_number(q, FIELD_DPORT, dport));
+
+	return packets_and(q, packets_of_number(q, FIELD_PROTO, PROTO_UDP), ports);
+}
+
+static struct packet_set is_icmpv6_type(const struct question *q, uint8_t type)
+{
+	return packets_and(q, packets_of_number(q, FIELD_PROTO, PROTO_ICMPV6),
+		packets_of_number(q, FIELD_ICMP_TYPE, type));
+}
+
+static struct packet_set is_fixed_ip(
+	const struct question *q, const struct policy_port *port, enum field field)
+{
+	struct packet_set all = SET_EMPTY;
+
+	for (size_t i = 0; i < port->n_fixed_ips; i++)
+		all = packets_or(q, all, packets_of_addr(q, field, &port->fixed_ips[i]));
+	return all;
 }
 
 /* Is the source one of the port's: address and MAC of one pair? */
-static bool source_is_own(const struct question *q)
+static struct packet_set source_is_own(const struct question *q, const struct policy_port *port)
 {
-	const struct policy_port *port = q->port;
-	const struct addr *src = &q->packet->src;
-	struct addr link_local;
+	struct addr link_local = addr_link_local(port->mac);
+	struct packet_set all = port->n_fixed_ips ? is_fixed_ip(q, port, FIELD_SRC) : SET_FULL;
 
+	if (has_fixed_ip(port, FAMILY_IPV6))
+		all = packets_or(q, all, packets_of_addr(q, FIELD_SRC, &link_local));
+	all = packets_and(q, all, packets_of_mac(q, FIELD_ETH_SRC, port->mac));
 	for (size_t i = 0; i < port->n_pairs; i++) {
 		const struct address_pair *pair = &port->pairs[i];
+		struct packet_set own = packets_in_prefix(q, FIELD_SRC, &pair->prefix);
 
-		if (!mac_is(q, pair->mac))
-			continue;
-		if (prefix_contains(&pair->prefix, src))
-			return true;
 		link_local = addr_link_local(pair->mac);
-		if (pair->prefix.addr.family == FAMILY_IPV6 && !addr_compare(&link_local, src))
-			return true;
+		if (pair->prefix.addr.family == FAMILY_IPV6)
+			own = packets_or(q, own, packets_of_addr(q, FIELD_SRC, &link_local));
+		own = packets_and(q, own, packets_of_mac(q, FIELD_ETH_SRC, pair->mac));
+		all = packets_or(q, all, own);
 	}
-	if (!mac_is(q, port->mac))
-		return false;
-	if (!port->n_fixed_ips)
-		return true;
-	for (size_t i = 0; i < port->n_fixed_ips; i++)
-		if (addr_compare(&port->fixed_ips[i], src) == 0)
-			return true;
-	link_local = addr_link_local(port->mac);
-	return has_fixed_ip(port, FAMILY_IPV6) && addr_compare(&link_local, src) == 0;
+	return all;
 }
 
-static bool arp_is_own(const struct policy_port *port, const struct packet *packet)
+/* The MAC of the frame is the one that ARP speaks of. */
+static struct packet_set arp_is_of_mac(const struct question *q, struct mac mac)
 {
-	bool is_probe = addr_compare(&packet->arp_spa, &ipv4_zero) == 0; /* RFC 5227 */
+	return packets_and(
+		q, packets_of_mac(q, FIELD_ETH_SRC, mac), packets_of_mac(q, FIELD_ARP_SHA, mac));
+}
 
-	if (!policy_port_has_family(port, FAMILY_IPV4) ||
-		!mac_equal(packet->eth_src, packet->arp_sha))
-		return false;
+static struct packet_set arp_is_own(const struct question *q, const struct policy_port *port)
+{
+	struct packet_set is_probe = packets_of_addr(q, FIELD_ARP_SPA, &ipv4_zero); /* RFC 5227 */
+	struct packet_set all = port->n_fixed_ips ? SET_EMPTY : SET_FULL;
+
+	if (!policy_port_has_family(port, FAMILY_IPV4))
+		return SET_EMPTY;
+	if (has_fixed_ip(port, FAMILY_IPV4))
+		all = is_probe;
+	for (size_t i = 0; i < port->n_fixed_ips; i++)
+		if (port->fixed_ips[i].family == FAMILY_IPV4)
+			all = packets_or(
+				q, all, packets_of_addr(q, FIELD_ARP_SPA, &port->fixed_ips[i]));
+	all = packets_and(q, all, arp_is_of_mac(q, port->mac));
 	for (size_t i = 0; i < port->n_pairs; i++) {
 		const struct address_pair *pair = &port->pairs[i];
+		struct packet_set own;
 
-		if (pair->prefix.addr.family == FAMILY_IPV4 &&
-			mac_equal(packet->arp_sha, pair->mac) &&
-			(is_probe || prefix_contains(&pair->prefix, &packet->arp_spa)))
-			return true;
+		if (pair->prefix.addr.family != FAMILY_IPV4)
+			continue;
+		own = packets_in_prefix(q, FIELD_ARP_SPA, &pair->prefix);
+		own = packets_and(q, packets_or(q, is_probe, own), arp_is_of_mac(q, pair->mac));
+		all = packets_or(q, all, own);
 	}
-	if (!mac_equal(packet->arp_sha, port->mac))
-		return false;
-	if (!port->n_fixed_ips || (is_probe && has_fixed_ip(port, FAMILY_IPV4)))
-		return true;
-	for (size_t i = 0; i < port->n_fixed_ips; i++)
-		if (addr_compare(&port->fixed_ips[i], &packet->arp_spa) == 0)
-			return true;
-	return false;
+	return all;
 }
 
-static bool mac_is_own(const struct policy_port *port, struct mac mac)
+static struct packet_set mac_is_own(const struct question *q, const struct policy_port *port)
 {
+	struct packet_set all = packets_of_mac(q, FIELD_ETH_SRC, port->mac);
+
 	for (size_t i = 0; i < port->n_pairs; i++)
-		if (mac_equal(port->pairs[i].mac, mac))
-			return true;
-	return mac_equal(port->mac, mac);
+		all = packets_or(q, all, packets_of_mac(q, FIELD_ETH_SRC, port->pairs[i].mac));
+	return all;
 }
 
-/* list is sorted and nothing in it covers anything else: only the last one before can. */
-static bool list_contains(const struct prefix_list *list, const struct addr *addr)
+/* Of packets of its family. */
+static struct packet_set is_remote(const struct question *q, const struct policy_rule *rule)
 {
-	size_t low = 0, high = list->n;
+	enum field field = rule->direction == DIR_INGRESS ? FIELD_SRC : FIELD_DST;
+	enum family family = rule->ethertype;
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (addr_compare(&list->items[middle].addr, addr) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && prefix_contains(&list->items[low - 1], addr);
+	if (rule->has_prefix)
+		return packets_in_prefix(q, field, &rule->prefix);
+	if (rule->remote_group)
+		return packets_in_list(q, field, &rule->remote_group->members[family]);
+	if (rule->remote_address_group)
+		return packets_in_list(q, field, &rule->remote_address_group->addresses[family]);
+	return SET_FULL;
 }
 
-static bool rule_matches(
-	const struct policy_rule *rule, enum direction direction, const struct question *q)
+static struct packet_set rule_matches(const struct question *q, const struct policy_rule *rule)
 {
-	const struct packet *packet = q->packet;
-	const struct addr *remote = direction == DIR_INGRESS ? &packet->src : &packet->dst;
+	struct packet_set all = SET_FULL;
 
-	if (rule->direction != direction || rule->ethertype != q->family)
-		return false;
-	if (rule->has_proto && rule->proto != packet->proto)
-		return false;
 	/* In IPv6 next header 0 is hop-by-hop options, never the protocol that xtables sees. */
 	if (rule->has_proto && rule->proto == 0 && rule->ethertype == FAMILY_IPV6)
-		return false;
-	if ((rule->has_ports || rule->has_icmp_type) && packet->is_later_fragment)
-		return false;
-	if (rule->has_ports && (packet->dport < rule->port_min || packet->dport > rule->port_max))
-		return false;
-	if (rule->has_icmp_type && packet->icmp_type != rule->icmp_type)
-		return false;
-	if (rule->has_icmp_code && packet->icmp_code != rule->icmp_code)
-		return false;
-	if (rule->has_prefix)
-		return prefix_contains(&rule->prefix, remote);
-	if (rule->remote_group)
-		return list_contains(&rule->remote_group->members[q->family], remote);
-	if (rule->remote_address_group)
-		return list_contains(&rule->remote_address_group->addresses[q->family], remote);
-	return true;
-}
-
-static struct decision because(enum reason reason)
-{
-	return (struct decision){ .reason = reason };
+		return SET_EMPTY;
+	if (rule->has_proto)
+		all = packets_of_number(q, FIELD_PROTO, rule->proto);
+	if (set_is_empty(all))
+		return all; /* there are many rules, and one packet */
+	if (rule->has_ports)
+		all = packets_and(
+			q, all, packets_in_range(q, FIELD_DPORT, rule->port_min, rule->port_max));
+	if (rule->has_icmp_type)
+		all = packets_and(q, all, packets_of_number(q, FIELD_ICMP_TYPE, rule->icmp_type));
+	if (rule->has_icmp_code)
+		all = packets_and(q, all, packets_of_number(q, FIELD_ICMP_CODE, rule->icmp_code));
+	if (set_is_empty(all))
+		return all;
+	/* A later fragment has no ports and no type, nor are they 0. */
+	if (rule->has_ports)
+		all = packets_and(q, all, packets_with(q, FIELD_DPORT));
+	if (rule->has_icmp_type)
+		all = packets_and(q, all, packets_with(q, FIELD_ICMP_TYPE));
+	return packets_and(q, all, is_remote(q, rule));
 }
 
 /* The end of both chains. */
-static struct decision decide_by_rules(const struct question *q, enum direction direction)
+static void judge_by_rules(struct judge *j, enum family family)
 {
-	const struct policy_port *port = q->port;
+	const struct policy_port *port = j->port;
 
-	for (size_t g = 0; g < port->n_groups; g++) {
-		const struct policy_group *group = port->groups[g];
+	for (size_t g = 0; g < port->n_groups; g++)
+		for (size_t i = 0; i < port->groups[g]->n_rules; i++) {
+			const struct policy_rule *rule = &port->groups[g]->rules[i];
 
-		for (size_t i = 0; i < group->n_rules; i++)
-			if (rule_matches(&group->rules[i], direction, q))
-				return (struct decision){ REASON_RULE, &group->rules[i] };
-	}
+			if (rule->direction != j->direction || rule->ethertype != family)
+				continue;
+			if (say(j, (struct decision){ REASON_RULE, rule },
+				    rule_matches(j->q, rule)))
+				return;
+		}
 	/* The chains of a stateless port do not ask conntrack. */
-	return because(port->stateful && (q->ct_state & CT_INVALID) ? DROP_INVALID : DROP_NO_RULE);
+	if (port->stateful)
+		because(j, DROP_INVALID, packets_of_states(j->q, CT_INVALID));
+	because(j, DROP_NO_RULE, SET_FULL);
 }
 
-static bool is_established(const struct question *q)
+static struct packet_set is_established(const struct judge *j)
 {
-	return q->port->stateful && (q->ct_state & (CT_ESTABLISHED | CT_RELATED));
+	return j->port->stateful ? packets_of_states(j->q, CT_ESTABLISHED | CT_RELATED) : SET_EMPTY;
 }
 
-static struct decision decide_egress_ipv4(const struct question *q)
+static void judge_egress_ipv4(struct judge *j)
 {
-	const struct packet *packet = q->packet;
-	bool asks_dhcp = is_udp(packet, DHCP_CLIENT_PORT, DHCP_SERVER_PORT);
+	const struct question *q = j->q;
+	struct packet_set asks_dhcp = is_udp(q, DHCP_CLIENT_PORT, DHCP_SERVER_PORT);
+	struct packet_set discovers = packets_and(q, packets_of_addr(q, FIELD_SRC, &ipv4_zero),
+		packets_of_addr(q, FIELD_DST, &ipv4_broadcast));
 
-	if (!policy_port_has_family(q->port, FAMILY_IPV4))
-		return because(DROP_NO_FAMILY);
+	if (!policy_port_has_family(j->port, FAMILY_IPV4) && because(j, DROP_NO_FAMILY, SET_FULL))
+		return;
 	/* Before the source is checked: without a lease the VM has none. */
-	if (asks_dhcp && addr_compare(&packet->src, &ipv4_zero) == 0 &&
-		addr_compare(&packet->dst, &ipv4_broadcast) == 0)
-		return because(REASON_DHCP_CLIENT);
-	if (!source_is_own(q))
-		return because(DROP_SPOOF);
-	if (asks_dhcp)
-		return because(REASON_DHCP_CLIENT);
-	if (is_udp(packet, DHCP_SERVER_PORT, DHCP_CLIENT_PORT))
-		return because(DROP_DHCP_SERVER);
-	if (is_established(q))
-		return because(REASON_ESTABLISHED);
-	return decide_by_rules(q, DIR_EGRESS);
+	if (because(j, REASON_DHCP_CLIENT, packets_and(q, asks_dhcp, discovers)) ||
+		because(j, DROP_SPOOF, packets_not(q, source_is_own(q, j->port))) ||
+		because(j, REASON_DHCP_CLIENT, asks_dhcp) ||
+		because(j, DROP_DHCP_SERVER, is_udp(q, DHCP_SERVER_PORT, DHCP_CLIENT_PORT)) ||
+		because(j, REASON_ESTABLISHED, is_established(j)))
+		return;
+	judge_by_rules(j, FAMILY_IPV4);
 }
 
-static struct decision decide_egress_ipv6(const struct question *q)
+/* Duplicate address detection and what goes with it: the VM has no address yet. */
+static struct packet_set is_nd_without_source(const struct question *q)
 {
-	const struct packet *packet = q->packet;
+	struct packet_set types = packets_or(q, is_icmpv6_type(q, ICMPV6_MLD_REPORT),
+		packets_or(
+			q, is_icmpv6_type(q, ICMPV6_NS), is_icmpv6_type(q, ICMPV6_MLDV2_REPORT)));
+	struct packet_set addresses = packets_and(q, packets_of_addr(q, FIELD_SRC, &ipv6_zero),
+		packets_in_prefix(q, FIELD_DST, &ipv6_link_multicast));
 
-	if (!policy_port_has_family(q->port, FAMILY_IPV6))
-		return because(DROP_NO_FAMILY);
-	/* Before the source is checked: duplicate address detection has none. */
-	if (addr_compare(&packet->src, &ipv6_zero) == 0 &&
-		prefix_contains(&ipv6_link_multicast, &packet->dst) &&
-		(is_icmpv6_type(packet, ICMPV6_MLD_REPORT) || is_icmpv6_type(packet, ICMPV6_NS) ||
-			is_icmpv6_type(packet, ICMPV6_MLDV2_REPORT)))
-		return because(REASON_ND);
-	if (!source_is_own(q))
-		return because(DROP_SPOOF);
-	if (is_icmpv6_type(packet, ICMPV6_RA))
-		return because(DROP_RA);
-	if (packet->proto == PROTO_ICMPV6)
-		return because(REASON_ND);
-	if (is_udp(packet, DHCPV6_CLIENT_PORT, DHCPV6_SERVER_PORT))
-		return because(REASON_DHCP_CLIENT);
-	if (is_udp(packet, DHCPV6_SERVER_PORT, DHCPV6_CLIENT_PORT))
-		return because(DROP_DHCP_SERVER);
-	if (is_established(q))
-		return because(REASON_ESTABLISHED);
-	return decide_by_rules(q, DIR_EGRESS);
+	return packets_and(q, types, addresses);
+}
+
+static void judge_egress_ipv6(struct judge *j)
+{
+	const struct question *q = j->q;
+
+	if (!policy_port_has_family(j->port, FAMILY_IPV6) && because(j, DROP_NO_FAMILY, SET_FULL))
+		return;
+	if (because(j, REASON_ND, is_nd_without_source(q)) ||
+		because(j, DROP_SPOOF, packets_not(q, source_is_own(q, j->port))) ||
+		because(j, DROP_RA, is_icmpv6_type(q, ICMPV6_RA)) ||
+		because(j, REASON_ND, packets_of_number(q, FIELD_PROTO, PROTO_ICMPV6)) ||
+		because(j, REASON_DHCP_CLIENT, is_udp(q, DHCPV6_CLIENT_PORT, DHCPV6_SERVER_PORT)) ||
+		because(j, DROP_DHCP_SERVER, is_udp(q, DHCPV6_SERVER_PORT, DHCPV6_CLIENT_PORT)) ||
+		because(j, REASON_ESTABLISHED, is_established(j)))
+		return;
+	judge_by_rules(j, FAMILY_IPV6);
 }
 
 /* A lease for the port: to one of its addresses, or to all before it has one. */
-static bool is_lease(const struct question *q)
+static struct packet_set is_lease(const struct judge *j, enum family family)
 {
-	const struct packet *packet = q->packet;
+	const struct question *q = j->q;
+	struct packet_set to = is_fixed_ip(q, j->port, FIELD_DST);
 
-	if (q->family == FAMILY_IPV4) {
-		if (!is_udp(packet, DHCP_SERVER_PORT, DHCP_CLIENT_PORT))
-			return false;
-		if (addr_compare(&packet->dst, &ipv4_broadcast) == 0)
-			return true;
-	} else {
-		if (!is_udp(packet, DHCPV6_SERVER_PORT, DHCPV6_CLIENT_PORT))
-			return false;
-		if (prefix_contains(&ipv6_link_local, &packet->dst))
-			return true;
+	if (family == FAMILY_IPV4) {
+		to = packets_or(q, to, packets_of_addr(q, FIELD_DST, &ipv4_broadcast));
+		return packets_and(q, to, is_udp(q, DHCP_SERVER_PORT, DHCP_CLIENT_PORT));
 	}
-	for (size_t i = 0; i < q->port->n_fixed_ips; i++)
-		if (addr_compare(&q->port->fixed_ips[i], &packet->dst) == 0)
-			return true;
-	return false;
+	to = packets_or(q, to, packets_in_prefix(q, FIELD_DST, &ipv6_link_local));
+	return packets_and(q, to, is_udp(q, DHCPV6_SERVER_PORT, DHCPV6_CLIENT_PORT));
 }
 
-static struct decision decide_ingress_ip(const struct question *q)
+static void judge_ingress_ipv4(struct judge *j)
 {
-	const struct packet *packet = q->packet;
-
-	if (q->family == FAMILY_IPV6 &&
-		(is_icmpv6_type(packet, ICMPV6_MLD_QUERY) || is_icmpv6_type(packet, ICMPV6_NS) ||
-			is_icmpv6_type(packet, ICMPV6_NA)))
-		return because(REASON_ND);
-	if (is_established(q))
-		return because(REASON_ESTABLISHED);
-	if (q->family == FAMILY_IPV6 && is_icmpv6_type(packet, ICMPV6_RA) &&
-		has_fixed_ip(q->port, FAMILY_IPV6))
-		return because(REASON_RA_IN);
-	if (is_lease(q))
-		return because(REASON_DHCP_SERVER_IN);
-	return decide_by_rules(q, DIR_INGRESS);
+	if (because(j, REASON_ESTABLISHED, is_established(j)) ||
+		because(j, REASON_DHCP_SERVER_IN, is_lease(j, FAMILY_IPV4)))
+		return;
+	judge_by_rules(j, FAMILY_IPV4);
 }
 
-static struct decision decide_ip(const struct question *q, enum direction direction)
+static void judge_ingress_ipv6(struct judge *j)
 {
-	if (direction == DIR_INGRESS)
-		return decide_ingress_ip(q);
+	const struct question *q = j->q;
+	struct packet_set nd = packets_or(q, is_icmpv6_type(q, ICMPV6_MLD_QUERY),
+		packets_or(q, is_icmpv6_type(q, ICMPV6_NS), is_icmpv6_type(q, ICMPV6_NA)));
+	struct packet_set ra =
+		has_fixed_ip(j->port, FAMILY_IPV6) ? is_icmpv6_type(q, ICMPV6_RA) : SET_EMPTY;
+
+	if (because(j, REASON_ND, nd) || because(j, REASON_ESTABLISHED, is_established(j)) ||
+		because(j, REASON_RA_IN, ra) ||
+		because(j, REASON_DHCP_SERVER_IN, is_lease(j, FAMILY_IPV6)))
+		return;
+	judge_by_rules(j, FAMILY_IPV6);
+}
+
+static void judge_ip(struct judge *j, enum family family)
+{
+	bool is_v6 = family == FAMILY_IPV6;
+
+	if (j->direction == DIR_INGRESS) {
+		is_v6 ? judge_ingress_ipv6(j) : judge_ingress_ipv4(j);
+		return;
+	}
 	/* Before all exceptions: a bridge learns the MAC of whatever goes on from here. */
-	if (q->has_frame && !mac_is_own(q->port, q->packet->eth_src))
-		return because(DROP_SPOOF);
-	return q->family == FAMILY_IPV6 ? decide_egress_ipv6(q) : decide_egress_ipv4(q);
+	if (!because(j, DROP_SPOOF, packets_not(j->q, mac_is_own(j->q, j->port))))
+		is_v6 ? judge_egress_ipv6(j) : judge_egress_ipv4(j);
 }
 
-static bool is_waved_through(const struct policy_port *port, struct decision *ret)
+static void judge_frame(struct judge *j, uint16_t ethertype)
 {
-	if (policy_port_is_filtered(port))
-		return false;
-	*ret = because(policy_port_is_trusted(port) ? REASON_TRUSTED : REASON_PORT_SECURITY_OFF);
-	return true;
+	bool is_in = j->direction == DIR_INGRESS;
+
+	switch (ethertype) {
+	case ETHERTYPE_IPV4:
+		judge_ip(j, FAMILY_IPV4);
+		break;
+	case ETHERTYPE_IPV6:
+		judge_ip(j, FAMILY_IPV6);
+		break;
+	case ETHERTYPE_ARP:
+		because(j, REASON_ARP, is_in ? SET_FULL : arp_is_own(j->q, j->port));
+		because(j, DROP_ARP_SPOOF, SET_FULL);
+		break;
+	default: /* RARP */
+		because(j, REASON_ARP, is_in ? SET_FULL : mac_is_own(j->q, j->port));
+		because(j, DROP_ARP_SPOOF, SET_FULL);
+	}
+}
+
+void policy_judge(const struct question *q, const struct policy_port *port,
+	enum direction direction, policy_said_fn *said, void *arg)
+{
+	static const uint16_t types[] = { ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP,
+		ETHERTYPE_RARP };
+	struct judge j = { q, port, direction, SET_FULL, said, arg };
+	struct packet_set others = SET_FULL;
+
+	if (!policy_port_is_filtered(port)) {
+		because(&j,
+			policy_port_is_trusted(port) ? REASON_TRUSTED : REASON_PORT_SECURITY_OFF,
+			SET_FULL);
+		return;
+	}
+	for (size_t i = 0; i < N_OF(types) && !set_is_empty(others); i++) {
+		struct packet_set of_type = packets_of_number(q, FIELD_ETHERTYPE, types[i]);
+
+		j.left = of_type;
+		if (!set_is_empty(of_type))
+			judge_frame(&j, types[i]);
+		others = packets_and(q, others, packets_not(q, of_type));
+	}
+	j.left = others;
+	because(&j, DROP_FRAME_TYPE, SET_FULL);
+}
+
+static void keep_decision(void *arg, struct decision decision, struct packet_set packets)
+{
+	(void)packets;
+	*(struct decision *)arg = decision;
 }
 
 struct decision policy_decide(
 	const struct policy_port *port, enum direction direction, const struct packet *packet)
 {
-	struct question q = {
-		.port = port, .packet = packet, .ct_state = packet->ct_state, .has_frame = true
-	};
-	struct decision decision;
+	const struct question q = { .packet = packet, .has_frame = true };
+	struct decision decision = { .reason = DROP_FRAME_TYPE };
 
-	if (is_waved_through(port, &decision))
-		return decision;
-	switch (packet->ethertype) {
-	case ETHERTYPE_IPV4:
-		q.family = FAMILY_IPV4;
-		return decide_ip(&q, direction);
-	case ETHERTYPE_IPV6:
-		q.family = FAMILY_IPV6;
-		return decide_ip(&q, direction);
-	case ETHERTYPE_ARP:
-		if (direction == DIR_INGRESS || arp_is_own(port, packet))
-			return because(REASON_ARP);
-		return because(DROP_ARP_SPOOF);
-	case ETHERTYPE_RARP:
-		if (direction == DIR_INGRESS || mac_is_own(port, packet->eth_src))
-			return because(REASON_ARP);
-		return because(DROP_ARP_SPOOF);
-	default:
-		return because(DROP_FRAME_TYPE);
-	}
+	policy_judge(&q, port, direction, keep_decision, &decision);
+	return decision;
 }
 
 bool policy_allows_flow(
 	const struct policy_port *port, enum direction direction, const struct packet *first)
 {
-	struct question q = { .port = port,
-		.packet = first,
-		.family = first->src.family,
-		.ct_state = CT_NEW,
-		.has_frame = false };
-	struct decision decision;
+	struct packet packet = *first;
+	const struct question q = { .packet = &packet, .has_frame = false };
+	struct decision decision = { .reason = DROP_FRAME_TYPE };
 
-	if (is_waved_through(port, &decision))
-		return true;
-	return !reason_is_drop(decide_ip(&q, direction).reason);
+	packet.ethertype = first->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
+	packet.ct_state = CT_NEW;
+	policy_judge(&q, port, direction, keep_decision, &decision);
+	return !reason_is_drop(decision.reason);
+}
+
+struct packet_set policy_packets_of_rule(const struct question *q, const struct policy_rule *rule)
+{
+	bool is_v6 = rule->ethertype == FAMILY_IPV6;
+
+	return packets_and(q,
+		packets_of_number(q, FIELD_ETHERTYPE, is_v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4),
+		rule_matches(q, rule));
 }
