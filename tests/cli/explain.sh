@@ -194,12 +194,14 @@ refuses 'a small file that unpacks to a huge one' 2 'bomb.pws: it unpacks to mor
 rm bomb.pws
 echo '{"format": "something else"}' > other.json
 refuses 'JSON of something else' 2 'other.json: it is JSON, but no snapshot.*portwall snapshot' pw explain --snapshot other.json --in tap1 "${flow[@]}"
-jq '.version = 99' host.json > newer.json
+jq '.version = 99' host.json > newer.json 2>/dev/null
 refuses 'a snapshot of a later version' 2 'its version is 99' pw explain --snapshot newer.json --in tap1 "${flow[@]}"
-jq '.host.netns = 5' host.json > odd.json
-refuses 'a value that cannot be is told by its place' 2 'odd.json: .*netns.*: ' pw explain --snapshot odd.json --in tap1 "${flow[@]}"
+jq '.host.netns = 5' host.json > odd.json 2>/dev/null
+refuses 'a value that cannot be is told by its place' 2 'odd.json:[0-9]+:[0-9]+: netns: must be a list.*docs/snapshot.md' pw explain --snapshot odd.json --in tap1 "${flow[@]}"
 mkdir -p nothing
 refuses 'a directory that is no sosreport' 1 'nothing: it is not a sosreport.*give the folder' pw explain --snapshot nothing --in tap1 "${flow[@]}"
+jq '.host.netns[0].links[3].mtu = "big"' host.json > odd.json 2>/dev/null
+refuses 'and by its line and column' 2 "odd.json:$(grep -n '"mtu": "big"' odd.json | cut -d: -f1):[0-9]+: netns.0..links.3..mtu: must be a whole number from 0 to 4294967295" pw explain --snapshot odd.json --in tap1 "${flow[@]}"
 refuses 'two snapshots' 2 'host.pws' pw explain --snapshot host.pws --snapshot host.json --in tap1 "${flow[@]}"
 refuses 'what is no place of a file' 1 'cannot open no/such' pw explain --snapshot no/such --in tap1 "${flow[@]}"
 says 'a file that was cut' 2 'cut.pws' pw explain --snapshot cut.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
