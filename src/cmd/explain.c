@@ -209,6 +209,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	if (!make_query(inv, host, &query, err))
 		return false;
 	macs = explain_find_macs(host, &query);
+	inv->agent.progress(inv->agent.progress_data, "following the packet");
 	explainer = explainer_new(inv->arena, host);
 	report_make(inv->arena, explainer, &query, flags, &reports[0]);
 	reports[0].macs = macs;

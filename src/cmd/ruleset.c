@@ -274,6 +274,7 @@ bool cmd_ruleset(struct invocation *invocation, struct err *err)
 		struct arena *arena CLEANUP(arena_freep) = arena_new();
 		struct file file = { .path = invocation->args[i] };
 
+		invocation->agent.progress(invocation->agent.progress_data, "reading the rulesets");
 		ok = file_read(arena, &file, err);
 		if (!ok)
 			break;

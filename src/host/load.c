@@ -119,8 +119,9 @@ static bool refuse_text(const char *path, const struct text *file, struct err *e
 	return err_next(err, "take a snapshot on the host: portwall snapshot -o FILE");
 }
 
+/* only: of a path alone, which was read: a pipe gives nothing twice. NULL: none was */
 static bool load_texts(struct arena *arena, const char *const *paths, size_t n_paths,
-	const struct host **ret, struct err *err)
+	struct text *only, const struct host **ret, struct err *err)
 {
 	static const char *const missing[] = { "links", "addresses", "routes", "rules",
 		"neighbours", "fdb", "conntrack", "sockets", "sysctls" };
@@ -135,8 +136,12 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 		struct text file CLEANUP(text_done) = TEXT_INIT;
 		const char *tool;
 
-		if (!text_load(&file, paths[i], LIMIT_SNAPSHOT_SIZE, err))
+		if (only) {
+			file = *only;
+			*only = (struct text)TEXT_INIT;
+		} else if (!text_load(&file, paths[i], LIMIT_SNAPSHOT_SIZE, err)) {
 			return false;
+		}
 		tool = tool_of(paths[i], file.data);
 		if (!tool)
 			return refuse_text(paths[i], &file, err);
@@ -196,5 +201,5 @@ bool host_load(struct arena *arena, const char *const *paths, size_t n_paths,
 		if (is_snapshot(&file))
 			return host_parse(arena, paths[0], file.data, file.len, ret, err);
 	}
-	return load_texts(arena, paths, n_paths, ret, err);
+	return load_texts(arena, paths, n_paths, n_paths == 1 ? &file : NULL, ret, err);
 }

@@ -96,6 +96,9 @@ check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw expla
 iptables-save -c > rules.save
 says 'a bare ruleset says that it has no devices, and where some are' 2 'portwall snapshot -o FILE' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
 
+says 'rulesets come through pipes, too' 2 'has rules only' pw explain --snapshot <(cat rules.save) --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+says 'and several' 2 'has rules only' pw explain --snapshot <(cat rules.save) --snapshot <(ip6tables-save) --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+
 # -- many packets
 cat > packets.jsonl <<'JSONL'
 {"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:22", "id": "ssh"}
