@@ -15,8 +15,9 @@
 #define LIMIT_ADDRESS_PAIRS	10	/* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT	((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES	4000000
-#define LIMIT_NFT_ELEMENTS	8000000 /* of all sets of a listing */
-#define LIMIT_CONNTRACK		1000000 /* entries of one namespace */
+#define LIMIT_NFT_ELEMENTS	8000000	 /* of all sets of a listing */
+#define LIMIT_NFT_WORDS		50000000 /* of one statement of nft */
+#define LIMIT_CONNTRACK		1000000	 /* entries of one namespace */
 #define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
 #define LIMIT_PACKETS_LINE	((size_t)64 * 1024) /* bytes of a line of explain --packets */
 #define LIMIT_WALK_UNREAD	256	 /* walks with other values of what was not read */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 char text_empty_[1] = "";
@@ -106,6 +107,7 @@ bool text_load(struct text *text, const char *path, size_t max_size, struct err 
 {
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
 	struct text read_text = TEXT_INIT;
+	struct stat info;
 	ssize_t got;
 	int sys = 0;
 
@@ -113,6 +115,12 @@ bool text_load(struct text *text, const char *path, size_t max_size, struct err 
 		err_system(err, errno, "cannot open %s", path);
 		err->kind = ERR_INPUT;
 		return false;
+	}
+	/* a file that says itself that it is too large is not read in vain */
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && (uintmax_t)info.st_size > max_size) {
+		if (fd != STDIN_FILENO)
+			close(fd);
+		return err_limit(err, "%s is larger than %zu bytes", path, max_size);
 	}
 	do {
 		text_reserve(&read_text, READ_SIZE);

@@ -119,8 +119,6 @@ void output_print_text(const struct text *text);
 void output_print_json(json_t *value); /* takes the reference */
 /* Did all that was printed arrive? Who reads a half must not take it for the whole. */
 bool output_finish(struct err *err);
-/* agent_options.progress: the stage on standard error when that is a terminal; NULL erases it. */
-void output_progress(void *data, const char *stage);
 void output_print_error(const struct err *err, bool colour);
 void output_print_warnings(const char *const *warnings, size_t n);
 json_t *output_json_error(const struct err *err);
@@ -128,6 +126,13 @@ json_t *output_json_warnings(const char *const *warnings, size_t n);
 /* What a pass did or, after --dry-run, would do. */
 void output_print_report(
 	const struct invocation *invocation, const char *what, const struct agent_report *report);
+
+/* progress.c */
+/*
+ * agent_options.progress: the stage on standard error when that is a terminal, from the second second
+ * of the command on; NULL erases it. A stage is told where it begins and lives as long as the command.
+ */
+void output_progress(void *data, const char *stage);
 
 /*
  * A table with a frame of + - |, as the openstack client prints them; a cell may have several

@@ -2,7 +2,9 @@
 /* portwall explain: what happens to a packet on this host or on one in a file. */
 #include "cmd/explain.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "host/file.h"
 #include "packet/expr.h"
@@ -30,13 +32,35 @@ static bool read_state(const char *name, enum ct_state *ret, struct err *err)
 		{ "untracked", CT_UNTRACKED } };
 
 	for (size_t i = 0; i < N_OF(states); i++) {
-		if (strcmp(states[i].name, name) != 0)
+		if (strcasecmp(states[i].name, name) != 0)
 			continue;
 		*ret = states[i].state;
 		return true;
 	}
 	return err_input(
 		err, "--state %s: must be new, established, related, invalid or untracked", name);
+}
+
+/* Those that have a name: of a host with many processes in some of their own not all fit. */
+static bool refuse_netns(const struct host *host, const char *name, struct err *err)
+{
+	const char **names = calloc(host->n_netns, sizeof(*names)), *nearest;
+	struct text list CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = 0; names && i < host->n_netns; i++) {
+		names[i] = host->netns[i].name;
+		if (*names[i] && list.len < 200)
+			text_addf(&list, "%s%s", list.len ? ", " : "", names[i]);
+	}
+	nearest = names ? text_nearest(name, names, host->n_netns) : NULL;
+	err_input(err, "this host has no network namespace %s%s%s%s", name,
+		nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	free(names);
+	if (!nearest && list.len)
+		err_next(err, "there are %s", list.data);
+	else if (!nearest)
+		err_next(err, "it has but its own, which needs no --netns");
+	return false;
 }
 
 static bool find_netns(
@@ -52,7 +76,21 @@ static bool find_netns(
 		*ret = &host->netns[i];
 		return true;
 	}
-	return err_input(err, "this host has no network namespace %s", name);
+	return refuse_netns(host, name, err);
+}
+
+/* --in with --netns: many namespaces have an eth0. */
+static bool find_link(const struct host *host, const struct question *question, struct query *ret,
+	struct err *err)
+{
+	if (!question->netns || !*question->netns)
+		return explain_find_entry(host, question->in, ret, err);
+	if (!find_netns(host, question->netns, &ret->ns, err))
+		return false;
+	ret->from = FROM_DEVICE;
+	ret->in = netns_link(ret->ns, question->in);
+	return ret->in || err_input(err, "the network namespace %s has no device %s",
+				  question->netns, question->in);
 }
 
 bool question_query(const struct host *host, const struct question *question, struct query *ret,
@@ -63,13 +101,15 @@ bool question_query(const struct host *host, const struct question *question, st
 
 	if (!packet_expr_parse(question->packet, &packet, err))
 		return false;
+	if (question->in && !*question->in)
+		return err_input(err, "explain: --in has no name");
 	if (!question->in == !question->from_process) {
 		err_input(err, "explain: where does the packet start?");
 		return err_next(err,
 			"--in DEVICE, where it is received; or --out-of-process, sent by this host");
 	}
 	if (question->in) {
-		if (!explain_find_entry(host, question->in, &query, err))
+		if (!find_link(host, question, &query, err))
 			return false;
 	} else {
 		query.from = FROM_PROCESS;
@@ -209,6 +249,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	if (!make_query(inv, host, &query, err))
 		return false;
 	macs = explain_find_macs(host, &query);
+	inv->agent.progress(inv->agent.progress_data, "following the packet");
 	explainer = explainer_new(inv->arena, host);
 	report_make(inv->arena, explainer, &query, flags, &reports[0]);
 	reports[0].macs = macs;

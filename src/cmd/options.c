@@ -46,7 +46,7 @@ static const struct option_spec {
 		"named in its place, by name or UUID" },
 	[OPT_OUT_OF_PROCESS] = { "out-of-process", 0, NULL, "a process of the host sends it" },
 	[OPT_NETNS] = { "netns", 0, "NAME",
-		"the network namespace of that process (default: the caller's)" },
+		"the network namespace of that process (default: the caller's), or the one in which DEVICE is" },
 	[OPT_SNAPSHOT] = { "snapshot", 's', "FILE",
 		"ask FILE in place of this host: a snapshot, an unpacked sosreport, or (again for "
 		"each) files of iptables-save, ip6tables-save, nft list ruleset, ipset save" },

@@ -35,11 +35,13 @@ void output_add(const struct invocation *invocation, struct text *out, enum colo
 
 void output_print_text(const struct text *text)
 {
+	output_progress(NULL, NULL);
 	fwrite(text->data, 1, text->len, stdout);
 }
 
 void output_print_json(json_t *value)
 {
+	output_progress(NULL, NULL);
 	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	putchar('\n');
 	json_decref(value);
@@ -51,13 +53,6 @@ bool output_finish(struct err *err)
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
 	return err_system(err, errno, "cannot write standard output");
-}
-
-void output_progress(void *data, const char *stage)
-{
-	(void)data;
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\r\033[K%s%s", stage ? stage : "", stage ? "..." : "");
 }
 
 void output_print_error(const struct err *err, bool colour)

@@ -28,6 +28,13 @@ struct file {
 	VEC(struct feature) features;
 };
 
+static bool next_inputs(struct err *err)
+{
+	return err_next(err,
+		"give what iptables-save, ip6tables-save, ebtables-save, ipset save or nft list "
+		"ruleset print; a snapshot is for portwall explain --snapshot FILE");
+}
+
 /* A parser sees a text up to its first NUL, and must not take that for the whole. */
 static bool refuse_nul(const char *path, const struct text *text, struct err *err)
 {
@@ -40,7 +47,11 @@ static bool refuse_nul(const char *path, const struct text *text, struct err *er
 		column = text->data[i] == '\n' ? 1 : column + 1;
 		line += text->data[i] == '\n';
 	}
-	return err_input(err, "%s:%u:%zu: a NUL byte", path, line, column);
+	if (text->len > 2 && !memcmp(text->data, "\x1f\x8b", 2))
+		err_input(err, "%s: it is packed (gzip)", path);
+	else
+		err_input(err, "%s:%u:%zu: a NUL byte: this is no text", path, line, column);
+	return next_inputs(err);
 }
 
 static bool file_read(struct arena *arena, struct file *file, struct err *err)
@@ -48,9 +59,11 @@ static bool file_read(struct arena *arena, struct file *file, struct err *err)
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 
 	file->rs = ruleset_new(arena);
-	return text_load(&text, file->path, LIMIT_RULESET_FILE_SIZE, err) &&
-	       refuse_nul(file->path, &text, err) &&
-	       ruleset_parse_text(arena, file->rs, file->path, text.data, &file->kind, err);
+	if (!text_load(&text, file->path, LIMIT_RULESET_FILE_SIZE, err) ||
+		!refuse_nul(file->path, &text, err))
+		return false;
+	return ruleset_parse_text(arena, file->rs, file->path, text.data, &file->kind, err) ||
+	       (ruleset_text_kind(text.data) == TEXT_UNKNOWN && next_inputs(err));
 }
 
 static const char *rule_text(struct arena *arena, const struct table *table,
@@ -261,6 +274,7 @@ bool cmd_ruleset(struct invocation *invocation, struct err *err)
 		struct arena *arena CLEANUP(arena_freep) = arena_new();
 		struct file file = { .path = invocation->args[i] };
 
+		invocation->agent.progress(invocation->agent.progress_data, "reading the rulesets");
 		ok = file_read(arena, &file, err);
 		if (!ok)
 			break;

@@ -76,13 +76,15 @@ bool cmd_snapshot(struct invocation *inv, struct err *err)
 	inv->agent.progress(inv->agent.progress_data, "reading this host");
 	if (!kernel_host_read(inv->arena, &options, &host, err))
 		return false;
-	inv->agent.progress(inv->agent.progress_data, NULL);
+	inv->agent.progress(inv->agent.progress_data, "redacting the snapshot");
 	if (inv->redact && !host_redact(inv->arena, host, &host, err))
 		return false;
 	if (!path)
 		path = default_path(inv->arena, host, inv->redact);
+	inv->agent.progress(inv->agent.progress_data, "packing the snapshot");
 	if (!host_save(host, path, inv->force, err))
 		return false;
+	inv->agent.progress(inv->agent.progress_data, NULL);
 	if (strcmp(path, "-") != 0)
 		report(inv, host, path);
 	return true;

@@ -50,20 +50,32 @@ static const char *nearest_link(struct arena *arena, const struct host *host, co
 	return text_nearest(name, names.items, names.n);
 }
 
+static bool has_link_that_begins(const struct host *host, const char *name)
+{
+	for (size_t n = 0; *name && n < host->n_netns; n++)
+		for (size_t i = 0; i < host->netns[n].n_links; i++)
+			if (text_has_prefix(host->netns[n].links[i].name, name))
+				return true;
+	return false;
+}
+
 #define N_SHOWN 8 /* names in a next step */
 
-/* The host's devices, or where to get a host that has some. */
-static bool next_step(const struct host *host, struct err *err)
+/* The host's devices, those that begin with name if there are any; or where to get a host that has some. */
+static bool next_step(const struct host *host, const char *name, struct err *err)
 {
+	bool has_begin = has_link_that_begins(host, name);
 	struct text names CLEANUP(text_done) = TEXT_INIT;
 	size_t n = 0;
 
 	for (size_t i = 0; i < host->n_netns; i++) {
 		for (size_t l = 0; l < host->netns[i].n_links; l++) {
-			const char *name = host->netns[i].links[l].name;
+			const char *link = host->netns[i].links[l].name;
 
-			if (strcmp(name, "lo") != 0 && n++ < N_SHOWN)
-				text_addf(&names, "%s%s", names.len ? ", " : "", name);
+			if (strcmp(link, "lo") == 0 || (has_begin && !text_has_prefix(link, name)))
+				continue;
+			if (n++ < N_SHOWN)
+				text_addf(&names, "%s%s", names.len ? ", " : "", link);
 		}
 	}
 	if (!n)
@@ -75,7 +87,10 @@ static bool next_step(const struct host *host, struct err *err)
 			"not all of its devices were read (%s): take a snapshot as root",
 			host_hidden_links(host));
 	if (n > N_SHOWN)
-		return err_next(err, "its devices are %s and %zu more", names.data, n - N_SHOWN);
+		return err_next(err, "its devices%s are %s and %zu more",
+			has_begin ? " that begin so" : "", names.data, n - N_SHOWN);
+	if (has_begin)
+		return err_next(err, "its devices that begin so: %s", names.data);
 	return err_next(err, n == 1 ? "its only device is %s" : "its devices are %s", names.data);
 }
 
@@ -101,7 +116,7 @@ bool explain_find_entry(
 				name, nearest);
 		else
 			err_input(err, "this host has no device or guest %s", name);
-		return nearest && !host_hidden_links(host) ? false : next_step(host, err);
+		return nearest && !host_hidden_links(host) ? false : next_step(host, name, err);
 	}
 	*ret = query;
 	return true;

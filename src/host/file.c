@@ -64,6 +64,12 @@ static char *grow(char *buffer, size_t size)
 	return bigger;
 }
 
+static bool refuse_bomb(const char *name, struct err *err)
+{
+	err_limit(err, "%s: it unpacks to more than %zu bytes", name, LIMIT_SNAPSHOT_SIZE);
+	return err_next(err, "no snapshot is that large: take one with portwall snapshot");
+}
+
 /* Into memory of malloc, with a NUL behind it. */
 static bool unpack(const char *name, const char *data, size_t size, char **ret, size_t *ret_size,
 	struct err *err)
@@ -88,15 +94,19 @@ static bool unpack(const char *name, const char *data, size_t size, char **ret, 
 	} while (result == Z_OK && stream.total_out <= LIMIT_SNAPSHOT_SIZE);
 	inflateEnd(&stream);
 	*ret_size = stream.total_out;
-	if (result == Z_STREAM_END && stream.total_out <= LIMIT_SNAPSHOT_SIZE) {
+	if (result == Z_STREAM_END && stream.total_out <= LIMIT_SNAPSHOT_SIZE && !stream.avail_in) {
 		out[stream.total_out] = '\0';
 		*ret = out;
 		return true;
 	}
 	free(out);
+	if (result == Z_STREAM_END && stream.avail_in) {
+		err_input(err, "%s: there is more behind the end of its packing (gzip): %u bytes",
+			name, stream.avail_in);
+		return err_next(err, "it was put together of several, or damaged: copy it again");
+	}
 	if (stream.total_out > LIMIT_SNAPSHOT_SIZE)
-		return err_limit(
-			err, "%s: it unpacks to more than %zu bytes", name, LIMIT_SNAPSHOT_SIZE);
+		return refuse_bomb(name, err);
 	err_input(err, "%s: %s", name,
 		result == Z_BUF_ERROR ? "it is cut short" : "its packing (gzip) is damaged");
 	return err_next(err, "copy it again; gzip -t FILE checks a copy");
@@ -113,6 +123,8 @@ bool host_parse(struct arena *arena, const char *name, const char *data, size_t 
 	if (!unpack(name, data, size, &unpacked, &size, err))
 		return false;
 	arena_adopt(arena, unpacked);
+	if (host_is_archive(unpacked, size))
+		return host_refuse_archive(name, err);
 	return host_parse_text(arena, name, unpacked, size, ret, err);
 }
 

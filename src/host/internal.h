@@ -11,6 +11,10 @@
 bool host_parse_text(struct arena *arena, const char *name, char *data, size_t size,
 	const struct host **ret, struct err *err);
 
+/* Of many files (tar) or of another packing than gzip: sosreports come so. */
+bool host_is_archive(const char *data, size_t size);
+bool host_refuse_archive(const char *name, struct err *err);
+
 /* The folder of an unpacked sosreport. */
 bool host_load_sosreport(
 	struct arena *arena, const char *folder, const struct host **ret, struct err *err);

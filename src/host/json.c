@@ -8,7 +8,12 @@
 
 void json_init(struct json *json, char *data, size_t size)
 {
-	*json = (struct json){ .begin = data, .at = data, .end = data + size };
+	*json = (struct json){ .at = data, .end = data + size, .line_at = data, .line = 1 };
+}
+
+struct json_place json_here(const struct json *json)
+{
+	return (struct json_place){ json->line, (size_t)(json->at - json->line_at) + 1 };
 }
 
 static bool wrong(struct json *json, const char *what)
@@ -18,10 +23,20 @@ static bool wrong(struct json *json, const char *what)
 	return false;
 }
 
+static bool too_much(struct json *json, const char *what)
+{
+	json->is_limit = !json->wrong;
+	return wrong(json, what);
+}
+
 static void skip_space(struct json *json)
 {
-	while (*json->at == ' ' || *json->at == '\n' || *json->at == '\t' || *json->at == '\r')
-		json->at++;
+	for (; *json->at == ' ' || *json->at == '\n' || *json->at == '\t' || *json->at == '\r';
+		json->at++)
+		if (*json->at == '\n') {
+			json->line++;
+			json->line_at = json->at + 1;
+		}
 }
 
 static bool is_word(const struct json *json, const char *word)
@@ -34,6 +49,7 @@ enum json_kind json_kind(struct json *json)
 	if (json->wrong)
 		return JSON_NONE;
 	skip_space(json);
+	json->value = json_here(json);
 	switch (*json->at) {
 	case '{':
 		return JSON_OBJECT;
@@ -83,7 +99,7 @@ static bool next(struct json *json, size_t *n, char end)
 	json->at += *n > 0;
 	skip_space(json);
 	if (++json->n_values > LIMIT_SNAPSHOT_ITEMS)
-		return wrong(json, "it has too many values");
+		return too_much(json, "it has more values than portwall takes");
 	(*n)++;
 	return true;
 }
@@ -99,6 +115,7 @@ bool json_next_key(struct json *json, size_t *n, const char **ret_key)
 
 	if (!next(json, n, '}'))
 		return false;
+	json->key = json_here(json);
 	if (*json->at != '"')
 		return wrong(json, "a key is missing");
 	if (!json_take_text(json, &key))
@@ -302,7 +319,7 @@ static bool skip(struct json *json, unsigned depth)
 		return true;
 	}
 	if (depth == LIMIT_SNAPSHOT_DEPTH)
-		return wrong(json, "it is nested too deeply");
+		return too_much(json, "it is nested too deeply");
 	if (*json->at++ == '{')
 		while (json_next_key(json, &n, &key) && skip(json, depth + 1))
 			;
@@ -323,18 +340,4 @@ bool json_take_bool(struct json *json)
 
 	json->at += value ? 4 : 5;
 	return value;
-}
-
-void json_place(const struct json *json, size_t *ret_line, size_t *ret_column)
-{
-	const char *line_at = json->begin;
-	size_t line = 1;
-
-	for (const char *at = json->begin; at < json->at; at++)
-		if (*at == '\n') {
-			line++;
-			line_at = at + 1;
-		}
-	*ret_line = line;
-	*ret_column = (size_t)(json->at - line_at) + 1;
 }

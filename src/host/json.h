@@ -9,14 +9,23 @@
 /*
  * Private to host: JSON (RFC 8259), read value by value in the order of the text, by somebody who
  * knows what should come. No tree is made: one of a large host has millions of nodes. Texts are
- * decoded where they stand, so the buffer is changed, and they live as long as it does.
+ * decoded where they stand, so the buffer is changed, and they live as long as it does. Lines are
+ * counted on the way, because afterwards an end of line may be one that a text had as "\n".
  *
  * The first thing that is no JSON is kept in wrong; from then on nothing more comes.
  */
+struct json_place {
+	size_t line, column; /* from 1; a column is a byte */
+};
 struct json {
-	char *begin, *at, *end; /* *end is NUL */
+	char *at, *end; /* *end is NUL */
+	char *line_at;	/* where the line of at begins */
+	size_t line;
+	struct json_place key,
+		value; /* which was asked for last; a text that was taken has its place still */
 	size_t n_values;
 	const char *wrong; /* a phrase; NULL: nothing */
+	bool is_limit;	   /* it is not wrong, but too much */
 };
 void json_init(struct json *json, char *data, size_t size);
 
@@ -46,7 +55,7 @@ bool json_take_integer(struct json *json, int64_t min, uint64_t max, int64_t *re
 bool json_take_bool(struct json *json); /* the value */
 bool json_skip(struct json *json);	/* any value */
 
-/* Line and column, from 1, of the place that was reached. */
-void json_place(const struct json *json, size_t *ret_line, size_t *ret_column);
+/* The place that was reached. */
+struct json_place json_here(const struct json *json);
 
 #endif

@@ -81,8 +81,47 @@ static const char *tool_of(const char *path, const char *text)
 	return NULL;
 }
 
+bool host_is_archive(const char *data, size_t size)
+{
+	static const struct {
+		size_t at;
+		const char *magic;
+	} kinds[] = { { 0, "\xfd"
+			   "7zXZ" },
+		{ 0, "BZh" }, { 0, "\x28\xb5\x2f\xfd" }, { 0, "PK\x03\x04" }, { 257, "ustar" } };
+
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		size_t len = strlen(kinds[i].magic);
+
+		if (size >= kinds[i].at + len && !memcmp(data + kinds[i].at, kinds[i].magic, len))
+			return true;
+	}
+	return false;
+}
+
+bool host_refuse_archive(const char *name, struct err *err)
+{
+	err_input(err, "%s: it is an archive", name);
+	return err_next(err, "unpack it; of a sosreport give the folder that holds sos_commands");
+}
+
+static bool refuse_text(const char *path, const struct text *file, struct err *err)
+{
+	if (host_is_archive(file->data, file->len))
+		return host_refuse_archive(path, err);
+	if (!file->len)
+		err_input(err, "%s: it is empty", path);
+	else
+		err_input(err,
+			"%s: it is neither a snapshot nor what iptables-save, nft list ruleset or "
+			"ipset save print",
+			path);
+	return err_next(err, "take a snapshot on the host: portwall snapshot -o FILE");
+}
+
+/* only: of a path alone, which was read: a pipe gives nothing twice. NULL: none was */
 static bool load_texts(struct arena *arena, const char *const *paths, size_t n_paths,
-	const struct host **ret, struct err *err)
+	struct text *only, const struct host **ret, struct err *err)
 {
 	static const char *const missing[] = { "links", "addresses", "routes", "rules",
 		"neighbours", "fdb", "conntrack", "sockets", "sysctls" };
@@ -97,16 +136,15 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 		struct text file CLEANUP(text_done) = TEXT_INIT;
 		const char *tool;
 
-		if (!text_load(&file, paths[i], LIMIT_SNAPSHOT_SIZE, err))
+		if (only) {
+			file = *only;
+			*only = (struct text)TEXT_INIT;
+		} else if (!text_load(&file, paths[i], LIMIT_SNAPSHOT_SIZE, err)) {
 			return false;
-		tool = tool_of(paths[i], file.data);
-		if (!tool) {
-			err_input(err,
-				"%s: it is neither a snapshot nor what iptables-save, "
-				"nft list ruleset or ipset save print",
-				paths[i]);
-			return err_next(err, "take a snapshot on the host: portwall snapshot");
 		}
+		tool = tool_of(paths[i], file.data);
+		if (!tool)
+			return refuse_text(paths[i], &file, err);
 		*vec_push(&texts, arena) =
 			(struct ruleset_text){ tool, arena_strndup(arena, file.data, file.len) };
 	}
@@ -164,5 +202,5 @@ bool host_load(struct arena *arena, const char *const *paths, size_t n_paths,
 		if (is_snapshot(&file))
 			return host_parse(arena, paths[0], file.data, file.len, ret, err);
 	}
-	return load_texts(arena, paths, n_paths, ret, err);
+	return load_texts(arena, paths, n_paths, n_paths == 1 ? &file : NULL, ret, err);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A snapshot back into a host. What is no JSON is told by line and column; what is JSON and no
- * host by its place: netns[0].links[3].mtu. Texts of rules and settings are not in the JSON but
+ * A snapshot back into a host. What is wrong is told by line and column, and what is JSON and no
+ * host by its path too: netns[0].links[3].mtu. Texts of rules and settings are not in the JSON but
  * behind it, byte by byte as they were read; the JSON has their lengths.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +27,14 @@ struct block {
 	size_t *ret_n; /* F_SYSCTLS: how many */
 	size_t size;
 	const char *heading;
+	const char *text; /* when it was read */
+};
+
+/* How many namespaces there are is known at their end: until then the highest that is named. */
+struct netns_named {
+	int64_t highest;
+	struct json_place place;
+	struct text path;
 };
 
 struct pass {
@@ -33,24 +43,44 @@ struct pass {
 	struct err *err;
 	struct json json;
 	VEC(struct block) blocks;
+	struct netns_named netns;
 };
 
+static bool next_docs(struct pass *pass)
+{
+	return err_next(pass->err, "docs/snapshot.md says what a snapshot holds");
+}
+
+static bool refuse_at(
+	struct pass *pass, struct json_place place, const struct at *at, const char *why)
+{
+	struct text path CLEANUP(text_done) = TEXT_INIT;
+
+	place_print(&path, at);
+	err_input(pass->err, "%s:%zu:%zu: %s: %s", pass->name, place.line, place.column,
+		at ? path.data : "host", why);
+	return next_docs(pass);
+}
+
+/* The value that was asked for last. */
 static bool refuse(struct pass *pass, const struct at *at, const char *why)
 {
-	struct text place CLEANUP(text_done) = TEXT_INIT;
+	return refuse_at(pass, pass->json.value, at, why);
+}
 
-	place_print(&place, at);
-	err_input(pass->err, "%s: %s: %s", pass->name, place.data, why);
-	return err_next(pass->err, "docs/snapshot.md says what a snapshot holds");
+static bool refuse_cut(struct pass *pass, struct json_place place, const char *what)
+{
+	err_input(pass->err, "%s:%zu:%zu: %s", pass->name, place.line, place.column, what);
+	return err_next(pass->err, "it is cut short or was changed: copy it again");
 }
 
 static bool refuse_json(struct pass *pass)
 {
-	size_t line, column;
-
-	json_place(&pass->json, &line, &column);
-	err_input(pass->err, "%s:%zu:%zu: %s", pass->name, line, column, pass->json.wrong);
-	return err_next(pass->err, "it is cut short or was changed: copy it again");
+	refuse_cut(pass, json_here(&pass->json), pass->json.wrong);
+	if (!pass->json.is_limit)
+		return false;
+	pass->err->kind = ERR_LIMIT;
+	return next_docs(pass);
 }
 
 /* refuse, but for what is no JSON at all. */
@@ -90,8 +120,23 @@ static bool take_text(struct pass *pass, const char **ret)
 static bool take_number(
 	struct pass *pass, const struct at *at, int64_t min, uint64_t max, int64_t *ret)
 {
-	return (comes(pass, JSON_NUMBER) && json_take_integer(&pass->json, min, max, ret)) ||
-	       expected(pass, at, "must be a whole number in its range");
+	char why[96];
+
+	if (comes(pass, JSON_NUMBER) && json_take_integer(&pass->json, min, max, ret))
+		return true;
+	snprintf(why, sizeof(why), "must be a whole number from %" PRId64 " to %" PRIu64, min, max);
+	return expected(pass, at, why);
+}
+
+static bool refuse_word(struct pass *pass, const struct at *at, const struct schema_field *field)
+{
+	struct text why CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = 0; i < field->n_names; i++)
+		if (field->names[i])
+			text_addf(
+				&why, "%s%s", why.len ? ", " : "must be one of ", field->names[i]);
+	return refuse(pass, at, why.data);
 }
 
 static bool take_enum(
@@ -113,25 +158,29 @@ static bool take_enum(
 			*ret = i;
 			return true;
 		}
-	return refuse(pass, at, "is none of its words");
+	return refuse_word(pass, at, field);
 }
 
 static bool take_range(struct pass *pass, const struct at *at, struct port_range *ret)
 {
+	struct json_place begin;
 	int64_t ports[2] = { 0 };
 	size_t n = 0;
 
 	if (!comes(pass, JSON_LIST))
 		return expected(pass, at, "must be a list of two ports");
+	begin = pass->json.value;
 	json_enter(&pass->json);
 	while (json_next_item(&pass->json, &n)) {
 		if (n > N_OF(ports))
-			return refuse(pass, at, "must be a list of two ports");
+			return refuse_at(pass, begin, at, "must be a list of two ports");
 		if (!take_number(pass, at, 0, UINT16_MAX, &ports[n - 1]))
 			return false;
 	}
-	if (pass->json.wrong || n != N_OF(ports))
-		return expected(pass, at, "must be a list of two ports");
+	if (pass->json.wrong)
+		return refuse_json(pass);
+	if (n != N_OF(ports))
+		return refuse_at(pass, begin, at, "must be a list of two ports");
 	*ret = (struct port_range){ (uint16_t)ports[0], (uint16_t)ports[1] };
 	return true;
 }
@@ -165,6 +214,23 @@ static bool take_words(
 	}
 }
 
+static bool take_int(
+	struct pass *pass, const struct at *at, const struct schema_field *field, int *ret)
+{
+	int64_t number = 0;
+
+	if (!take_number(pass, at, field->is_netns ? -1 : INT32_MIN, INT32_MAX, &number))
+		return false;
+	*ret = (int)number;
+	if (field->is_netns && number > pass->netns.highest) {
+		pass->netns.highest = number;
+		pass->netns.place = pass->json.value;
+		text_clear(&pass->netns.path);
+		place_print(&pass->netns.path, at);
+	}
+	return true;
+}
+
 static bool take_scalar(
 	struct pass *pass, const struct at *at, const struct schema_field *field, char *to)
 {
@@ -177,10 +243,7 @@ static bool take_scalar(
 		*(bool *)to = json_take_bool(&pass->json);
 		return true;
 	case F_INT:
-		if (!take_number(pass, at, INT32_MIN, INT32_MAX, &number))
-			return false;
-		*(int *)(void *)to = (int)number;
-		return true;
+		return take_int(pass, at, field, (int *)(void *)to);
 	case F_ENUM:
 		return take_enum(pass, at, field, (uint32_t *)(void *)to);
 	case F_RANGE:
@@ -210,7 +273,7 @@ static bool take_scalar(
 	}
 }
 
-/* text is cut at its lines' ends. */
+/* text is cut at its lines' ends. *ret_n: how many there are, or were read before a wrong one. */
 static bool read_sysctls(struct pass *pass, char *text, const struct sysctl **ret, size_t *ret_n)
 {
 	VEC(struct sysctl) sysctls = { 0 };
@@ -218,8 +281,10 @@ static bool read_sysctls(struct pass *pass, char *text, const struct sysctl **re
 	for (char *line = text; *line;) {
 		char *end = strchrnul(line, '\n'), *equal = strstr(line, " = ");
 
-		if (!equal || equal > end)
+		if (!equal || equal > end) {
+			*ret_n = sysctls.n;
 			return false;
+		}
 		*equal = '\0';
 		*vec_push(&sysctls, pass->arena) = (struct sysctl){ line, equal + 3 };
 		line = end + (*end == '\n');
@@ -242,9 +307,11 @@ static bool take_block(struct pass *pass, const struct at *at, const struct sche
 		if (!take_number(pass, at, 0, LIMIT_SNAPSHOT_SIZE, &size))
 			return false;
 		block_heading_print(&heading, at, (size_t)size);
-		*vec_push(&pass->blocks, pass->arena) =
-			(struct block){ field, slot, field->kind == F_SYSCTLS ? ret_n : NULL,
-				(size_t)size, arena_strdup(pass->arena, heading.data) };
+		*vec_push(&pass->blocks, pass->arena) = (struct block){ .field = field,
+			.slot = slot,
+			.ret_n = field->kind == F_SYSCTLS ? ret_n : NULL,
+			.size = (size_t)size,
+			.heading = arena_strdup(pass->arena, heading.data) };
 		if (field->kind == F_BLOCK)
 			*(const char **)slot = "";
 		return true;
@@ -292,6 +359,17 @@ static void move_blocks(
 	}
 }
 
+static bool refuse_full(struct pass *pass, const struct at *at, size_t limit)
+{
+	struct json_place place = json_here(&pass->json);
+	struct text path CLEANUP(text_done) = TEXT_INIT;
+
+	place_print(&path, at);
+	err_limit(pass->err, "%s:%zu:%zu: %s: has more than %zu elements", pass->name, place.line,
+		place.column, path.data, limit);
+	return next_docs(pass);
+}
+
 /* Elements into *items, which grows by malloc: how many there are is known only at the end. */
 static bool take_elements(struct pass *pass, const struct at *at, const struct schema_field *field,
 	size_t size, char **items, size_t *ret_n)
@@ -303,7 +381,7 @@ static bool take_elements(struct pass *pass, const struct at *at, const struct s
 		const struct at here = { at, NULL, n - 1 };
 
 		if (n > limit)
-			return refuse(pass, at, "has more elements than portwall takes");
+			return refuse_full(pass, at, limit);
 		if (n > cap || !*items) {
 			uintptr_t from = (uintptr_t)*items;
 
@@ -377,16 +455,21 @@ static const struct schema_field *find_field(
 	return NULL;
 }
 
-static bool has_all_names(
-	struct pass *pass, const struct at *at, const struct schema *schema, const char *value)
+/* begin: of the object. */
+static bool check_struct(struct pass *pass, struct json_place begin, const struct at *at,
+	const struct schema *schema, const char *value)
 {
+	const char *key = NULL, *why = schema->check ? schema->check(value, &key) : NULL;
+
+	if (why)
+		return refuse_at(pass, begin, &(struct at){ at, key, NO_INDEX }, why);
 	for (size_t i = 0; i < schema->n_fields; i++) {
 		const struct schema_field *field = &schema->fields[i];
 		const struct at here = { at, field->key, NO_INDEX };
 
 		if ((field->kind == F_NAME || field->kind == F_BLOCK) &&
 			!*(const char *const *)(const void *)(value + field->at))
-			return refuse(pass, &here, "is missing");
+			return refuse_at(pass, begin, &here, "is missing");
 	}
 	return true;
 }
@@ -395,12 +478,14 @@ static bool has_all_names(
 static bool take_struct(
 	struct pass *pass, const struct at *at, const struct schema *schema, char *to)
 {
+	struct json_place begin;
 	uint64_t seen = 0;
 	const char *key;
 	size_t n = 0, next = 0;
 
 	if (!comes(pass, JSON_OBJECT))
 		return expected(pass, at, "must be an object");
+	begin = pass->json.value;
 	json_enter(&pass->json);
 	if (schema->init)
 		schema->init(to);
@@ -409,64 +494,96 @@ static bool take_struct(
 		const struct at here = { at, key, NO_INDEX };
 
 		if (!field)
-			return refuse(pass, &here, "is no key of this version of portwall");
+			return refuse_at(pass, pass->json.key, &here,
+				"is no key of this version of portwall");
 		next = (size_t)(field - schema->fields);
 		if (seen & 1ull << next)
-			return refuse(pass, &here, "is there twice");
+			return refuse_at(pass, pass->json.key, &here, "is there twice");
 		seen |= 1ull << next++;
 		if (!take_field(pass, &here, field, to))
 			return false;
 	}
 	if (pass->json.wrong)
 		return refuse_json(pass);
-	return has_all_names(pass, at, schema, to);
+	return check_struct(pass, begin, at, schema, to);
 }
 
-static bool check_indices(struct pass *pass, const struct host *host)
+static bool check_netns(struct pass *pass, const struct host *host)
 {
-	if (!host->n_netns)
-		return refuse(pass, NULL, "the host has no namespace, not even its own");
-	for (size_t n = 0; n < host->n_netns; n++)
-		for (size_t i = 0; i < host->netns[n].n_links; i++)
-			if (host->netns[n].links[i].peer_netns < -1 ||
-				host->netns[n].links[i].peer_netns >= (int)host->n_netns)
-				return refuse(pass,
-					&(struct at){
-						NULL, host->netns[n].links[i].name, NO_INDEX },
-					"its peer_netns is not in the list of namespaces");
-	for (size_t i = 0; i < host->n_ovs_ports; i++)
-		if (host->ovs_ports[i].netns < -1 || host->ovs_ports[i].netns >= (int)host->n_netns)
-			return refuse(pass, &(struct at){ NULL, host->ovs_ports[i].name, NO_INDEX },
-				"its netns is not in the list of namespaces");
-	return true;
+	const struct netns_named *named = &pass->netns;
+
+	if ((size_t)(named->highest + 1) <= host->n_netns)
+		return true;
+	err_input(pass->err, "%s:%zu:%zu: %s: there is no namespace %" PRId64 ", the last is %zu",
+		pass->name, named->place.line, named->place.column, named->path.data,
+		named->highest, host->n_netns - 1);
+	return next_docs(pass);
 }
 
-/* One block: its heading's line, its bytes, a line's end. *at is moved behind it. */
-static bool read_block(struct pass *pass, const struct block *block, char **at)
+/*
+ * Where "at" is, behind the JSON and the first n blocks. Their lines are counted only for an error.
+ * Settings were cut at their lines' ends, but their number is known; the last may have had no end.
+ */
+static struct json_place place_behind(const struct pass *pass, size_t n, const char *at)
 {
+	struct json_place place = json_here(&pass->json);
+	const char *from = pass->json.at;
+
+	place.line += n && *from == '\n';
+	for (size_t i = 0; i < n; i++) {
+		const struct block *block = &pass->blocks.items[i];
+
+		place.line += 2; /* ends of its heading and of itself */
+		if (block->ret_n)
+			place.line += *block->ret_n - (block->size && block->text[block->size - 1]);
+		else
+			for (const char *c = block->text; *c; c++)
+				place.line += *c == '\n';
+		place.column = 1;
+		from = block->text + block->size + 1;
+	}
+	for (; from < at; from++) {
+		place.line += *from == '\n';
+		place.column = *from == '\n' ? 1 : place.column + 1;
+	}
+	return place;
+}
+
+/* Of block n. */
+static bool refuse_sysctls(struct pass *pass, size_t n, const char *text)
+{
+	struct json_place place = place_behind(pass, n, text);
+
+	place.line += *pass->blocks.items[n].ret_n;
+	return refuse_cut(pass, place, "it must be a line \"name = value\"");
+}
+
+/* Block n: its heading's line, its bytes, a line's end. *at is moved behind it. */
+static bool read_block(struct pass *pass, size_t n, char **at)
+{
+	struct block *block = &pass->blocks.items[n];
 	size_t len = strlen(block->heading);
 	char *text = *at + len + 1;
 	bool has_heading = (size_t)(pass->json.end - *at) > len &&
 			   !memcmp(*at, block->heading, len) && (*at)[len] == '\n';
 
 	if (!has_heading || (size_t)(pass->json.end - text) <= block->size ||
-		text[block->size] != '\n') {
-		err_input(pass->err, "%s: behind the JSON there should be \"%s\" and so many bytes",
-			pass->name, block->heading);
-		return err_next(pass->err, "it is cut short or was changed: copy it again");
-	}
+		text[block->size] != '\n')
+		return refuse_cut(pass, place_behind(pass, n, *at),
+			arena_printf(pass->arena,
+				"here there should be \"%s\" and behind it so many bytes",
+				block->heading));
 	text[block->size] = '\0';
 	if (strlen(text) != block->size)
-		return err_input(pass->err, "%s: %s: there is a zero byte in it", pass->name,
-			block->heading);
+		return refuse_cut(pass, place_behind(pass, n, text + strlen(text)),
+			"there is a zero byte in it");
 	*at = text + block->size + 1;
+	block->text = text;
 	if (block->field->kind == F_BLOCK) {
 		*(const char **)block->slot = text;
 		return true;
 	}
-	return read_sysctls(pass, text, block->slot, block->ret_n) ||
-	       err_input(pass->err, "%s: %s: it must be lines \"name = value\"", pass->name,
-		       block->heading);
+	return read_sysctls(pass, text, block->slot, block->ret_n) || refuse_sysctls(pass, n, text);
 }
 
 static bool read_blocks(struct pass *pass)
@@ -474,18 +591,19 @@ static bool read_blocks(struct pass *pass)
 	char *at = pass->json.at;
 
 	at += pass->blocks.n && *at == '\n';
-	vec_for_each (block, &pass->blocks)
-		if (!read_block(pass, block, &at))
+	for (size_t n = 0; n < pass->blocks.n; n++)
+		if (!read_block(pass, n, &at))
 			return false;
 	while (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')
 		at++;
-	return at == pass->json.end ||
-	       err_input(pass->err, "%s: there is more behind its end", pass->name);
+	return at == pass->json.end || refuse_cut(pass, place_behind(pass, pass->blocks.n, at),
+					       "there is more behind its end");
 }
 
 struct head {
 	const char *format;
 	int64_t version;
+	struct json_place version_at;
 	bool has_host;
 };
 
@@ -493,15 +611,18 @@ static bool take_head(struct pass *pass, const char *key, struct head *head, str
 {
 	if (!strcmp(key, "host")) {
 		if (head->has_host)
-			return refuse(pass, &(struct at){ NULL, key, NO_INDEX }, "is there twice");
+			return refuse_at(pass, pass->json.key, &(struct at){ NULL, key, NO_INDEX },
+				"is there twice");
 		head->has_host = true;
 		return take_struct(pass, NULL, &host_schema, (char *)host);
 	}
 	if (!strcmp(key, "format") && comes(pass, JSON_TEXT))
 		return take_text(pass, &head->format);
-	if (!strcmp(key, "version") && comes(pass, JSON_NUMBER))
+	if (!strcmp(key, "version") && comes(pass, JSON_NUMBER)) {
+		head->version_at = pass->json.value;
 		return json_take_integer(&pass->json, INT32_MIN, INT32_MAX, &head->version) ||
 		       !pass->json.wrong || refuse_json(pass);
+	}
 	return json_skip(&pass->json) || refuse_json(pass);
 }
 
@@ -512,8 +633,10 @@ static bool check_head(struct pass *pass, const struct head *head)
 		return err_next(pass->err, "take one: portwall snapshot -o FILE");
 	}
 	if (head->version < 1 || head->version > HOST_FILE_VERSION) {
-		err_input(pass->err, "%s: its version is %lld, this portwall reads up to %d",
-			pass->name, (long long)head->version, HOST_FILE_VERSION);
+		err_input(pass->err,
+			"%s:%zu:%zu: its version is %" PRId64 ", this portwall reads up to %d",
+			pass->name, head->version_at.line, head->version_at.column, head->version,
+			HOST_FILE_VERSION);
 		return err_next(pass->err, "use the portwall that wrote it, or take a new one");
 	}
 	return true;
@@ -531,6 +654,7 @@ static bool take_host(struct pass *pass, struct host *host)
 			return refuse_json(pass);
 		return check_head(pass, &head);
 	}
+	head.version_at = pass->json.value;
 	json_enter(&pass->json);
 	while (json_next_key(&pass->json, &n, &key)) {
 		if (!strcmp(key, "host") && head.format && head.version && !check_head(pass, &head))
@@ -548,11 +672,17 @@ static bool take_host(struct pass *pass, struct host *host)
 bool host_parse_text(struct arena *arena, const char *name, char *data, size_t size,
 	const struct host **ret, struct err *err)
 {
-	struct pass pass = { .arena = arena, .name = name, .err = err };
+	struct pass pass = { .arena = arena,
+		.name = name,
+		.err = err,
+		.netns = { .highest = -1, .path = TEXT_INIT } };
 	struct host *host = arena_new_one(arena, struct host);
+	bool is_read;
 
 	json_init(&pass.json, data, size);
-	if (!take_host(&pass, host) || !read_blocks(&pass) || !check_indices(&pass, host))
+	is_read = take_host(&pass, host) && check_netns(&pass, host) && read_blocks(&pass);
+	text_done(&pass.netns.path);
+	if (!is_read)
 		return false;
 	for (size_t i = 0; i < host->n_netns; i++) {
 		netns_parse_texts(arena, &host->netns[i]);

@@ -8,10 +8,12 @@
  * RFC 1918) are kept. A range ("10.0.0.1-10.0.0.9") is not made of prefixes: its ends stay in their
  * subnets, but may change places.
  *
- * In texts (rules, flows) every word that is an address is replaced where it stands.
+ * In texts (rules, flows) every word that is an address is replaced where it stands, and UUIDs in
+ * the same way, so that the beginning of one that is the name of a set stays the beginning.
  */
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -165,10 +167,99 @@ static bool is_free_of_mac(const uint8_t *bytes, unsigned bit, uint64_t kind)
 
 static void redact_mac(const struct pass *pass, struct mac *mac)
 {
-	static const uint8_t none[6];
+	static const uint8_t none[6], solicited[] = { 0x33, 0x33, 0xff };
+	struct addr group = { .family = FAMILY_IPV6, .bytes = { 0xff, 2, [11] = 1, 0xff } };
 
+	/* the group that a neighbour is asked at has the end of its address: as in IPv6 */
+	if (memcmp(mac->bytes, solicited, sizeof(solicited)) == 0) {
+		memcpy(group.bytes + 13, mac->bytes + 3, 3);
+		redact_addr(pass, &group, 128);
+		memcpy(mac->bytes + 3, group.bytes + 13, 3);
+	}
 	if (!(mac->bytes[0] & 1) && memcmp(mac->bytes, none, sizeof(none)) != 0)
 		scramble(pass, mac->bytes, 48, KIND_MAC, is_free_of_mac);
+}
+
+#define KIND_UUID      101
+#define UUID_SHOWN_LEN 11 /* of Neutron's ids in the names of devices and chains */
+
+/* Digits that a device's name shows, too, and those that say which kind of UUID it is, stay. */
+static bool is_free_of_uuid(const uint8_t *bytes, unsigned bit, uint64_t kind)
+{
+	(void)bytes;
+	(void)kind;
+	return bit >= 40 && bit / 4 != 12 && bit / 2 != 32;
+}
+
+/* How long a UUID or the beginning of one is that begins here; its digits in ret. Sets of remote
+ * groups have as many characters of it as fit. */
+static size_t uuid_parse(const char *text, uint8_t ret[16], unsigned *ret_n_digits)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t len = 0;
+
+	memset(ret, 0, 16);
+	*ret_n_digits = 0;
+	for (; shape[len]; len++) {
+		const char *digit = text[len] ? strchr("0123456789abcdef", text[len]) : NULL;
+
+		if (shape[len] == '-' ? text[len] != '-' : !digit)
+			break;
+		if (shape[len] == '-')
+			continue;
+		ret[*ret_n_digits / 2] |=
+			(uint8_t)((digit - "0123456789abcdef") << (*ret_n_digits % 2 ? 0 : 4));
+		++*ret_n_digits;
+	}
+	return len > UUID_SHOWN_LEN && !isalnum((unsigned char)text[len]) ? len : 0;
+}
+
+/* n: of a run in front of a dash, whose last 8 are of a UUID ("NIPv4" + it). Gives its length. */
+static size_t redact_uuid(const struct pass *pass, struct text *out, const char *run, size_t n)
+{
+	const char *from = run + n - 8;
+	uint8_t bytes[16];
+	unsigned n_digits;
+	size_t len = n < 8 || run[n] != '-' ? 0 : uuid_parse(from, bytes, &n_digits);
+
+	if (!len)
+		return 0;
+	scramble(pass, bytes, n_digits * 4, KIND_UUID, is_free_of_uuid);
+	text_add_n(out, run, n - 8);
+	for (size_t i = 0, digit = 0; i < len; i++) {
+		if (from[i] == '-')
+			text_add(out, "-");
+		else
+			text_addf(out, "%x", bytes[digit / 2] >> (digit % 2 ? 0 : 4) & 0xf);
+		digit += from[i] != '-';
+	}
+	return n - 8 + len;
+}
+
+/* "vxlan-0a000001": Neutron names a tunnel's port by the address of its other end. */
+static bool redact_tunnel(
+	const struct pass *pass, struct text *out, const char *text, const char *run, size_t n)
+{
+	static const char *const kinds[] = { "vxlan-", "gre-", "geneve-" };
+	struct addr addr = { .family = FAMILY_IPV4 };
+	char digits[9] = "";
+
+	for (size_t i = 0; i < N_OF(kinds); i++) {
+		size_t len = strlen(kinds[i]);
+
+		if (n != 8 || (size_t)(run - text) < len || memcmp(run - len, kinds[i], len) != 0)
+			continue;
+		memcpy(digits, run, n);
+		if (strspn(digits, "0123456789abcdef") != n)
+			return false;
+		for (size_t b = 4; b-- > 0; digits[2 * b] = '\0')
+			addr.bytes[b] = (uint8_t)strtoul(digits + 2 * b, NULL, 16);
+		redact_addr(pass, &addr, 32);
+		text_addf(out, "%02x%02x%02x%02x", addr.bytes[0], addr.bytes[1], addr.bytes[2],
+			addr.bytes[3]);
+		return true;
+	}
+	return false;
 }
 
 static bool is_word_char(char c)
@@ -328,6 +419,7 @@ static const char *redact_text(const struct pass *pass, const char *text)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 	const char *at = text;
+	size_t used;
 
 	while (*at) {
 		const char *run = at;
@@ -343,6 +435,13 @@ static const char *redact_text(const struct pass *pass, const char *text)
 		}
 		while (is_word_char(*at))
 			at++;
+		used = redact_uuid(pass, &out, run, (size_t)(at - run));
+		if (used) {
+			at = run + used;
+			continue;
+		}
+		if (redact_tunnel(pass, &out, text, run, (size_t)(at - run)))
+			continue;
 		if (is_mask(text, run))
 			text_add_n(&out, run, (size_t)(at - run));
 		else

@@ -12,9 +12,12 @@
 #define LIST(type, member, schema_, limit_)                                                        \
 	FIELD(type, member, F_LIST, .n_at = offsetof(struct type, n_##member),                     \
 		.schema = &(schema_), .limit = (limit_))
-#define SCHEMA(name, type, init_)                                                                  \
-	static const struct schema name##_schema = { #name, sizeof(struct type), name##_fields,    \
-		N_OF(name##_fields), init_ }
+#define SCHEMA(name, type, ...)                                                                    \
+	static const struct schema name##_schema = { .what = #name,                                \
+		.size = sizeof(struct type),                                                       \
+		.fields = name##_fields,                                                           \
+		.n_fields = N_OF(name##_fields),                                                   \
+		__VA_ARGS__ }
 
 static const char *const port_states[] = { "disabled", "listening", "learning", "forwarding",
 	"blocking" };
@@ -28,7 +31,7 @@ static const struct schema_field vlan_fields[] = {
 	FIELD(port_vlan, is_pvid, F_BOOL),
 	FIELD(port_vlan, is_untagged, F_BOOL),
 };
-SCHEMA(vlan, port_vlan, NULL);
+SCHEMA(vlan, port_vlan);
 
 static void link_init(void *value)
 {
@@ -43,7 +46,7 @@ static const struct schema_field link_fields[] = {
 	FIELD(link, lower_index, F_INT),
 	FIELD(link, peer_index, F_INT),
 	FIELD(link, is_peer_away, F_BOOL),
-	FIELD(link, peer_netns, F_INT),
+	FIELD(link, peer_netns, F_INT, .is_netns = true),
 	FIELD(link, mac, F_MAC),
 	FIELD(link, mtu, F_U32),
 	FIELD(link, is_up, F_BOOL),
@@ -83,7 +86,7 @@ static const struct schema_field link_fields[] = {
 	FIELD(link, has_proxyarp, F_BOOL),
 	LIST(link, vlans, vlan_schema, 4096),
 };
-SCHEMA(link, link, link_init);
+SCHEMA(link, link, .init = link_init);
 
 static const struct schema_field address_fields[] = {
 	FIELD(address, index, F_INT),
@@ -97,7 +100,18 @@ static const struct schema_field address_fields[] = {
 	FIELD(address, is_link_scope, F_BOOL),
 	FIELD(address, is_host_scope, F_BOOL),
 };
-SCHEMA(address, address, NULL);
+
+/* Longer than an address, a length would have bytes compared that are behind it. */
+static const char *address_check(const void *value, const char **ret_key)
+{
+	const struct address *address = value;
+
+	*ret_key = "len";
+	return address->len > prefix_max_len(address->local.family)
+		       ? "is longer than the address in local"
+		       : NULL;
+}
+SCHEMA(address, address, .check = address_check);
 
 static const struct schema_field hop_fields[] = {
 	FIELD(next_hop, index, F_INT),
@@ -108,7 +122,7 @@ static const struct schema_field hop_fields[] = {
 	FIELD(next_hop, is_linkdown, F_BOOL),
 	FIELD(next_hop, is_onlink, F_BOOL),
 };
-SCHEMA(hop, next_hop, NULL);
+SCHEMA(hop, next_hop);
 
 static const struct schema_field route_fields[] = {
 	FIELD(route, table, F_U32),
@@ -125,7 +139,7 @@ static const struct schema_field route_fields[] = {
 	FIELD(route, is_opaque, F_BOOL),
 	LIST(route, hops, hop_schema, 65536),
 };
-SCHEMA(route, route, NULL);
+SCHEMA(route, route);
 
 static void rule_init(void *value)
 {
@@ -160,7 +174,7 @@ static const struct schema_field rule_fields[] = {
 	FIELD(routing_rule, suppress_len, F_INT, .unset = -1),
 	FIELD(routing_rule, is_opaque, F_BOOL),
 };
-SCHEMA(rule, routing_rule, rule_init);
+SCHEMA(rule, routing_rule, .init = rule_init);
 
 static const struct schema_field neighbour_fields[] = {
 	FIELD(neighbour, index, F_INT),
@@ -171,7 +185,7 @@ static const struct schema_field neighbour_fields[] = {
 	FIELD(neighbour, is_permanent, F_BOOL),
 	FIELD(neighbour, is_proxy, F_BOOL),
 };
-SCHEMA(neighbour, neighbour, NULL);
+SCHEMA(neighbour, neighbour);
 
 static const struct schema_field fdb_fields[] = {
 	FIELD(fdb_entry, bridge_index, F_INT),
@@ -182,7 +196,7 @@ static const struct schema_field fdb_fields[] = {
 	FIELD(fdb_entry, is_permanent, F_BOOL),
 	FIELD(fdb_entry, is_static, F_BOOL),
 };
-SCHEMA(fdb, fdb_entry, NULL);
+SCHEMA(fdb, fdb_entry);
 
 static const struct schema_field tuple_fields[] = {
 	FIELD(flow_tuple, src, F_ADDR),
@@ -190,7 +204,7 @@ static const struct schema_field tuple_fields[] = {
 	FIELD(flow_tuple, sport, F_U16),
 	FIELD(flow_tuple, dport, F_U16),
 };
-SCHEMA(tuple, flow_tuple, NULL);
+SCHEMA(tuple, flow_tuple);
 
 static const struct schema_field conntrack_fields[] = {
 	FIELD(conntrack_entry, proto, F_U8),
@@ -202,7 +216,7 @@ static const struct schema_field conntrack_fields[] = {
 	FIELD(conntrack_entry, timeout_s, F_U32),
 	FIELD(conntrack_entry, tcp_state, F_TEXT),
 };
-SCHEMA(conntrack, conntrack_entry, NULL);
+SCHEMA(conntrack, conntrack_entry);
 
 static const struct schema_field socket_fields[] = {
 	FIELD(socket, family, F_FAMILY),
@@ -214,19 +228,19 @@ static const struct schema_field socket_fields[] = {
 	FIELD(socket, index, F_INT),
 	FIELD(socket, process, F_TEXT),
 };
-SCHEMA(socket, socket, NULL);
+SCHEMA(socket, socket);
 
 static const struct schema_field text_fields[] = {
 	FIELD(ruleset_text, tool, F_NAME),
 	FIELD(ruleset_text, text, F_BLOCK),
 };
-SCHEMA(text, ruleset_text, NULL);
+SCHEMA(text, ruleset_text);
 
 static const struct schema_field unread_fields[] = {
 	FIELD(unread, what, F_NAME),
 	FIELD(unread, why, F_NAME),
 };
-SCHEMA(unread, unread, NULL);
+SCHEMA(unread, unread);
 
 static void netns_init(void *value)
 {
@@ -251,14 +265,14 @@ static const struct schema_field netns_fields[] = {
 	FIELD(netns, sysctls, F_SYSCTLS, .n_at = offsetof(struct netns, n_sysctls)),
 	LIST(netns, texts, text_schema, 0),
 };
-SCHEMA(netns, netns, netns_init);
+SCHEMA(netns, netns, .init = netns_init);
 
 static const struct schema_field ovs_fdb_fields[] = {
 	FIELD(ovs_fdb, port, F_NAME),
 	FIELD(ovs_fdb, vlan, F_U16),
 	FIELD(ovs_fdb, mac, F_MAC),
 };
-SCHEMA(ovs_fdb, ovs_fdb, NULL);
+SCHEMA(ovs_fdb, ovs_fdb);
 
 static const struct schema_field ovs_bridge_fields[] = {
 	FIELD(ovs_bridge, name, F_NAME),
@@ -268,7 +282,7 @@ static const struct schema_field ovs_bridge_fields[] = {
 	FIELD(ovs_bridge, has_fdb, F_BOOL),
 	LIST(ovs_bridge, fdb, ovs_fdb_schema, LIMIT_NEIGHBOURS),
 };
-SCHEMA(ovs_bridge, ovs_bridge, NULL);
+SCHEMA(ovs_bridge, ovs_bridge);
 
 static void ovs_port_init(void *value)
 {
@@ -287,9 +301,9 @@ static const struct schema_field ovs_port_fields[] = {
 	FIELD(ovs_port, trunks, F_NUMBERS, .n_at = offsetof(struct ovs_port, n_trunks)),
 	FIELD(ovs_port, vlan_mode, F_TEXT),
 	FIELD(ovs_port, ofport, F_INT),
-	FIELD(ovs_port, netns, F_INT, .unset = -1),
+	FIELD(ovs_port, netns, F_INT, .unset = -1, .is_netns = true),
 };
-SCHEMA(ovs_port, ovs_port, ovs_port_init);
+SCHEMA(ovs_port, ovs_port, .init = ovs_port_init);
 
 static void host_init(void *value)
 {
@@ -307,8 +321,20 @@ static const struct schema_field host_fields[] = {
 	LIST(host, ovs_bridges, ovs_bridge_schema, LIMIT_LINKS),
 	LIST(host, ovs_ports, ovs_port_schema, LIMIT_LINKS),
 };
-const struct schema host_schema = { "host", sizeof(struct host), host_fields, N_OF(host_fields),
-	host_init };
+
+static const char *host_check(const void *value, const char **ret_key)
+{
+	*ret_key = "netns";
+	return ((const struct host *)value)->n_netns
+		       ? NULL
+		       : "there must be a namespace, at least the host's own";
+}
+const struct schema host_schema = { .what = "host",
+	.size = sizeof(struct host),
+	.fields = host_fields,
+	.n_fields = N_OF(host_fields),
+	.init = host_init,
+	.check = host_check };
 
 void place_print(struct text *out, const struct at *at)
 {

@@ -41,8 +41,9 @@ struct schema_field {
 	const struct schema *schema;
 	const char *const *names; /* F_ENUM: of the values from 0; NULL in between */
 	size_t n_names;
-	int unset;    /* F_INT: the value that is not written, 0 or -1 */
-	size_t limit; /* lists: how many; 0: LIMIT_SNAPSHOT_ITEMS */
+	int unset;     /* F_INT: the value that is not written, 0 or -1 */
+	bool is_netns; /* F_INT: which of the host's netns; -1: none that is known */
+	size_t limit;  /* lists: how many; 0: LIMIT_SNAPSHOT_ITEMS */
 };
 struct schema {
 	const char *what; /* for messages: "link" */
@@ -50,6 +51,8 @@ struct schema {
 	const struct schema_field *fields;
 	size_t n_fields;
 	void (*init)(void *value); /* values that are not 0 unless said; NULL: all are */
+	/* What no field alone can have wrong: says which and why, or NULL. NULL: nothing */
+	const char *(*check)(const void *value, const char **ret_key);
 };
 
 extern const struct schema host_schema;

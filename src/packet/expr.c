@@ -108,6 +108,18 @@ static bool word_number_or_any(
 
 /* --- the three that must be there --- */
 
+static char *split_port(char *word);
+
+static bool is_address(const char *text)
+{
+	char word[MAX_WORD];
+	struct addr addr;
+
+	snprintf(word, sizeof(word), "%s", text);
+	split_port(word);
+	return addr_parse(word, &addr);
+}
+
 static bool parse_proto(struct parse *parse)
 {
 	size_t n;
@@ -128,12 +140,18 @@ static bool parse_proto(struct parse *parse)
 	}
 	if (proto_parse(parse->word, FAMILY_IPV4, &parse->packet.proto))
 		return true;
+	/* as nft and tcpdump call it */
+	if (!strcmp(parse->word, "icmp6"))
+		return proto_parse("icmpv6", FAMILY_IPV6, &parse->packet.proto);
+	if (is_address(parse->word))
+		return fail_word(parse, "protocol",
+			"the protocol comes first: \"tcp 10.0.0.5 10.0.0.9:443\"; or any");
 	names = proto_names(&n);
 	nearest = text_nearest(parse->word, names, n);
 	if (nearest)
 		snprintf(hint, sizeof(hint), "did you mean %s?", nearest);
 	return fail_word(
-		parse, "protocol", nearest ? hint : "a name (tcp) or a number (4) is right");
+		parse, "protocol", nearest ? hint : "a name (tcp) or a number (0 to 255) is right");
 }
 
 static bool parse_port(struct parse *parse, const char *text, enum field field, uint16_t *ret)
@@ -171,6 +189,16 @@ static char *split_port(char *word)
 	return end + 1;
 }
 
+static bool fail_end(struct parse *parse)
+{
+	if (strchr(parse->word, '/'))
+		return fail_word(parse, "address",
+			"a packet has one address: leave the /LENGTH away, or say any");
+	return fail_word(parse, "address",
+		"10.0.0.5, 2001:db8::1, or any is right; with a port 10.0.0.5:443 or "
+		"[2001:db8::1]:443");
+}
+
 static bool parse_end(struct parse *parse, const char *what, enum field field,
 	enum field port_field, struct addr *ret, uint16_t *ret_port)
 {
@@ -184,12 +212,13 @@ static bool parse_end(struct parse *parse, const char *what, enum field field,
 	if (!strcmp(word, "any"))
 		parse->packet.unknown |= FIELD_BIT(field);
 	else if (!addr_parse(word, ret))
-		return fail_word(parse, "address",
-			"10.0.0.5, 2001:db8::1, or any is right; with a port 10.0.0.5:443 or "
-			"[2001:db8::1]:443");
+		return fail_end(parse);
 	parse->packet.unknown |= FIELD_BIT(port_field);
 	if (!port)
 		return true;
+	if (parse->packet.unknown & FIELD_BIT(FIELD_PROTO))
+		return fail(parse, "ports are of a protocol that has some",
+			"say tcp or udp in place of any, or leave the :PORT away");
 	if (parse->packet.ethertype == ETHERTYPE_ARP || !proto_has_ports(parse->packet.proto))
 		return fail(parse, "this protocol has no ports", "leave the :PORT away");
 	return parse_port(parse, port, port_field, ret_port);
@@ -206,7 +235,9 @@ static bool settle_families(struct parse *parse)
 		return fail(parse, "source and destination are of different families",
 			"both must be IPv4, or both IPv6");
 	if (!knows_src)
-		packet->src.family = knows_dst ? packet->dst.family : FAMILY_IPV4;
+		packet->src.family = knows_dst			     ? packet->dst.family
+				     : packet->proto == PROTO_ICMPV6 ? FAMILY_IPV6
+								     : FAMILY_IPV4;
 	if (!knows_dst)
 		packet->dst.family = packet->src.family;
 	return true;
@@ -246,6 +277,9 @@ static bool parse_head(struct parse *parse)
 			packet->src.family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 		if (packet->proto == PROTO_ICMP && packet->src.family == FAMILY_IPV6)
 			packet->proto = PROTO_ICMPV6;
+		else if (packet->proto == PROTO_ICMPV6 && packet->src.family == FAMILY_IPV4)
+			return fail(
+				parse, "ICMPv6 is of IPv6 only", "with IPv4 addresses say icmp");
 	} else if (!settle_arp(parse)) {
 		return false;
 	}
@@ -368,10 +402,15 @@ static bool parse_mac(struct parse *parse, enum field field, struct mac *ret)
 
 static bool parse_macs(struct parse *parse)
 {
-	if (!parse_mac(parse, FIELD_ETH_SRC, &parse->packet.eth_src) || !want_word(parse, "\">\""))
+	static const char right[] =
+		"mac SOURCE '>' DESTINATION, with quotes because of the shell; or src-mac SOURCE";
+
+	if (!parse_mac(parse, FIELD_ETH_SRC, &parse->packet.eth_src))
 		return false;
+	if (!next_word(parse))
+		return fail(parse, "here \">\" is missing", right);
 	if (strcmp(parse->word, ">") != 0)
-		return fail_word(parse, "\">\"", "mac SOURCE > DESTINATION");
+		return fail_word(parse, "\">\"", right);
 	return parse_mac(parse, FIELD_ETH_DST, &parse->packet.eth_dst);
 }
 
@@ -453,12 +492,28 @@ static bool fail_option(struct parse *parse)
 		"type", "code", "echo-request", "echo-reply", "mac", "src-mac", "dst-mac", "vlan",
 		"ttl", "len", "mark", "tos", "dscp", "uid", "gid", "frag", "first-frag", "df",
 		"reply" };
+	static const char *const ports[] = { "port", "sport", "dport", "--sport", "--dport" };
 	const char *nearest = text_nearest(parse->word, names, N_OF(names));
 	uint8_t flags = 0;
+	const char *types[N_OF(icmp_names)];
 	char hint[64];
 
 	if (flags_by_name(parse->word, &flags) || !strcmp(parse->word, "flags"))
-		return fail(parse, "only TCP has flags", NULL);
+		return fail(parse, "only TCP has flags", "leave them away, or say tcp");
+	for (size_t i = 0; i < N_OF(ports); i++)
+		if (!strcmp(parse->word, ports[i]))
+			return fail_word(parse, "option",
+				"a port stands behind its address: tcp 10.0.0.5 10.0.0.9:443");
+	if (is_icmp(&parse->packet)) {
+		for (size_t i = 0; i < N_OF(icmp_names); i++) {
+			types[i] = icmp_names[i].name;
+			if (!strcmp(parse->word, types[i]))
+				return fail(parse, "this type is of the other ICMP",
+					"IPv4 and IPv6 have different ones; or type NUMBER");
+		}
+		if (!nearest)
+			nearest = text_nearest(parse->word, types, N_OF(types));
+	}
 	if (!nearest)
 		return fail_word(parse, "option",
 			"options are flags, type, code, mac, vlan, ttl, "
@@ -535,6 +590,9 @@ bool packet_expr_parse(const char *text, struct packet *ret, struct err *err)
 	while (next_word(&parse))
 		if (!parse_option(&parse))
 			return false;
+	if (parse.packet.is_later_fragment && parse.packet.is_first_fragment)
+		return fail(&parse, "it is the first fragment (first-frag) or a later one (frag)",
+			"leave one of them away");
 	settle(&parse);
 	*ret = parse.packet;
 	return true;

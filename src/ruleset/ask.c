@@ -246,14 +246,12 @@ static uint64_t kinds_of(enum field field)
 
 struct says ask_present(struct asking *asking, enum field field)
 {
-	struct field_value value;
-
 	asking->decided |= kinds_of(field);
 	if (is_of_set(asking))
 		return says_set(set_of_present(asking->eval->sets, field));
 	if (asking->packet->unknown & kinds_of(field))
 		return (struct says){ .answer = CANNOT_TELL };
-	return says(packet_field(asking->packet, field, &value) != FIELD_ABSENT);
+	return says(packet_has_field(asking->packet, field));
 }
 
 bool is_known(struct asking *asking, enum field field)
@@ -337,13 +335,6 @@ struct says ask_proto(struct asking *asking, uint8_t proto)
 }
 
 /* ---- changes ---- */
-
-static uint64_t number_of(const struct packet *packet, enum field field)
-{
-	return field == FIELD_MARK	? packet->mark
-	       : field == FIELD_CT_MARK ? packet->ct_mark
-					: packet->tos;
-}
 
 /* Fields that targets write. */
 static void set_number(struct packet *packet, enum field field, uint64_t number)
@@ -439,7 +430,7 @@ void change_bits(const struct asking *asking, struct changing *to, enum field fi
 	}
 	if (mask == ((uint64_t)1 << field_width(field, FAMILY_IPV4)) - 1)
 		to->packet.unknown &= ~FIELD_BIT(field);
-	set_number(&to->packet, field, (number_of(&to->packet, field) & ~mask) ^ value);
+	set_number(&to->packet, field, (packet_number(&to->packet, field) & ~mask) ^ value);
 }
 
 void change_copy(const struct asking *asking, struct changing *to, enum field field,
@@ -451,7 +442,7 @@ void change_copy(const struct asking *asking, struct changing *to, enum field fi
 	else if (to->packet.unknown & FIELD_BIT(from))
 		to->packet.unknown |= FIELD_BIT(field);
 	else
-		change_bits(asking, to, field, to_mask, number_of(&to->packet, from) & from_mask);
+		change_bits(asking, to, field, to_mask, packet_number(&to->packet, from) & from_mask);
 }
 
 void change_unknown(const struct asking *asking, struct changing *to, uint64_t fields)

@@ -83,6 +83,30 @@ static bool next_line(struct nft_parser *p)
 	return true;
 }
 
+static bool check_elements(const struct nft_parser *p, size_t n, struct err *err)
+{
+	return n <= LIMIT_NFT_ELEMENTS || err_limit(err, "%s:%u:%zu: more than %d elements",
+						  p->name, p->line, p->column, LIMIT_NFT_ELEMENTS);
+}
+
+/* Before it is cut into words, of which each takes more memory than its text. */
+static bool check_statement(const struct nft_parser *p, struct err *err)
+{
+	size_t n_elements = 0, n_words = 0;
+
+	if (p->current.len <= LIMIT_NFT_ELEMENTS)
+		return true;
+	for (const char *at = p->current.data; *at; at++) {
+		n_elements += *at == ',';
+		n_words += strchr(" ,{}\"", *at) != NULL;
+	}
+	if (!check_elements(p, n_elements, err))
+		return false;
+	return n_words <= LIMIT_NFT_WORDS ||
+	       err_limit(err, "%s:%u:%zu: a statement of more than %d words", p->name, p->line,
+		       p->column, LIMIT_NFT_WORDS);
+}
+
 /* What goes over several lines, the elements of a set, becomes one line. */
 static bool complete_line(struct nft_parser *p, struct err *err)
 {
@@ -98,7 +122,7 @@ static bool complete_line(struct nft_parser *p, struct err *err)
 		if (p->current.len > len)
 			depth += brace_depth(p->current.data + len);
 	}
-	return true;
+	return check_statement(p, err);
 }
 
 static bool opens_block(const struct nft_parser *p)
@@ -311,6 +335,8 @@ static bool parse_set(struct nft_parser *p, const char *name, bool is_map, struc
 		text_add(&block, block.len ? "; " : "");
 		text_add_n(&block, p->current.data, p->current.len);
 		is_known = parse_set_line(p, set) && is_known;
+		if (!check_elements(p, p->n_elements, err))
+			return false;
 		if (text_has_prefix(p->current.data, "elements = {")) {
 			set->n_per_line = elements_per_line(line_start);
 			continue;
@@ -444,6 +470,8 @@ static bool parse_chain(struct nft_parser *p, const char *name, struct err *err)
 			return err_limit(err, "%s:%u:%zu: more than %d rules", p->name, p->line,
 				p->column, LIMIT_RULESET_RULES);
 		nft_parse_rule(p, &rule);
+		if (!check_elements(p, p->n_elements, err))
+			return false;
 		*chain_add_rule(p->arena, chain) = rule;
 	}
 }

@@ -96,6 +96,9 @@ check 'to the letter' test "$(jq -S 'del(.. | .note?)' live.json)" = "$(pw expla
 iptables-save -c > rules.save
 says 'a bare ruleset says that it has no devices, and where some are' 2 'portwall snapshot -o FILE' pw explain --snapshot rules.save --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
 
+says 'rulesets come through pipes, too' 2 'has rules only' pw explain --snapshot <(cat rules.save) --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+says 'and several' 2 'has rules only' pw explain --snapshot <(cat rules.save) --snapshot <(ip6tables-save) --in tap1 tcp 10.0.0.1:4000 10.0.0.2:22
+
 # -- many packets
 cat > packets.jsonl <<'JSONL'
 {"in": "tap1", "packet": "tcp 10.0.0.1:4000 10.0.0.2:22", "id": "ssh"}
@@ -178,14 +181,41 @@ flow=(tcp 10.0.0.1:1 10.0.0.2:2)
 zcat host.pws > host.json
 refuses 'a device that no name is near: what there is is listed' 2 'no device or guest xyzzyxyzzy.*its devices are .*br0' pw explain --in xyzzyxyzzy "${flow[@]}"
 refuses 'a port of a protocol that has none' 2 'this protocol has no ports' pw explain --in tap1 icmp 10.0.0.1:5 10.0.0.2
-refuses 'flags of what is no TCP' 2 'only TCP has flags' pw explain --in tap1 udp 10.0.0.1:1 10.0.0.2:2 syn
+refuses 'a port of any protocol' 2 'say tcp or udp in place of any' pw explain --in tap1 any 10.0.0.1:5 10.0.0.2
+refuses 'an IPv4 and an IPv6 address' 2 'different families.*both must be IPv4, or both IPv6' pw explain --in tap1 tcp 10.0.0.1 fe80::1
+refuses 'ICMPv6 with IPv4 addresses' 2 'ICMPv6 is of IPv6 only.*say icmp' pw explain --in tap1 icmpv6 10.0.0.1 10.0.0.2
+refuses 'a type of the other ICMP' 2 'of the other ICMP' pw explain --in tap1 icmp 10.0.0.1 10.0.0.2 neighbour-solicitation
+refuses 'a type that is misspelt' 2 'did you mean router-advertisement' pw explain --in tap1 icmp 10.0.0.1 10.0.0.2 router-advertisment
+refuses 'ARP of IPv6' 2 'ARP is of IPv4 only' pw explain --in tap1 arp fe80::1 fe80::2
+refuses 'no protocol' 2 'the protocol comes first' pw explain --in tap1 10.0.0.1:5 10.0.0.2:80
+refuses 'a network in place of an address' 2 'leave the /LENGTH away' pw explain --in tap1 tcp 10.0.0.0/24 10.0.0.2:80
+refuses 'a port as an option' 2 'a port stands behind its address' pw explain --in tap1 tcp 10.0.0.1 10.0.0.2 dport 80
+refuses 'a MAC alone' 2 'with quotes because of the shell' pw explain --in tap1 "${flow[@]}" mac fa:16:3e:00:00:01
+refuses 'a fragment that is two' 2 'first-frag. or a later one' pw explain --in tap1 "${flow[@]}" frag first-frag
+refuses 'a place without a name' 2 'in has no name' pw explain --in '' "${flow[@]}"
+refuses 'the beginning of names' 2 'no device or guest ta.*did you mean tap|no device or guest ta.*begin so' pw explain --in ta "${flow[@]}"
+says 'icmp6, as nft calls it' 3 '^dropped' pw explain --in tap1 --brief icmp6 fe80::1 fe80::2
+says 'a state in capitals' 0 '^delivered' pw explain --in tap1 --brief --state ESTABLISHED tcp 10.0.0.1:4000 10.0.0.2:22
+refuses 'a device of another namespace' 2 'the network namespace guest1 has no device tap1' pw explain --netns guest1 --in tap1 "${flow[@]}"
+says 'a device of a namespace that is named' 5 . pw explain --netns guest1 --in vm1 --brief tcp 10.0.0.2:1 10.0.0.1:2
+refuses 'flags of what is no TCP' 2 'only TCP has flags.*say tcp' pw explain --in tap1 udp 10.0.0.1:1 10.0.0.2:2 syn
 refuses 'a VLAN that cannot be' 2 'is no VLAN id' pw explain --in tap1 "${flow[@]}" vlan 4095
 refuses 'a place to start, twice' 2 'where does the packet start' pw explain --in tap1 --out-of-process "${flow[@]}"
+refuses 'a snapshot where a ruleset belongs' 2 'host.pws: it is packed .gzip.*portwall explain --snapshot FILE' pw ruleset host.pws
+refuses 'JSON where a ruleset belongs' 2 'host.json:1:1: this is no text of iptables-save.*portwall explain --snapshot FILE' pw ruleset host.json
+refuses 'a folder where a ruleset belongs' 2 'cannot read' pw ruleset "$PWD"
+refuses 'a file that is there already' 1 'host.pws is there already.*--force' pw snapshot -o host.pws
 : > empty.pws
 refuses 'an empty file' 2 'empty.pws.*portwall snapshot' pw explain --snapshot empty.pws --in tap1 "${flow[@]}"
 head -c 100000 /dev/urandom > noise.pws
 refuses 'noise' 2 'noise.pws' pw explain --snapshot noise.pws --in tap1 "${flow[@]}"
 head -c 3000 host.json > cut.json
+tar -cf sos.tar host.json
+refuses 'a sosreport that is still packed' 2 'sos.tar: it is an archive.*the folder that holds sos_commands' pw explain --snapshot sos.tar --in tap1 "${flow[@]}"
+gzip -k sos.tar
+refuses 'and packed twice' 2 'sos.tar.gz: it is an archive' pw explain --snapshot sos.tar.gz --in tap1 "${flow[@]}"
+(cat host.pws; echo more) > behind.pws
+refuses 'a snapshot with garbage behind it' 2 'behind.pws: there is more behind the end of its packing .gzip.: 5 bytes' pw explain --snapshot behind.pws --in tap1 "${flow[@]}"
 refuses 'JSON that was cut: line and column' 2 'cut.json:[0-9]+:[0-9]+: .*copy it again' pw explain --snapshot cut.json --in tap1 "${flow[@]}"
 python3 -c 'print("{\"a\":" + "[" * 100000)' > deep.json
 refuses 'JSON that is nested without end' 2 'deep.json:1:[0-9]+: it is nested too deeply' pw explain --snapshot deep.json --in tap1 "${flow[@]}"
@@ -194,15 +224,19 @@ refuses 'a small file that unpacks to a huge one' 2 'bomb.pws: it unpacks to mor
 rm bomb.pws
 echo '{"format": "something else"}' > other.json
 refuses 'JSON of something else' 2 'other.json: it is JSON, but no snapshot.*portwall snapshot' pw explain --snapshot other.json --in tap1 "${flow[@]}"
-jq '.version = 99' host.json > newer.json
+jq '.version = 99' host.json > newer.json 2>/dev/null
 refuses 'a snapshot of a later version' 2 'its version is 99' pw explain --snapshot newer.json --in tap1 "${flow[@]}"
-jq '.host.netns = 5' host.json > odd.json
-refuses 'a value that cannot be is told by its place' 2 'odd.json: .*netns.*: ' pw explain --snapshot odd.json --in tap1 "${flow[@]}"
+jq '.host.netns = 5' host.json > odd.json 2>/dev/null
+refuses 'a value that cannot be is told by its place' 2 'odd.json:[0-9]+:[0-9]+: netns: must be a list.*docs/snapshot.md' pw explain --snapshot odd.json --in tap1 "${flow[@]}"
 mkdir -p nothing
 refuses 'a directory that is no sosreport' 1 'nothing: it is not a sosreport.*give the folder' pw explain --snapshot nothing --in tap1 "${flow[@]}"
+jq '.host.netns[0].links[3].mtu = "big"' host.json > odd.json 2>/dev/null
+refuses 'and by its line and column' 2 "odd.json:$(grep -n '"mtu": "big"' odd.json | cut -d: -f1):[0-9]+: netns.0..links.3..mtu: must be a whole number from 0 to 4294967295" pw explain --snapshot odd.json --in tap1 "${flow[@]}"
 refuses 'two snapshots' 2 'host.pws' pw explain --snapshot host.pws --snapshot host.json --in tap1 "${flow[@]}"
 refuses 'what is no place of a file' 1 'cannot open no/such' pw explain --snapshot no/such --in tap1 "${flow[@]}"
 says 'a file that was cut' 2 'cut.pws' pw explain --snapshot cut.pws --in tap1 tcp 10.0.0.1:1 10.0.0.2:2
+says 'a namespace that is misspelt' 2 'no network namespace guset1; did you mean guest1' pw explain --out-of-process --netns guset1 tcp 10.0.0.1:1 10.0.0.2:2
+says 'an unknown namespace: what there is' 2 'there are .*guest1' pw explain --out-of-process --netns nowhere tcp 10.0.0.1:1 10.0.0.2:2
 says 'an unknown namespace' 2 'no network namespace nowhere' pw explain --out-of-process --netns nowhere tcp 10.0.0.1:1 10.0.0.2:2
 says 'help tells the exit codes' 0 '5 it cannot be told' pw explain --help
 tap_done

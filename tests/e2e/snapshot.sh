@@ -36,6 +36,60 @@ holds 'patch ports know each other' '[.host.ovs_ports[] | select(.type == "patch
 holds 'all flows are there' '[.host.ovs_bridges[] | .has_flows, (.flows | length)] == [true, 3, true, 3]'
 holds 'a learned address is at its port' '[.host.ovs_bridges[] | select(.name == "br-int") | .fdb[]? |
 	select(.port | startswith("qvo")) | .mac] | all(startswith("fa:16:3e"))'
+
+# -- --redact: with the rules of a policy, and more of what a network node has in its flows and ports
+export PORTWALL_RUN_DIR="$tmp/state"
+says 'the lab has its rules' 0 applied ovs "$PORTWALL" apply "$root/build/lab/$lab/lab-policy.yaml"
+check 'flows with addresses in them' ovs ovs-ofctl -OOpenFlow13 add-flows "unix:$dir/ovs/br-int.mgmt" - <<-END
+	table=21,arp,arp_tpa=$vm1_ip actions=load:0xfa163e5c0e11->NXM_NX_ARP_SHA[],load:0xa01000b->NXM_OF_ARP_SPA[],set_field:$vm1_mac->eth_src,IN_PORT
+	table=20,dl_vlan=1,dl_dst=$vm1_mac actions=strip_vlan,set_field:$director_ip->tun_dst,output:1
+	table=24,arp,arp_sha=$vm2_mac,arp_spa=$vm2_ip actions=resubmit(,25)
+	table=25,icmp6,icmp_type=135,nd_target=2001:db8::f816:3eff:fe5c:e11,nd_sll=$vm1_mac actions=output:1
+	table=72,ct_state=+new-est,ip,nw_dst=$vm2_ip actions=ct(commit,zone=1,nat(dst=$vm1_ip-10.1.0.20:80-90))
+	table=73,dl_dst=33:33:ff:5c:0e:11 actions=output:1
+	table=73,ip,nw_src=10.1.0.0/24,nw_dst=$vm2_ip/255.255.255.254 actions=mod_nw_dst:$vm1_ip,output:1
+END
+check 'and a tunnel that is named by its end' vsctl add-port br-int vxlan-0a010063 -- set Interface vxlan-0a010063 \
+	type=vxlan options:remote_ip="$director_ip" options:local_ip=10.1.0.98 external_ids:iface-id=7f6c1d52-8e4a-4b7d-9a10-5c0e7f21b9d5
+plain=$tmp/plain.pws redacted=$tmp/redacted.pws
+says 'a snapshot as it is' 0 links ovs "$PORTWALL" snapshot --own-namespace -o "$plain"
+says 'and one that is redacted' 0 links ovs "$PORTWALL" snapshot --own-namespace --redact -o "$redacted"
+zcat "$plain" >"$tmp/plain" && zcat "$redacted" >"$tmp/redacted"
+own=$(ip -n "$host" -o link | grep -o 'link/ether [^ ]*' | cut -d' ' -f2)
+# The ids of ports are shown up to their 11th character, which is in the names of devices.
+for secret in 10.1.0. fa:16:3e 5c:0e:1 2001:db8 0a010063 0xfa163e 0xa0100 "$vm1_id" "$vm2_id" 0d3c2b1a-5f6e-4798 7e8f9a0b-1c2d-4e3f \
+	"${vm1_id#???????????}" "${vm2_id#???????????}" $own; do
+	check "nothing of $secret is left" sh -c '! grep -aF -e "$1" "$2"' - "$secret" "$tmp/redacted"
+done
+check 'the plain one had them' sh -c 'for secret in 10.1.0. fa:16:3e 2001:db8 0a010063 0d3c2b1a-5f6e-4798 "$2"; do grep -aqF -e "$secret" "$1" || exit; done' - "$tmp/plain" "$vm1_id"
+check 'and it has as many rules and flows' test "$(grep -ac -e '^\[.*-A\|actions=' "$tmp/plain")" = "$(grep -ac -e '^\[.*-A\|actions=' "$tmp/redacted")"
+
+# "-A neutron-openvswi-s... -s 10.1.0.11/32 -m mac --mac-source fa:16:..": a port's address and MAC, then its chain
+pair() { # FILE CHAIN
+	sed -n "s/.*-A neutron-openvswi-s$2 -s \([0-9.]*\)\/32 -m mac --mac-source \([0-9A-Fa-f:]*\) .*/\1 \2/p" "$1" | head -1
+}
+# what explain says of a packet from vm1 to vm2, without what was replaced
+verdict() { # SNAPSHOT FILE PROTOCOL PORT
+	read -r source source_mac <<-END
+		$(pair "$2" 3f6c1d52-8)
+	END
+	read -r target target_mac <<-END
+		$(pair "$2" b8a40e97-2)
+	END
+	"$PORTWALL" explain --snapshot "$1" --in "$5" --json "$3" "$source$4" "$target${4:+:22}" mac "$source_mac" '>' "$target_mac" |
+		jq -c '[.verdict, .drop_reason, .decided_by.chain, .decided_by.rule, .fields, [.path[].kind]]'
+}
+for packet in 'tcp :4000 tap3f6c1d52-8e' 'tcp :4000 qvbb8a40e97-26' 'icmp  tap3f6c1d52-8e' 'icmp  tapb8a40e97-26'; do
+	IFS=' ' read -r protocol port in <<-END
+		$packet
+	END
+	[ -n "$in" ] || in=$port port=
+	verdict "$plain" "$tmp/plain" "$protocol" "$port" "$in" >"$tmp/verdict"
+	check "a verdict: $packet" grep -q '^\["[a-z]' "$tmp/verdict"
+	verdict "$redacted" "$tmp/redacted" "$protocol" "$port" "$in" >"$tmp/redacted.verdict"
+	same "the same with the redacted addresses: $packet" "$tmp/verdict" "$tmp/redacted.verdict"
+done
+
 "$root/examples/lab" down "$lab" >"$tmp/log" 2>&1
 snapshot=$tmp/none.pws
 says 'a socket that nobody answers is unread, not absent' 0 'ovsdb: .*refused' sh -c '

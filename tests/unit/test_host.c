@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "host/file.h"
 #include "host/schema.h"
@@ -241,7 +240,7 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		{ "{\"format\":\n \"portwall", "x.pws:2:" },
 		{ "{}", "no snapshot of portwall" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 3, \"host\": {}}",
-			"version is 3" },
+			"x.pws:1:44: its version is 3" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1}", "host: is missing" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": []}",
 			"must be an object" },
@@ -260,7 +259,7 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"taken_s\": 01}}",
 			"begins with 0" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {}}",
-			"no namespace" },
+			"x.pws:1:55: netns: there must be a namespace" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"nets\": 1}}",
 			"nets: is no key" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
@@ -269,9 +268,6 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
 		  "\"links\": [{\"name\": \"a\", \"vlan_id\": 65536}]}]}}",
 			"netns[0].links[0].vlan_id: must be a whole number" },
-		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
-		  "\"links\": [{\"name\": \"a\", \"peer_netns\": 1}]}]}}",
-			"peer_netns is not in the list" },
 		{ "{\"format\": \"portwall snapshot\", \"version\": 1, \"host\": {\"netns\": [{"
 		  "\"sysctls\": \"a = 1\\nb\"}]}}",
 			"netns[0].sysctls: must be lines" },
@@ -289,6 +285,131 @@ static void a_wrong_snapshot_is_refused_with_its_place(void **state)
 		if (!strstr(err.text, cases[i].said))
 			fail_msg("case %zu: %s", i, err.text);
 		assert_null(host);
+	}
+}
+
+/* Values that are JSON and no host: where each stands, by line, column and path. */
+static void a_wrong_value_is_refused_with_its_line_column_and_path(void **state)
+{
+	/* behind two lines of which the second begins: {"name": "n\n", "netns": [{ */
+	static const struct {
+		const char *json, *said;
+	} cases[] = {
+		{ "\"links\":\n [{\"name\": \"a\", \"mtu\": true}]}]",
+			"x:4:24: netns[0].links[0].mtu: must be a whole number from 0 to 4294967295" },
+		{ "\"links\": [{\"name\": \"a\"},\n{\"name\": 5}]}]",
+			"x:4:10: netns[0].links[1].name: must be a text" },
+		{ "\"links\": [{\"name\": \"a\", \"mtu\":\n-1}]}]",
+			"x:4:1: netns[0].links[0].mtu: must be a whole number from 0 to" },
+		{ "\"links\": [{\"name\": \"a\", \"index\": 2147483648}]}]",
+			"x:3:34: netns[0].links[0].index: must be a whole number from -2147483648 to 2147483647" },
+		{ "\"links\": [{\"name\": \"a\", \"is_up\": 1}]}]",
+			"x:3:34: netns[0].links[0].is_up: must be true or false" },
+		{ "\"links\": [{\"name\": \"a\",\n\t\"port_state\": \"off\"}]}]",
+			"x:4:16: netns[0].links[0].port_state: must be one of disabled, listening, "
+			"learning, forwarding, blocking" },
+		{ "\"links\": [{\"name\": \"a\"},\n\n  {\"mtu\": 5}]}]",
+			"x:5:3: netns[0].links[1].name: is missing" },
+		{ "\"links\": [{\"name\": \"a\", \"nam\": 1}]}]",
+			"x:3:25: netns[0].links[0].nam: is no key" },
+		{ "\"links\": [{\"name\": \"a\",\n\"name\": \"b\"}]}]",
+			"x:4:1: netns[0].links[0].name: is there twice" },
+		{ "\"links\": {}}]", "x:3:10: netns[0].links: must be a list" },
+		{ "\"links\": [\n7]}]", "x:4:1: netns[0].links[0]: must be an object" },
+		{ "\"routes\": [{\"dst\": \"10.0.0.0\"}]}]",
+			"x:3:20: netns[0].routes[0].dst: must be a prefix" },
+		{ "\"rules\": [{\"family\": \"ip\"}]}]",
+			"x:3:22: netns[0].rules[0].family: must be ipv4 or ipv6" },
+		{ "\"rules\": [{\"dport\": [1]}]}]",
+			"x:3:21: netns[0].rules[0].dport: must be a list of two ports" },
+		{ "\"rules\": [{\"dport\": [1,\n2,\n3]}]}]",
+			"x:3:21: netns[0].rules[0].dport: must be a list of two ports" },
+		{ "\"rules\": [{\"dport\": [1,\n65536]}]}]",
+			"x:4:1: netns[0].rules[0].dport: must be a whole number from 0 to 65535" },
+		{ "\"addresses\": [{\"local\": \"10.0.0.256\"}]}]",
+			"x:3:25: netns[0].addresses[0].local: must be an IP address" },
+		{ "\"addresses\": [\n{\"len\": 33, \"local\": \"10.0.0.2\"}]}]",
+			"x:4:1: netns[0].addresses[0].len: is longer than the address" },
+		{ "\"addresses\": [\n{\"local\": \"2001:db8::1\", \"len\": 129}]}]",
+			"x:4:1: netns[0].addresses[0].len: is longer than the address" },
+		{ "\"fdb\": [{\"mac\": \"02:00\"}]}]",
+			"x:3:17: netns[0].fdb[0].mac: must be a MAC address" },
+		{ "\"sysctls\": []}]", "x:3:12: netns[0].sysctls: must be a text, or its length" },
+		{ "\"texts\": [{\"tool\": \"nft\"}]}]",
+			"x:3:11: netns[0].texts[0].text: is missing" },
+		{ "\"texts\": [{\"tool\": \"nft\", \"text\": -1}]}]",
+			"x:3:35: netns[0].texts[0].text: must be a whole number from 0 to" },
+		/* an index of a namespace that is not there: the highest, wherever it was */
+		{ "\"links\": [{\"name\": \"a\", \"peer_netns\": 0},\n{\"name\": \"b\",\n"
+		  "\"peer_netns\": 2}, {\"name\": \"c\", \"peer_netns\": 1}]},\n{\"name\": \"d\"}]",
+			"x:5:15: netns[0].links[1].peer_netns: there is no namespace 2, the last is 1" },
+		{ "\"name\": \"\"}], \"ovs_ports\": [{\"name\": \"p\", \"bridge\": \"b\", \"netns\": 1}]",
+			"x:3:67: ovs_ports[0].netns: there is no namespace 1, the last is 0" },
+		{ "\"name\": \"\"}], \"ovs_ports\": [{\"name\": \"p\", \"netns\": -2}]",
+			"x:3:52: ovs_ports[0].netns: must be a whole number from -1 to" },
+		{ "\"name\": \"\"}], \"ovs_ports\": [{\"trunks\": [1,\n \"2\"]}]",
+			"x:4:2: ovs_ports[0].trunks[1]: must be a whole number" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text json CLEANUP(text_done) = TEXT_INIT;
+		const struct host *host = NULL;
+		struct err err = { 0 };
+
+		text_addf(&json,
+			"{\"format\": \"portwall snapshot\", \"version\": 2,\n\"host\": {\"name\": "
+			"\"n\\n\\n\", \"netns\": [{\n%s}}",
+			cases[i].json);
+		assert_false(host_parse(arena, "x", json.data, json.len, &host, &err));
+		if (strncmp(err.text, cases[i].said, strlen(cases[i].said)) != 0)
+			fail_msg("case %zu: %s", i, err.text);
+		assert_int_equal(err.kind, ERR_INPUT);
+		assert_string_not_equal(err.next_step, "");
+		assert_null(host);
+	}
+}
+
+/* An end of line inside of a text, which is one only when it was read, is none of the file. */
+static void what_is_wrong_behind_the_json_is_told_by_its_line(void **state)
+{
+	static const struct {
+		const char *behind, *said;
+	} cases[] = {
+		{ "== netns[0].sysctls: 11 bytes ==\na = 1\nb = 2\n== netns[0].texts[0].text: 3 "
+		  "bytes ==\nx\ny\n",
+			NULL },
+		{ "== netns[0].sysctls: 12 bytes ==\n",
+			"x:3:1: here there should be \"== netns[0].sys" },
+		{ "== netns[0].sysctls: 11 bytes ==\na = 1\nb : 2\n== netns[0].texts[0].text: 3 "
+		  "bytes ==\nx\ny\n",
+			"x:5:1: it must be a line \"name = value\"" },
+		{ "== netns[0].sysctls: 11 bytes ==\na = 1\nb = 2\n== netns[0].texts[1].text: 3 "
+		  "bytes ==\nx\ny\n",
+			"x:6:1: here there should be \"== netns[0].texts[0].text: 3 bytes ==\"" },
+		{ "== netns[0].sysctls: 11 bytes ==\na = 1\nb = 2\n== netns[0].texts[0].text: 3 "
+		  "bytes ==\nx\ny\n\n more",
+			"x:10:2: there is more behind its end" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text json CLEANUP(text_done) = TEXT_INIT;
+		const struct host *host = NULL;
+		struct err err = { 0 };
+		bool is_read;
+
+		text_addf(&json,
+			"{\"format\": \"portwall snapshot\", \"version\": 2, \"host\": {\"name\": "
+			"\"\\n\", \"netns\": [{\"sysctls\": 11,\n\"texts\": [{\"tool\": \"x\", \"text\": "
+			"3}]}]}}\n%s",
+			cases[i].behind);
+		is_read = host_parse(arena, "x", json.data, json.len, &host, &err);
+		assert_int_equal(is_read, !cases[i].said);
+		if (cases[i].said && strncmp(err.text, cases[i].said, strlen(cases[i].said)) != 0)
+			fail_msg("case %zu: %s", i, err.text);
 	}
 }
 
@@ -386,33 +507,78 @@ static void a_snapshot_that_was_cut_or_changed_behind_its_json_is_refused(void *
 	assert_non_null(strstr(err.text, "more behind its end"));
 }
 
-/* 600 MiB of spaces pack to less than 1 MiB. */
-static void a_gzip_bomb_is_refused(void **state)
+/* Packed by hand: what is done to a file on its way is told from what is no snapshot. */
+static void a_damaged_file_is_refused_with_what_to_do(void **state)
 {
+	static const struct {
+		size_t keep; /* of the file; 0: all */
+		const char *behind, *said, *next;
+	} cases[] = {
+		{ 400, "", "it is cut short", "copy it again" },
+		{ 0, "garbage", "there is more behind the end of its packing (gzip): 7 bytes",
+			"copy it again" },
+		{ 0, "\x1f\x8b", "there is more behind the end of its packing (gzip): 2 bytes",
+			"copy it again" },
+		{ 10, "no deflate at all", "its packing (gzip) is damaged", "copy it again" },
+	};
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct text packed CLEANUP(text_done) = TEXT_INIT;
-	static unsigned char in[1 << 20], out[1 << 16];
+	struct text file CLEANUP(text_done) = TEXT_INIT, made CLEANUP(text_done) = TEXT_INIT;
+	char path[] = "/tmp/test_host.XXXXXX";
+	int fd = mkstemp(path);
 	const struct host *host = NULL;
 	struct err err = { 0 };
-	z_stream stream = { 0 };
 
 	(void)state;
-	memset(in, ' ', sizeof(in));
-	assert_int_equal(deflateInit2(&stream, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
-	for (int i = 0; i < 600; i++) {
-		stream.next_in = in;
-		stream.avail_in = sizeof(in);
-		do {
-			stream.next_out = out;
-			stream.avail_out = sizeof(out);
-			deflate(&stream, i == 599 ? Z_FINISH : Z_NO_FLUSH);
-			text_add_n(&packed, (const char *)out, sizeof(out) - stream.avail_out);
-		} while (!stream.avail_out);
+	close(fd);
+	assert_true(host_save(made_host(arena), path, true, &err));
+	assert_true(text_load(&file, path, 1 << 20, &err));
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		text_clear(&made);
+		text_add_n(&made, file.data, cases[i].keep ? cases[i].keep : file.len);
+		text_add(&made, cases[i].behind);
+		assert_true(text_save(&made, path, &err));
+		assert_false(host_load(arena, (const char *const[]){ path }, 1, &host, &err));
+		if (!strstr(err.text, cases[i].said) || !strstr(err.next_step, cases[i].next))
+			fail_msg("case %zu: %s; %s", i, err.text, err.next_step);
 	}
-	deflateEnd(&stream);
-	assert_true(packed.len < 8 << 20);
-	assert_false(host_parse(arena, "bomb", packed.data, packed.len, &host, &err));
-	assert_int_equal(err.kind, ERR_LIMIT);
+	unlink(path);
+}
+
+static void what_is_no_snapshot_is_refused_with_what_to_give(void **state)
+{
+	static const struct {
+		const char *data;
+		size_t size;
+		const char *said, *next;
+	} cases[] = {
+		{ "", 0, "it is empty", "portwall snapshot -o FILE" },
+		{ "\x7f"
+		  "ELF\2\1\1\0\0",
+			9, "it is neither a snapshot nor", "portwall snapshot -o FILE" },
+		{ "<html>", 6, "it is neither a snapshot nor", "portwall snapshot -o FILE" },
+		{ "\xfd"
+		  "7zXZ\0\0\4",
+			8, "it is an archive", "of a sosreport give the folder" },
+		{ "PK\3\4\0", 5, "it is an archive", "of a sosreport give the folder" },
+	};
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text made CLEANUP(text_done) = TEXT_INIT;
+	char path[] = "/tmp/test_host.XXXXXX";
+	int fd = mkstemp(path);
+	const struct host *host = NULL;
+	struct err err = { 0 };
+
+	(void)state;
+	close(fd);
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		text_clear(&made);
+		text_add_n(&made, cases[i].data, cases[i].size);
+		assert_true(text_save(&made, path, &err));
+		assert_false(host_load(arena, (const char *const[]){ path }, 1, &host, &err));
+		if (!strstr(err.text, cases[i].said) || !strstr(err.next_step, cases[i].next))
+			fail_msg("case %zu: %s; %s", i, err.text, err.next_step);
+	}
+	unlink(path);
 }
 
 static void redaction_keeps_relations_and_leaks_nothing(void **state)
@@ -571,10 +737,13 @@ int main(void)
 		cmocka_unit_test(a_host_that_is_printed_and_parsed_is_printed_alike),
 		cmocka_unit_test(a_saved_host_is_gzip_and_loads_to_the_same_bytes),
 		cmocka_unit_test(a_wrong_snapshot_is_refused_with_its_place),
+		cmocka_unit_test(a_wrong_value_is_refused_with_its_line_column_and_path),
+		cmocka_unit_test(what_is_wrong_behind_the_json_is_told_by_its_line),
 		cmocka_unit_test(the_first_version_is_still_read),
 		cmocka_unit_test(many_texts_stand_behind_the_json_in_their_order),
 		cmocka_unit_test(a_snapshot_that_was_cut_or_changed_behind_its_json_is_refused),
-		cmocka_unit_test(a_gzip_bomb_is_refused),
+		cmocka_unit_test(a_damaged_file_is_refused_with_what_to_do),
+		cmocka_unit_test(what_is_no_snapshot_is_refused_with_what_to_give),
 		cmocka_unit_test(redaction_keeps_relations_and_leaks_nothing),
 		cmocka_unit_test(redaction_finds_addresses_in_flows_and_leaves_known_ones),
 		cmocka_unit_test(every_key_is_in_the_documentation),
