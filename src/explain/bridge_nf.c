@@ -295,5 +295,6 @@ struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb)
 	skb->packet.out_iface = skb->out->name;
 	skb->packet.physdev_in = skb->phys_in->name;
 	skb->packet.physdev_out = skb->dev->name;
+	enter_ip(skb);
 	return hook_run(walk, skb, family_of(ethertype), HOOK_POSTROUTING, push_xmit);
 }

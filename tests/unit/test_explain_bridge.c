@@ -197,6 +197,7 @@ static void a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip(void 
 		"\t\tmeta pkttype host drop\n\t}\n"
 		"\tchain p {\n\t\ttype filter hook postrouting priority 0; policy accept;\n"
 		"\t\tmeta pkttype host drop\n\t}\n}\n";
+	static const char *const hooks[] = { "prerouting", "forward", "postrouting" };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct host_build *b = three_taps(arena);
 	struct packet packet = frame(MAC_2);
@@ -205,11 +206,19 @@ static void a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip(void 
 	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV4] = true;
 	build_nft(b, 0, rules);
 	assert_end(b, &packet, "delivered tap2");
-	build_nft(b, 0,
-		"table ip t {\n\tchain f {\n"
-		"\t\ttype filter hook forward priority 0; policy accept;\n"
-		"\t\tmeta pkttype host drop\n\t}\n}\n");
-	assert_end(b, &packet, "dropped rule");
+	for (size_t i = 0; i < N_OF(hooks); i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+
+		text_addf(&text,
+			"table ip t {\n\tchain f {\n"
+			"\t\ttype filter hook %s priority 0; policy accept;\n"
+			"\t\tmeta pkttype host drop\n\t}\n}\n",
+			hooks[i]);
+		b = three_taps(arena);
+		built_link(b, "br0", NULL)->nf_call[FAMILY_IPV4] = true;
+		build_nft(b, 0, text.data);
+		assert_end(b, &packet, "dropped rule");
+	}
 }
 
 /* A route to ip_error is a route, and leads up; IPv6 has no such route. */
