@@ -252,6 +252,29 @@ static void dnat_on_a_bridge_needs_forwarding_for_ipv4_alone(void **state)
 	assert_end(b, &six, "rewritten tap2");
 }
 
+/* nf_nat_redirect_ipv6 wants an address of the destination's scope, and ::1 has one of its own. */
+static void a_bridged_frame_to_the_ipv6_loopback_is_not_redirected(void **state)
+{
+	static const char rules[] = "table ip6 nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\tudp dport 2000 redirect to :90\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV6] = true;
+	build_link(b, 0, "", "lo");
+	build_address(b, "br0", "fd00::254/64");
+	build_nft(b, 0, rules);
+	packet.ethertype = ETHERTYPE_IPV6;
+	assert_true(addr_parse("fd00::1", &packet.src));
+	assert_true(addr_parse("::1", &packet.dst));
+	assert_end(b, &packet, "dropped nat-no-address");
+	assert_true(addr_parse("fd00::2", &packet.dst));
+	assert_end(b, &packet, "dropped no-socket");
+}
+
 static void two_bridges_in_a_ring_are_a_loop(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -319,6 +342,7 @@ int main(void)
 		cmocka_unit_test(the_bridges_own_mac_leads_up_to_the_host),
 		cmocka_unit_test(a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip),
 		cmocka_unit_test(dnat_on_a_bridge_needs_forwarding_for_ipv4_alone),
+		cmocka_unit_test(a_bridged_frame_to_the_ipv6_loopback_is_not_redirected),
 		cmocka_unit_test(two_bridges_in_a_ring_are_a_loop),
 		cmocka_unit_test(masquerade_on_a_bridge_without_address_takes_another_interfaces),
 	};
