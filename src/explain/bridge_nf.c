@@ -89,6 +89,21 @@ static bool is_called(const struct skb *skb, const struct link *bridge, enum fam
 	return netns_sysctl_number(skb->facts, skb->ns, sysctl, skb->ns->nf_call[family]);
 }
 
+/* IP's hooks are to see somebody else's frame as the host's, but the bridge's are not. */
+static void enter_ip(struct skb *skb)
+{
+	skb->is_otherhost = skb->packet.pkt_type == PKT_OTHERHOST;
+	if (skb->is_otherhost)
+		skb->packet.pkt_type = PKT_HOST;
+}
+
+static void leave_ip(struct skb *skb)
+{
+	if (skb->is_otherhost)
+		skb->packet.pkt_type = PKT_OTHERHOST;
+	skb->is_otherhost = false;
+}
+
 /* --- PREROUTING --- */
 
 static struct answer finish(struct walk *walk, struct skb *skb)
@@ -123,23 +138,36 @@ static struct answer finish_bridged_dnat(
 	return finish(walk, skb);
 }
 
+/* Where IPv4 has no route, or does not forward, ip_route_input gives one to ip_error, and the frame ends
+ * behind the bridge's input hook. IPv6 asks for forwarding later still, and drops here what has no route. */
+static bool is_routed(enum drop drop, bool is_ipv6)
+{
+	switch (drop) {
+	case DROP_NONE:
+	case DROP_FORWARDING_OFF:
+		return true;
+	case DROP_NO_ROUTE:
+	case DROP_BLACKHOLE:
+	case DROP_UNREACHABLE:
+	case DROP_PROHIBIT:
+		return !is_ipv6;
+	default:
+		return false;
+	}
+}
+
 static struct answer finish_changed(struct walk *walk, struct skb *skb, const struct link *bridge)
 {
+	bool is_ipv6 = skb->packet.dst.family == FAMILY_IPV6, is_local = false;
 	const char *why = NULL;
-	bool is_local = false;
 	enum drop drop = ip_route_input(skb, bridge, &is_local, &why);
 
 	if (why)
 		return end_cannot_tell(walk, skb, "%s", why);
-	if (drop == DROP_FORWARDING_OFF) {
-		/* what stays on the bridge needs no forwarding */
-		if (!ip_route_output(walk, skb, NULL) || skb->out != bridge)
-			return end_dropped(walk, skb, DROP_DNAT_UNROUTABLE);
-		return finish_bridged_dnat(walk, skb, bridge);
-	}
-	if (drop != DROP_NONE)
-		return end_dropped(walk, skb, drop);
-	if (!is_local && skb->out == bridge)
+	if (!is_routed(drop, is_ipv6))
+		return end_dropped(walk, skb, drop == DROP_NO_ROUTE ? DROP_DNAT_UNROUTABLE : drop);
+	/* what stays on the bridge is not forwarded, as IPv6 sees it */
+	if (!is_local && skb->out == bridge && (drop == DROP_NONE || is_ipv6))
 		return finish_bridged_dnat(walk, skb, bridge);
 	skb->is_routed_already = true;
 	skb->packet.eth_dst = bridge->mac;
@@ -155,9 +183,7 @@ static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
 
 	skb->dev = skb->phys_in;
 	skb->is_prerouted = true;
-	if (!mac_is_multicast(packet->eth_dst) && !mac_equal(packet->eth_dst, bridge->mac) &&
-		!skb_is_unknown(skb, FIELD_ETH_DST))
-		packet->pkt_type = PKT_OTHERHOST;
+	leave_ip(skb);
 	if (skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
 		return end_cannot_tell(
 			walk, skb, "the destination was changed on the bridge to one of several");
@@ -195,8 +221,7 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 	skb->packet.in_iface = logical_dev(skb, bridge)->name;
 	skb->packet.out_iface = skb->packet.physdev_out = NULL;
 	skb->packet.physdev_in = skb->dev->name;
-	if (skb->packet.pkt_type == PKT_OTHERHOST)
-		skb->packet.pkt_type = PKT_HOST;
+	enter_ip(skb);
 	skb->dev = bridge;
 	return hook_run(walk, skb, family, HOOK_PREROUTING, behind_ip_prerouting);
 }
@@ -205,6 +230,7 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 
 static struct answer finish_forward(struct walk *walk, struct skb *skb)
 {
+	leave_ip(skb);
 	at_bridge_hook(skb, skb->in_port, skb->dev);
 	return hook_run_range(walk, skb, FAMILY_BRIDGE, HOOK_FORWARD, behind_brnf(skb), INT_MAX,
 		bridge_forward_finish);
@@ -237,8 +263,7 @@ struct answer bridge_nf_forward(struct walk *walk, struct skb *skb)
 	skb->packet.out_iface = bridge->name;
 	skb->packet.physdev_in = skb->phys_in->name;
 	skb->packet.physdev_out = skb->dev->name;
-	if (skb->packet.pkt_type == PKT_OTHERHOST)
-		skb->packet.pkt_type = PKT_HOST;
+	enter_ip(skb);
 	return hook_run(walk, skb, family_of(ethertype), HOOK_FORWARD, finish_forward);
 }
 
@@ -270,5 +295,6 @@ struct answer bridge_nf_post_routing(struct walk *walk, struct skb *skb)
 	skb->packet.out_iface = skb->out->name;
 	skb->packet.physdev_in = skb->phys_in->name;
 	skb->packet.physdev_out = skb->dev->name;
+	enter_ip(skb);
 	return hook_run(walk, skb, family_of(ethertype), HOOK_POSTROUTING, push_xmit);
 }

@@ -120,7 +120,7 @@ enum drop {
 	DROP_UNREACHABLE,
 	DROP_PROHIBIT,
 	DROP_FORWARDING_OFF,
-	DROP_DNAT_UNROUTABLE, /* a bridged packet that DNAT sent to where no route leads */
+	DROP_DNAT_UNROUTABLE, /* a bridged IPv6 packet that DNAT sent to where no route leads */
 	DROP_TTL,
 	DROP_MTU,
 	DROP_OTHER_HOST, /* the frame is for another MAC */

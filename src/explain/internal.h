@@ -142,6 +142,7 @@ struct skb {
 	bool is_prerouted;  /* IP PREROUTING was passed on the bridge */
 	bool is_brnf_first; /* it comes before chains at its priority, at the hook that it is at */
 	bool is_routed_already; /* and it was given a route to another device there, by DNAT */
+	bool is_otherhost; /* nf_bridge_info.pkt_otherhost: while IP's hooks have it, it seems the host's */
 	struct addr dst_before; /* PREROUTING on a bridge */
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */

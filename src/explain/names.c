@@ -65,8 +65,8 @@ static const struct {
 	[DROP_PROHIBIT] = { "prohibit", "the route says prohibited" },
 	[DROP_FORWARDING_OFF] = { "forwarding-off", "this host does not forward" },
 	[DROP_DNAT_UNROUTABLE] = { "dnat-unroutable",
-		"NAT changed the destination of a bridged packet to one that no route leads "
-		"to" },
+		"NAT changed the destination of a bridged IPv6 packet to one that no route "
+		"leads to" },
 	[DROP_TTL] = { "ttl", "its TTL ends here" },
 	[DROP_MTU] = { "mtu", "it is larger than the MTU and must not be cut" },
 	[DROP_OTHER_HOST] = { "other-host", "the frame is for another MAC" },

@@ -88,7 +88,8 @@ static bool redirect_ipv6(
 
 		if (address->index != link->index || address->local.family != FAMILY_IPV6 ||
 			address->is_tentative ||
-			(addr_is_link_local(dst) && !addr_is_link_local(&address->local)))
+			(addr_is_link_local(dst) && !addr_is_link_local(&address->local)) ||
+			(addr_is_loopback(dst) && !addr_is_loopback(&address->local)))
 			continue;
 		if (!best ||
 			(addr_is_link_local(&best->local) && !addr_is_link_local(&address->local)))

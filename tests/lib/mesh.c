@@ -234,6 +234,25 @@ static void add_routes(struct mesh *mesh)
 			"neighbour add 2001:db8:1::254 lladdr 02:00:00:00:dd:01 dev br1\n");
 }
 
+/* On a busy machine a batch takes longer than an entry without an answer lives (SCTP: 10 s, UDP: 30 s), and
+ * the flow that was read as a known one would be new. */
+static void keep_flows(void)
+{
+	static const char *const timeouts[] = { "generic_timeout", "udp_timeout",
+		"udp_timeout_stream", "icmp_timeout", "icmpv6_timeout", "tcp_timeout_syn_sent",
+		"tcp_timeout_syn_recv", "tcp_timeout_unacknowledged", "tcp_timeout_max_retrans",
+		"tcp_timeout_close", "tcp_timeout_time_wait", "tcp_timeout_last_ack",
+		"sctp_timeout_closed", "sctp_timeout_cookie_wait", "sctp_timeout_cookie_echoed" };
+
+	for (size_t i = 0; i < N_OF(timeouts); i++) {
+		char path[96];
+
+		snprintf(
+			path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s", timeouts[i]);
+		set_sysctl(path, "3600");
+	}
+}
+
 static void set_sysctls(struct mesh *mesh, struct random *random)
 {
 	static const char *const filters[] = { "0", "0", "0", "1", "2" }, *const bools[] = { "0",
@@ -241,6 +260,7 @@ static void set_sysctls(struct mesh *mesh, struct random *random)
 
 	for (size_t n = 0; n < MESH_NS; n++) {
 		net_enter(mesh->ns[n]);
+		keep_flows();
 		set_sysctl("/proc/sys/net/ipv4/ip_forward", one_in(random, 8) ? "0" : "1");
 		set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", one_in(random, 8) ? "0" : "1");
 		set_sysctl("/proc/sys/net/ipv4/conf/all/rp_filter", pick(random, filters));

@@ -188,6 +188,93 @@ static void the_bridges_own_mac_leads_up_to_the_host(void **state)
 		"route br0, local br0; delivered");
 }
 
+/* The IP hooks see somebody else's frame as the host's; the bridge's chains behind them do not. */
+static void a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip(void **state)
+{
+	static const char rules[] =
+		"table bridge b {\n\tchain f {\n"
+		"\t\ttype filter hook forward priority 310; policy accept;\n"
+		"\t\tmeta pkttype host drop\n\t}\n"
+		"\tchain p {\n\t\ttype filter hook postrouting priority 0; policy accept;\n"
+		"\t\tmeta pkttype host drop\n\t}\n}\n";
+	static const char *const hooks[] = { "prerouting", "forward", "postrouting" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV4] = true;
+	build_nft(b, 0, rules);
+	assert_end(b, &packet, "delivered tap2");
+	for (size_t i = 0; i < N_OF(hooks); i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+
+		text_addf(&text,
+			"table ip t {\n\tchain f {\n"
+			"\t\ttype filter hook %s priority 0; policy accept;\n"
+			"\t\tmeta pkttype host drop\n\t}\n}\n",
+			hooks[i]);
+		b = three_taps(arena);
+		built_link(b, "br0", NULL)->nf_call[FAMILY_IPV4] = true;
+		build_nft(b, 0, text.data);
+		assert_end(b, &packet, "dropped rule");
+	}
+}
+
+/* A route to ip_error is a route, and leads up; IPv6 has no such route. */
+static void dnat_on_a_bridge_needs_forwarding_for_ipv4_alone(void **state)
+{
+	static const char rules[] = "table inet nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\tudp dport 2000 dnat ip to 10.0.0.3\n"
+				    "\t\tudp dport 2000 dnat ip6 to fd00::3\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame("02:00:00:00:00:77"), six = packet;
+
+	(void)state;
+	for (int family = FAMILY_IPV4; family <= FAMILY_IPV6; family++)
+		built_link(b, "br0", NULL)->nf_call[family] = true;
+	build_link(b, 0, "", "lo");
+	build_address(b, "br0", "10.0.0.254/24");
+	build_neighbour(b, "br0", "10.0.0.3", MAC_2);
+	build_nft(b, 0, rules);
+	assert_end(b, &packet, "dropped forwarding-off");
+	assert_string_equal(walk_in(b, &packet)->leaf->last->link->name, "br0");
+	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
+	assert_end(b, &packet, "rewritten tap2");
+	six.ethertype = ETHERTYPE_IPV6;
+	assert_true(addr_parse("fd00::1", &six.src));
+	assert_true(addr_parse("fd00::2", &six.dst));
+	assert_end(b, &six, "dropped dnat-unroutable");
+	build_address(b, "br0", "fd00::254/64");
+	build_neighbour(b, "br0", "fd00::3", MAC_2);
+	assert_end(b, &six, "rewritten tap2");
+}
+
+/* nf_nat_redirect_ipv6 wants an address of the destination's scope, and ::1 has one of its own. */
+static void a_bridged_frame_to_the_ipv6_loopback_is_not_redirected(void **state)
+{
+	static const char rules[] = "table ip6 nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\tudp dport 2000 redirect to :90\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV6] = true;
+	build_link(b, 0, "", "lo");
+	build_address(b, "br0", "fd00::254/64");
+	build_nft(b, 0, rules);
+	packet.ethertype = ETHERTYPE_IPV6;
+	assert_true(addr_parse("fd00::1", &packet.src));
+	assert_true(addr_parse("::1", &packet.dst));
+	assert_end(b, &packet, "dropped nat-no-address");
+	assert_true(addr_parse("fd00::2", &packet.dst));
+	assert_end(b, &packet, "dropped no-socket");
+}
+
 static void two_bridges_in_a_ring_are_a_loop(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -253,6 +340,9 @@ int main(void)
 		cmocka_unit_test(a_bridge_that_filters_vlans_tags_and_untags),
 		cmocka_unit_test(a_frame_that_is_too_large_for_its_port_is_dropped),
 		cmocka_unit_test(the_bridges_own_mac_leads_up_to_the_host),
+		cmocka_unit_test(a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip),
+		cmocka_unit_test(dnat_on_a_bridge_needs_forwarding_for_ipv4_alone),
+		cmocka_unit_test(a_bridged_frame_to_the_ipv6_loopback_is_not_redirected),
 		cmocka_unit_test(two_bridges_in_a_ring_are_a_loop),
 		cmocka_unit_test(masquerade_on_a_bridge_without_address_takes_another_interfaces),
 	};
