@@ -285,7 +285,7 @@ static void put_transport(struct out *out, const struct net_frame *frame, uint64
 		put(out, NULL, 8);
 		break;
 	}
-	put(out, NULL, frame->payload_size);
+	put(out, frame->payload, frame->payload_size);
 	if (tag)
 		put_tag(out, tag);
 	set_checksum(frame, out->data + start, out->size - start);

@@ -42,8 +42,9 @@ struct net_frame {
 	struct addr target;	    /* of ARP, and of neighbour discovery */
 	const struct packet *inner; /* of IPIP and of ICMP errors; a UDP packet without */
 	bool bad_checksum;	    /* of the transport header */
-	uint16_t payload_size;	    /* before the tag */
-	uint16_t fragment_size;	    /* cut the IP payload into pieces of this size; 0: do not */
+	const uint8_t *payload;	    /* before the tag; NULL: zeros */
+	uint16_t payload_size;
+	uint16_t fragment_size; /* cut the IP payload into pieces of this size; 0: do not */
 };
 
 struct net_wire {

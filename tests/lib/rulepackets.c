@@ -138,8 +138,9 @@ static void aim_iface(
 		const struct router_port *in = &aim->router->ports[from];
 		const char *name = is_in ? in->name : aim->router->ports[in->out].name;
 		size_t len = strlen(wanted_name);
-		bool is_wild = is_open || (len && wanted_name[len - 1] == '+');
-		bool is_it = is_wild ? strncmp(name, wanted_name, len - !is_open) == 0
+		bool ends_in_plus = !is_open && len && wanted_name[len - 1] == '+';
+		bool is_it = is_open || ends_in_plus
+				     ? strncmp(name, wanted_name, len - ends_in_plus) == 0
 				     : strcmp(name, wanted_name) == 0;
 
 		if (is_it == wanted) {
@@ -487,6 +488,52 @@ static struct addr some_addr(struct aim *aim)
 	return addr;
 }
 
+#define SNMP_PORT 161
+
+/* An SNMPv1 request for sysDescr.0 (RFC 1157): NAT's helper drops what it cannot read. */
+static const uint8_t snmp_request[] = {
+	0x30,
+	0x26, /* a message: */
+	0x02,
+	0x01,
+	0, /* version 1, */
+	0x04,
+	0x06,
+	'p',
+	'u',
+	'b',
+	'l',
+	'i',
+	'c', /* community, */
+	0xa0,
+	0x19,
+	0x02,
+	0x01,
+	1,
+	0x02,
+	0x01,
+	0, /* get: request 1, no error, */
+	0x02,
+	0x01,
+	0,
+	0x30,
+	0x0e, /* at nothing, of variables: */
+	0x30,
+	0x0c,
+	0x06,
+	0x08,
+	0x2b,
+	6,
+	1,
+	2,
+	1,
+	1,
+	1,
+	0,
+	0x05,
+	0,
+};
+
 /* Makes it a packet that can be. */
 static void settle_on_something(struct aim *aim)
 {
@@ -519,6 +566,10 @@ static void settle_on_something(struct aim *aim)
 	if (p->proto != PROTO_TCP)
 		p->tcp_flags = 0;
 	to->frame.tcp_flags = p->tcp_flags;
+	if (p->proto == PROTO_UDP && p->dport == SNMP_PORT) {
+		to->frame.payload = snmp_request;
+		to->frame.payload_size = sizeof(snmp_request);
+	}
 	to->ct_state = net_frame_first_state(&to->frame);
 	/* no packet of a flow (nf_conntrack_proto_tcp.c, tcp_valid_flags) */
 	if ((p->tcp_flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN))

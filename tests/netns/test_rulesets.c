@@ -743,6 +743,28 @@ static void random_rulesets_are_counted_alike(void **state)
 	assert_int_equal(total.unsure, 0);
 }
 
+/* ---- single cases ---- */
+
+/* NAT's helper drops what it cannot read, and no rule says so. */
+static void a_helper_finds_nothing_wrong_in_what_is_sent(void **state)
+{
+	static const char text[] =
+		"*raw\n"
+		":PREROUTING ACCEPT [0:0]\n"
+		"-A PREROUTING -p udp -m udp --dport 161 -j CT --helper snmp\n"
+		"COMMIT\n"
+		"*nat\n"
+		":POSTROUTING ACCEPT [0:0]\n"
+		"-A POSTROUTING -o eth1 -p udp -m udp --dport 161 -j MASQUERADE\n"
+		"COMMIT\n";
+
+	(void)state;
+	memset(&total, 0, sizeof(total));
+	judge_ruleset("snmp", text, BY_IPTABLES_NFT, FAMILY_IPV4);
+	print_totals();
+	assert_int_equal(total.unloadable, 0);
+}
+
 static void the_kernel_counts_what_the_evaluator_says(void **state)
 {
 	const char *given = getenv("PORTWALL_RULESETS");
@@ -757,6 +779,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_counts_what_the_evaluator_says),
 		cmocka_unit_test(random_rulesets_are_counted_alike),
+		cmocka_unit_test(a_helper_finds_nothing_wrong_in_what_is_sent),
 	};
 	const char *more = getenv("PORTWALL_PACKETS"), *random = getenv("PORTWALL_RANDOM");
 
