@@ -150,14 +150,40 @@ static bool is_more_specific(const struct ipset_member *a, const struct ipset_me
 	return a->nets[1].len > b->nets[1].len;
 }
 
+/*
+ * hash:net,iface looks no further than the longest prefix that holds the address, with whatever
+ * interface (mtype_test_cidrs, "multi"): a shorter one with the right interface is not found.
+ */
+static unsigned longest_net(
+	const struct asking *asking, const struct set *set, const struct sides *sides)
+{
+	const struct packet *packet = asking->packet;
+	const struct addr *addr = sides->is_src[0] ? &packet->src : &packet->dst;
+	unsigned len = 0;
+
+	for (size_t i = 0; i < set->n_members; i++) {
+		const struct prefix *net = &set->members[i].nets[0];
+
+		if (net->len > len && prefix_contains(net, addr))
+			len = net->len;
+	}
+	return len;
+}
+
 static enum answer members_match(
 	struct asking *asking, const struct set *set, const struct sides *sides)
 {
 	const struct ipset_member *best = NULL;
+	unsigned min_len = set->parts[0] == IPSET_NET && set->parts[1] == IPSET_IFACE
+				   ? longest_net(asking, set, sides)
+				   : 0;
 
 	for (size_t i = 0; i < set->n_members; i++) {
 		const struct ipset_member *member = &set->members[i];
 
+		if (min_len && member->nets[0].len < min_len &&
+			fields_known(asking, FIELD_BIT(sides->is_src[0] ? FIELD_SRC : FIELD_DST)))
+			continue;
 		switch (member_match(asking, set, member, sides)) {
 		case NO:
 			continue;
