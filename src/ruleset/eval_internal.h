@@ -52,6 +52,8 @@ enum answer rule_matches(
 const char *iface_asked(struct asking *asking, bool is_out);
 /* A name, or with a wildcard what it begins with. */
 bool iface_matches(const char *pattern, const char *iface, bool has_wildcard);
+/* A later fragment of which ports or flags are read all the same. */
+bool fragment_is_misread(const struct asking *asking);
 bool set_contains_addr(const struct set *set, const struct addr *addr);
 
 /* What a target does. */
@@ -77,6 +79,8 @@ enum answer set_match_eval(struct asking *asking, const struct match *match);
 /* eval_xt.c: the kinds of iptables' modules */
 /* What "CT" without --notrack makes of a packet. */
 void packet_take_template(struct packet *packet, uint16_t zone);
+/* flags: RPFILTER_... */
+enum answer way_back_eval(struct asking *asking, unsigned flags);
 enum answer match_eval_xt(struct asking *asking, const struct match *match);
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);
 /* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */

@@ -85,19 +85,37 @@ static enum answer physdev_match(struct asking *asking, const struct match *matc
 	}
 }
 
+/*
+ * nft reads one, two or four bytes at the place of a transport header without asking whether there is
+ * one (nft_payload_fast_eval), and iptables-nft makes that of "-m tcp" and "-m udp" with options: of a
+ * later fragment that is what its data happen to be. Where conntrack is asked there are none: it has put
+ * the packet together.
+ */
+bool fragment_is_misread(const struct asking *asking)
+{
+	const struct packet *packet = asking->packet;
+
+	return packet->is_later_fragment && asking->table->source == SOURCE_IPTABLES &&
+	       (packet->proto == PROTO_TCP || packet->proto == PROTO_UDP) &&
+	       (!packet->ct_state || packet->ct_state == CT_INVALID);
+}
+
 /* A later fragment has no ports, and so no rule about ports, inverted or not, matches it. */
 static enum answer ports_match(struct asking *asking, const struct match *match)
 {
 	bool is_source = match->kind == MATCH_SPORT, is_in = false;
 	uint16_t port = is_source ? asking->packet->sport : asking->packet->dport;
+	bool is_any = match->ports.n_ranges == 1 && match->ports.ranges[0].min == 0 &&
+		      match->ports.ranges[0].max == UINT16_MAX;
 
 	if (!fields_known(asking, PORT_FIELDS))
+		return CANNOT_TELL;
+	if (!match->ports.is_multiport && !is_any && fragment_is_misread(asking))
 		return CANNOT_TELL;
 	if (asking->packet->is_later_fragment || !proto_has_ports(asking->packet->proto))
 		return NO;
 	/* "-m tcp" without options: it is enough that there are ports */
-	if (match->ports.n_ranges == 1 && match->ports.ranges[0].min == 0 &&
-		match->ports.ranges[0].max == UINT16_MAX)
+	if (is_any)
 		return answer_of(!match->inverted);
 	if (!fields_known(asking, FIELD_BIT(is_source ? FIELD_SPORT : FIELD_DPORT)))
 		return CANNOT_TELL;
@@ -261,44 +279,75 @@ static enum answer simple_match(struct asking *asking, const struct match *match
 	return answer_of(is_it != match->inverted);
 }
 
-/* nft: "fib daddr type local". Types are numbered as the kernel numbers routes' types. */
+/* Is the number among the values, or in the unnamed set? For keys that only the host can tell. */
+static enum answer number_is_in(const struct nft_match *match, unsigned number)
+{
+	size_t n = match->set ? match->set->n_nft_elements : match->n_values;
+	bool is_it = false;
+
+	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE))
+		return CANNOT_TELL;
+	for (size_t i = 0; i < n; i++) {
+		const struct nft_value *value =
+			match->set ? match->set->nft_elements[i].keys : &match->values[i];
+
+		is_it |= value->min.bytes[15] <= number && number <= value->max.bytes[15];
+	}
+	return answer_of(is_it == (match->op == NFT_EQ));
+}
+
+/* nft: "fib daddr . iif type local". Types are numbered as the kernel numbers routes' types. */
 static enum answer fib_type_match(struct asking *asking, const struct nft_match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
-	bool is_src = strcmp(match->keys.items[0]->words, "fib saddr type") == 0;
+	const char *words = match->keys.items[0]->words, *iface = NULL;
+	bool is_src = text_has_prefix(words, "fib saddr");
 	const struct addr *addr = is_src ? &asking->packet->src : &asking->packet->dst;
-	const struct nft_value *values = match->values;
-	size_t n = match->n_values;
-	bool is_it = false;
+	unsigned number = 0;
 	enum addr_type type;
 
-	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE) ||
-		asking->table->family == FAMILY_BRIDGE || asking->table->family > FAMILY_INET ||
-		!oracle || !oracle->addr_type ||
-		!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)) ||
-		!oracle->addr_type(oracle->data, addr, NULL, &type))
-		return CANNOT_TELL;
-	if (match->set)
-		n = match->set->n_nft_elements;
-	for (size_t i = 0; i < n; i++) {
-		const struct nft_value *value =
-			match->set ? match->set->nft_elements[i].keys : &values[i];
-		unsigned first = value->min.bytes[15], last = value->max.bytes[15];
-
-		for (unsigned bit = first; bit <= last; bit++)
-			is_it |= (unsigned)type == 1u << bit;
+	if (strstr(words, ". iif ")) {
+		if (!fields_known(asking, FIELD_BIT(FIELD_IN_IFACE)) || !asking->packet->in_iface)
+			return CANNOT_TELL;
+		iface = asking->packet->in_iface;
 	}
-	return answer_of(is_it == (match->op == NFT_EQ));
+	if (!oracle || !oracle->addr_type ||
+		!fields_known(asking, FIELD_BIT(is_src ? FIELD_SRC : FIELD_DST)) ||
+		!oracle->addr_type(oracle->data, addr, iface, &type))
+		return CANNOT_TELL;
+	while (!((unsigned)type & 1u << number))
+		number++;
+	return number_is_in(match, number);
+}
+
+/* nft: "fib saddr . mark . iif oif missing". Behind routing another interface is where it begins. */
+static enum answer fib_oif_match(struct asking *asking, const struct nft_match *match)
+{
+	static const uint8_t zero[16];
+	enum answer answer;
+
+	if ((asking->eval->hook != HOOK_PREROUTING && asking->eval->hook != HOOK_INPUT) ||
+		/* who has no address yet may ask its neighbours */
+		!memcmp(asking->packet->src.bytes, zero, sizeof(zero)))
+		return CANNOT_TELL;
+	answer = way_back_eval(
+		asking, strstr(match->keys.items[0]->words, ". mark ") ? RPFILTER_VALIDMARK : 0);
+	return answer == CANNOT_TELL ? CANNOT_TELL : number_is_in(match, answer == YES);
 }
 
 static enum answer nft_field_match(struct asking *asking, const struct match *match)
 {
 	const struct nft_keys *keys = &match->nft->keys;
+	enum family family = asking->table->family;
 
-	/* only the host can say; with an interface ("daddr . iif") it is not modelled */
-	if (keys->n == 1 && (strcmp(keys->items[0]->words, "fib daddr type") == 0 ||
-				    strcmp(keys->items[0]->words, "fib saddr type") == 0))
-		return fib_type_match(asking, match->nft);
+	/* only the host can say */
+	if (keys->n == 1 && text_has_prefix(keys->items[0]->words, "fib ")) {
+		if (family != FAMILY_IPV4 && family != FAMILY_IPV6 && family != FAMILY_INET)
+			return CANNOT_TELL;
+		return keys->items[0]->type == NFT_TYPE_FIB_TYPE
+			       ? fib_type_match(asking, match->nft)
+			       : fib_oif_match(asking, match->nft);
+	}
 	asking->decided |= nft_keys_fields(keys);
 	return nft_match_eval(asking->table, match, asking->packet);
 }

@@ -84,6 +84,8 @@ static enum answer tcp_flags_match(struct asking *asking, const struct match *ma
 
 	if (!fields_known(asking, FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT)))
 		return CANNOT_TELL;
+	if (fragment_is_misread(asking) && packet->proto == PROTO_TCP)
+		return CANNOT_TELL;
 	if (packet->is_later_fragment || packet->proto != PROTO_TCP)
 		return NO;
 	if (!fields_known(asking, FIELD_BIT(FIELD_TCP_FLAGS)))
@@ -195,6 +197,9 @@ static enum answer addrtype6_match(struct asking *asking, const struct match *ma
 	if (is_it && types & of_routes) {
 		if (!oracle->addr_type(oracle->data, addr, iface, &type))
 			return CANNOT_TELL;
+		/* no usable route, for whatever reason (match_lookup_rt6) */
+		if (type & (ADDR_BLACKHOLE | ADDR_PROHIBIT))
+			type = ADDR_UNREACHABLE;
 		is_it = types & of_routes & (unsigned)type;
 	}
 	return answer_of(is_it != match->inverted);
@@ -300,37 +305,62 @@ static enum answer owner_match(struct asking *asking, const struct match *match)
 }
 
 /*
- * xt_rpfilter: would an answer leave by the interface that the packet came by? loose: by any.
- * A source that is the host's own fails unless it is accepted; loopback passes.
+ * Would an answer leave by the interface that the packet came by? loose: by any. A source that is the
+ * host's own fails unless it is accepted, and then IPv4 looks at the device that has the address (a
+ * loose one at none), IPv6 does not. Loopback passes. xt_rpfilter, and nft's "fib saddr . iif oif".
  */
-static enum answer rpfilter_match(struct asking *asking, const struct match *match)
+enum answer way_back_eval(struct asking *asking, unsigned flags)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
+	const uint64_t fields =
+		FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST);
 	struct packet packet = *asking->packet;
 	enum addr_type type;
 	const char *iface;
-	bool is_right;
 
-	if (!fields_known(asking, FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_SRC)) ||
-		!packet.in_iface)
+	/* the destination is the source of the answer, which routing rules may ask for */
+	asking->decided |= fields;
+	if (packet.unknown & (FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_SRC)) || !packet.in_iface)
 		return CANNOT_TELL;
 	if (strcmp(packet.in_iface, "lo") == 0)
-		return answer_of(!match->inverted);
-	if (!(match->rpfilter & RPFILTER_VALIDMARK))
+		return YES;
+	if (!(flags & RPFILTER_VALIDMARK))
 		packet.mark = 0;
 	else if (!fields_known(asking, FIELD_BIT(FIELD_MARK)))
 		return CANNOT_TELL;
 	if (!oracle || !oracle->addr_type || !oracle->route ||
 		!oracle->addr_type(oracle->data, &packet.src, NULL, &type))
 		return CANNOT_TELL;
-	if (type == ADDR_LOCAL)
-		return answer_of(
-			((match->rpfilter & RPFILTER_ACCEPT_LOCAL) != 0) != match->inverted);
+	if (type & (ADDR_BLACKHOLE | ADDR_UNREACHABLE | ADDR_PROHIBIT))
+		return NO;
+	if (type == ADDR_LOCAL) {
+		if (!(flags & RPFILTER_ACCEPT_LOCAL))
+			return NO;
+		if (packet.src.family == FAMILY_IPV6 || (flags & RPFILTER_LOOSE))
+			return YES;
+		if (!oracle->addr_type(oracle->data, &packet.src, packet.in_iface, &type))
+			return CANNOT_TELL;
+		return answer_of(type == ADDR_LOCAL);
+	}
 	if (type != ADDR_UNICAST || !oracle->route(oracle->data, &packet, &packet.src, &iface))
 		return CANNOT_TELL;
-	is_right = *iface &&
-		   ((match->rpfilter & RPFILTER_LOOSE) || strcmp(iface, packet.in_iface) == 0);
-	return answer_of(is_right != match->inverted);
+	return answer_of(
+		*iface && ((flags & RPFILTER_LOOSE) || strcmp(iface, packet.in_iface) == 0));
+}
+
+/* xt_policy: without IPsec "none" says yes and all else no; with it, only what does not ask for more is
+ * known. */
+static enum answer policy_match(struct asking *asking, const struct match *match)
+{
+	const struct eval_oracle *oracle = asking->eval->oracle;
+	bool has_ipsec;
+
+	if (!oracle || !oracle->ipsec ||
+		!oracle->ipsec(oracle->data, asking->packet, match->policy.is_out, &has_ipsec))
+		return CANNOT_TELL;
+	if (has_ipsec && !match->policy.is_none && match->policy.is_strict)
+		return CANNOT_TELL;
+	return answer_of(has_ipsec != match->policy.is_none);
 }
 
 /* A packet is described with the protocol behind its extension headers, and has none that was not
@@ -381,13 +411,15 @@ enum answer match_eval_xt(struct asking *asking, const struct match *match)
 	case MATCH_OWNER_SOCKET:
 		return owner_match(asking, match);
 	case MATCH_RPFILTER:
-		return rpfilter_match(asking, match);
+		return answer_inverted(way_back_eval(asking, match->rpfilter), match->inverted);
+	case MATCH_POLICY:
+		return policy_match(asking, match);
 	case MATCH_RT:
 		return rt_match(asking);
 	case MATCH_COMMENT:
 		return YES;
 	default:
-		return CANNOT_TELL; /* policy and socket ask for what no packet says */
+		return CANNOT_TELL; /* socket asks for what no packet says */
 	}
 }
 

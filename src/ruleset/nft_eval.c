@@ -118,6 +118,10 @@ static struct known known_of(
 				return (struct known){ .kind = HAS_NOT };
 		}
 	}
+	/* of a later fragment it reads what is in the place of the header: see fragment_is_misread */
+	if (packet->is_later_fragment && key->proto &&
+		(!packet->ct_state || packet->ct_state == CT_INVALID))
+		return (struct known){ .kind = HAS_UNKNOWN };
 	switch (packet_field(packet, key->field, &known.number)) {
 	case FIELD_ABSENT:
 		return (struct known){ .kind = HAS_NOT };
