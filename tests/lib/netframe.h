@@ -31,7 +31,8 @@ enum {
 struct net_frame {
 	/*
 	 * The headers; interfaces and ct_state are of no use here. Of a tagged or PPPoE frame the
-	 * ethertype is the outer one, and the IP fields are those of the packet in it.
+	 * ethertype is the outer one, and the IP fields are those of the packet in it. A fragment
+	 * is sent as that, alone, with what would be the whole packet's transport header in it.
 	 */
 	struct packet packet;
 	uint8_t tcp_flags; /* 0: SYN */
