@@ -20,8 +20,8 @@
 #include "random_iptables.h"
 #include "rulepredict.h"
 
-#define N_PACKETS 600 /* a ruleset and backend */
-#define N_RANDOM  50  /* rulesets by chance */
+#define N_PACKETS 1350 /* a ruleset and backend */
+#define N_RANDOM  50   /* rulesets by chance */
 #define BATCH	  150
 #define MAX_FAILS 3 /* a ruleset: printed */
 
