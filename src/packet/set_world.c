@@ -242,7 +242,7 @@ static void seal_field(struct sets *sets, enum field field)
 	}
 	f->first = (uint16_t)sets->block_of.n;
 	for (unsigned i = 0; i < f->n_bits; i++)
-		*vec_push(&sets->block_of, sets->arena) = field;
+		*vec_push(&sets->block_of, sets->arena) = (uint16_t)field;
 }
 
 void sets_seal(struct sets *sets)
