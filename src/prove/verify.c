@@ -25,9 +25,8 @@ struct verifier {
 	struct bridged_chains found, wanted;
 	bool has_policy;
 	VEC(struct verify_difference) differences;
-	/* By class: what comes in, and the same with each state that conntrack may find. */
-	struct packet_set start[N_VERIFY_CLASSES], all[N_VERIFY_CLASSES];
-	struct packet_set tracked;
+	/* By class: what comes in; the same with all that conntrack may find; that with any mark of the packet. */
+	struct packet_set start[N_VERIFY_CLASSES], all[N_VERIFY_CLASSES], tracked[N_VERIFY_CLASSES];
 };
 
 /* One port, direction and class. */
@@ -111,35 +110,38 @@ static void starts_make(struct verifier *v)
 {
 	static const uint16_t types[] = { ETHERTYPE_IPV4, ETHERTYPE_IPV6 };
 	struct sets *sets = v->sets;
-	struct packet_set real = set_and(sets, sets_real(sets), set_of_number(sets, FIELD_MARK, 0));
-	struct packet_set others = set_and(sets, real, set_of_family(sets, FAMILY_IPV4));
+	struct packet_set real = sets_real(sets), frames = real;
+	struct packet_set states =
+		set_of_ct_states(sets, CT_NEW | CT_ESTABLISHED | CT_RELATED | CT_INVALID);
+	struct packet_set unmarked = set_of_number(sets, FIELD_MARK, 0);
 
-	/* every value of the mark that has no bit of a cut flow */
-	real = set_and(sets, real, set_of_bits(sets, FIELD_CT_MARK, 0, v->input->cut_mark));
-	v->tracked = set_of_ct_states(sets, CT_NEW | CT_ESTABLISHED | CT_RELATED | CT_INVALID);
+	/* no bit of a cut flow */
+	states = set_and(sets, states, set_of_bits(sets, FIELD_CT_MARK, 0, v->input->cut_mark));
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
 		struct packet_set of_type = set_of_number(sets, FIELD_ETHERTYPE, types[f]);
 
-		v->all[f] = set_and(sets, real, set_and(sets, of_type, set_of_family(sets, f)));
-		others = set_minus(sets, others, of_type);
+		v->tracked[f] = set_and(sets, real, set_and(sets, of_type, set_of_family(sets, f)));
+		frames = set_minus(sets, frames, of_type);
 	}
-	v->all[VERIFY_FRAMES] = others;
+	v->tracked[VERIFY_FRAMES] = frames;
 	for (size_t c = 0; c < N_VERIFY_CLASSES; c++) {
+		v->all[c] = set_and(sets, v->tracked[c], unmarked);
 		v->start[c] = set_and(sets, v->all[c], set_of_ct_states(sets, CT_INVALID));
-		v->all[c] = set_and(sets, v->all[c], v->tracked);
+		v->tracked[c] = set_and(sets, v->tracked[c], states);
+		v->all[c] = set_and(sets, v->all[c], states);
 	}
 }
 
 static void keep_sets(struct verifier *v)
 {
-	struct packet_set keep[2 * N_VERIFY_CLASSES + 1];
+	struct packet_set keep[3 * N_VERIFY_CLASSES];
 	size_t n = 0;
 
 	for (size_t c = 0; c < N_VERIFY_CLASSES; c++) {
 		keep[n++] = v->start[c];
 		keep[n++] = v->all[c];
+		keep[n++] = v->tracked[c];
 	}
-	keep[n++] = v->tracked;
 	if (sets_should_collect(v->sets))
 		sets_collect(v->sets, keep, n);
 }
@@ -157,7 +159,7 @@ static struct fate fate_of(struct comparing *c, const struct bridged_chains *cha
 		.class = c->class,
 		.sets = sets,
 		.start = c->v->start[c->class],
-		.tracked = c->v->tracked,
+		.tracked = c->v->tracked[c->class],
 		.mets = mets };
 	struct fate fate = { .passes = SET_EMPTY, .dropped = SET_EMPTY, .unknown = SET_EMPTY };
 
@@ -216,7 +218,8 @@ static struct packet_set levelled(struct comparing *c, struct packet_set set)
 		if (set_equal(set_and(sets, without, c->all), set))
 			level = without;
 	}
-	return level;
+	/* of a frame that is no IP it says nothing */
+	return c->class == VERIFY_FRAMES ? set_forget(sets, level, SET_FAMILY_BIT) : level;
 }
 
 static const char *words_of(struct comparing *c, struct packet_set set)

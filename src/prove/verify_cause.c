@@ -12,6 +12,8 @@
 #include "prove/verify_internal.h"
 
 struct way {
+	const struct step *
+		changer; /* the first of its own, passed over, that changed the packet; NULL: none */
 	const struct bridged_chains *chains;
 	const struct step **steps; /* those that matched, in order */
 	size_t n;
@@ -132,7 +134,7 @@ static size_t alone_until(const struct way *a, size_t at, const struct way *b, s
 }
 
 /* Where they part for good. */
-static void part(const struct way *found, const struct way *wanted, size_t *ret_f, size_t *ret_w)
+static void part(struct way *found, const struct way *wanted, size_t *ret_f, size_t *ret_w)
 {
 	size_t f = 0, w = 0, to;
 
@@ -141,7 +143,9 @@ static void part(const struct way *found, const struct way *wanted, size_t *ret_
 			is_same_step(found->steps[f], wanted->steps[w])) {
 			f++, w++;
 		} else if ((to = alone_until(found, f, wanted, w)) != SIZE_MAX) {
-			f = to;
+			for (; f < to; f++)
+				if (!found->changer && found->steps[f]->after)
+					found->changer = found->steps[f];
 		} else if ((to = alone_until(wanted, w, found, f)) != SIZE_MAX) {
 			w = to;
 		} else {
@@ -237,6 +241,11 @@ static void tell_known(const struct cause_question *q, const struct way *found, 
 		d->name = map_of(found->steps[f - 1]->rule);
 		return;
 	}
+	if (found->changer) {
+		d->cause = d->kind == VERIFY_LOST ? CAUSE_IN_THE_WAY : CAUSE_TOO_MUCH;
+		d->culprit = rule_of_step(q->arena, found->changer);
+		return;
+	}
 	if (is)
 		d->culprit = rule_of_step(q->arena, is);
 	if (should)
@@ -244,8 +253,8 @@ static void tell_known(const struct cause_question *q, const struct way *found, 
 	d->cause = is_one_chain ? CAUSE_ORDER : CAUSE_UNKNOWN;
 }
 
-static void compare(const struct cause_question *q, const struct way *found,
-	const struct way *wanted, struct verify_difference *d)
+static void compare(const struct cause_question *q, struct way *found, const struct way *wanted,
+	struct verify_difference *d)
 {
 	const struct step *is, *should;
 	size_t f, w;
@@ -255,7 +264,8 @@ static void compare(const struct cause_question *q, const struct way *found,
 	should = w < wanted->n ? wanted->steps[w] : NULL;
 	if (should && !is_known(found->chains->rs, should))
 		d->missing = rule_of_step(q->arena, should);
-	if (is && !is_known(wanted->chains->rs, is)) {
+	/* a policy is what is left where a rule is missing */
+	if (is && !(d->missing.chain && !is->rule) && !is_known(wanted->chains->rs, is)) {
 		d->cause = d->kind == VERIFY_LOST ? CAUSE_IN_THE_WAY : CAUSE_TOO_MUCH;
 		d->culprit = rule_of_step(q->arena, last_unwanted(found, f, wanted));
 	} else if (d->missing.chain) {

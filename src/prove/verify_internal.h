@@ -39,15 +39,14 @@ struct passage {
 	const struct verify_way *way;
 	enum direction direction;
 	enum verify_class class;
-	struct sets *sets; /* NULL: one packet */
-	/* Of a set: what comes in, without a state of conntrack (which has all that are possible). */
-	struct packet_set start;
-	struct packet_set tracked; /* of a set: the states that conntrack may find */
-	struct packet packet;	   /* one: with the state that conntrack finds */
+	struct sets *sets;	   /* NULL: one packet */
+	struct packet_set start;   /* of a set: what comes in, of which conntrack knows nothing */
+	struct packet_set tracked; /* of a set: with all that it may find */
+	struct packet packet;	   /* one: with what it finds */
 	struct mets *mets;	   /* of a set: NULL: not asked for */
 };
-/* How it ended: of a set, with the state that conntrack finds, whether it was asked or not. Verdict
- * VERDICT_ACCEPT: it passed them all. */
+/* How it ended: of a set, with what conntrack finds, whether it was asked or not. VERDICT_ACCEPT: it passed
+ * them all. */
 void passage_run(const struct passage *passage, struct outcomes *ret);
 
 /* verify_cause.c: sends the witness through both, and fills in what is different. */

@@ -8,8 +8,9 @@
  *   bridge postrouting the same
  *
  * In front of conntrack a packet has no entry, which rules see as "invalid" (xt_conntrack, nft_ct). Behind it
- * those that no rule made untracked have any of the four states: which, is a field of the packet, because a policy speaks
- * of it. What was dropped in front, or is untracked, is dropped or passed whatever conntrack would have found.
+ * those that no rule made untracked have any of the four states, and any mark and addresses of a flow: which, are fields of the
+ * packet, because a policy speaks of the state. What was dropped in front, or is untracked, is dropped or passed whatever
+ * conntrack would have found.
  */
 #include <string.h>
 
@@ -59,22 +60,42 @@ struct walk {
 	bool is_tracked; /* conntrack was asked */
 };
 
-static void keep_met(void *data, const struct table *table, const struct chain *chain,
-	const struct rule *rule, struct packet_set reach, struct packet_set matched)
-{
-	struct mets *mets = data;
+/* What a packet has of its flow. */
+#define FLOW_FIELDS                                                                                \
+	(FIELD_BIT(FIELD_CT_STATE) | FIELD_BIT(FIELD_CT_MARK) | FIELD_BIT(FIELD_CT_STATUS) |       \
+		FIELD_BIT(FIELD_CT_DIRECTION) | FIELD_BIT(FIELD_CT_ORIG_SRC) |                     \
+		FIELD_BIT(FIELD_CT_ORIG_DST) | FIELD_BIT(FIELD_CT_ORIG_SPORT) |                    \
+		FIELD_BIT(FIELD_CT_ORIG_DPORT))
 
-	(void)table, (void)chain, (void)reach;
-	if (!set_is_empty(matched))
-		*vec_push(&mets->items, mets->arena) = (struct met){ rule, matched };
-}
-
-/* Of a set: with every state that conntrack may find, where it was not asked. */
-static struct packet_set any_state(const struct walk *walk, struct packet_set set)
+/* Of a set: with everything that conntrack may find, where it was not asked. */
+static struct packet_set any_flow(const struct walk *walk, struct packet_set set)
 {
 	struct sets *sets = walk->p->sets;
 
-	return set_and(sets, set_forget(sets, set, FIELD_BIT(FIELD_CT_STATE)), walk->p->tracked);
+	return set_and(sets, set_forget(sets, set, FLOW_FIELDS), walk->p->tracked);
+}
+
+/* Those that conntrack did not look up, with all that it may find; the others as they are. */
+static struct packet_set with_flow(const struct walk *walk, struct packet_set set)
+{
+	struct sets *sets = walk->p->sets;
+	struct packet_set untracked = set_and(sets, set, set_of_ct_states(sets, CT_UNTRACKED));
+
+	if (!walk->is_tracked)
+		return any_flow(walk, set);
+	return set_or(sets, set_minus(sets, set, untracked), any_flow(walk, untracked));
+}
+
+static void keep_met(void *data, const struct table *table, const struct chain *chain,
+	const struct rule *rule, struct packet_set reach, struct packet_set matched)
+{
+	struct walk *walk = data;
+	struct mets *mets = walk->p->mets;
+
+	(void)table, (void)chain, (void)reach;
+	if (!set_is_empty(matched))
+		*vec_push(&mets->items, mets->arena) =
+			(struct met){ rule, with_flow(walk, matched) };
 }
 
 static void end_here(struct walk *walk, const struct outcome *outcome)
@@ -82,13 +103,8 @@ static void end_here(struct walk *walk, const struct outcome *outcome)
 	struct outcome *end = vec_push(walk->ret, walk->p->arena);
 
 	*end = *outcome;
-	if (!walk->p->sets)
-		return;
-	if (!walk->is_tracked)
-		end->set = any_state(walk, end->set);
-	else if (!set_is_subset(walk->p->sets, end->set, walk->p->tracked))
-		end->set = set_or(walk->p->sets, set_and(walk->p->sets, end->set, walk->p->tracked),
-			any_state(walk, set_minus(walk->p->sets, end->set, walk->p->tracked)));
+	if (walk->p->sets)
+		end->set = with_flow(walk, end->set);
 }
 
 /* What rules see as interfaces at a hook (net/bridge/br_netfilter_hooks.c). */
@@ -131,7 +147,7 @@ static void run_chains(struct walk *walk, const struct chains_at *at, enum bridg
 			.sets = p->sets,
 			.set = one->set,
 			.record = p->mets ? keep_met : NULL,
-			.data = p->mets };
+			.data = walk };
 		struct outcomes outcomes = { 0 };
 
 		name_interfaces(walk, hook, is_ip, &one->packet);
@@ -148,6 +164,19 @@ static void run_chains(struct walk *walk, const struct chains_at *at, enum bridg
 	}
 }
 
+/* Of one packet: what it has of its flow. */
+static void find_flow(struct packet *packet, const struct packet *flow)
+{
+	packet->ct_state = flow->ct_state;
+	packet->ct_mark = flow->ct_mark;
+	packet->ct_status = flow->ct_status;
+	packet->is_reply = flow->is_reply;
+	packet->ct_orig_src = flow->ct_orig_src;
+	packet->ct_orig_dst = flow->ct_orig_dst;
+	packet->ct_orig_sport = flow->ct_orig_sport;
+	packet->ct_orig_dport = flow->ct_orig_dport;
+}
+
 static void ask_conntrack(struct walk *walk)
 {
 	const struct passage *p = walk->p;
@@ -159,9 +188,9 @@ static void ask_conntrack(struct walk *walk)
 				set_and(p->sets, one->set, set_of_ct_states(p->sets, CT_UNTRACKED));
 
 			one->set = set_or(p->sets, untracked,
-				any_state(walk, set_minus(p->sets, one->set, untracked)));
+				any_flow(walk, set_minus(p->sets, one->set, untracked)));
 		} else if (one->packet.ct_state != CT_UNTRACKED) {
-			one->packet.ct_state = p->packet.ct_state;
+			find_flow(&one->packet, &p->packet);
 		}
 	}
 }
@@ -198,7 +227,9 @@ void passage_run(const struct passage *p, struct outcomes *ret)
 		(struct outcome){ .verdict = VERDICT_ACCEPT, .packet = p->packet, .set = p->start };
 	start->packet.src.family = start->packet.dst.family =
 		p->class == VERIFY_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
-	start->packet.ct_state = CT_INVALID;
+	find_flow(&start->packet, &(struct packet){ .ct_state = CT_INVALID,
+					  .ct_orig_src = p->packet.src,
+					  .ct_orig_dst = p->packet.dst });
 	for (enum bridged_hook hook = 0; hook < N_BRIDGED_HOOKS; hook++)
 		run_hook(&walk, hook);
 	vec_for_each (one, &walk.alive)

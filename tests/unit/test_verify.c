@@ -64,6 +64,11 @@ struct faulty {
 	"   fixed_ips: [10.0.0.2], security_groups: [g],\n"                                        \
 	"   allowed_address_pairs: [{ip_address: 10.9.0.0/24, mac_address: '00:00:5e:00:01:05'}]}\n"
 
+/* One port that is not filtered. */
+#define OFF(how)                                                                                   \
+	NO_GROUPS "- {id: " ID_A ", name: a, device: tapA, mac_address: '02:00:00:00:00:01', "     \
+		  "fixed_ips: [10.0.0.1], " how "}\n"
+
 /* As "nft list ruleset" would. */
 static void print_frames(struct text *out, const struct ruleset *rs)
 {
@@ -273,7 +278,8 @@ static void each_planted_fault_is_found_with_its_rule_and_owner(void **state)
 		if (getenv("PORTWALL_SHOW") || !is_found) {
 			struct text out CLEANUP(text_done) = TEXT_INIT;
 
-			text_addf(&out, "%s %s\n", is_found ? "##" : "##### NOT FOUND", fault->name);
+			text_addf(
+				&out, "%s %s\n", is_found ? "##" : "##### NOT FOUND", fault->name);
 			for (size_t d = 0; d < h.v.n; d++)
 				print_difference(&out, &h.v.items[d]);
 			fputs(out.data, stderr);
