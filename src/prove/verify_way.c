@@ -14,7 +14,15 @@ static bool is_verified(const struct verify_port *ports, size_t n, const char *d
 	return false;
 }
 
-/* The bridge's first port that is none of those; of a bridge that has none, a name that no rule has. */
+/* A guest's own port: it has rules of its own, perhaps of somebody else. */
+static bool is_of_guest(const struct link *link)
+{
+	return strcmp(link->kind, "tun") == 0 || text_has_prefix(link->name, "tap") ||
+	       text_has_prefix(link->name, "vnet");
+}
+
+/* The bridge's first port that is none of those, nor looks like a guest's; of a bridge that has none, a name that
+ * no rule has. */
 static const char *other_port(const struct netns *ns, const struct link *bridge,
 	const struct verify_port *ports, size_t n_ports, const char *device)
 {
@@ -25,7 +33,7 @@ static const char *other_port(const struct netns *ns, const struct link *bridge,
 		const struct link *link = &ns->links[i];
 
 		if (link->master_index == bridge->index && strcmp(link->name, device) != 0 &&
-			!is_verified(ports, n_ports, link->name))
+			!is_of_guest(link) && !is_verified(ports, n_ports, link->name))
 			return link->name;
 	}
 	return "(another)";
