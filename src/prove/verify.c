@@ -36,6 +36,7 @@ struct comparing {
 	const struct verify_port *port;
 	enum direction direction;
 	enum verify_class class;
+	struct packet_set policy; /* what passes, of every class */
 	struct packet_set all;
 	struct mets found_mets, wanted_mets;
 	bool has_mets;
@@ -176,14 +177,14 @@ static struct fate fate_of(struct comparing *c, const struct bridged_chains *cha
 	return fate;
 }
 
-static struct fate expected_of(struct comparing *c, struct mets *mets)
+static struct fate expected_of(struct comparing *c)
 {
 	struct sets *sets = c->v->sets;
 	struct fate fate = { .unknown = SET_EMPTY };
 
 	if (!c->v->has_policy)
-		return fate_of(c, &c->v->wanted, &c->port->expected_way, mets);
-	fate.passes = set_and(sets, c->all, policy_set(sets, c->port->port, c->direction));
+		return fate_of(c, &c->v->wanted, &c->port->expected_way, NULL);
+	fate.passes = set_and(sets, c->all, c->policy);
 	fate.dropped = set_minus(sets, c->all, fate.passes);
 	return fate;
 }
@@ -394,7 +395,7 @@ static void compare_class(struct comparing *c)
 	c->all = c->v->all[c->class];
 	c->has_mets = false;
 	found = fate_of(c, &c->v->found, &c->port->way, NULL);
-	expected = expected_of(c, NULL);
+	expected = expected_of(c);
 	if (is_rewritten(c, &found)) {
 		add_difference(c, VERIFY_CANNOT_TELL, SET_EMPTY)->why =
 			"a rule changes addresses, ports or MACs on the way";
@@ -415,6 +416,26 @@ static void compare_class(struct comparing *c)
 		tell_unknown(c, &expected);
 }
 
+static void verify_direction(
+	struct verifier *v, const struct verify_port *port, enum direction direction)
+{
+	struct packet_set policy =
+		v->has_policy ? policy_set(v->sets, port->port, direction) : SET_EMPTY;
+
+	for (enum verify_class class = 0; class < N_VERIFY_CLASSES; class ++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct comparing c = { .v = v,
+			.arena = arena,
+			.port = port,
+			.direction = direction,
+			.class = class,
+			.policy = policy };
+
+		compare_class(&c);
+	}
+	keep_sets(v);
+}
+
 static void verify_port(struct verifier *v, const struct verify_port *port)
 {
 	size_t before = v->differences.n;
@@ -423,17 +444,7 @@ static void verify_port(struct verifier *v, const struct verify_port *port)
 		port->way.why_unknown ? port->way.why_unknown : port->expected_way.why_unknown;
 
 	for (int d = DIR_INGRESS; d <= DIR_EGRESS && !why; d++)
-		for (enum verify_class class = 0; class < N_VERIFY_CLASSES; class ++) {
-			struct arena *arena CLEANUP(arena_freep) = arena_new();
-			struct comparing c = { .v = v,
-				.arena = arena,
-				.port = port,
-				.direction = (enum direction)d,
-				.class = class };
-
-			compare_class(&c);
-			keep_sets(v);
-		}
+		verify_direction(v, port, (enum direction)d);
 	if (why) {
 		struct comparing c = { .v = v, .port = port };
 
