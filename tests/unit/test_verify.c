@@ -6,7 +6,6 @@
  */
 #include "unit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "compile_bench.h"
@@ -259,6 +258,19 @@ static bool is_it(const struct fault *fault, const struct verify_difference *d)
 
 #include "test_verify_faults.h"
 
+/* The policy itself, asked about one packet, agrees about each that is shown. */
+static void check_witnesses(const struct faulty *h)
+{
+	for (size_t i = 0; i < h->v.n; i++) {
+		const struct verify_difference *d = &h->v.items[i];
+
+		if (d->kind != VERIFY_CANNOT_TELL &&
+			(!d->has_witness ||
+				reason_is_drop(d->decision.reason) != (d->kind == VERIFY_EXTRA)))
+			fail_found(h, "the policy says something else of a packet");
+	}
+}
+
 static void each_planted_fault_is_found_with_its_rule_and_owner(void **state)
 {
 	(void)state;
@@ -275,17 +287,137 @@ static void each_planted_fault_is_found_with_its_rule_and_owner(void **state)
 		verify(&h);
 		for (size_t d = 0; d < h.v.n; d++)
 			is_found |= is_it(fault, &h.v.items[d]);
-		if (getenv("PORTWALL_SHOW") || !is_found) {
-			struct text out CLEANUP(text_done) = TEXT_INIT;
-
-			text_addf(
-				&out, "%s %s\n", is_found ? "##" : "##### NOT FOUND", fault->name);
-			for (size_t d = 0; d < h.v.n; d++)
-				print_difference(&out, &h.v.items[d]);
-			fputs(out.data, stderr);
-		}
+		if (!is_found)
+			fail_found(&h, fault->name);
+		check_witnesses(&h);
 		faulty_end(&h);
 	}
+}
+
+/* What changes nothing for any packet is no difference, however the rules look. */
+static const struct {
+	const char *name;
+	enum bench_plugs plugs;
+	struct edit edits[3];
+} harmless[] = {
+	{ "a rule stands twice", HYBRID, { { V4, "-A " P "i" A " -p udp", "%s\n%s" } } },
+	{ "two rules that both allow change places", HYBRID,
+		{ { V4, "-A " P "i" A " -p udp", NULL },
+			{ V4, "-A " P "i" A " -s 192.0.2.0/24",
+				"-A " P "i" A " -p udp -m set --match-set "
+				"NIPv499999999-0000-4000-8000- src -j RETURN\n%s" } } },
+	{ "a range is cut in two", SHARED,
+		{ { V4, "-A " P "i" A " -p tcp -m tcp -m multiport",
+			"-A " P "i" A " -p tcp -m tcp --dport 80:84 -j RETURN\n"
+			"-A " P "i" A " -p tcp -m tcp --dport 85:90 -j RETURN" } } },
+	{ "invalid packets fall to the default drop", HYBRID,
+		{ { V4, "-A " P "i" A " -m state --state INVALID", NULL } } },
+	{ "a chain of Docker comes back", HYBRID,
+		{ { V4, ":OUTPUT", "%s\n:DOCKER-USER - [0:0]" },
+			{ V4, "-A FORWARD -j neutron-filter-top",
+				"-A FORWARD -j DOCKER-USER\n%s\n-A DOCKER-USER -j RETURN" } } },
+	{ "the policy of FORWARD is drop", HYBRID,
+		{ { V4, ":FORWARD ACCEPT", ":FORWARD DROP [0:0]" } } },
+	{ "a zone is missing", HYBRID,
+		{ { V4, "-m physdev --physdev-in tapA -m comment", NULL } } },
+	{ "somebody accepts in a chain behind ours", HYBRID,
+		{ { NFT, "table bridge portwall",
+			"table inet other {\n\tchain forward {\n\t\ttype filter hook forward "
+			"priority filter + 10; policy accept;\n\t\ttcp dport 22 accept\n\t}\n}\n%s" } } },
+	{ "somebody logs and marks", HYBRID,
+		{ { V4, "-A FORWARD -j neutron-filter-top",
+			  "-A FORWARD -j LOG\n-A FORWARD -m limit --limit 1/sec -j LOG\n%s" },
+			{ V4, "*filter",
+				"*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK --set-xmark "
+				"0x5/0xffffffff\nCOMMIT\n%s" } } },
+	{ "a rule for what no bridge forwards here", HYBRID,
+		{ { V4, "-A FORWARD -j neutron-filter-top",
+			"-A FORWARD -i docker0 -j ACCEPT\n%s" } } },
+};
+
+static void what_changes_no_packet_is_no_difference(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < N_OF(harmless); i++) {
+		struct faulty h;
+
+		faulty_begin(&h, harmless[i].plugs, USUAL);
+		for (size_t e = 0; e < N_OF(harmless[i].edits) && harmless[i].edits[e].line; e++)
+			edit_text(&h.texts[harmless[i].edits[e].which], &harmless[i].edits[e]);
+		read_texts(&h);
+		verify(&h);
+		if (h.v.n)
+			fail_found(&h, harmless[i].name);
+		faulty_end(&h);
+	}
+}
+
+static void a_bridge_that_does_not_ask_ip6tables_is_named(void **state)
+{
+	struct faulty h;
+
+	(void)state;
+	faulty_begin(&h, SHARED, USUAL);
+	read_texts(&h);
+	for (size_t i = 0; i < h.bench.policy->n_ports; i++)
+		h.ports[i].way.is_called[FAMILY_IPV6] = false;
+	verify(&h);
+	assert_int_equal(h.v.n_different, 2);
+	for (size_t i = 0; i < h.v.n; i++) {
+		assert_int_equal(h.v.items[i].class, VERIFY_IPV6);
+		assert_int_equal(h.v.items[i].kind, VERIFY_EXTRA);
+		assert_int_equal(h.v.items[i].cause, CAUSE_NOT_CALLED);
+		assert_string_equal(h.v.items[i].name, "br0");
+	}
+	faulty_end(&h);
+}
+
+static void a_port_that_cannot_be_told_says_why(void **state)
+{
+	struct faulty h;
+
+	(void)state;
+	faulty_begin(&h, SHARED, USUAL);
+	read_texts(&h);
+	h.ports[1].way.why_unknown = "there is no interface tapB";
+	verify(&h);
+	assert_int_equal(h.v.n, 1);
+	assert_int_equal(h.v.n_cannot_tell, 1);
+	assert_int_equal(h.v.n_different, 0);
+	assert_int_equal(h.v.items[0].kind, VERIFY_CANNOT_TELL);
+	assert_string_equal(h.v.items[0].why, "there is no interface tapB");
+	faulty_end(&h);
+}
+
+/* Two hosts without a policy: what one has more is too much here and lost there. */
+static void two_hosts_are_compared_both_ways(void **state)
+{
+	static const struct edit edit = { V4, "-A " P "i" A " -p tcp -m tcp -m multiport", NULL };
+	const struct ruleset *whole;
+	struct faulty h;
+
+	(void)state;
+	faulty_begin(&h, HYBRID, USUAL);
+	read_texts(&h);
+	whole = h.found;
+	edit_text(&h.texts[V4], &edit);
+	read_texts(&h);
+	for (size_t i = 0; i < h.bench.policy->n_ports; i++)
+		h.ports[i].port = NULL;
+	h.bench.rs = whole;
+	verify(&h);
+	assert_int_equal(h.v.n, 1);
+	assert_int_equal(h.v.items[0].kind, VERIFY_LOST);
+	assert_int_equal(h.v.items[0].cause, CAUSE_MISSING);
+	assert_true(has_text(&h.v.items[0].missing, "80:90"));
+	h.bench.rs = h.found;
+	h.found = (struct ruleset *)whole;
+	verify(&h);
+	assert_int_equal(h.v.n, 1);
+	assert_int_equal(h.v.items[0].kind, VERIFY_EXTRA);
+	assert_int_equal(h.v.items[0].cause, CAUSE_TOO_MUCH);
+	assert_true(has_text(&h.v.items[0].culprit, "80:90"));
+	faulty_end(&h);
 }
 
 static void without_a_fault_all_is_equal(void **state)
@@ -311,6 +443,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_fault_all_is_equal),
 		cmocka_unit_test(each_planted_fault_is_found_with_its_rule_and_owner),
+		cmocka_unit_test(what_changes_no_packet_is_no_difference),
+		cmocka_unit_test(a_bridge_that_does_not_ask_ip6tables_is_named),
+		cmocka_unit_test(a_port_that_cannot_be_told_says_why),
+		cmocka_unit_test(two_hosts_are_compared_both_ways),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
