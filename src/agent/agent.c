@@ -335,16 +335,37 @@ static bool warn_of_differences(struct pass *pass, struct err *err)
 	return true;
 }
 
-bool agent_view_read(struct arena *arena, const struct policy *policy,
-	const struct agent_options *options, struct agent_view *ret, struct err *err)
+/* Looking must not fail because a VM is stopped. */
+static struct agent_options looking_only(const struct agent_options *options)
 {
-	/* Looking must not fail because a VM is stopped. */
 	struct agent_options looking = *options;
-	struct pass pass;
 
 	looking.allow_missing = true;
 	looking.is_looking = true;
 	looking.fix_sysctl = false;
+	return looking;
+}
+
+static struct agent_view view_of(const struct pass *pass, const struct policy *policy)
+{
+	return (struct agent_view){ .policy = policy,
+		.backend = pass->backend,
+		.scope = pass->scope,
+		.host = pass->host,
+		.plugs = pass->plugs,
+		.n_plugs = pass->n_plugs,
+		.wanted = pass->wanted,
+		.found = pass->found,
+		.warnings = pass->warnings.items,
+		.n_warnings = pass->warnings.n };
+}
+
+bool agent_view_read(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, struct agent_view *ret, struct err *err)
+{
+	struct agent_options looking = looking_only(options);
+	struct pass pass;
+
 	if (!pass_begin(arena, &looking, &pass, err) || !refuse_other_backend(&pass, err) ||
 		!refuse_other_prefix(&pass, err) || !pass_compile(&pass, policy, err) ||
 		!warn_of_differences(&pass, err))
@@ -354,15 +375,26 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 			"the last apply or clear has not ended: it still runs, or was killed or "
 			"refused; the kernel's rules may differ from this policy. portwall apply FILE "
 			"makes them right";
-	*ret = (struct agent_view){ .policy = policy,
-		.backend = pass.backend,
-		.scope = pass.scope,
-		.host = pass.host,
-		.plugs = pass.plugs,
-		.n_plugs = pass.n_plugs,
-		.wanted = pass.wanted,
-		.found = pass.found,
-		.warnings = pass.warnings.items,
-		.n_warnings = pass.warnings.n };
+	*ret = view_of(&pass, policy);
+	return true;
+}
+
+bool agent_view_make(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, const struct netns *host, struct agent_view *ret,
+	struct err *err)
+{
+	struct agent_options looking = looking_only(options);
+	struct pass pass = { .arena = arena,
+		.options = &looking,
+		.scope = compile_default_scope,
+		.host = host,
+		.found = host->ruleset ? host->ruleset : ruleset_new(arena) };
+
+	if (options->chain_prefix && !compile_scope(arena, options->chain_prefix, &pass.scope, err))
+		return false;
+	pass.zones = zone_map_read(arena, pass.found, &pass.scope);
+	if (!pass_compile(&pass, policy, err))
+		return false;
+	*ret = view_of(&pass, policy);
 	return true;
 }

@@ -68,6 +68,12 @@ struct agent_view {
 bool agent_view_read(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, struct agent_view *ret, struct err *err);
 
+/* The same of a host as it was read, or as a file has it: nothing is read, and found is all that stands there, of
+ * whatever program. Warnings only of ports and bridges. */
+bool agent_view_make(struct arena *arena, const struct policy *policy,
+	const struct agent_options *options, const struct netns *host, struct agent_view *ret,
+	struct err *err);
+
 /* A policy file ("-" is standard input) for this host; ret_text as for policy_load. */
 bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,
 	const struct policy **ret, struct err *err);

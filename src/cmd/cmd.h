@@ -21,6 +21,7 @@ enum exit_code {
 	EXIT_DROPPED = 3, /* or rejected, or consumed */
 	EXIT_REWRITTEN = 4,
 	EXIT_CANNOT_TELL = 5,
+	EXIT_DIFFERENT = 3, /* verify */
 };
 
 enum option_id {
@@ -51,6 +52,7 @@ enum option_id {
 	OPT_DOT,
 	OPT_SVG,
 	OPT_CHECK,
+	OPT_AGAINST,
 	N_OPTIONS,
 };
 
@@ -61,8 +63,9 @@ struct invocation {
 	struct agent_options agent;
 	const char *args[64]; /* words that are no options */
 	size_t n_args;
-	const char *policy_path; /* --policy */
-	const char *output_path; /* --output; NULL: not said */
+	const char *policy_path;  /* --policy */
+	const char *output_path;  /* --output; NULL: not said */
+	const char *against_path; /* --against */
 	bool redact, force, only_own, check;
 	/* explain */
 	const char *in, *netns, *state, *packets_path;
@@ -96,6 +99,7 @@ extern const size_t n_commands;
 bool cmd_apply(struct invocation *invocation, struct err *err);
 bool cmd_show(struct invocation *invocation, struct err *err);
 bool cmd_groups(struct invocation *invocation, struct err *err);
+bool cmd_verify(struct invocation *invocation, struct err *err);
 bool cmd_explain(struct invocation *invocation, struct err *err);
 bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_ruleset(struct invocation *invocation, struct err *err);

@@ -18,6 +18,9 @@ static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OP
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG, OPT_JSON,
 	OPT_HELP };
 
+static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_PREFIX, OPT_JSON,
+	OPT_HELP };
+
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
 const struct command commands[] = {
@@ -135,6 +138,31 @@ const struct command commands[] = {
 			"portwall explain --snapshot host.pws --packets packets.jsonl\n",
 		OPTIONS(explain_options),
 		.run = cmd_explain,
+	},
+	{
+		.name = "verify",
+		.args = "[POLICY]",
+		.max_args = 1,
+		.summary = "prove that this host passes what its policy passes, for every packet",
+		.description =
+			"For each port, in each direction, the packets that the installed rules of this host "
+			"let pass (all of them, whoever wrote them: iptables, ip6tables, ipset, nft, ebtables) are "
+			"computed as a set and compared with those that POLICY lets pass; without POLICY, with "
+			"the one that was applied last. Where they differ it prints the packets that are lost, "
+			"or pass and should not, in words and with one of them as an example; and the rule that "
+			"is missing, too much or in the way, with its table, chain and number, and whose it is. "
+			"What depends on matches that are not modelled, or on rules that were not read, is "
+			"\"cannot tell\". Judged is what bridges forward between a port and the network; NAT is not "
+			"judged. With --against, what one host passes and the other does not, at each port that "
+			"both have. Nothing is changed. Needs root; a snapshot needs none.",
+		.exit_status = "0 equal, 3 different, 5 it cannot be told",
+		.examples =
+			"portwall verify                              # what was applied last still holds\n"
+			"portwall verify policy.yaml                  # would it be the same with that?\n"
+			"portwall verify --snapshot host.pws policy.yaml\n"
+			"portwall verify --against yesterday.pws      # what changed since then?\n",
+		OPTIONS(verify_options),
+		.run = cmd_verify,
 	},
 	{
 		.name = "snapshot",

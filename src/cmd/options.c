@@ -61,6 +61,8 @@ static const struct option_spec {
 	[OPT_DOT] = { "dot", 0, NULL,
 		"a drawing of the devices with the path in it, for Graphviz" },
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
+	[OPT_AGAINST] = { "against", 0, "FILE",
+		"compare with the host in FILE, a snapshot of another host or moment, in place of a policy" },
 	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 };
 
@@ -163,6 +165,9 @@ static bool option_set(
 		return true;
 	case OPT_SVG:
 		inv->svg = true;
+		return true;
+	case OPT_AGAINST:
+		inv->against_path = arg;
 		return true;
 	case OPT_CHECK:
 		inv->check = true;
@@ -401,8 +406,8 @@ void options_print_man(struct text *out)
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
-		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed.\n.TP\n.B 4\nexplain: it is "
-		"delivered, but rewritten.\n.TP\n.B 5\nexplain: it cannot be told; ruleset \\-\\-check: something is not understood.\n"
+		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that should not.\n.TP\n.B 4\nexplain: it is "
+		"delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told; ruleset \\-\\-check: something is not understood.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"

@@ -82,6 +82,13 @@ struct packet_set set_of_name(
 	struct sets *sets, enum field field, const char *name); /* NULL: none */
 struct packet_set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix);
 struct packet_set set_of_extra(struct sets *sets, unsigned extra);
+/*
+ * Sets that are made of long lists (the members of a group) and asked for by many rules: remembered with the world, by whose list it
+ * is (any address that means the same as long as the world lives) and the field. sets_collect keeps them.
+ */
+bool set_recall(
+	const struct sets *sets, const void *list, enum field field, struct packet_set *ret);
+void set_remember(struct sets *sets, const void *list, enum field field, struct packet_set set);
 /* Packets that have the field at all (packet_field). */
 struct packet_set set_of_present(struct sets *sets, enum field field);
 /* Packets that can be: 0 in every field that they do not have, an ethertype of their family, a length. */

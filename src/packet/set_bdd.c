@@ -455,6 +455,8 @@ void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_kee
 		return;
 	for (size_t i = 0; i < n_keep; i++)
 		mark(sets, keep[i].node);
+	vec_for_each (set, &sets->remembered)
+		mark(sets, (*set)->node);
 	memset(sets->buckets, 0, sets->size * sizeof(*sets->buckets));
 	memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
 	sets->free = 0;

@@ -66,6 +66,8 @@ struct sets {
 	struct set_cached *cache;
 	size_t cache_size;
 	VEC(uint64_t) forgotten; /* masks of fields that OP_FORGET was asked for: its b */
+	struct map *by_list;	 /* of remembered; NULL: none */
+	VEC(struct packet_set *) remembered;
 	uint32_t n_knows;
 	uint8_t *known; /* for OP_KNOW, of a level: its value, or 2 */
 };

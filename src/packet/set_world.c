@@ -595,3 +595,40 @@ size_t sets_code_of_value(
 
 	return code != SIZE_MAX ? code : sets_n_codes(sets, field) - 1;
 }
+
+/* ---- sets that are made of long lists ---- */
+
+static void key_of_list(char key[32], const void *list, enum field field)
+{
+	snprintf(key, 32, "%p %u", list, (unsigned)field);
+}
+
+bool set_recall(const struct sets *sets, const void *list, enum field field, struct packet_set *ret)
+{
+	const struct packet_set *known;
+	char key[32];
+
+	if (!sets->by_list || sets->has_failed)
+		return false;
+	key_of_list(key, list, field);
+	known = map_find(sets->by_list, key);
+	if (known)
+		*ret = *known;
+	return known != NULL;
+}
+
+void set_remember(struct sets *sets, const void *list, enum field field, struct packet_set set)
+{
+	struct packet_set *kept;
+	char key[32];
+
+	if (sets->has_failed)
+		return;
+	if (!sets->by_list)
+		sets->by_list = map_new(sets->arena);
+	key_of_list(key, list, field);
+	kept = arena_new_one(sets->arena, struct packet_set);
+	*kept = set;
+	if (!map_add(sets->by_list, arena_strdup(sets->arena, key), kept))
+		*vec_push(&sets->remembered, sets->arena) = kept;
+}

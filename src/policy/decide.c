@@ -6,6 +6,7 @@
  * order and look odd otherwise: a rule may allow what conntrack calls invalid (LP 1460741), and
  * a VM may send any ICMPv6 but router advertisements whatever its groups say.
  */
+#include "base/vec.h"
 #include "policy/question.h"
 
 #define DHCP_CLIENT_PORT   68

@@ -94,14 +94,10 @@ static struct packet_set set_of_list(
 {
 	struct packet_set packets;
 
-	if (q->lists)
-		vec_for_each (known, &q->lists->items)
-			if (known->list == list && known->field == field)
-				return known->packets;
+	if (set_recall(q->sets, list, field, &packets))
+		return packets;
 	packets = set_of_prefixes(q->sets, field, list->items, list->n);
-	if (q->lists)
-		*vec_push(&q->lists->items, q->lists->arena) =
-			(struct known_list){ list, field, packets };
+	set_remember(q->sets, list, field, packets);
 	return packets;
 }
 

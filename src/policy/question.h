@@ -2,7 +2,6 @@
 #ifndef POLICY_QUESTION_H
 #define POLICY_QUESTION_H
 
-#include "base/vec.h"
 #include "packet/set.h"
 #include "policy/policy.h"
 
@@ -17,19 +16,7 @@
 struct question {
 	const struct packet *packet; /* NULL: every packet of sets */
 	struct sets *sets;
-	struct known_lists *lists; /* NULL: none is kept */
-	bool has_frame;		   /* else every MAC is the right one */
-};
-
-/* Sets of the addresses of groups: large, and the same for many rules. Until something is collected (sets_collect). */
-struct known_list {
-	const struct prefix_list *list;
-	enum field field;
-	struct packet_set packets;
-};
-struct known_lists {
-	struct arena *arena;
-	VEC(struct known_list) items;
+	bool has_frame; /* else every MAC is the right one */
 };
 
 struct packet_set packets_with(const struct question *q, enum field field);

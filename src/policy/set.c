@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/set.h"
 
+#include "base/vec.h"
 #include "policy/question.h"
 
 static void add_mac(struct sets *sets, struct mac mac)
@@ -34,9 +35,7 @@ static void add_allowed(void *arg, struct decision decision, struct packet_set p
 struct packet_set policy_set(
 	struct sets *sets, const struct policy_port *port, enum direction direction)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct known_lists lists = { .arena = arena };
-	const struct question q = { .sets = sets, .lists = &lists, .has_frame = true };
+	const struct question q = { .sets = sets, .has_frame = true };
 	struct allowed allowed = { sets, SET_EMPTY };
 
 	policy_judge(&q, port, direction, add_allowed, &allowed);
@@ -65,8 +64,7 @@ static void add_part(void *arg, struct decision decision, struct packet_set pack
 size_t policy_parts(struct arena *arena, struct sets *sets, const struct policy_port *port,
 	enum direction direction, const struct policy_part **ret)
 {
-	struct known_lists lists = { .arena = arena };
-	const struct question q = { .sets = sets, .lists = &lists, .has_frame = true };
+	const struct question q = { .sets = sets, .has_frame = true };
 	struct parts parts = { .arena = arena };
 
 	policy_judge(&q, port, direction, add_part, &parts);

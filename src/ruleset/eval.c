@@ -46,6 +46,7 @@ struct live {
 /* Of a set: a chain that is called again. */
 struct called {
 	const struct chain *chain;
+	bool is_purity_known;
 	bool is_pure;		    /* nothing in it, or in what it calls, changes packets */
 	bool has_returns;	    /* returns is known */
 	struct packet_set returns;  /* of all packets, those that come back */
@@ -481,9 +482,16 @@ static void call_chain(
 	}
 	is_first = !walk->by_name || !map_find(walk->by_name, chain->name);
 	called = called_of(walk, chain);
-	if (is_first)
+	/* of a host's large chains each is called once: whether they change packets need not be known */
+	if (is_first && !walk->is_quiet) {
+		run_chain(walk, chain, depth, live);
+		return;
+	}
+	if (!called->is_purity_known) {
 		called->is_pure = is_pure(walk, chain, depth);
-	if (!called->is_pure || (is_first && !walk->is_quiet)) {
+		called->is_purity_known = true;
+	}
+	if (!called->is_pure) {
 		run_chain(walk, chain, depth, live);
 		return;
 	}

@@ -285,8 +285,16 @@ static struct says one_address(struct asking *asking, const struct set *set, boo
 {
 	enum field field = is_src ? FIELD_SRC : FIELD_DST;
 
-	if (is_of_set(asking))
-		return join_elements(asking, field, set, 0, set->n_elements);
+	if (is_of_set(asking)) {
+		struct sets *sets = asking->eval->sets;
+		struct packet_set all;
+
+		if (!set_recall(sets, set, field, &all)) {
+			all = join_elements(asking, field, set, 0, set->n_elements).set;
+			set_remember(sets, set, field, all);
+		}
+		return says_set(all);
+	}
 	if (!is_known(asking, field))
 		return ask_unknown_of(asking, set->name);
 	return says(set_contains_addr(set, is_src ? &asking->packet->src : &asking->packet->dst));
