@@ -2,6 +2,8 @@
 /* The answers of portwall audit as JSON; docs/audit.md lists the keys. */
 #include "cmd/audit.h"
 
+#include <string.h>
+
 static json_t *of_rule(const struct invocation *inv, const struct audit_rule *rule)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
@@ -38,9 +40,15 @@ static json_t *of_packet(const struct packet *packet)
 static json_t *of_set(struct sets *sets, struct packet_set set)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
+	json_t *array = json_array();
+	char *at;
 
 	set_print(sets, set, 1000, &words);
-	return output_json_words(words.data);
+	at = words.data;
+	for (char *line = strsep(&at, "\n"); line; line = strsep(&at, "\n"))
+		if (*line)
+			json_array_append_new(array, output_json_words(line));
+	return array;
 }
 
 static json_t *of_ranges(const struct address_class *class)
@@ -93,7 +101,7 @@ static json_t *of_sources(const struct judged_place *judged)
 			json_array_append_new(ifaces, output_json_words(*name));
 		json_array_append_new(
 			array, json_pack("{s:o, s:b, s:o, s:b}", "interfaces", ifaces, "is_rest",
-				       !judged->sources[i].ifaces.n, "sources",
+				       judged->sources[i].is_rest, "sources",
 				       of_ranges(&judged->sources[i].sources), "is_cut",
 				       judged->sources[i].sources.is_cut));
 	}
@@ -177,7 +185,7 @@ json_t *audit_json_comparison(const struct invocation *inv, const struct compare
 			json_array_append_new(list,
 				json_pack("{s:o, s:o, s:o, s:b, s:o, s:o}", "passed_by",
 					output_json_words(compared->names[!one->is_first]),
-					"packets", of_set(compared->sets, one->set), "witness",
+					"packets", of_set(compared->sets, one->shown), "witness",
 					of_packet(&one->witness), "certain", one->is_always,
 					"passing", of_rule(inv, &one->passing), "losing",
 					of_rule(inv, &one->losing)));

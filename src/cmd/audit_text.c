@@ -19,6 +19,16 @@ static void print_more(struct text *out, size_t n, size_t n_shown, const char *w
 		text_addf(out, "  and %zu more %s (--all lists them)\n", n - n_shown, what);
 }
 
+static void print_indented(struct text *out, const struct text *lines)
+{
+	for (const char *line = lines->data; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		text_addf(out, "    %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
 /* "rule 3 of filter FORWARD (line 12): -A FORWARD -j DROP" */
 static void print_rule(struct text *out, const struct audit_rule *rule)
 {
@@ -74,7 +84,8 @@ static void print_matrix(
 {
 	static const char *const words[] = {
 		[REACH_NO] = "nobody reaches anybody",
-		[REACH_SOME] = "everybody may reach everybody, depending on what is not asked",
+		[REACH_SOME] =
+			"everybody may reach everybody, depending on what is left open (interface, matches)",
 		[REACH_YES] = "everybody reaches everybody",
 	};
 	enum reach reach;
@@ -118,7 +129,7 @@ static void print_sources(
 	text_add(out, "Sources of new connections, by interface\n");
 	for (size_t i = 0; i < judged->n_sources; i++) {
 		const struct audit_sources *sources = &judged->sources[i];
-		size_t n = sources->ifaces.n, n_shown = n;
+		size_t n = judged->n_sources > 1 ? sources->ifaces.n : 0, n_shown = n;
 
 		if (n_shown > most(inv, 8))
 			n_shown = 8;
@@ -127,8 +138,10 @@ static void print_sources(
 			text_addf(out, "%s%s", k ? ", " : "", sources->ifaces.items[k]);
 		if (n > n_shown)
 			text_addf(out, " and %zu more", n - n_shown);
-		if (!n)
-			text_add(out, judged->n_sources > 1 ? "any other" : "any");
+		if (sources->is_rest)
+			text_add(out, judged->n_sources == 1 ? "any"
+				      : n		     ? ", any other"
+							     : "any other");
 		text_add(out, ": ");
 		print_ranges(inv, out, &sources->sources, sources->is_everything);
 		text_add(out, "\n");
@@ -141,6 +154,7 @@ static void print_certificates(const struct invocation *inv, struct text *out,
 {
 	for (size_t i = 0; i < judged->n_certificates; i++) {
 		const struct audit_certificate *certificate = &judged->certificates[i];
+		struct text others CLEANUP(text_done) = TEXT_INIT;
 
 		text_addf(out, "%s: ", certificate->assignment->iface);
 		if (certificate->is_certain) {
@@ -149,9 +163,10 @@ static void print_certificates(const struct invocation *inv, struct text *out,
 			continue;
 		}
 		output_add(inv, out, COLOUR_RED, "no");
-		text_add(out, ": others come in, too: ");
-		set_print(audited->sets, certificate->others, MAX_PARTS, out);
-		text_add(out, "\n  such as ");
+		text_add(out, ": others come in, too\n");
+		set_print(audited->sets, certificate->others, most(inv, MAX_PARTS), &others);
+		print_indented(out, &others);
+		text_add(out, "    such as ");
 		packet_print(out, &certificate->witness);
 		text_add(out, "\n");
 	}
@@ -169,7 +184,7 @@ static void print_why(const struct invocation *inv, struct text *out, const stru
 	switch (dead->reason) {
 	case DEAD_SHADOWED:
 		before = !n	 ? "earlier rules take all of its packets"
-			 : n > 1 ? "earlier rules take all of its packets together:"
+			 : n > 1 ? "earlier rules together take all of its packets:"
 				 : "an earlier rule takes all of its packets:";
 		break;
 	case DEAD_CONTRADICTION:
@@ -224,14 +239,14 @@ static void print_dead_list(const struct invocation *inv, struct text *out,
 		print_more(out, n, MAX_LISTED, "rules");
 }
 
-static void print_dead(
-	const struct invocation *inv, struct text *out, const struct audit_deads *deads)
+static void print_dead(const struct invocation *inv, struct text *out, enum family family,
+	const struct audit_deads *deads)
 {
 	size_t n_unsure = 0;
 
 	for (size_t i = 0; i < deads->n_dead; i++)
 		n_unsure += deads->dead[i].is_unsure;
-	output_add(inv, out, COLOUR_BOLD, "Rules that can never match");
+	output_add(inv, out, COLOUR_BOLD, "%s rules that can never match", family_name(family));
 	if (deads->n_dead == n_unsure)
 		text_addf(out, ": none of %zu\n", deads->n_rules);
 	else
@@ -289,22 +304,11 @@ void audit_print_text(const struct invocation *inv, struct text *out, const stru
 		print_certificates(inv, out, audited, judged);
 	}
 	print_open(out, audited);
-	output_add(inv, out, COLOUR_BOLD, "%s ", family_name(audited->family));
-	print_dead(inv, out, &audited->deads);
+	print_dead(inv, out, audited->family, &audited->deads);
 	print_unreached(inv, out, &audited->deads);
 }
 
 /* ---- two rulesets ---- */
-
-static void print_indented(struct text *out, const struct text *lines)
-{
-	for (const char *line = lines->data; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		text_addf(out, "    %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
-}
 
 static void print_decider(
 	struct text *out, const char *name, const char *what, const struct audit_rule *rule)
@@ -323,7 +327,7 @@ static void print_difference(const struct invocation *inv, struct text *out,
 	const char *passing = compared->names[!difference->is_first];
 	const char *losing = compared->names[difference->is_first];
 
-	set_print(compared->sets, difference->set, most(inv, MAX_PARTS), &words);
+	set_print(compared->sets, difference->shown, most(inv, MAX_PARTS), &words);
 	print_indented(out, &words);
 	text_add(out, "      such as ");
 	packet_print(out, &difference->witness);

@@ -138,6 +138,10 @@ static struct packet_set all_at(const struct audit *audit, enum hook hook)
 	struct packet_set no_out = set_of_name(sets, FIELD_OUT_IFACE, NULL);
 	struct packet_set all = audit->all;
 
+	/* the loopback device is in no bridge */
+	all = set_minus(sets, all,
+		set_minus(sets, set_of_name(sets, FIELD_IN_IFACE, "lo"),
+			set_of_name(sets, FIELD_PHYSDEV_IN, NULL)));
 	all = has_in ? set_minus(sets, all, no_in) : set_and(sets, all, no_in);
 	return has_out ? set_minus(sets, all, no_out) : set_and(sets, all, no_out);
 }

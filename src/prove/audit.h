@@ -82,7 +82,7 @@ void audit_find_open(
 /* ---- rules that no packet can match ---- */
 
 enum dead_reason {
-	DEAD_SHADOWED, /* others take all that would match it; by: which. None: who does cannot be said */
+	DEAD_SHADOWED, /* earlier rules take all that would match it; by: some that are enough. None: who does cannot be said */
 	DEAD_CONTRADICTION, /* no packet has all that it asks for */
 	DEAD_EMPTY_SET,	    /* its set has no members */
 	DEAD_NOT_CALLED_SO, /* those that call its chain never send it such packets; by: these */
@@ -121,7 +121,8 @@ bool audit_find_dead(
 struct audit_sources {
 	struct {
 		VEC(const char *);
-	} ifaces; /* "eth0", "eth+"; none: all others */
+	} ifaces;     /* "eth0", "eth+" */
+	bool is_rest; /* and all that no rule names */
 	struct address_class sources;
 	bool is_everything;
 };
@@ -143,6 +144,7 @@ bool audit_certify(const struct audit *audit, const struct audit_place *place,
 struct audit_difference {
 	bool is_first; /* the first one passes these, the other does not; else the other way */
 	struct packet_set set;
+	struct packet_set shown; /* the same, without what all that comes there has in common */
 	struct packet witness;
 	struct audit_rule passing, losing; /* who decides on each side */
 	enum verdict verdict;		   /* of the losing one */

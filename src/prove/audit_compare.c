@@ -18,6 +18,7 @@ struct comparing {
 	struct sets *sets;
 	struct arena *arena;
 	uint64_t forgotten;
+	struct packet_set asked; /* all that can come there */
 	struct {
 		VEC(struct audit_difference);
 	} found;
@@ -77,6 +78,20 @@ static bool is_always(struct comparing *c, struct packet_set a)
 	return set_equal(some, a);
 }
 
+/* Fields that only say what every packet has that comes there are left out, one by one: nobody reads of ARP in an IP packet. */
+static struct packet_set shorter(struct comparing *c, struct packet_set set)
+{
+	struct packet_set now = set;
+
+	for (enum field field = 0; field < N_FIELDS; field++) {
+		struct packet_set without = set_forget(c->sets, now, FIELD_BIT(field));
+
+		if (set_equal(set_and(c->sets, without, c->asked), set))
+			now = without;
+	}
+	return now;
+}
+
 static void add_pair(struct comparing *c, bool is_first, struct packet_set set,
 	const struct outcome *passing, const struct outcome *losing)
 {
@@ -88,6 +103,7 @@ static void add_pair(struct comparing *c, bool is_first, struct packet_set set,
 	one = vec_push(&c->found, c->arena);
 	one->is_first = is_first;
 	one->set = set;
+	one->shown = shorter(c, set);
 	one->witness = witness;
 	if (passing)
 		one->passing = decider(passing);
@@ -152,6 +168,7 @@ bool audit_compare(const struct audit *a, const struct audit_place *place_a, con
 		*ret = (struct audit_comparison){ 0 };
 		return true;
 	}
+	c.asked = set_forget(c.sets, place_a ? place_a->asked : place_b->asked, c.forgotten);
 	first.passed = passed_by(&c, &first, place_b);
 	other.passed = passed_by(&c, &other, place_a);
 	comparison.rest[0] = pair_up(&c, &first, &other, true);

@@ -15,13 +15,17 @@
 
 #include "prove/audit_internal.h"
 
-#define MAX_BLAMED 20 /* rules that are named */
-#define MAX_DEPTH  32
+#define MAX_BLAMED    20 /* rules that are named */
+#define MAX_LOOKED_AT 300
+#define MAX_DEPTH     32
 
 struct blaming {
 	struct audit *audit;
 	struct arena *arena;
 	struct audit_dead *dead;
+	struct packet_set wanted; /* what would match it */
+	size_t n_blamed;
+	bool is_done;
 };
 
 static const char *const reason_names[] = {
@@ -130,18 +134,79 @@ static struct packet_set potential_of(struct audit *audit, struct seen_chain *se
 
 /* ---- who took it ---- */
 
+/* Does it take all packets that come to it and match? */
+static bool takes_all(const struct audit_rule *rule)
+{
+	switch (rule->rule ? rule->rule->target.kind : TARGET_NONE) {
+	case TARGET_ACCEPT:
+	case TARGET_DROP:
+	case TARGET_REJECT:
+	case TARGET_RETURN:
+	case TARGET_NAT:
+	case TARGET_TAKEN:
+	case TARGET_NFT_REJECT:
+	case TARGET_NFT_QUEUE:
+	case TARGET_NFT_NAT:
+	case TARGET_NFT_TAKEN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Of those that are wanted, what it would take if nobody before it did; of a rule that calls others nothing is known. */
+static struct packet_set would_take(struct blaming *b, const struct audit_rule *rule)
+{
+	struct seen_chain *seen = seen_chain(b->audit, rule->table, rule->chain);
+	struct packet_set here = b->wanted;
+
+	if (!takes_all(rule))
+		return SET_EMPTY;
+	here = set_and(b->audit->sets, here, self_of(b->audit, seen, rule->number - 1));
+	return set_and(b->audit->sets, here, potential_of(b->audit, seen, 0));
+}
+
 static void blame(struct blaming *b, const struct seen_chain *seen, size_t at, bool is_policy)
 {
 	const struct audit_rule one = { seen->table, seen->chain,
 		is_policy ? NULL : &seen->chain->rules[at], is_policy ? 0 : at + 1 };
 
+	if (b->is_done || ++b->n_blamed > MAX_LOOKED_AT)
+		return;
 	vec_for_each (other, &b->dead->by)
 		if (other->chain == one.chain && other->rule == one.rule)
 			return;
+	/* it alone is enough: that the others were met before is chance */
+	if (!set_is_empty(b->wanted) && set_equal(would_take(b, &one), b->wanted)) {
+		b->dead->by.n = 0;
+		b->dead->has_more = false;
+		b->is_done = true;
+	}
 	if (b->dead->by.n == MAX_BLAMED)
 		b->dead->has_more = true;
 	else
 		*vec_push(&b->dead->by, b->arena) = one;
+}
+
+/* Leaves out those whose packets the others would take, too, the first ones first: what stays is enough together. */
+static void leave_out(struct blaming *b)
+{
+	struct audit_dead *dead = b->dead;
+	struct sets *sets = b->audit->sets;
+	size_t kept = 0;
+
+	if (dead->has_more || dead->by.n < 2)
+		return;
+	for (size_t i = 0; i < dead->by.n; i++) {
+		struct packet_set mine = would_take(b, &dead->by.items[i]), rest = mine;
+
+		for (size_t k = 0; k < dead->by.n && !set_is_empty(rest); k++)
+			if (k < kept || k > i)
+				rest = set_minus(sets, rest, would_take(b, &dead->by.items[k]));
+		if (set_is_empty(mine) || !set_is_empty(rest))
+			dead->by.items[kept++] = dead->by.items[i];
+	}
+	dead->by.n = kept;
 }
 
 static struct packet_set blame_losses(struct blaming *b, struct seen_chain *seen, size_t end,
@@ -154,12 +219,12 @@ static void blame_rule(struct blaming *b, struct seen_chain *seen, size_t at,
 	const struct target *target = &seen->chain->rules[at].target;
 	const struct chain *called =
 		is_call(target) ? table_chain(seen->table, target->chain) : NULL;
-	size_t n_before = b->dead->by.n;
+	size_t n_before = b->n_blamed;
 
 	if (called && depth < MAX_DEPTH)
 		blame_losses(b, seen_chain(b->audit, seen->table, called), called->n_rules, lost,
 			depth + 1);
-	if (b->dead->by.n == n_before && !b->dead->has_more)
+	if (b->n_blamed == n_before)
 		blame(b, seen, at, false);
 }
 
@@ -170,7 +235,7 @@ static struct packet_set blame_losses(struct blaming *b, struct seen_chain *seen
 	struct sets *sets = b->audit->sets;
 	size_t at = 0;
 
-	while (!set_is_empty(left) && !b->dead->has_more && at < end) {
+	while (!set_is_empty(left) && !b->is_done && b->n_blamed <= MAX_LOOKED_AT && at < end) {
 		struct packet_set lost = left;
 		size_t low = at, high = end; /* all come to low; high: not known, or not all */
 
@@ -230,7 +295,7 @@ static void blame_before(struct blaming *b, struct seen_chain *seen, size_t at,
 	struct packet_set here = set_and(sets, wanted, seen->rules[0].reach);
 	struct packet_set not_here = set_minus(sets, wanted, here);
 
-	if (depth == MAX_DEPTH || b->dead->has_more)
+	if (depth == MAX_DEPTH || b->is_done)
 		return;
 	if (!set_is_empty(not_here)) {
 		if (seen->is_base)
@@ -309,7 +374,9 @@ static void explain_dead(struct blaming *b, struct seen_chain *seen, size_t at)
 	}
 	b->dead->reason = DEAD_SHADOWED;
 	b->dead->is_unsure = ends_open(audit, seen, wanted);
+	b->wanted = wanted;
 	blame_before(b, seen, at, wanted, 0);
+	leave_out(b);
 }
 
 static bool is_reached(const struct seen_chain *seen)
@@ -349,7 +416,7 @@ bool audit_find_dead(
 		for (size_t r = 0; r < seen->chain->n_rules; r++) {
 			struct audit_dead dead = { .rule = { seen->table, seen->chain,
 							   &seen->chain->rules[r], r + 1 } };
-			struct blaming b = { audit, arena, &dead };
+			struct blaming b = { .audit = audit, .arena = arena, .dead = &dead };
 
 			deads.n_rules++;
 			if (!set_is_empty(seen->rules[r].matched))
