@@ -205,11 +205,12 @@ static bool audit_one(struct asked *asked, enum family family, struct err *err)
 	struct audit *audit = NULL;
 	const struct audit_place *places;
 	struct judged_place *judged;
-	struct audit_rule *open;
+	struct audit_open *open;
 	size_t n, n_services;
 
-	if (!read_services(asked, sets, family, services, &n_services, err) ||
-		!audit_new(inv->arena, sets, asked->rs, family, inv->chain, NULL, &audit, err))
+	if (!audit_new(inv->arena, sets, asked->rs, family, inv->chain, NULL, &audit, err) ||
+		!audit_find_dead(audit, inv->arena, &audited.deads, err) ||
+		!read_services(asked, sets, family, services, &n_services, err))
 		return false;
 	places = audit_places(audit, &n);
 	if (!n)
@@ -230,8 +231,6 @@ static bool audit_one(struct asked *asked, enum family family, struct err *err)
 	audit_find_open(audit, inv->arena, &open, &audited.n_open);
 	audited.open = open;
 	asked->has_open |= audited.n_open > 0;
-	if (!audit_find_dead(audit, inv->arena, &audited.deads, err))
-		return false;
 	for (size_t i = 0; i < audited.deads.n_dead; i++)
 		asked->has_found |= !audited.deads.dead[i].is_unsure;
 	return show(asked, &audited, err);

@@ -22,7 +22,7 @@ struct audited {
 	const struct judged_place *places;
 	size_t n_places;
 	struct audit_deads deads;
-	const struct audit_rule *open;
+	const struct audit_open *open;
 	size_t n_open;
 };
 

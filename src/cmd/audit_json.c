@@ -155,6 +155,13 @@ json_t *audit_json(const struct invocation *inv, const struct audited *audited)
 {
 	const struct audit_deads *deads = &audited->deads;
 	json_t *places = json_array(), *dead = json_array(), *unreached = json_array();
+	json_t *not_known = json_array();
+
+	for (size_t i = 0; i < audited->n_open; i++)
+		json_array_append_new(not_known,
+			json_pack("{s:o, s:s}", "rule", of_rule(inv, &audited->open[i].rule), "why",
+				audited->open[i].why ? audited->open[i].why
+						     : "its target is not modelled"));
 
 	for (size_t i = 0; i < audited->n_places; i++)
 		json_array_append_new(places, of_place(audited, &audited->places[i]));
@@ -168,7 +175,7 @@ json_t *audit_json(const struct invocation *inv, const struct audited *audited)
 				deads->unreached[i].is_called));
 	return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "family", family_name(audited->family),
 		"places", places, "rules", (json_int_t)deads->n_rules, "dead", dead, "unreached",
-		unreached, "not_known", of_rules(inv, audited->open, audited->n_open));
+		unreached, "not_known", not_known);
 }
 
 json_t *audit_json_comparison(const struct invocation *inv, const struct compared *compared)

@@ -281,15 +281,21 @@ static void print_unreached(
 	text_add(out, "\n");
 }
 
-static void print_open(struct text *out, const struct audited *audited)
+static void print_open(
+	const struct invocation *inv, struct text *out, const struct audited *audited)
 {
-	if (!audited->n_open)
+	size_t n = audited->n_open, n_shown = n > most(inv, MAX_LISTED) ? MAX_LISTED : n;
+
+	if (!n)
 		return;
-	text_add(out, "Not known: what these do to their packets. They count as perhaps passed\n");
-	for (size_t i = 0; i < audited->n_open; i++) {
+	text_add(out, "Not known: what becomes of packets here. They count as perhaps passed\n");
+	for (size_t i = 0; i < n_shown; i++) {
 		text_add(out, "  ");
-		print_rule(out, &audited->open[i]);
+		print_rule(out, &audited->open[i].rule);
+		text_addf(out, "    %s\n",
+			audited->open[i].why ? audited->open[i].why : "its target is not modelled");
 	}
+	print_more(out, n, n_shown, "rules");
 	text_add(out, "\n");
 }
 
@@ -303,7 +309,7 @@ void audit_print_text(const struct invocation *inv, struct text *out, const stru
 		print_sources(inv, out, judged);
 		print_certificates(inv, out, audited, judged);
 	}
-	print_open(out, audited);
+	print_open(inv, out, audited);
 	print_dead(inv, out, audited->family, &audited->deads);
 	print_unreached(inv, out, &audited->deads);
 }

@@ -172,6 +172,7 @@ static void ask_place(struct audit *audit, size_t p)
 		.rs = audit->rs,
 		.hook = place->hook,
 		.sets = sets,
+		.is_blind_to_zones = true,
 		.record = record,
 		.data = audit };
 
@@ -300,7 +301,9 @@ bool audit_new(struct arena *arena, struct sets *sets, const struct ruleset *rs,
 		if (!sets_ok(sets, err)) {
 			err_prefix(err, "%s %s", family_name(family),
 				hook_name(audit->places[p].hook));
-			return false;
+			return place ? false
+				     : err_next(err, "ask less at once: --chain forward, or one "
+						     "chain as --chain filter/FORWARD");
 		}
 		audit_collect(audit, NULL, 0);
 	}
@@ -417,20 +420,25 @@ bool audit_matrix(const struct audit *audit, const struct audit_place *place,
 }
 
 void audit_find_open(
-	const struct audit *audit, struct arena *arena, struct audit_rule **ret, size_t *ret_n)
+	const struct audit *audit, struct arena *arena, struct audit_open **ret, size_t *ret_n)
 {
-	VEC(struct audit_rule) found = { 0 };
+	VEC(struct audit_open) found = { 0 };
 
 	for (size_t p = 0; p < audit->n_places; p++)
 		vec_for_each (outcome, &audit->seen_places[p].outcomes) {
-			const struct audit_rule one = { outcome->table, outcome->chain,
-				outcome->rule,
-				outcome->rule ? (size_t)(outcome->rule - outcome->chain->rules) + 1
-					      : 0 };
+			const struct audit_open one = {
+				{ outcome->table, outcome->chain, outcome->rule,
+					outcome->rule
+						? (size_t)(outcome->rule - outcome->chain->rules) +
+							  1
+						: 0 },
+				outcome->why
+			};
 			bool is_there = outcome->verdict != VERDICT_CANNOT_TELL;
 
 			vec_for_each (other, &found)
-				is_there |= other->rule == one.rule && other->chain == one.chain;
+				is_there |= other->rule.rule == one.rule.rule &&
+					    other->rule.chain == one.rule.chain;
 			if (!is_there)
 				*vec_push(&found, arena) = one;
 		}

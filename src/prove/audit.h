@@ -15,8 +15,9 @@
  * What cannot be told is a boolean of the sets: a match that nobody can compute, and whether what a target does that is not modelled,
  * or a program that takes packets (NFQUEUE), lets them pass. So the answers say "for some value of it".
  *
- *	sets = audit_world(..); audit_new(..); audit_...; sets_free
+ *	sets = audit_world(..); audit_new(..); audit_find_dead(..); audit_...; sets_free
  *
+ * audit_new and audit_find_dead give back nodes of the world: sets that somebody else has of it are void behind them.
  * All that is given lives in the arena, and as long as the world.
  */
 
@@ -75,9 +76,13 @@ bool audit_matrix(const struct audit *audit, const struct audit_place *place,
 	const struct service *services, size_t n_services, struct packet_set among,
 	struct arena *arena, struct service_matrix *ret, struct err *err);
 
-/* Rules of which nobody knows what they do to the packets that come to them; the answers above count those as perhaps passed. */
+/* Where it is not known what becomes of packets; the answers above count those as perhaps passed. */
+struct audit_open {
+	struct audit_rule rule;
+	const char *why; /* a phrase; NULL: its target is not modelled */
+};
 void audit_find_open(
-	const struct audit *audit, struct arena *arena, struct audit_rule **ret, size_t *ret_n);
+	const struct audit *audit, struct arena *arena, struct audit_open **ret, size_t *ret_n);
 
 /* ---- rules that no packet can match ---- */
 

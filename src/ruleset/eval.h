@@ -88,7 +88,9 @@ struct eval {
 	 * as booleans. The world is one that ruleset_add_to_world was asked to prepare. Outcomes have sets,
 	 * and no steps.
 	 */
-	struct sets *sets;     /* NULL: one packet */
+	struct sets *sets; /* NULL: one packet */
+	/* Who asks does not care for conntrack's zones: else packets of different ones are walked apart. */
+	bool is_blind_to_zones;
 	struct packet_set set; /* what comes in */
 	/* Called for each rule that packets reach; may be NULL. reach: those that come to it, matched: of them. */
 	void (*record)(void *data, const struct table *table, const struct chain *chain,
