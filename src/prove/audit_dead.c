@@ -24,6 +24,11 @@ struct blaming {
 	struct arena *arena;
 	struct audit_dead *dead;
 	struct packet_set wanted; /* what would match it */
+	/* Whatever comes to the rule came through all of these, up to where it was called. */
+	const struct seen_chain *path[MAX_DEPTH];
+	size_t n_path;
+	bool is_path_over;
+	bool is_changed; /* rules change fields that it asks for: what others would take of it cannot be said */
 	size_t n_blamed;
 	bool is_done;
 };
@@ -154,16 +159,26 @@ static bool takes_all(const struct audit_rule *rule)
 	}
 }
 
-/* Of those that are wanted, what it would take if nobody before it did; of a rule that calls others nothing is known. */
+static bool is_on_path(const struct blaming *b, const struct seen_chain *seen)
+{
+	for (size_t i = 0; i < b->n_path; i++)
+		if (b->path[i] == seen)
+			return true;
+	return false;
+}
+
+/*
+ * Of those that are wanted, what it would take if nobody before it did. Nothing is known of a rule that calls others, and of one
+ * in a chain that was called: packets may have come back from there before it.
+ */
 static struct packet_set would_take(struct blaming *b, const struct audit_rule *rule)
 {
 	struct seen_chain *seen = seen_chain(b->audit, rule->table, rule->chain);
 	struct packet_set here = b->wanted;
 
-	if (!takes_all(rule))
+	if (!takes_all(rule) || b->is_changed || !is_on_path(b, seen))
 		return SET_EMPTY;
-	here = set_and(b->audit->sets, here, self_of(b->audit, seen, rule->number - 1));
-	return set_and(b->audit->sets, here, potential_of(b->audit, seen, 0));
+	return set_and(b->audit->sets, here, self_of(b->audit, seen, rule->number - 1));
 }
 
 static void blame(struct blaming *b, const struct seen_chain *seen, size_t at, bool is_policy)
@@ -186,6 +201,20 @@ static void blame(struct blaming *b, const struct seen_chain *seen, size_t at, b
 		b->dead->has_more = true;
 	else
 		*vec_push(&b->dead->by, b->arena) = one;
+}
+
+/* The first rule of the chain that would take all of them alone: most rules are dead by one, and that is cheap to find. */
+static bool blame_one(struct blaming *b, struct seen_chain *seen, size_t end)
+{
+	for (size_t at = 0; at < end && !b->is_done; at++) {
+		const struct audit_rule one = { seen->table, seen->chain, &seen->chain->rules[at],
+			at + 1 };
+
+		if (takes_all(&one) &&
+			set_is_subset(b->audit->sets, b->wanted, self_of(b->audit, seen, at)))
+			blame(b, seen, at, false);
+	}
+	return b->is_done;
 }
 
 /* Leaves out those whose packets the others would take, too, the first ones first: what stays is enough together. */
@@ -297,6 +326,9 @@ static void blame_before(struct blaming *b, struct seen_chain *seen, size_t at,
 
 	if (depth == MAX_DEPTH || b->is_done)
 		return;
+	if (!b->is_path_over)
+		b->path[b->n_path++] = seen;
+	b->is_path_over |= seen->is_base || seen->callers.n != 1;
 	if (!set_is_empty(not_here)) {
 		if (seen->is_base)
 			blame_base(b, seen, not_here);
@@ -375,6 +407,12 @@ static void explain_dead(struct blaming *b, struct seen_chain *seen, size_t at)
 	b->dead->reason = DEAD_SHADOWED;
 	b->dead->is_unsure = ends_open(audit, seen, wanted);
 	b->wanted = wanted;
+	b->is_changed = !set_equal(set_forget(audit->sets, wanted, audit->changed), wanted);
+	b->path[0] = seen;
+	b->n_path = 1;
+	if (!b->is_changed && blame_one(b, seen, at))
+		return;
+	b->n_path = 0;
 	blame_before(b, seen, at, wanted, 0);
 	leave_out(b);
 }
