@@ -21,7 +21,8 @@ enum exit_code {
 	EXIT_DROPPED = 3, /* or rejected, or consumed */
 	EXIT_REWRITTEN = 4,
 	EXIT_CANNOT_TELL = 5,
-	EXIT_DIFFERENT = 3, /* verify */
+	/* audit, verify */
+	EXIT_FOUND = 3, /* a difference, a dead rule, a source that is let in and should not */
 };
 
 enum option_id {
@@ -53,6 +54,10 @@ enum option_id {
 	OPT_SVG,
 	OPT_CHECK,
 	OPT_AGAINST,
+	OPT_CHAIN,
+	OPT_FAMILY,
+	OPT_SERVICE,
+	OPT_ASSIGN,
 	N_OPTIONS,
 };
 
@@ -65,13 +70,16 @@ struct invocation {
 	size_t n_args;
 	const char *policy_path;  /* --policy */
 	const char *output_path;  /* --output; NULL: not said */
-	const char *against_path; /* --against */
 	bool redact, force, only_own, check;
 	/* explain */
 	const char *in, *netns, *state, *packets_path;
 	const char *snapshots[16];
 	size_t n_snapshots;
 	bool from_process, reply, brief, dot, svg;
+	/* audit */
+	const char *chain, *family;
+	const char *against[16], *services[16], *assigns[256];
+	size_t n_against, n_services, n_assigns;
 	enum exit_code exit; /* of a run that did not fail */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
@@ -103,6 +111,7 @@ bool cmd_verify(struct invocation *invocation, struct err *err);
 bool cmd_explain(struct invocation *invocation, struct err *err);
 bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_ruleset(struct invocation *invocation, struct err *err);
+bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 
 /* options.c */
@@ -114,6 +123,11 @@ void options_print_help(struct text *out, const struct command *command);
 void options_print_completion(struct text *out); /* for bash */
 void options_print_man(struct text *out);	 /* portwall(1) */
 
+/* netns.c */
+/* Of a host, by --netns; NULL or "": the one that it was read from. */
+bool find_netns(
+	const struct host *host, const char *name, const struct netns **ret, struct err *err);
+
 /* output.c */
 enum colour { COLOUR_NONE, COLOUR_BOLD, COLOUR_RED, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_DIM };
 /* Adds text in a colour, or plain when the invocation has none. */
@@ -121,6 +135,10 @@ void output_add(const struct invocation *invocation, struct text *out, enum colo
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void output_print_text(const struct text *text);
 void output_print_json(json_t *value); /* takes the reference */
+/* JSON is UTF-8, and a word of argv, of a file or of the kernel need not be: then every other byte is a "?". */
+json_t *output_json_words(const char *words);
+/* A drawing in Graphviz's language: as it is (--dot), or as SVG. */
+bool output_print_picture(struct invocation *invocation, const struct text *dot, struct err *err);
 /* Did all that was printed arrive? Who reads a half must not take it for the whole. */
 bool output_finish(struct err *err);
 void output_print_error(const struct err *err, bool colour);

@@ -20,6 +20,8 @@ static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OP
 
 static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_PREFIX, OPT_JSON,
 	OPT_HELP };
+static const enum option_id audit_options[] = { OPT_AGAINST, OPT_CHAIN, OPT_FAMILY, OPT_SERVICE,
+	OPT_ASSIGN, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
 
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
@@ -163,6 +165,34 @@ const struct command commands[] = {
 			"portwall verify --against yesterday.pws      # what changed since then?\n",
 		OPTIONS(verify_options),
 		.run = cmd_verify,
+	},
+	{
+		.name = "audit",
+		.args = "[FILE...]",
+		.max_args = 16,
+		.summary =
+			"say what a ruleset lets pass, which of its rules can never match, what differs",
+		.description =
+			"Asks the rules of FILE about all packets at once, and proves what it says. FILE is what "
+			"iptables-save, ip6tables-save or nft list ruleset print (with ipset save beside it), a "
+			"snapshot or an unpacked sosreport; without one, this host. Told are, for each family: "
+			"who may talk to whom (addresses that are treated alike are one class), which sources "
+			"come in by which interface, and the rules that no packet can match with the earlier "
+			"rules that take their packets. With --against, what one ruleset passes and the other "
+			"does not, with a packet as witness and the rules that decide. A match that nobody can "
+			"compute (limit, recent, bpf) stands in brackets: for some value of it. Nothing is changed.",
+		.exit_status =
+			"3 something was found: a rule that can never match, a difference, a source that "
+			"--assign does not have; 5 nothing was found, but something is not known",
+		.examples =
+			"portwall audit /etc/iptables/rules.v4\n"
+			"iptables-save | portwall audit -\n"
+			"portwall audit --service tcp/443 --service udp/53 rules.v4\n"
+			"portwall audit --assign eth1=10.0.0.0/8 --chain filter/FORWARD rules.v4\n"
+			"portwall audit --against rules.old rules.new\n"
+			"portwall audit --chain forward --svg host.pws > who.svg\n",
+		OPTIONS(audit_options),
+		.run = cmd_audit,
 	},
 	{
 		.name = "snapshot",

@@ -41,44 +41,6 @@ static bool read_state(const char *name, enum ct_state *ret, struct err *err)
 		err, "--state %s: must be new, established, related, invalid or untracked", name);
 }
 
-/* Those that have a name: of a host with many processes in some of their own not all fit. */
-static bool refuse_netns(const struct host *host, const char *name, struct err *err)
-{
-	const char **names = calloc(host->n_netns, sizeof(*names)), *nearest;
-	struct text list CLEANUP(text_done) = TEXT_INIT;
-
-	for (size_t i = 0; names && i < host->n_netns; i++) {
-		names[i] = host->netns[i].name;
-		if (*names[i] && list.len < 200)
-			text_addf(&list, "%s%s", list.len ? ", " : "", names[i]);
-	}
-	nearest = names ? text_nearest(name, names, host->n_netns) : NULL;
-	err_input(err, "this host has no network namespace %s%s%s%s", name,
-		nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-	free(names);
-	if (!nearest && list.len)
-		err_next(err, "there are %s", list.data);
-	else if (!nearest)
-		err_next(err, "it has but its own, which needs no --netns");
-	return false;
-}
-
-static bool find_netns(
-	const struct host *host, const char *name, const struct netns **ret, struct err *err)
-{
-	if (!name || !*name) {
-		*ret = &host->netns[0];
-		return true;
-	}
-	for (size_t i = 0; i < host->n_netns; i++) {
-		if (strcmp(host->netns[i].name, name) != 0)
-			continue;
-		*ret = &host->netns[i];
-		return true;
-	}
-	return refuse_netns(host, name, err);
-}
-
 /* --in with --netns: many namespaces have an eth0. */
 static bool find_link(const struct host *host, const struct question *question, struct query *ret,
 	struct err *err)
@@ -190,20 +152,10 @@ static void print_reports(
 
 static bool print_picture(struct invocation *inv, const struct report *report, struct err *err)
 {
-	static const char *const graphviz[] = { "dot", "-Tsvg", NULL };
-	struct text dot CLEANUP(text_done) = TEXT_INIT, svg CLEANUP(text_done) = TEXT_INIT;
+	struct text dot CLEANUP(text_done) = TEXT_INIT;
 
 	report_print_dot(&dot, report);
-	if (inv->dot) {
-		output_print_text(&dot);
-		return true;
-	}
-	if (!kernel_filter(inv->arena, graphviz, "graphviz", dot.data, &svg, err)) {
-		err_prefix(err, "--svg");
-		return false;
-	}
-	output_print_text(&svg);
-	return true;
+	return output_print_picture(inv, &dot, err);
 }
 
 static bool check_usage(const struct invocation *inv, struct err *err)

@@ -61,9 +61,20 @@ static const struct option_spec {
 	[OPT_DOT] = { "dot", 0, NULL,
 		"a drawing of the devices with the path in it, for Graphviz" },
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
-	[OPT_AGAINST] = { "against", 0, "FILE",
-		"compare with the host in FILE, a snapshot of another host or moment, in place of a policy" },
 	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
+	[OPT_AGAINST] = { "against", 0, "OTHER",
+		"say what this one passes and OTHER does not, and the other way: a snapshot of another host "
+		"or moment, or (audit) its rules, again for each of its files" },
+	[OPT_CHAIN] = { "chain", 'c', "PLACE",
+		"one base chain as TABLE/CHAIN (filter/FORWARD), or all of one hook (forward, input, output, "
+		"prerouting, postrouting)" },
+	[OPT_FAMILY] = { "family", 0, "ipv4|ipv6", "only of this family (default: both)" },
+	[OPT_SERVICE] = { "service", 0, "SERVICE",
+		"who reaches whom with it: tcp/443, udp/53, tcp/8000-8080, icmp, esp; again for each "
+		"(default: tcp/22 and tcp/80)" },
+	[OPT_ASSIGN] = { "assign", 0, "IFACE=PREFIX,...",
+		"the addresses behind an interface (eth0=10.0.0.0/8, eth+=...): are no others let in by "
+		"it? Again for each" },
 };
 
 #define WAIT_MAX_S 3600
@@ -74,6 +85,16 @@ static bool is_option_of(const struct command *command, int id)
 		if ((int)command->options[i] == id)
 			return true;
 	return false;
+}
+
+/* Of an option that may come again. */
+static bool add_word(const char **words, size_t most, size_t *n, enum option_id id, const char *arg,
+	struct err *err)
+{
+	if (*n == most)
+		return err_input(err, "--%s: at most %zu of them", option_specs[id].name, most);
+	words[(*n)++] = arg;
+	return true;
 }
 
 static bool option_set(
@@ -143,11 +164,8 @@ static bool option_set(
 		inv->netns = arg;
 		return true;
 	case OPT_SNAPSHOT:
-		if (inv->n_snapshots == N_OF(inv->snapshots))
-			return err_input(
-				err, "--snapshot: at most %zu files", N_OF(inv->snapshots));
-		inv->snapshots[inv->n_snapshots++] = arg;
-		return true;
+		return add_word(
+			inv->snapshots, N_OF(inv->snapshots), &inv->n_snapshots, id, arg, err);
 	case OPT_STATE:
 		inv->state = arg;
 		return true;
@@ -166,12 +184,21 @@ static bool option_set(
 	case OPT_SVG:
 		inv->svg = true;
 		return true;
-	case OPT_AGAINST:
-		inv->against_path = arg;
-		return true;
 	case OPT_CHECK:
 		inv->check = true;
 		return true;
+	case OPT_CHAIN:
+		inv->chain = arg;
+		return true;
+	case OPT_FAMILY:
+		inv->family = arg;
+		return true;
+	case OPT_AGAINST:
+		return add_word(inv->against, N_OF(inv->against), &inv->n_against, id, arg, err);
+	case OPT_SERVICE:
+		return add_word(inv->services, N_OF(inv->services), &inv->n_services, id, arg, err);
+	case OPT_ASSIGN:
+		return add_word(inv->assigns, N_OF(inv->assigns), &inv->n_assigns, id, arg, err);
 	case N_OPTIONS:
 		break;
 	}
@@ -406,8 +433,10 @@ void options_print_man(struct text *out)
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
-		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that should not.\n.TP\n.B 4\nexplain: it is "
-		"delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told; ruleset \\-\\-check: something is not understood.\n"
+		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that "
+		"should not; audit: rules that can never match, a difference, or a source that should not be let in.\n"
+		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told; "
+		"ruleset \\-\\-check: something is not understood; audit: nothing was found, but something is not known.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"

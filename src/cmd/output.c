@@ -47,6 +47,37 @@ void output_print_json(json_t *value)
 	json_decref(value);
 }
 
+json_t *output_json_words(const char *words)
+{
+	struct text ascii CLEANUP(text_done) = TEXT_INIT;
+	json_t *value = json_string(words);
+
+	if (value)
+		return value;
+	text_add(&ascii, words);
+	for (char *c = ascii.data; *c; c++)
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	return json_string(ascii.data);
+}
+
+bool output_print_picture(struct invocation *invocation, const struct text *dot, struct err *err)
+{
+	static const char *const graphviz[] = { "dot", "-Tsvg", NULL };
+	struct text svg CLEANUP(text_done) = TEXT_INIT;
+
+	if (invocation->dot) {
+		output_print_text(dot);
+		return true;
+	}
+	if (!kernel_filter(invocation->arena, graphviz, "graphviz", dot->data, &svg, err)) {
+		err_prefix(err, "--svg");
+		return false;
+	}
+	output_print_text(&svg);
+	return true;
+}
+
 bool output_finish(struct err *err)
 {
 	errno = 0;
@@ -78,27 +109,12 @@ void output_print_warnings(const char *const *warnings, size_t n)
 		fprintf(stderr, "portwall: warning: %s\n", warnings[i]);
 }
 
-/* JSON is UTF-8, and a word of argv or a name of the kernel need not be. */
-static json_t *json_words(const char *words)
-{
-	struct text ascii CLEANUP(text_done) = TEXT_INIT;
-	json_t *value = json_string(words);
-
-	if (value)
-		return value;
-	text_add(&ascii, words);
-	for (char *c = ascii.data; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	return json_string(ascii.data);
-}
-
 json_t *output_json_warnings(const char *const *warnings, size_t n)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(array, json_words(warnings[i]));
+		json_array_append_new(array, output_json_words(warnings[i]));
 	return array;
 }
 
@@ -107,7 +123,7 @@ json_t *output_json_error(const struct err *err)
 	static const char *const kinds[] = { "none", "input", "system", "conflict", "limit" };
 
 	return json_pack("{s:{s:s, s:o, s:o}}", "error", "kind", kinds[err->kind], "text",
-		json_words(err->text), "next_step", json_words(err->next_step));
+		output_json_words(err->text), "next_step", output_json_words(err->next_step));
 }
 
 static void add_count(
@@ -238,7 +254,7 @@ static json_t *json_report(
 	json_object_set_new(root, "local_ports", json_integer((json_int_t)report->n_local_ports));
 	json_object_set_new(root, "remote_ports", json_integer((json_int_t)report->n_remote_ports));
 	for (size_t i = 0; i < report->n_switched; i++)
-		json_array_append_new(switched, json_words(report->switched[i]));
+		json_array_append_new(switched, output_json_words(report->switched[i]));
 	json_object_set_new(
 		root, inv->command->run == cmd_clear ? "turned_off" : "turned_on", switched);
 	json_object_set_new(root, "flows_cut", json_integer((json_int_t)report->n_flows_cut));

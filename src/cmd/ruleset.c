@@ -195,19 +195,6 @@ static void print_check(
 	text_add(out, "\n");
 }
 
-/* Texts of files need not be UTF-8, which JSON must be: then every other byte becomes a "?". */
-static json_t *json_text(const char *value)
-{
-	json_t *text = json_string(value);
-	struct text ascii CLEANUP(text_done) = TEXT_INIT;
-
-	if (text)
-		return text;
-	for (; *value; value++)
-		text_add_n(&ascii, (unsigned char)*value < 0x80 ? value : "?", 1);
-	return json_string(ascii.data);
-}
-
 static json_t *json_rule(const struct table *table, const struct rule *rule)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT, words CLEANUP(text_done) = TEXT_INIT;
@@ -215,7 +202,7 @@ static json_t *json_rule(const struct table *table, const struct rule *rule)
 	table_print_rule(&text, table, rule);
 	rule_print_words(&words, rule);
 	return json_pack("{s:i, s:o, s:o, s:I, s:I}", "line", (int)rule->line, "rule",
-		json_text(text.data), "words", json_text(words.data), "packets",
+		output_json_words(text.data), "words", output_json_words(words.data), "packets",
 		(json_int_t)rule->counters.packets, "bytes", (json_int_t)rule->counters.bytes);
 }
 
@@ -230,12 +217,13 @@ static json_t *json_table(const struct table *table)
 		for (size_t r = 0; r < chain->n_rules; r++)
 			json_array_append_new(rules, json_rule(table, &chain->rules[r]));
 		json_array_append_new(chains,
-			json_pack("{s:o, s:o, s:o}", "name", json_text(chain->name), "policy",
-				chain->policy ? json_text(chain->policy) : json_null(), "rules",
-				rules));
+			json_pack("{s:o, s:o, s:o}", "name", output_json_words(chain->name),
+				"policy",
+				chain->policy ? output_json_words(chain->policy) : json_null(),
+				"rules", rules));
 	}
 	return json_pack("{s:s, s:o, s:o}", "family", family_name(table->family), "name",
-		json_text(table->name), "chains", chains);
+		output_json_words(table->name), "chains", chains);
 }
 
 static json_t *json_file(const struct file *file, bool is_check)
@@ -243,17 +231,18 @@ static json_t *json_file(const struct file *file, bool is_check)
 	json_t *findings = json_array(), *features = json_array(), *value;
 
 	vec_for_each (finding, &file->findings)
-		json_array_append_new(findings,
-			json_pack("{s:i, s:o, s:o}", "line", (int)finding->line, "feature",
-				json_text(finding->feature), "rule", json_text(finding->what)));
-	vec_for_each (feature, &file->features)
 		json_array_append_new(
-			features, json_pack("{s:o, s:I}", "feature", json_text(feature->name), "n",
-					  (json_int_t)feature->n));
-	value = json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:o}", "file", json_text(file->path),
-		"kind", text_kind_name(file->kind), "rules", (json_int_t)file->n_rules,
-		"understood", (json_int_t)file->n_understood, "sets", (json_int_t)file->n_sets,
-		"not_understood", findings, "features", features);
+			findings, json_pack("{s:i, s:o, s:o}", "line", (int)finding->line,
+					  "feature", output_json_words(finding->feature), "rule",
+					  output_json_words(finding->what)));
+	vec_for_each (feature, &file->features)
+		json_array_append_new(features,
+			json_pack("{s:o, s:I}", "feature", output_json_words(feature->name), "n",
+				(json_int_t)feature->n));
+	value = json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:o}", "file",
+		output_json_words(file->path), "kind", text_kind_name(file->kind), "rules",
+		(json_int_t)file->n_rules, "understood", (json_int_t)file->n_understood, "sets",
+		(json_int_t)file->n_sets, "not_understood", findings, "features", features);
 	if (!is_check) {
 		json_t *tables = json_array();
 

@@ -25,8 +25,8 @@ static bool read_host(struct invocation *inv, struct job *job, struct err *err)
 		inv->agent.progress_data, is_file ? "reading the snapshot" : "reading this host");
 	is_read = is_file ? host_load(inv->arena, inv->snapshots, inv->n_snapshots, &job->host, err)
 			  : kernel_host_read(inv->arena, &options, &job->host, err);
-	if (is_read && inv->against_path)
-		is_read = host_load(inv->arena, &inv->against_path, 1, &job->other, err);
+	if (is_read && inv->n_against)
+		is_read = host_load(inv->arena, inv->against, inv->n_against, &job->other, err);
 	inv->agent.progress(inv->agent.progress_data, NULL);
 	return is_read;
 }
@@ -44,11 +44,11 @@ static bool read_policy(struct invocation *inv, struct job *job, struct err *err
 
 static bool check_usage(const struct invocation *inv, struct err *err)
 {
-	if (inv->against_path && inv->n_args) {
+	if (inv->n_against && inv->n_args) {
 		err_input(err, "verify: a policy and --against exclude each other");
 		return err_next(err, "--against compares two hosts, whatever their policies are");
 	}
-	if (inv->n_snapshots && !inv->n_args && !inv->against_path) {
+	if (inv->n_snapshots && !inv->n_args && !inv->n_against) {
 		err_input(err, "verify: a snapshot has no policy");
 		return err_next(err,
 			"portwall verify --snapshot FILE POLICY; or --against OTHER, to compare two hosts");
@@ -300,11 +300,11 @@ bool cmd_verify(struct invocation *inv, struct err *err)
 	if (!check_usage(inv, err))
 		return false;
 	/* of this host, first the policy: it may have a mistake, and reading a host takes long */
-	if (!inv->n_snapshots && !inv->against_path && !read_policy(inv, &job, err))
+	if (!inv->n_snapshots && !inv->n_against && !read_policy(inv, &job, err))
 		return false;
 	if (!read_host(inv, &job, err))
 		return false;
-	if (inv->against_path) {
+	if (inv->n_against) {
 		ports_of_both(inv, &job);
 	} else if ((!job.policy && !read_policy(inv, &job, err)) ||
 		   !agent_view_make(inv->arena, job.policy, &inv->agent, &job.host->netns[0],
@@ -329,6 +329,6 @@ bool cmd_verify(struct invocation *inv, struct err *err)
 	inv->agent.progress(inv->agent.progress_data, NULL);
 	output_print_warnings((const char *const *)job.warnings.items, job.warnings.n);
 	print(inv, &job, &v);
-	inv->exit = v.n_different ? EXIT_DIFFERENT : v.n_cannot_tell ? EXIT_CANNOT_TELL : EXIT_DONE;
+	inv->exit = v.n_different ? EXIT_FOUND : v.n_cannot_tell ? EXIT_CANNOT_TELL : EXIT_DONE;
 	return true;
 }

@@ -51,6 +51,10 @@ struct address_class {
 	bool is_cut; /* there are more ranges */
 };
 
+/* The sources of these packets as one class, without a name. */
+struct address_class class_of_sources(
+	struct sets *sets, enum family family, struct packet_set packets, struct arena *arena);
+
 /* Lives in the arena it was made in, and needs the world no more, but for the sets in it. */
 struct service_matrix {
 	enum family family;

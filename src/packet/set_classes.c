@@ -138,6 +138,17 @@ static void describe(const struct maker *m, struct packet_set part, struct addre
 		ret->first = ranges[0].from;
 }
 
+struct address_class class_of_sources(
+	struct sets *sets, enum family family, struct packet_set packets, struct arena *arena)
+{
+	const struct matrix_query query = { .family = family };
+	const struct maker m = { .sets = sets, .query = &query, .arena = arena };
+	struct address_class class = { 0 };
+
+	describe(&m, set_forget(sets, of_family(&m, packets), EVERYTHING & ~SRC), &class);
+	return class;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct address_class *x = a, *y = b;

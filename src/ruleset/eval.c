@@ -561,6 +561,17 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
 		*decided |= walk.asking.decided;
 }
 
+struct packet_set ruleset_rule_matches(const struct eval *eval, const struct table *table,
+	const struct chain *chain, const struct rule *rule, const struct packet *packet)
+{
+	struct asking asking = {
+		.eval = eval, .table = table, .chain = chain, .packet = packet, .set = eval->set
+	};
+	const struct match *unknown;
+
+	return rule_matches(&asking, rule, &unknown).set;
+}
+
 /* ---- one packet, one answer ---- */
 
 /* Calls record in order, from the first step on. With several outcomes it is sure only of what was

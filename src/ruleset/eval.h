@@ -90,7 +90,9 @@ struct eval {
 	 * as booleans. The world is one that ruleset_add_to_world was asked to prepare. Outcomes have sets,
 	 * and no steps.
 	 */
-	struct sets *sets;     /* NULL: one packet */
+	struct sets *sets; /* NULL: one packet */
+	/* Who asks does not care for conntrack's zones: else packets of different ones are walked apart. */
+	bool is_blind_to_zones;
 	struct packet_set set; /* what comes in */
 	/* Called for each rule that packets reach; may be NULL. reach: those that come to it, matched: of them. */
 	void (*record)(void *data, const struct table *table, const struct chain *chain,
@@ -101,6 +103,16 @@ struct eval {
 /* Before sets_seal: the names and values that rules of a ruleset compare. MACs are enumerated where rules ask for
  * whole ones only. */
 void ruleset_add_to_world(struct sets *sets, const struct ruleset *rs);
+/* The names of interfaces in it: of input ones and of ports of bridges, too. Sorted, each once; "eth+": all that begin so. */
+void ruleset_iface_names(
+	struct arena *arena, const struct ruleset *rs, const char *const **ret, size_t *ret_n);
+
+/* The fields that a rule may change of packets that it matches, as FIELD_BITs; not of ebtables. */
+uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule);
+
+/* Of eval->set, those that a rule matches, whatever stands before it. */
+struct packet_set ruleset_rule_matches(const struct eval *eval, const struct table *table,
+	const struct chain *chain, const struct rule *rule, const struct packet *packet);
 
 /* One thing that was done to the packet. Steps are shared: each knows only what was before it. */
 enum step_kind {

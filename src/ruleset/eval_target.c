@@ -63,6 +63,40 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
+uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
+{
+	const uint64_t *writes = writes_of(table, &rule->target);
+	uint64_t fields = writes ? *writes : 0;
+
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct statement *statement = rule->matches[i].statement;
+
+		if (!is_change(&rule->matches[i]))
+			continue;
+		if (statement->kind == STATEMENT_NOTRACK)
+			fields |= FIELD_BIT(FIELD_CT_STATE);
+		else if (statement->key)
+			fields |= FIELD_BIT(statement->key->field);
+	}
+	switch (rule->target.kind) {
+	case TARGET_MARK:
+		return fields | FIELD_BIT(FIELD_MARK);
+	case TARGET_CONNMARK:
+		return fields | FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CT_MARK);
+	case TARGET_CT:
+	case TARGET_CT_NOTRACK:
+	case TARGET_NOTRACK:
+		return fields | FIELD_BIT(FIELD_CT_STATE);
+	case TARGET_TOS:
+	case TARGET_DSCP:
+		return fields | FIELD_BIT(FIELD_TOS);
+	case TARGET_TTL:
+		return fields | FIELD_BIT(FIELD_TTL);
+	default:
+		return fields;
+	}
+}
+
 void effect_change(const struct asking *asking, struct effect *ret, struct says where)
 {
 	struct sets *sets = asking->eval->sets;

@@ -414,7 +414,8 @@ static void take_template(const struct asking *asking, struct changing *to, uint
 	enum family family = packet->src.family;
 	const struct addr none = { .family = family };
 
-	packet->ct_zone = zone;
+	if (!asking->eval->is_blind_to_zones)
+		packet->ct_zone = zone;
 	change_number(asking, to, FIELD_CT_STATE, CT_NEW);
 	change_number(asking, to, FIELD_CT_STATUS, CT_STATUS_CONFIRMED);
 	change_number(asking, to, FIELD_CT_MARK, 0);

@@ -5,6 +5,7 @@
  * each is many times as large as one with their numbers. A MAC that some rule compares by range
  * or mask keeps its bits.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/vec.h"
@@ -16,7 +17,9 @@ static const enum field macs[N_MACS] = { FIELD_ETH_SRC, FIELD_ETH_DST, FIELD_ARP
 	FIELD_ARP_THA };
 
 struct adding {
-	struct sets *sets;
+	struct sets *sets; /* NULL: only names are wanted */
+	struct arena *arena;
+	VEC(const char *) names; /* "eth+" for a prefix */
 	const struct ruleset *rs;
 	bool is_by_bits[N_MACS];
 	bool is_finding_bits; /* the first of two passes */
@@ -25,6 +28,12 @@ struct adding {
 /* Names of all four: a chain may be asked for a port of a bridge and for an interface. */
 static void add_name(struct adding *adding, const char *name, bool is_prefix)
 {
+	if (!adding->sets) {
+		if (*name)
+			*vec_push(&adding->names, adding->arena) =
+				arena_printf(adding->arena, "%s%s", name, is_prefix ? "+" : "");
+		return;
+	}
 	for (enum field field = FIELD_IN_IFACE; field <= FIELD_PHYSDEV_OUT; field++) {
 		if (is_prefix && *name)
 			sets_add_name_prefix(adding->sets, field, name);
@@ -52,7 +61,8 @@ static void add_pattern(struct adding *adding, const char *pattern, bool has_wil
 static void add_mac(struct adding *adding, enum field field, const struct field_value *value)
 {
 	for (size_t i = 0; i < N_MACS; i++)
-		if (macs[i] == field && !adding->is_by_bits[i] && !adding->is_finding_bits)
+		if (macs[i] == field && !adding->is_by_bits[i] && !adding->is_finding_bits &&
+			adding->sets)
 			sets_add_value(adding->sets, field, value);
 }
 
@@ -228,4 +238,25 @@ void ruleset_add_to_world(struct sets *sets, const struct ruleset *rs)
 	sets_add_name(
 		sets, FIELD_IN_IFACE, "lo"); /* which some matches treat in a way of its own */
 	add_all(&adding);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void ruleset_iface_names(
+	struct arena *arena, const struct ruleset *rs, const char *const **ret, size_t *ret_n)
+{
+	struct adding adding = { .arena = arena, .rs = rs };
+	size_t n = 0;
+
+	add_all(&adding);
+	if (adding.names.n)
+		qsort(adding.names.items, adding.names.n, sizeof(*adding.names.items), by_name);
+	vec_for_each (name, &adding.names)
+		if (!n || strcmp(adding.names.items[n - 1], *name) != 0)
+			adding.names.items[n++] = *name;
+	*ret = adding.names.items;
+	*ret_n = n;
 }

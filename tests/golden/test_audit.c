@@ -4,8 +4,7 @@
  *
  * The files NAME.fffuu in the folder audit are what the verified tool fffuu prints, from the golden files of its own tests
  * (github.com/diekmann/Iptables_Semantics, commit e0a2516b, haskell_tool/test/Suites/GoldenFiles; licence in audit/LICENSE.fffuu),
- * byte for byte from the section that is the first in each. NAME.save is the ruleset itself (thy/Iptables_Semantics/Examples there): nothing
- * here reads it yet, it waits for the evaluator of chains over sets. fffuu's settings are those of its tests:
+ * byte for byte from the section that is the first in each. NAME.save is the ruleset itself (thy/Iptables_Semantics/Examples there). fffuu's settings are those of its tests:
  *
  *	parser_test  filter FORWARD, TCP 22 and 80
  *	synology     filter INPUT, TCP 22, 8080 and 80
@@ -34,17 +33,18 @@
 #include <string.h>
 
 #include "packet/classes.h"
+#include "prove/audit.h"
 
 #define MAX_CLASSES 64
 #define MAX_FILE    ((size_t)4 << 20)
 
-struct rule {
+struct simple_rule {
 	bool is_accept;
 	const char *proto, *src, *dst, *in, *out, *sports, *dports;
 };
 
 /* The addresses behind an interface: those of the list, or all but those. */
-struct assignment {
+struct behind {
 	const char *iface;
 	bool is_not;
 	VEC(const char *) list;
@@ -58,14 +58,14 @@ struct service_published {
 
 struct published {
 	struct arena *arena;
-	VEC(struct assignment) ipassmt;
-	VEC(struct rule) simple, simpler;
+	VEC(struct behind) ipassmt;
+	VEC(struct simple_rule) simple, simpler;
 	VEC(struct service_published) services;
 };
 
 enum section { IN_NONE, IN_SIMPLE, IN_SIMPLER, IN_MATRICES };
 
-static void read_rule(struct rule *rule, char *line)
+static void read_rule(struct simple_rule *rule, char *line)
 {
 	char *at = NULL, *word = strtok_r(line, " ", &at);
 
@@ -119,7 +119,7 @@ static void read_ipassmt(struct published *p, char *line)
 
 	for (char *word = strtok_r(line, "(),[] ", &at); word;
 		word = strtok_r(NULL, "(),[] ", &at)) {
-		struct assignment *last = p->ipassmt.n ? &p->ipassmt.items[p->ipassmt.n - 1] : NULL;
+		struct behind *last = p->ipassmt.n ? &p->ipassmt.items[p->ipassmt.n - 1] : NULL;
 
 		if (last && strcmp(word, "Neg") == 0)
 			last->is_not = true;
@@ -248,7 +248,7 @@ static struct packet_set of_iface(struct sets *sets, enum field field, const cha
 	return set_of_name_prefix(sets, field, prefix);
 }
 
-static struct packet_set of_rule(struct sets *sets, const struct rule *rule)
+static struct packet_set of_rule(struct sets *sets, const struct simple_rule *rule)
 {
 	struct packet_set all = of_addresses(sets, FIELD_SRC, rule->src);
 
@@ -293,7 +293,7 @@ static struct sets *world(const struct published *p)
 	return sets;
 }
 
-static struct packet_set of_chain(struct sets *sets, const struct rule *rules, size_t n)
+static struct packet_set of_chain(struct sets *sets, const struct simple_rule *rules, size_t n)
 {
 	struct packet_set left = SET_FULL, accepted = SET_EMPTY;
 
@@ -385,18 +385,75 @@ static void fffuus_own_rules_make_its_matrix(void **state)
 	arena_free(p.arena);
 }
 
+/* fffuu's own, where it is given none */
+static void assign_lo(struct published *p)
+{
+	struct behind *lo;
+
+	if (p->ipassmt.n)
+		return;
+	lo = vec_push(&p->ipassmt, p->arena);
+	lo->iface = "lo";
+	*vec_push(&lo->list, p->arena) = "127.0.0.0/8";
+}
+
 static void rules_with_interfaces_make_the_same_matrix(void **state)
 {
 	struct published p = { 0 };
 
 	published_load(&p, *state);
-	if (!p.ipassmt.n) { /* fffuu's own, where it is given none */
-		struct assignment *lo = vec_push(&p.ipassmt, p.arena);
-
-		lo->iface = "lo";
-		*vec_push(&lo->list, p.arena) = "127.0.0.0/8";
-	}
+	assign_lo(&p);
 	rules_make_the_published_matrices(&p, true);
+	arena_free(p.arena);
+}
+
+/* Where fffuu was asked, for each ruleset. */
+static const char *place_of(const char *name)
+{
+	return strcmp(name, "synology") == 0 ? "filter/INPUT"
+	       : strcmp(name, "sqrl") == 0   ? "raw/PREROUTING"
+					     : "filter/FORWARD";
+}
+
+static struct sets *world_of_ruleset(const struct published *p, const struct ruleset *rs)
+{
+	struct assignment *assignments =
+		arena_new_array(p->arena, struct assignment, p->ipassmt.n + 1);
+	size_t n = 0;
+
+	vec_for_each (a, &p->ipassmt)
+		assignments[n++] = (struct assignment){ a->iface, NULL, 0 };
+	return audit_world(rs, NULL, assignments, n);
+}
+
+/* The whole way: text, evaluator, all packets, classes. */
+static void the_ruleset_itself_makes_the_published_matrix(void **state)
+{
+	struct text path CLEANUP(text_done) = TEXT_INIT, text CLEANUP(text_done) = TEXT_INIT;
+	struct sets *sets CLEANUP(sets_freep) = NULL;
+	struct published p = { 0 };
+	const struct audit_place *places;
+	struct audit *audit = NULL;
+	struct ruleset *rs;
+	struct packet_set among;
+	struct err err;
+	size_t n;
+
+	published_load(&p, *state);
+	assign_lo(&p);
+	rs = ruleset_new(p.arena);
+	text_addf(&path, "%s/%s.save", getenv("GOLDEN_DIR"), (const char *)*state);
+	if (!text_load(&text, path.data, MAX_FILE, &err) ||
+		!ruleset_parse_iptables(p.arena, rs, FAMILY_IPV4, path.data, text.data, &err))
+		fail_msg("%s", err.text);
+	sets = world_of_ruleset(&p, rs);
+	if (!audit_new(p.arena, sets, rs, FAMILY_IPV4, place_of(*state), NULL, &audit, &err))
+		fail_msg("%s", err.text);
+	places = audit_places(audit, &n);
+	assert_int_equal(n, 1);
+	among = set_and(sets, places[0].asked, assigned(sets, &p));
+	vec_for_each (service, &p.services)
+		assert_published(sets, service, places[0].passed, among);
 	arena_free(p.arena);
 }
 
@@ -436,7 +493,8 @@ static void a_published_matrix_is_the_matrix_of_its_arrows(void **state)
 #define CASES(name)                                                                                \
 	CASE(a_published_matrix_is_the_matrix_of_its_arrows, name),                                \
 		CASE(fffuus_own_rules_make_its_matrix, name),                                      \
-		CASE(rules_with_interfaces_make_the_same_matrix, name)
+		CASE(rules_with_interfaces_make_the_same_matrix, name),                            \
+		CASE(the_ruleset_itself_makes_the_published_matrix, name)
 
 int main(void)
 {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef PROVE_AUDIT_INTERNAL_H
+#define PROVE_AUDIT_INTERNAL_H
+
+#include "prove/audit.h"
+
+/* Between the files of audit: what was seen while all packets went through the chains. */
+
+struct seen_rule {
+	struct packet_set reach, matched;
+	struct packet_set self; /* what it matches wherever it stands; has_self: it is known */
+	bool has_self;
+};
+
+struct seen_chain {
+	const struct table *table;
+	const struct chain *chain;
+	struct seen_rule *rules;
+	unsigned places; /* bits: at which of audit.places packets came to it */
+	bool is_base;	 /* it is asked at one of them */
+	/* What can come to it if no rule before it took anything: by the conditions of those that call it. */
+	struct packet_set potential;
+	bool has_potential, is_in_work;
+	struct {
+		VEC(struct caller {
+			struct seen_chain *chain;
+			size_t at;
+		});
+	} callers;
+};
+
+struct seen_place {
+	struct packet_set open; /* what ended at a rule that is not modelled */
+	struct outcomes outcomes;
+	const struct table *table; /* the one chain that is asked; NULL: all */
+	const struct chain *chain;
+};
+
+#define MAX_PLACES N_HOOKS
+
+struct audit {
+	struct arena *arena;
+	struct sets *sets;
+	const struct ruleset *rs;
+	enum family family;
+	struct audit *other;
+	struct packet packet; /* what all have in common */
+	struct packet_set all;
+	struct audit_place places[MAX_PLACES];
+	struct seen_place seen_places[MAX_PLACES];
+	size_t n_places, now; /* now: being asked */
+	bool is_everywhere;   /* at all hooks */
+	struct seen_chain *chains;
+	size_t n_chains;
+	size_t *first_of_table;	   /* places in chains */
+	uint64_t decided, changed; /* fields that rules asked for, and that they change */
+};
+
+struct seen_chain *seen_chain(
+	const struct audit *audit, const struct table *table, const struct chain *chain);
+/* In between, when it is time to: all that is not kept in it is void then. */
+void audit_collect(struct audit *audit, const struct packet_set *also, size_t n_also);
+
+#endif
