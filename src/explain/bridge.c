@@ -158,6 +158,9 @@ static struct answer behind_input_hooks(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = bridge_of(skb);
 
+	/* br_nf_local_in: the host's copy of a broadcast does not wait for INPUT */
+	if (skb->packet.pkt_type == PKT_BROADCAST || skb->packet.pkt_type == PKT_MULTICAST)
+		conntrack_confirm(skb);
 	skb->in_port = NULL;
 	skb->dev = bridge;
 	vlan_strip(bridge, bridge, &skb->packet);
@@ -224,30 +227,30 @@ static bool is_snooped(const struct skb *skb, const struct link *bridge)
 
 /* is_case: it is one of these ports, but which is not known. */
 static struct answer flood(struct walk *walk, struct skb *skb, const struct link *bridge,
-	enum cast cast, bool is_case, bool *ret_found)
+	enum cast cast, bool is_case, bool is_reverse, bool *ret_found)
 {
 	struct answer answer = { 0 }, nobody = { 0 };
+	const struct link **ports;
 	size_t n = 0;
 
+	ports = arena_new_array(walk->arena, const struct link *, skb->ns->n_links);
 	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
 		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 
-		n += port->master_index == bridge->index && is_flooded(skb, port, cast) &&
-		     refusal(skb, bridge, port) == DROP_NONE;
+		if (port->master_index == bridge->index && is_flooded(skb, port, cast) &&
+			refusal(skb, bridge, port) == DROP_NONE)
+			ports[n++] = port;
 	}
-	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
-		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
-		const struct link *port = &skb->ns->links[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct link *port = ports[is_reverse ? n - 1 - i : i];
 		struct skb one = *skb;
 		struct answer part;
 
-		if (port->master_index != bridge->index || !is_flooded(skb, port, cast) ||
-			refusal(skb, bridge, port) != DROP_NONE)
-			continue;
 		one.branch = n == 1 ? skb->branch : is_case ? BRANCH_CASE : BRANCH_COPY;
 		if (is_case)
 			conntrack_unshare(walk, &one);
+		copies_share(&one);
 		part = forward_to(walk, &one, bridge, port, BRIDGE_FLOOD,
 			is_case ? "the MAC is not known, so neither is the port" : NULL);
 		/* who throws it away as somebody else's is not whom that MAC belongs to */
@@ -304,10 +307,47 @@ static bool is_arp_answered(const struct skb *skb, const struct link *bridge)
 	return false;
 }
 
+/* Ports in the order of the list or in the reverse one, then the host. */
+static struct answer to_all(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_local_too, bool is_reverse, bool *ret_found)
+{
+	struct answer answer = flood(walk, skb, bridge, cast, false, is_reverse, ret_found);
+	struct skb up = *skb;
+
+	if (!is_local_too)
+		return answer;
+	up.branch = *ret_found ? BRANCH_COPY : skb->branch;
+	copies_share(&up);
+	if (*ret_found && up.ct.copies)
+		up.ct.copies->is_promisc = bridge->is_promisc;
+	*ret_found = true;
+	return answer_of_copies(answer, pass_up(walk, &up, NULL));
+}
+
+/* The copies behind the first so many leaves have one entry of conntrack: is it of no importance which of
+ * them is first? */
+static bool are_alike_in_reverse(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_local_too, size_t first)
+{
+	size_t n = walk->result->leaves.n - first, n_reverse;
+	struct leaf **forward = arena_new_array(walk->arena, struct leaf *, n);
+	bool found, are_alike;
+
+	memcpy(forward, walk->result->leaves.items + first, n * sizeof(*forward));
+	to_all(walk, skb, bridge, cast, is_local_too, true, &found);
+	n_reverse = walk->result->leaves.n - first - n;
+	are_alike = n == n_reverse &&
+		    copies_are_alike(forward, walk->result->leaves.items + first + n, n, skb->last);
+	walk->result->leaves.n = first + n;
+	return are_alike;
+}
+
 static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
 	enum cast cast, bool is_local_too)
 {
-	struct skb up = *skb;
+	uint64_t decided = walk->result->decided, asked;
+	size_t first = walk->result->leaves.n;
+	struct copies before = { 0 };
 	struct answer answer;
 	bool found;
 
@@ -325,15 +365,24 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 			bridge->name);
 		return answer;
 	}
-	answer = flood(walk, skb, bridge, cast, false, &found);
-	if (is_local_too) {
-		up.branch = found ? BRANCH_COPY : skb->branch;
-		if (found && up.ct.copies)
-			up.ct.copies->is_host_one = true;
-		answer = answer_of_copies(answer, pass_up(walk, &up, NULL));
-		found = true;
-	}
-	return found ? answer : end_no_target(walk, skb, bridge, cast);
+	if (skb->ct.copies)
+		before = *skb->ct.copies;
+	walk->result->decided = 0;
+	answer = to_all(walk, skb, bridge, cast, is_local_too, false, &found);
+	asked = walk->result->decided;
+	walk->result->decided |= decided;
+	if (!found)
+		return end_no_target(walk, skb, bridge, cast);
+	if (walk->result->leaves.n - first < 2 || !copies_may_differ(skb, asked))
+		return answer;
+	*skb->ct.copies = before;
+	if (are_alike_in_reverse(walk, skb, bridge, cast, is_local_too, first))
+		return answer;
+	walk->result->leaves.n = first;
+	return end_cannot_tell(walk, skb,
+		"its copies at the ports of %s have one entry of conntrack, and what rules do to it for "
+		"one, others ask for: which port comes first is not known",
+		bridge->name);
 }
 
 /* --- the decision --- */
@@ -379,7 +428,7 @@ static struct answer decide_unknown_mac(
 	bool found = false;
 
 	if (!must_be_up)
-		answer = flood(walk, skb, bridge, CAST_UNICAST, true, &found);
+		answer = flood(walk, skb, bridge, CAST_UNICAST, true, false, &found);
 	if (may_be_up) {
 		up.branch = found ? BRANCH_CASE : skb->branch;
 		up.packet.eth_dst = bridge->mac;
@@ -427,7 +476,7 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 
 		if (skb->in_port && is_mac_of_port(skb, bridge))
 			return pass_up(walk, skb, "its MAC is one of the bridge's");
-		answer = flood(walk, skb, bridge, cast, true, &found);
+		answer = flood(walk, skb, bridge, cast, true, false, &found);
 		if (found && answer.final == FINAL_CANNOT_TELL && answer.other)
 			return end_cannot_tell(walk, &before,
 				"the forwarding database of %s was not read (%s): which of its ports "

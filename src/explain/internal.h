@@ -79,11 +79,12 @@ struct walk {
 	unsigned n_steps, max_steps;
 };
 
-/* The copies of a flooded first packet have one entry: NAT is asked for the first of them alone. */
+/* What the copies of a flooded packet share (copies.c). */
 struct copies {
-	bool is_dst_done, is_src_done;
-	struct conntrack_entry entry; /* when one of these */
-	bool is_host_one;	      /* a bridge flooded it, and the host gets one, too */
+	bool is_dst_done, is_src_done; /* of a new flow: NAT was asked, for one of them */
+	struct conntrack_entry entry;
+	uint32_t mark;
+	bool is_promisc; /* the host's copy is one that a promiscuous bridge takes for itself */
 };
 
 /* What conntrack knows of the packet in its namespace. */
@@ -95,7 +96,7 @@ struct tracking {
 	bool is_reply;
 	bool is_dst_done, is_src_done; /* nat chains were asked */
 	struct conntrack_entry entry;  /* the flow; the reply side holds what NAT made of it */
-	struct copies *copies;	       /* NULL: not new */
+	struct copies *copies;	       /* NULL: not tracked */
 };
 
 /* A result of the routing tables. */
@@ -223,6 +224,17 @@ void conntrack_look_up(struct walk *walk, struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
 bool conntrack_is_taken(const struct skb *skb);
 void conntrack_unshare(struct walk *walk, struct skb *skb);
+void conntrack_confirm(struct skb *skb);
+
+/* copies.c */
+void copies_begin(struct walk *walk, struct skb *skb);
+void copies_note(struct skb *skb);  /* this copy has changed its entry */
+void copies_share(struct skb *skb); /* this copy finds what others did */
+/* asked: fields that the copies' rules looked at. */
+bool copies_may_differ(const struct skb *skb, uint64_t asked);
+/* n ways of the copies behind from, in two orders: do they agree? */
+bool copies_are_alike(
+	struct leaf *const *a, struct leaf *const *b, size_t n, const struct node *from);
 
 /* nat.c */
 enum nat_manip { MANIP_SRC, MANIP_DST };
