@@ -275,6 +275,34 @@ static void a_bridged_frame_to_the_ipv6_loopback_is_not_redirected(void **state)
 	assert_end(b, &packet, "dropped no-socket");
 }
 
+/* ip6_rcv_core refuses such a source, and what stays on the bridge does not come by there. */
+static void dnat_on_a_bridge_asks_ipv6_for_no_source(void **state)
+{
+	static const char rules[] = "table ip6 nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\tudp dport 2000 dnat to fd00::3\n"
+				    "\t\tudp dport 3000 dnat to fd01::3\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV6] = true;
+	build_link(b, 0, "", "eth0");
+	build_address(b, "br0", "fd00::254/64");
+	build_address(b, "eth0", "fd01::254/64");
+	build_neighbour(b, "br0", "fd00::3", MAC_2);
+	build_sysctl(b, 0, "net.ipv6.conf.all.forwarding", "1");
+	build_nft(b, 0, rules);
+	packet.ethertype = ETHERTYPE_IPV6;
+	assert_true(addr_parse("::1", &packet.src));
+	assert_true(addr_parse("fd00::2", &packet.dst));
+	assert_end(b, &packet, "rewritten tap2");
+	packet.dport = 3000;
+	assert_end(b, &packet, "dropped martian-source");
+	assert_string_equal(walk_in(b, &packet)->leaf->last->link->name, "br0");
+}
+
 static void two_bridges_in_a_ring_are_a_loop(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -343,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip),
 		cmocka_unit_test(dnat_on_a_bridge_needs_forwarding_for_ipv4_alone),
 		cmocka_unit_test(a_bridged_frame_to_the_ipv6_loopback_is_not_redirected),
+		cmocka_unit_test(dnat_on_a_bridge_asks_ipv6_for_no_source),
 		cmocka_unit_test(two_bridges_in_a_ring_are_a_loop),
 		cmocka_unit_test(masquerade_on_a_bridge_without_address_takes_another_interfaces),
 	};
