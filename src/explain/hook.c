@@ -354,14 +354,9 @@ static struct answer behind_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
 {
 	struct packet before = skb->packet;
-	struct copies *copies = skb->ct.copies;
-	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
 
-	if (skb->ct.is_new && !is_confirmed(skb)) {
+	if (skb->ct.is_new && !is_confirmed(skb))
 		skb->ct.entry.status |= done_bit(run->hook);
-		if (copies)
-			*(is_source ? &copies->is_src_done : &copies->is_dst_done) = true;
-	}
 	nat_apply(walk, skb, run->hook, note);
 	copies_note(skb);
 	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
@@ -438,31 +433,32 @@ static struct answer run_nat_chains(
 	return answer;
 }
 
+/* nf_nat_inet_fn: once for a flow, and it says no more of what is confirmed (nf_nat_setup_info): there its
+ * chains are asked in vain, again and again. */
+static bool asks_nat(const struct skb *skb, enum hook hook)
+{
+	enum ct_state state = skb->packet.ct_state;
+
+	if (skb->ct.entry.status & done_bit(hook))
+		return false;
+	return is_confirmed(skb) ? state == CT_NEW || state == CT_RELATED : skb->ct.is_new;
+}
+
 static struct answer run_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
 {
-	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
-	bool *is_done = is_source ? &skb->ct.is_src_done : &skb->ct.is_dst_done;
 	const struct copies *copies = skb->ct.copies;
-	bool is_asked = skb->ct.is_new && !*is_done;
+	bool is_asked = asks_nat(skb, run->hook);
 
 	if (!skb->ct.is_tracked)
 		return run_from(walk, skb, run, index + 1);
 	/* a flow keeps its mapping in conntrack, but without a chain of type nat nobody applies it */
 	if (!walk->explainer->has_nat[skb->ns - walk->host->netns][run->family])
 		return run_from(walk, skb, run, index + 1);
-	if (is_asked && copies && (is_source ? copies->is_src_done : copies->is_dst_done)) {
-		skb->ct.entry = copies->entry;
-		is_asked = false;
-	}
 	if (is_asked && run->hook == HOOK_INPUT && copies && copies->is_promisc && run->plan->n_nat)
 		return end_cannot_tell(walk, skb,
 			"a promiscuous bridge takes a copy: whether NAT at the input hook is asked for it "
 			"differs from kernel to kernel");
-	/* nf_nat_setup_info: what is confirmed stays as it is, but its rules are asked again and again */
-	if (is_confirmed(skb) && !(skb->ct.entry.status & done_bit(run->hook)))
-		is_asked = skb->packet.ct_state == CT_NEW || skb->packet.ct_state == CT_RELATED;
-	*is_done = true;
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
 }
 

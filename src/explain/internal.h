@@ -81,9 +81,9 @@ struct walk {
 
 /* What the copies of a flooded packet share (copies.c). */
 struct copies {
-	bool is_dst_done, is_src_done; /* of a new flow: NAT was asked, for one of them */
 	struct conntrack_entry entry;
 	uint32_t mark;
+	bool is_mark_changed;
 	bool is_promisc; /* the host's copy is one that a promiscuous bridge takes for itself */
 };
 
@@ -94,9 +94,8 @@ struct tracking {
 	bool is_new;	   /* nat chains are asked */
 	bool is_uncertain; /* whether the flow is new is not known */
 	bool is_reply;
-	bool is_dst_done, is_src_done; /* nat chains were asked */
-	struct conntrack_entry entry;  /* the flow; the reply side holds what NAT made of it */
-	struct copies *copies;	       /* NULL: not tracked */
+	struct conntrack_entry entry; /* the flow; the reply side holds what NAT made of it */
+	struct copies *copies;	      /* NULL: not tracked */
 };
 
 /* A result of the routing tables. */
@@ -230,11 +229,14 @@ void conntrack_confirm(struct skb *skb);
 void copies_begin(struct walk *walk, struct skb *skb);
 void copies_note(struct skb *skb);  /* this copy has changed its entry */
 void copies_share(struct skb *skb); /* this copy finds what others did */
-/* asked: fields that the copies' rules looked at. */
+/* Behind copies of skb whose rules looked at these fields: may the order of the copies matter? */
 bool copies_may_differ(const struct skb *skb, uint64_t asked);
-/* n ways of the copies behind from, in two orders: do they agree? */
-bool copies_are_alike(
-	struct leaf *const *a, struct leaf *const *b, size_t n, const struct node *from);
+/* Sends one of them, which is its own. */
+typedef struct answer copy_fn(struct walk *walk, struct skb *skb, const struct link *port);
+/* In which order ever the ports get their copies of skb, does each go the same way? before: what they share,
+ * as the first of them finds it. */
+bool copies_have_no_order(struct walk *walk, const struct skb *skb, const struct copies *before,
+	const struct link *const *ports, size_t n, copy_fn *send);
 
 /* nat.c */
 enum nat_manip { MANIP_SRC, MANIP_DST };
