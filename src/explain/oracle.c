@@ -17,6 +17,25 @@ static bool is_ip(const struct addr *addr)
 	return addr->family == FAMILY_IPV4 || addr->family == FAMILY_IPV6;
 }
 
+/* A lookup of which the source is not known: what routing rules say of it cannot be told. */
+static const struct packet of_anyone = { .unknown = ~(uint64_t)0 };
+
+/* Of IPv6, behind the local table: what the lookup's error is taken for (nft_fib_ipv6.c). */
+static enum addr_type type_of_status(enum fib_status status)
+{
+	switch (status) {
+	case FIB_NO_ROUTE:
+	case FIB_UNREACHABLE:
+		return ADDR_UNREACHABLE;
+	case FIB_BLACKHOLE:
+		return ADDR_BLACKHOLE;
+	case FIB_PROHIBIT:
+		return ADDR_PROHIBIT;
+	default:
+		return ADDR_UNICAST;
+	}
+}
+
 /* inet_addr_type: the local table alone, then unicast (net/ipv4/fib_frontend.c). */
 static bool oracle_addr_type(
 	void *data, const struct addr *addr, const char *iface, enum addr_type *ret)
@@ -37,13 +56,16 @@ static bool oracle_addr_type(
 		*ret = ADDR_MULTICAST;
 		return true;
 	}
+	/* nft asks with the packet's other address, iptables with none */
+	if (addr->family == FAMILY_IPV6)
+		query.packet = &of_anyone;
 	result = fib_lookup(skb->ns, &query);
 	if (result.status == FIB_CANNOT_TELL && !result.route)
 		return false;
 	*ret = ADDR_UNICAST;
 	if (!result.route || result.route->table != 255) {
-		if (addr->family == FAMILY_IPV6 && result.status == FIB_UNREACHABLE)
-			*ret = ADDR_UNREACHABLE;
+		if (addr->family == FAMILY_IPV6)
+			*ret = type_of_status(result.status);
 		return true;
 	}
 	if (iface && result.hop) {
@@ -56,10 +78,13 @@ static bool oracle_addr_type(
 	return true;
 }
 
+/* The answer to a packet comes from where that goes, which routing rules may ask for ("from"). */
 static bool oracle_route(
 	void *data, const struct packet *packet, const struct addr *addr, const char **ret_iface)
 {
 	const struct skb *skb = data;
+	bool is_back = addr_compare(addr, &packet->src) == 0;
+	const struct addr *from = is_back ? &packet->dst : &packet->src;
 	struct fib_query query = { .family = addr->family,
 		.dst = *addr,
 		.mark = packet->mark,
@@ -70,6 +95,11 @@ static bool oracle_route(
 
 	if (!is_ip(addr))
 		return false;
+	if (packet->unknown & FIELD_BIT(is_back ? FIELD_DST : FIELD_SRC))
+		query.packet = &of_anyone;
+	query.src.family = addr->family;
+	if (!is_zeronet_or_broadcast(from) && !addr_is_multicast(from))
+		query.src = *from;
 	result = fib_lookup(skb->ns, &query);
 	if (result.status == FIB_CANNOT_TELL)
 		return false;
@@ -78,9 +108,21 @@ static bool oracle_route(
 	return true;
 }
 
+/* A packet that is walked came out of no IPsec, and goes into none where nobody has a policy. */
+static bool oracle_ipsec(void *data, const struct packet *packet, bool is_out, bool *ret)
+{
+	const struct skb *skb = data;
+	const char *why;
+
+	(void)packet, (void)is_out;
+	*ret = false;
+	return skb->ns->n_xfrm_policies == 0 && !netns_is_unread(skb->ns, "xfrm", &why);
+}
+
 struct eval_oracle oracle_of(struct skb *skb)
 {
-	return (struct eval_oracle){
-		.data = skb, .addr_type = oracle_addr_type, .route = oracle_route
-	};
+	return (struct eval_oracle){ .data = skb,
+		.addr_type = oracle_addr_type,
+		.route = oracle_route,
+		.ipsec = oracle_ipsec };
 }

@@ -51,11 +51,10 @@ static const char *json_option(struct arena *arena, const char *arg, const char 
 /* Up to the next comma; two of them stand for one in a value. */
 static const char *word_end(const char *word)
 {
-	for (;; word++) {
+	for (;; word += 2) {
 		word += strcspn(word, ",");
 		if (word[0] != ',' || word[1] != ',')
 			return word;
-		word++;
 	}
 }
 

@@ -3,7 +3,7 @@
  * What the sets of a world range over: which variables each field has, in which order, and which set a value of a field is.
  *
  * The order decides whether a firewall's set has thousands of nodes or millions, so nobody else chooses it. Rules against
- * spoofing pair a source address with a MAC, port by port: the interface comes first, then the source, then the
+ * spoofing pair a source address with a MAC, port by port: the interface, and the ports of a bridge, come first, then the source, then the
  * MAC, and nothing that rules pair with something else comes between them. Above all a destination must not.
  *
  * An enumerated field has a code for each value that rules tell apart. Codes that are left over mean what the last one
@@ -19,11 +19,11 @@
 #include "base/limits.h"
 
 /* Top to bottom, after the family. */
-static const enum field order[N_FIELDS] = { FIELD_IN_IFACE, FIELD_SRC, FIELD_ETH_SRC,
-	FIELD_OUT_IFACE, FIELD_PHYSDEV_IN, FIELD_PHYSDEV_OUT, FIELD_DST, FIELD_ETH_DST,
-	FIELD_CT_STATE, FIELD_ETHERTYPE, FIELD_VLAN_ID, FIELD_PKTTYPE, FIELD_FRAGMENT, FIELD_PROTO,
-	FIELD_DPORT, FIELD_SPORT, FIELD_TCP_FLAGS, FIELD_ICMP_TYPE, FIELD_ICMP_CODE, FIELD_MARK,
-	FIELD_CT_MARK, FIELD_CT_STATUS, FIELD_CT_DIRECTION, FIELD_CT_ORIG_SRC, FIELD_CT_ORIG_DST,
+static const enum field order[N_FIELDS] = { FIELD_IN_IFACE, FIELD_PHYSDEV_IN, FIELD_PHYSDEV_OUT,
+	FIELD_SRC, FIELD_ETH_SRC, FIELD_OUT_IFACE, FIELD_DST, FIELD_ETH_DST, FIELD_CT_STATE,
+	FIELD_ETHERTYPE, FIELD_VLAN_ID, FIELD_PKTTYPE, FIELD_FRAGMENT, FIELD_PROTO, FIELD_DPORT,
+	FIELD_SPORT, FIELD_TCP_FLAGS, FIELD_ICMP_TYPE, FIELD_ICMP_CODE, FIELD_MARK, FIELD_CT_MARK,
+	FIELD_CT_STATUS, FIELD_CT_DIRECTION, FIELD_CT_ORIG_SRC, FIELD_CT_ORIG_DST,
 	FIELD_CT_ORIG_DPORT, FIELD_CT_ORIG_SPORT, FIELD_TTL, FIELD_TOS, FIELD_LENGTH, FIELD_UID,
 	FIELD_GID, FIELD_ARP_OP, FIELD_ARP_SPA, FIELD_ARP_SHA, FIELD_ARP_TPA, FIELD_ARP_THA };
 
@@ -242,7 +242,7 @@ static void seal_field(struct sets *sets, enum field field)
 	}
 	f->first = (uint16_t)sets->block_of.n;
 	for (unsigned i = 0; i < f->n_bits; i++)
-		*vec_push(&sets->block_of, sets->arena) = field;
+		*vec_push(&sets->block_of, sets->arena) = (uint16_t)field;
 }
 
 void sets_seal(struct sets *sets)

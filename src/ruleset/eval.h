@@ -74,6 +74,8 @@ struct eval_oracle {
 	/* The interface by which a packet would leave to addr ("" for none): rpfilter, fib oif. */
 	bool (*route)(void *data, const struct packet *packet, const struct addr *addr,
 		const char **ret_iface);
+	/* Did IPsec unwrap the packet, or will it wrap it (is_out)? */
+	bool (*ipsec)(void *data, const struct packet *packet, bool is_out, bool *ret);
 };
 
 struct eval {

@@ -31,6 +31,10 @@ struct says ask_has_port(struct asking *asking, enum field field);
 const char *iface_name(const struct asking *asking, enum field field); /* "" for none */
 /* A name, or with a wildcard what it begins with. */
 bool iface_matches(const char *pattern, const char *iface, bool has_wildcard);
+/* A later fragment of which ports or flags are read all the same. */
+struct says ask_misread(struct asking *asking);
+struct says ask_misread_of(struct asking *asking, uint8_t proto);
+struct says says_unless_misread(struct asking *asking, struct says misread, struct says said);
 bool set_contains_addr(const struct set *set, const struct addr *addr);
 
 /* What a target does. */
@@ -63,6 +67,8 @@ bool target_part(struct asking *asking, const struct target *target, size_t i,
 struct says set_match_eval(struct asking *asking, const struct match *match);
 /* eval_xt.c: the kinds of iptables' modules */
 void ct_effect(struct asking *asking, const struct ct_target *ct, struct effect *ret);
+/* flags: RPFILTER_... */
+struct says ask_way_back(struct asking *asking, unsigned flags);
 struct says match_eval_xt(struct asking *asking, const struct match *match);
 void target_effect_xt(struct asking *asking, const struct target *target, struct effect *ret);
 /* Does it only ever count, or act beside the packet? Then it does not matter whether it is reached. */

@@ -79,23 +79,72 @@ static struct says physdev_match(struct asking *asking, const struct match *matc
 	return match->inverted ? says_or(asking, says_not(asking, has_any), said) : said;
 }
 
+/*
+ * nft reads one, two or four bytes at the place of a transport header without asking whether there is
+ * one (nft_payload_fast_eval), and iptables-nft makes that of "-m tcp" and "-m udp" with options: of a
+ * later fragment that is what its data happen to be. Where conntrack is asked there are none: it has put
+ * the packet together. Packets of a set have states, so behind its place there are none either.
+ */
+struct says ask_misread(struct asking *asking)
+{
+	enum hook hook = asking->eval->hook;
+	struct says is;
+
+	if (asking->table->source != SOURCE_IPTABLES && asking->table->source != SOURCE_NFT)
+		return says(false);
+	if (!is_of_set(asking))
+		return says(asking->packet->is_later_fragment &&
+			    (!asking->packet->ct_state || asking->packet->ct_state == CT_INVALID));
+	if (hook != HOOK_PREROUTING && hook != HOOK_OUTPUT)
+		return says(false);
+	is = ask_number(asking, FIELD_FRAGMENT, 2, 2);
+	return says_and(asking, is, ask_ct_states(asking, CT_INVALID));
+}
+
+/* The same for a match of iptables that asks for options of this protocol. */
+struct says ask_misread_of(struct asking *asking, uint8_t proto)
+{
+	struct says is = says(false);
+
+	if (asking->table->source == SOURCE_IPTABLES)
+		is = ask_misread(asking);
+	if (is.answer == NO)
+		return is;
+	return says_and(asking, is, ask_number(asking, FIELD_PROTO, proto, proto));
+}
+
+/* What was said of those that are not misread, and nobody knows of those that are. */
+struct says says_unless_misread(struct asking *asking, struct says misread, struct says said)
+{
+	if (misread.answer == NO)
+		return said;
+	if (!is_of_set(asking))
+		return (struct says){ .answer = CANNOT_TELL };
+	return says_or(asking, says_and(asking, says_not(asking, misread), said),
+		says_and(asking, misread, ask_unknown(asking)));
+}
+
 /* A later fragment has no ports, and so no rule about ports, inverted or not, matches it. */
 static struct says ports_match(struct asking *asking, const struct match *match)
 {
 	enum field field = match->kind == MATCH_SPORT ? FIELD_SPORT : FIELD_DPORT;
-	struct says has = ask_has_ports(asking), in = says(false);
+	struct says has = ask_has_ports(asking), in = says(false), misread = says(false);
 
-	if (has.answer == NO)
-		return has;
 	/* "-m tcp" without options: it is enough that there are ports */
 	if (match->ports.n_ranges == 1 && match->ports.ranges[0].min == 0 &&
 		match->ports.ranges[0].max == UINT16_MAX)
 		return match->inverted ? says(false) : has;
+	if (!match->ports.is_multiport)
+		misread = says_or(asking, ask_misread_of(asking, PROTO_TCP),
+			ask_misread_of(asking, PROTO_UDP));
+	if (has.answer == NO)
+		return says_unless_misread(asking, misread, has);
 	for (size_t i = 0; i < match->ports.n_ranges && in.answer != YES; i++)
 		in = says_or(asking, in,
 			ask_number(asking, field, match->ports.ranges[i].min,
 				match->ports.ranges[i].max));
-	return says_and(asking, has, says_inverted(asking, in, match->inverted));
+	in = says_inverted(asking, in, match->inverted);
+	return says_unless_misread(asking, misread, says_and(asking, has, in));
 }
 
 static struct says icmp_match(struct asking *asking, const struct match *match)
@@ -248,44 +297,79 @@ static struct says arp_match(struct asking *asking, const struct match *match)
 			match->inverted));
 }
 
-/* nft: "fib daddr type local". Types are numbered as the kernel numbers routes' types. */
+/* Is the number among the values, or in the unnamed set? For keys that only the host can tell. */
+static struct says number_is_in(
+	struct asking *asking, const struct nft_match *match, unsigned number)
+{
+	size_t n = match->set ? match->set->n_nft_elements : match->n_values;
+	bool is_it = false;
+
+	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE))
+		return ask_unknown(asking);
+	for (size_t i = 0; i < n; i++) {
+		const struct nft_value *value =
+			match->set ? match->set->nft_elements[i].keys : &match->values[i];
+
+		is_it |= value->min.bytes[15] <= number && number <= value->max.bytes[15];
+	}
+	return says(is_it == (match->op == NFT_EQ));
+}
+
+/* nft: "fib daddr . iif type local". Types are numbered as the kernel numbers routes' types. */
 static struct says fib_type_match(struct asking *asking, const struct nft_match *match)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
-	bool is_src = strcmp(match->keys.items[0]->words, "fib saddr type") == 0;
+	const char *words = match->keys.items[0]->words, *iface = NULL;
+	bool is_src = text_has_prefix(words, "fib saddr");
 	const struct addr *addr = is_src ? &asking->packet->src : &asking->packet->dst;
-	const struct nft_value *values = match->values;
-	size_t n = match->n_values;
-	bool is_it = false;
+	unsigned number = 0;
 	enum addr_type type;
 
-	if (match->has_mask || match->set_name || (match->op != NFT_EQ && match->op != NFT_NE) ||
-		asking->table->family == FAMILY_BRIDGE || asking->table->family > FAMILY_INET ||
-		!oracle || !oracle->addr_type ||
-		!is_known(asking, is_src ? FIELD_SRC : FIELD_DST) ||
-		!oracle->addr_type(oracle->data, addr, NULL, &type))
-		return ask_unknown(asking);
-	if (match->set)
-		n = match->set->n_nft_elements;
-	for (size_t i = 0; i < n; i++) {
-		const struct nft_value *value =
-			match->set ? match->set->nft_elements[i].keys : &values[i];
-		unsigned first = value->min.bytes[15], last = value->max.bytes[15];
-
-		for (unsigned bit = first; bit <= last; bit++)
-			is_it |= (unsigned)type == 1u << bit;
+	if (strstr(words, ". iif ")) {
+		if (!is_known(asking, FIELD_IN_IFACE) || !asking->packet->in_iface)
+			return ask_unknown(asking);
+		iface = asking->packet->in_iface;
 	}
-	return says(is_it == (match->op == NFT_EQ));
+	if (!oracle || !oracle->addr_type || !is_known(asking, is_src ? FIELD_SRC : FIELD_DST) ||
+		!oracle->addr_type(oracle->data, addr, iface, &type))
+		return ask_unknown(asking);
+	while (!((unsigned)type & 1u << number))
+		number++;
+	return number_is_in(asking, match, number);
+}
+
+/* nft: "fib saddr . mark . iif oif missing". Behind routing another interface is where it begins. */
+static struct says fib_oif_match(struct asking *asking, const struct nft_match *match)
+{
+	static const uint8_t zero[16];
+	struct says answer;
+
+	if ((asking->eval->hook != HOOK_PREROUTING && asking->eval->hook != HOOK_INPUT) ||
+		/* who has no address yet may ask its neighbours */
+		(!is_of_set(asking) && !memcmp(asking->packet->src.bytes, zero, sizeof(zero))))
+		return ask_unknown(asking);
+	answer = ask_way_back(
+		asking, strstr(match->keys.items[0]->words, ". mark ") ? RPFILTER_VALIDMARK : 0);
+	if (is_of_set(asking))
+		return says_or(asking, says_and(asking, answer, number_is_in(asking, match, 1)),
+			says_and(asking, says_not(asking, answer), number_is_in(asking, match, 0)));
+	return answer.answer == CANNOT_TELL ? answer
+					    : number_is_in(asking, match, answer.answer == YES);
 }
 
 static struct says nft_field_match(struct asking *asking, const struct match *match)
 {
 	const struct nft_keys *keys = &match->nft->keys;
+	enum family family = asking->table->family;
 
-	/* only the host can say; with an interface ("daddr . iif") it is not modelled */
-	if (keys->n == 1 && (strcmp(keys->items[0]->words, "fib daddr type") == 0 ||
-				    strcmp(keys->items[0]->words, "fib saddr type") == 0))
-		return fib_type_match(asking, match->nft);
+	/* only the host can say */
+	if (keys->n == 1 && text_has_prefix(keys->items[0]->words, "fib ")) {
+		if (family != FAMILY_IPV4 && family != FAMILY_IPV6 && family != FAMILY_INET)
+			return ask_unknown(asking);
+		return keys->items[0]->type == NFT_TYPE_FIB_TYPE
+			       ? fib_type_match(asking, match->nft)
+			       : fib_oif_match(asking, match->nft);
+	}
 	return nft_match_eval(asking, match);
 }
 

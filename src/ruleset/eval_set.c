@@ -150,16 +150,47 @@ static bool is_more_specific(const struct ipset_member *a, const struct ipset_me
 	return a->nets[1].len > b->nets[1].len;
 }
 
+/*
+ * hash:net,iface looks no further than the longest prefix that holds the address, with whatever
+ * interface (mtype_test_cidrs, "multi"): a shorter one with the right interface is not found.
+ */
+static bool is_net_iface(const struct set *set)
+{
+	return set->parts[0] == IPSET_NET && set->parts[1] == IPSET_IFACE;
+}
+
+static unsigned longest_net(
+	const struct asking *asking, const struct set *set, const struct sides *sides)
+{
+	const struct packet *packet = asking->packet;
+	const struct addr *addr = sides->is_src[0] ? &packet->src : &packet->dst;
+	unsigned len = 0;
+
+	for (size_t i = 0; i < set->n_members; i++) {
+		const struct prefix *net = &set->members[i].nets[0];
+
+		if (net->len > len && prefix_contains(net, addr))
+			len = net->len;
+	}
+	return len;
+}
+
 /* Of one packet: the most specific member. */
 static struct says members_match_packet(
 	struct asking *asking, const struct set *set, const struct sides *sides)
 {
 	const struct ipset_member *best = NULL;
+	unsigned min_len = 0;
 
+	if (is_net_iface(set) && is_known(asking, sides->is_src[0] ? FIELD_SRC : FIELD_DST))
+		min_len = longest_net(asking, set, sides);
 	for (size_t i = 0; i < set->n_members; i++) {
 		const struct ipset_member *member = &set->members[i];
-		struct says one = member_match(asking, set, member, sides);
+		struct says one;
 
+		if (member->nets[0].len < min_len)
+			continue;
+		one = member_match(asking, set, member, sides);
 		if (one.answer == CANNOT_TELL)
 			return one;
 		if (one.answer == YES && (!best || is_more_specific(member, best)))
@@ -192,10 +223,16 @@ static struct says join_members(struct asking *asking, const struct set *set,
 		join_members(asking, set, sides, middle, to));
 }
 
+static struct says one_net(
+	struct asking *asking, const struct ipset_member *member, const struct sides *sides)
+{
+	return ask_prefix(asking, sides->is_src[0] ? FIELD_SRC : FIELD_DST, &member->nets[0]);
+}
+
 static struct says members_match(
 	struct asking *asking, const struct set *set, const struct sides *sides)
 {
-	struct says in = says(false), taken = says(false);
+	struct says in = says(false), taken = says(false), longer = says(false);
 	const struct ipset_member **sorted;
 	bool has_exception = false;
 
@@ -203,7 +240,7 @@ static struct says members_match(
 		return members_match_packet(asking, set, sides);
 	for (size_t i = 0; i < set->n_members; i++)
 		has_exception |= set->members[i].is_nomatch;
-	if (!has_exception)
+	if (!has_exception && !is_net_iface(set))
 		return join_members(asking, set, sides, 0, set->n_members);
 	sorted = arena_new_array(asking->eval->arena, const struct ipset_member *, set->n_members);
 	for (size_t i = 0; i < set->n_members; i++)
@@ -213,9 +250,15 @@ static struct says members_match(
 		struct says one = says_and(asking, member_match(asking, set, sorted[i], sides),
 			says_not(asking, taken));
 
-		taken = says_or(asking, taken, one);
 		if (!sorted[i]->is_nomatch)
 			in = says_or(asking, in, one);
+		if (!is_net_iface(set)) {
+			taken = says_or(asking, taken, one);
+			continue;
+		}
+		longer = says_or(asking, longer, one_net(asking, sorted[i], sides));
+		if (i + 1 < set->n_members && sorted[i + 1]->nets[0].len < sorted[i]->nets[0].len)
+			taken = longer;
 	}
 	return in;
 }

@@ -38,15 +38,16 @@ static struct says port_match(struct asking *asking, const struct match *match)
 
 static struct says tcp_flags_match(struct asking *asking, const struct match *match)
 {
+	struct says misread = ask_misread_of(asking, PROTO_TCP);
 	struct says has = ask_proto(asking, PROTO_TCP);
 
-	if (has.answer == NO)
-		return has;
-	return says_and(asking, has,
-		says_inverted(asking,
-			ask_bits(asking, FIELD_TCP_FLAGS, match->tcp_flags.value,
-				match->tcp_flags.mask),
-			match->inverted));
+	if (has.answer != NO)
+		has = says_and(asking, has,
+			says_inverted(asking,
+				ask_bits(asking, FIELD_TCP_FLAGS, match->tcp_flags.value,
+					match->tcp_flags.mask),
+				match->inverted));
+	return says_unless_misread(asking, misread, has);
 }
 
 /* Is a --ctstate of the same module in front? Then it alone decides where there is no entry. */
@@ -162,6 +163,9 @@ static struct says addrtype6_match(struct asking *asking, const struct match *ma
 	if (is_it && types & of_routes) {
 		if (!oracle->addr_type(oracle->data, addr, iface, &type))
 			return ask_unknown(asking);
+		/* no usable route, for whatever reason (match_lookup_rt6) */
+		if (type & (ADDR_BLACKHOLE | ADDR_PROHIBIT))
+			type = ADDR_UNREACHABLE;
 		is_it = types & of_routes & (unsigned)type;
 	}
 	return says(is_it != match->inverted);
@@ -256,40 +260,67 @@ static struct says owner_match(struct asking *asking, const struct match *match)
 }
 
 /*
- * xt_rpfilter: would an answer leave by the interface that the packet came by? loose: by any.
- * A source that is the host's own fails unless it is accepted; loopback passes.
+ * Would an answer leave by the interface that the packet came by? loose: by any. A source that is the
+ * host's own fails unless it is accepted, and then IPv4 looks at the device that has the address (a
+ * loose one at none), IPv6 does not. Loopback passes. xt_rpfilter, and nft's "fib saddr . iif oif".
  */
-static struct says rpfilter_match(struct asking *asking, const struct match *match)
+struct says ask_way_back(struct asking *asking, unsigned flags)
 {
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	struct packet packet = *asking->packet;
+	struct says unknown = ask_unknown_of(
+		asking, arena_printf(asking->eval->arena, "the way back is right%s%s%s",
+				flags & RPFILTER_LOOSE ? " --loose" : "",
+				flags & RPFILTER_VALIDMARK ? " --validmark" : "",
+				flags & RPFILTER_ACCEPT_LOCAL ? " --accept-local" : ""));
+	struct says is_lo = ask_iface(asking, FIELD_IN_IFACE, "lo", false);
 	enum addr_type type;
-	struct says is_lo;
 	const char *iface;
-	bool is_right;
 
-	is_lo = ask_iface(asking, FIELD_IN_IFACE, "lo", false);
-	if (is_lo.answer == YES)
-		return says(!match->inverted);
+	/* the destination is the source of the answer, which routing rules may ask for */
+	asking->decided |= FIELD_BIT(FIELD_DST);
 	if (is_of_set(asking))
-		return says_or(asking, says_and(asking, is_lo, says(!match->inverted)),
-			says_and(asking, says_not(asking, is_lo), ask_unknown(asking)));
-	if (is_lo.answer == CANNOT_TELL || !is_known(asking, FIELD_SRC) || !packet.in_iface)
-		return ask_unknown(asking);
-	if (!(match->rpfilter & RPFILTER_VALIDMARK))
+		return says_or(asking, is_lo, unknown);
+	if (is_lo.answer != NO)
+		return is_lo;
+	if (!is_known(asking, FIELD_SRC) || !packet.in_iface)
+		return unknown;
+	if (!(flags & RPFILTER_VALIDMARK))
 		packet.mark = 0;
 	else if (!is_known(asking, FIELD_MARK))
-		return ask_unknown(asking);
+		return unknown;
 	if (!oracle || !oracle->addr_type || !oracle->route ||
 		!oracle->addr_type(oracle->data, &packet.src, NULL, &type))
-		return ask_unknown(asking);
-	if (type == ADDR_LOCAL)
-		return says(((match->rpfilter & RPFILTER_ACCEPT_LOCAL) != 0) != match->inverted);
+		return unknown;
+	if (type & (ADDR_BLACKHOLE | ADDR_UNREACHABLE | ADDR_PROHIBIT))
+		return says(false);
+	if (type == ADDR_LOCAL) {
+		if (!(flags & RPFILTER_ACCEPT_LOCAL))
+			return says(false);
+		if (packet.src.family == FAMILY_IPV6 || (flags & RPFILTER_LOOSE))
+			return says(true);
+		if (!oracle->addr_type(oracle->data, &packet.src, packet.in_iface, &type))
+			return unknown;
+		return says(type == ADDR_LOCAL);
+	}
 	if (type != ADDR_UNICAST || !oracle->route(oracle->data, &packet, &packet.src, &iface))
+		return unknown;
+	return says(*iface && ((flags & RPFILTER_LOOSE) || strcmp(iface, packet.in_iface) == 0));
+}
+
+/* xt_policy: without IPsec "none" says yes and all else no; with it, only what does not ask for more is
+ * known. */
+static struct says policy_match(struct asking *asking, const struct match *match)
+{
+	const struct eval_oracle *oracle = asking->eval->oracle;
+	bool has_ipsec;
+
+	if (is_of_set(asking) || !oracle || !oracle->ipsec ||
+		!oracle->ipsec(oracle->data, asking->packet, match->policy.is_out, &has_ipsec))
 		return ask_unknown(asking);
-	is_right = *iface &&
-		   ((match->rpfilter & RPFILTER_LOOSE) || strcmp(iface, packet.in_iface) == 0);
-	return says(is_right != match->inverted);
+	if (has_ipsec && !match->policy.is_none && match->policy.is_strict)
+		return ask_unknown(asking);
+	return says(has_ipsec != match->policy.is_none);
 }
 
 /* A packet is described with the protocol behind its extension headers, and has none that was not
@@ -336,13 +367,16 @@ struct says match_eval_xt(struct asking *asking, const struct match *match)
 	case MATCH_OWNER_SOCKET:
 		return owner_match(asking, match);
 	case MATCH_RPFILTER:
-		return rpfilter_match(asking, match);
+		return says_inverted(
+			asking, ask_way_back(asking, match->rpfilter), match->inverted);
+	case MATCH_POLICY:
+		return policy_match(asking, match);
 	case MATCH_RT:
 		return rt_match(asking);
 	case MATCH_COMMENT:
 		return says(true);
 	default:
-		return ask_unknown(asking); /* policy and socket ask for what no packet says */
+		return ask_unknown(asking); /* socket asks for what no packet says */
 	}
 }
 

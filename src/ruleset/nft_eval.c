@@ -131,6 +131,10 @@ static struct known known_of(const struct asking *asking, const struct nft_key *
 				return (struct known){ .kind = HAS_NOT };
 		}
 	}
+	/* of a later fragment it reads what is in the place of the header: see ask_misread */
+	if (packet->is_later_fragment && key->proto &&
+		(!packet->ct_state || packet->ct_state == CT_INVALID))
+		return (struct known){ .kind = HAS_UNKNOWN };
 	switch (packet_field(packet, key->field, &known.number)) {
 	case FIELD_ABSENT:
 		return (struct known){ .kind = HAS_NOT };
@@ -152,6 +156,12 @@ static struct says of_family(struct asking *asking, enum family family, uint16_t
 		set_of_number(sets, FIELD_ETHERTYPE, 0));
 
 	return says_set(set_and(sets, frames, set_of_family(sets, family)));
+}
+
+/* Later fragments of which the key is read all the same. */
+static struct says misread_key(struct asking *asking, const struct nft_key *key)
+{
+	return key->proto ? ask_misread(asking) : says(false);
 }
 
 /* Those of a set that have the key. */
@@ -176,7 +186,8 @@ static struct known known_of_set(struct asking *asking, const struct nft_key *ke
 		*is = says_and(asking, *is,
 			is_of_ports(key) && !key->proto
 				? says_not(asking, ask_number(asking, FIELD_FRAGMENT, 2, 2))
-				: ask_present(asking, key->field));
+				: says_or(asking, ask_present(asking, key->field),
+					  misread_key(asking, key)));
 	/* what is behind a tag is not among the fields of a frame */
 	if (is_behind_tag(key) && asking->table->family > FAMILY_IPV6 &&
 		asking->table->family != FAMILY_INET) {
@@ -239,7 +250,7 @@ static struct says part_in(
 static struct says many_in(
 	struct asking *asking, const struct nft_key *key, const struct nft_value *value)
 {
-	struct says ports;
+	struct says blind, in;
 
 	if (is_name(key)) {
 		const char *name = value->name;
@@ -261,16 +272,15 @@ static struct says many_in(
 	}
 	if (key->kind != NFT_KEY_FIELD)
 		return unknown_value(asking, key, value);
-	if (key->width)
-		return part_in(asking, key, value);
-	if (!is_of_ports(key) || key->proto)
-		return ask_value(asking, key->field, &value->min, &value->max, NULL);
 	/* "th" reads at the place of ports whatever is there */
-	ports = ask_has_ports(asking);
-	return says_or(asking,
-		says_and(asking, ports,
-			ask_value(asking, key->field, &value->min, &value->max, NULL)),
-		says_and(asking, says_not(asking, ports), unknown_value(asking, key, value)));
+	blind = is_of_ports(key) && !key->proto ? says_not(asking, ask_has_ports(asking))
+						: misread_key(asking, key);
+	in = key->width ? part_in(asking, key, value)
+			: ask_value(asking, key->field, &value->min, &value->max, NULL);
+	if (blind.answer == NO)
+		return in;
+	return says_or(asking, says_and(asking, says_not(asking, blind), in),
+		says_and(asking, blind, unknown_value(asking, key, value)));
 }
 
 static struct says key_in(struct asking *asking, const struct nft_key *key,
@@ -496,7 +506,8 @@ static struct says compare_set(
 	struct says in = says(false);
 
 	if (match->op == NFT_BITS || match->has_mask) {
-		if (key->kind != NFT_KEY_FIELD || (is_of_ports(key) && !key->proto))
+		if (key->kind != NFT_KEY_FIELD || (is_of_ports(key) && !key->proto) ||
+			misread_key(asking, key).answer != NO)
 			return ask_unknown(asking);
 		if (match->op == NFT_BITS) {
 			for (size_t v = 0; v < match->n_values; v++) {

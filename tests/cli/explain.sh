@@ -197,7 +197,7 @@ refuses 'the beginning of names' 2 'no device or guest ta.*did you mean tap|no d
 says 'icmp6, as nft calls it' 3 '^dropped' pw explain --in tap1 --brief icmp6 fe80::1 fe80::2
 says 'a state in capitals' 0 '^delivered' pw explain --in tap1 --brief --state ESTABLISHED tcp 10.0.0.1:4000 10.0.0.2:22
 refuses 'a device of another namespace' 2 'the network namespace guest1 has no device tap1' pw explain --netns guest1 --in tap1 "${flow[@]}"
-says 'a device of a namespace that is named' 5 . pw explain --netns guest1 --in vm1 --brief tcp 10.0.0.2:1 10.0.0.1:2
+says 'a device of a namespace that is named' 3 '^dropped at vm1 .guest1.' pw explain --netns guest1 --in vm1 --brief tcp 10.0.0.2:1 10.0.0.1:2
 refuses 'flags of what is no TCP' 2 'only TCP has flags.*say tcp' pw explain --in tap1 udp 10.0.0.1:1 10.0.0.2:2 syn
 refuses 'a VLAN that cannot be' 2 'is no VLAN id' pw explain --in tap1 "${flow[@]}" vlan 4095
 refuses 'a place to start, twice' 2 'where does the packet start' pw explain --in tap1 --out-of-process "${flow[@]}"

@@ -5,7 +5,8 @@
 
 #include "unit.h"
 
-#define TAG_MAGIC 0x50577461u /* "PWta" */
+#define TAG_MAGIC    0x50577461u /* "PWta" */
+#define LATER_OFFSET 1480	 /* of a later fragment that is sent alone */
 
 struct out {
 	uint8_t *data;
@@ -285,7 +286,7 @@ static void put_transport(struct out *out, const struct net_frame *frame, uint64
 		put(out, NULL, 8);
 		break;
 	}
-	put(out, NULL, frame->payload_size);
+	put(out, frame->payload, frame->payload_size);
 	if (tag)
 		put_tag(out, tag);
 	set_checksum(frame, out->data + start, out->size - start);
@@ -324,11 +325,14 @@ static void put_ip_header(struct out *out, const struct packet *p, size_t payloa
 
 static void put_ip(struct out *out, const struct net_frame *frame, uint64_t tag)
 {
+	const struct packet *p = &frame->packet;
 	uint8_t payload[NET_PACKET_SIZE];
 	struct out transport = { .data = payload, .max = sizeof(payload) };
 
 	put_transport(&transport, frame, tag);
-	put_ip_header(out, &frame->packet, transport.size, false, 0, true, net_tag_number(tag));
+	put_ip_header(out, p, transport.size, p->is_first_fragment || p->is_later_fragment,
+		p->is_later_fragment ? LATER_OFFSET : 0, !p->is_first_fragment,
+		net_tag_number(tag));
 	put(out, payload, transport.size);
 }
 

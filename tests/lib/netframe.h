@@ -31,7 +31,8 @@ enum {
 struct net_frame {
 	/*
 	 * The headers; interfaces and ct_state are of no use here. Of a tagged or PPPoE frame the
-	 * ethertype is the outer one, and the IP fields are those of the packet in it.
+	 * ethertype is the outer one, and the IP fields are those of the packet in it. A fragment
+	 * is sent as that, alone, with what would be the whole packet's transport header in it.
 	 */
 	struct packet packet;
 	uint8_t tcp_flags; /* 0: SYN */
@@ -42,8 +43,9 @@ struct net_frame {
 	struct addr target;	    /* of ARP, and of neighbour discovery */
 	const struct packet *inner; /* of IPIP and of ICMP errors; a UDP packet without */
 	bool bad_checksum;	    /* of the transport header */
-	uint16_t payload_size;	    /* before the tag */
-	uint16_t fragment_size;	    /* cut the IP payload into pieces of this size; 0: do not */
+	const uint8_t *payload;	    /* before the tag; NULL: zeros */
+	uint16_t payload_size;
+	uint16_t fragment_size; /* cut the IP payload into pieces of this size; 0: do not */
 };
 
 struct net_wire {

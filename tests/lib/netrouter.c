@@ -14,6 +14,8 @@
 
 #include "unit.h"
 
+#define TABLE_HOMES 99
+
 static void set_sysctl(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -127,6 +129,73 @@ void router_turn(struct router *router, size_t shift)
 	ip6("%s", lines6.data);
 }
 
+size_t router_owner(const struct router *router, const struct addr *addr)
+{
+	size_t i = 0;
+
+	while (i < router->n_ports &&
+		addr_compare(&router->ports[i].addrs[addr->family], addr) != 0)
+		i++;
+	return i;
+}
+
+bool router_is_local(const struct router *router, const struct addr *addr)
+{
+	return router_owner(router, addr) < router->n_ports;
+}
+
+struct addr router_home_addr(size_t port, enum family family, unsigned number)
+{
+	char text[64];
+	struct addr addr;
+
+	if (family == FAMILY_IPV6)
+		snprintf(text, sizeof(text), "2001:db8:78:%zx::%x", port, number);
+	else
+		snprintf(text, sizeof(text), "10.78.%zu.%u", port, number);
+	assert_true(addr_parse(text, &addr));
+	return addr;
+}
+
+size_t router_home(const struct router *router, const struct addr *addr)
+{
+	size_t i = 0;
+
+	for (; i < router->n_ports; i++) {
+		const struct prefix home = { router_home_addr(i, addr->family, 0),
+			addr->family == FAMILY_IPV6 ? 64 : 24 };
+
+		if (prefix_contains(&home, addr))
+			break;
+	}
+	return i;
+}
+
+/* Where what the host sends itself goes: see netrouter.h. */
+static void add_ways_back(const struct router *router)
+{
+	size_t n = router->n_ports;
+
+	net_ip(router->net->ns,
+		"rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
+		"rule add pref 51 iif lo from 198.51.100.0/24 blackhole\n"
+		"rule add pref 52 iif lo lookup %d\n"
+		"rule add pref 53 iif lo blackhole\n",
+		ROUTER_UID, ROUTER_UID, 100 + n, TABLE_HOMES);
+	ip6("rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
+	    "rule add pref 51 iif lo from 2001:db8:aa::/48 blackhole\n"
+	    "rule add pref 52 iif lo lookup %d\n"
+	    "rule add pref 53 iif lo blackhole\n",
+		ROUTER_UID, ROUTER_UID, 100 + n, TABLE_HOMES);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = router->ports[i].name;
+
+		net_ip(router->net->ns, "route add 10.78.%zu.0/24 dev %s table %d\n", i, name,
+			TABLE_HOMES);
+		ip6("route add 2001:db8:78:%zx::/64 dev %s table %d\n", i, name, TABLE_HOMES);
+	}
+}
+
 struct router *router_new(const char *const *names, size_t n)
 {
 	struct router *router = calloc(1, sizeof(*router));
@@ -144,13 +213,7 @@ struct router *router_new(const char *const *names, size_t n)
 		add_port(router, names[i]);
 	/* not before multicast is off: routers join a group, and report that */
 	set_sysctl("/proc/sys/net/ipv6/conf/all/forwarding", "1");
-	net_ip(router->net->ns,
-		"rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
-		"rule add pref 51 iif lo blackhole\n",
-		ROUTER_UID, ROUTER_UID, 100 + n);
-	ip6("rule add pref 50 iif lo uidrange %d-%d lookup %zu\n"
-	    "rule add pref 51 iif lo blackhole\n",
-		ROUTER_UID, ROUTER_UID, 100 + n);
+	add_ways_back(router);
 	router_turn(router, 1);
 	setfsuid(ROUTER_UID);
 	router->raw[0] = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_RAW);
@@ -201,14 +264,17 @@ static size_t send_as_host(struct router *router, struct net_frame *frame, uint6
 
 size_t router_send(struct router *router, size_t from, struct net_frame *frame, uint64_t tag)
 {
-	struct net_wire wire;
+	static struct net_wire wires[NET_MAX_PIECES];
+	size_t n;
 
 	if (from == router->n_ports)
 		return send_as_host(router, frame, tag);
-	net_frame_build(frame, tag, &wire, 1);
-	if (send(router->ports[from].fd, wire.data, wire.size, 0) != (ssize_t)wire.size)
-		fail_msg("send to %s: %s", router->ports[from].name, strerror(errno));
-	return wire.size - 14;
+	n = net_frame_build(frame, tag, wires, NET_MAX_PIECES);
+	for (size_t i = 0; i < n; i++)
+		if (send(router->ports[from].fd, wires[i].data, wires[i].size, 0) !=
+			(ssize_t)wires[i].size)
+			fail_msg("send to %s: %s", router->ports[from].name, strerror(errno));
+	return wires[0].size - 14;
 }
 
 static void drain(struct router *router, int fd)

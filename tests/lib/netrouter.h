@@ -10,7 +10,9 @@
  * a test is free to choose them; only packets to an interface's own address stay.
  *
  * The host says nothing by itself: what its kernel would send (resets, ICMP) finds a black hole
- * for a route. The test's own sender has a user id by which it is let through.
+ * for a route. The test's own sender has a user id by which it is let through. What asks for the way
+ * back (rpfilter, fib) finds one to some addresses: each interface has a network of them behind it, its
+ * home, from which the host itself answers nothing that came to one of its own addresses.
  */
 #define ROUTER_MAX_PORTS 8
 #define ROUTER_UID	 12345
@@ -41,6 +43,12 @@ void router_free(struct router *router);
 void router_turn(struct router *router, size_t shift);
 /* from: of ports; or n_ports for the host itself. Gives the size of the IP packet. */
 size_t router_send(struct router *router, size_t from, struct net_frame *frame, uint64_t tag);
+/* Whose own address, or in whose home it is: of ports; n_ports for none. */
+size_t router_owner(const struct router *router, const struct addr *addr);
+size_t router_home(const struct router *router, const struct addr *addr);
+bool router_is_local(const struct router *router, const struct addr *addr);
+/* A host of that home; number: from 1 to 254. */
+struct addr router_home_addr(size_t port, enum family family, unsigned number);
 /* Call after net_settle. */
 bool router_saw(struct router *router, uint64_t tag);
 

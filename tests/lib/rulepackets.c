@@ -11,6 +11,7 @@ struct aim {
 	const struct router *router;
 	enum family family;
 	struct rule_packet *to;
+	const struct ruleset *rs;
 	const struct table *table;
 	bool has_from;
 };
@@ -138,8 +139,9 @@ static void aim_iface(
 		const struct router_port *in = &aim->router->ports[from];
 		const char *name = is_in ? in->name : aim->router->ports[in->out].name;
 		size_t len = strlen(wanted_name);
-		bool is_wild = is_open || (len && wanted_name[len - 1] == '+');
-		bool is_it = is_wild ? strncmp(name, wanted_name, len - !is_open) == 0
+		bool ends_in_plus = !is_open && len && wanted_name[len - 1] == '+';
+		bool is_it = is_open || ends_in_plus
+				     ? strncmp(name, wanted_name, len - ends_in_plus) == 0
 				     : strcmp(name, wanted_name) == 0;
 
 		if (is_it == wanted) {
@@ -239,10 +241,50 @@ static const struct nft_element *some_element(struct aim *aim, const struct set 
 	return element->n_keys == n ? element : NULL;
 }
 
+/* A source to which the way back is by that interface, by another one, or that is the host's own. */
+static void aim_way_back(struct aim *aim, bool wanted)
+{
+	struct packet *p = &aim->to->frame.packet;
+	size_t n = aim->router->n_ports, from = aim->to->from;
+
+	if (from == n)
+		return;
+	aim->has_from = true;
+	if (!wanted && one_in(aim->random, 3)) {
+		p->src = aim->router->ports[random_below(aim->random, (unsigned)n)]
+				 .addrs[aim->family];
+		return;
+	}
+	if (!wanted)
+		from = (from + 1 + random_below(aim->random, (unsigned)n - 1)) % n;
+	p->src = router_home_addr(from, aim->family, 1 + random_below(aim->random, 254));
+}
+
+/* "fib saddr . iif oif missing", or a type of address. */
+static void aim_fib(struct aim *aim, const struct nft_match *match, bool wanted)
+{
+	const char *words = match->keys.items[0]->words;
+	struct packet *p = &aim->to->frame.packet;
+	size_t n = aim->router->n_ports;
+
+	if (strstr(words, " oif"))
+		aim_way_back(
+			aim, match->n_values && match->values[0].min.bytes[15] ? wanted : !wanted);
+	else if (wanted && text_has_prefix(words, "fib daddr"))
+		p->dst = aim->router->ports[random_below(aim->random, (unsigned)n)]
+				 .addrs[aim->family];
+	else if (wanted)
+		aim_way_back(aim, one_in(aim->random, 2));
+}
+
 static void aim_nft(struct aim *aim, const struct nft_match *match, bool wanted)
 {
 	const struct nft_element *element;
 
+	if (match->keys.n == 1 && text_has_prefix(match->keys.items[0]->words, "fib ")) {
+		aim_fib(aim, match, wanted);
+		return;
+	}
 	if (match->has_mask || match->op == NFT_BITS)
 		return;
 	if (match->op == NFT_NE || match->op == NFT_LT || match->op == NFT_GT)
@@ -255,6 +297,66 @@ static void aim_nft(struct aim *aim, const struct nft_match *match, bool wanted)
 	element = some_element(aim, set_of(aim->table, match->set, match->set_name), match->keys.n);
 	if (element)
 		aim_keys(aim, &match->keys, element->keys, wanted);
+}
+
+/* One member of an ipset, and what the match takes for each of its parts. */
+static void aim_set(struct aim *aim, const char *name, const struct match *match, bool wanted)
+{
+	const struct set *set = ruleset_set(aim->rs, name);
+	const struct ipset_member *member;
+	struct packet *p = &aim->to->frame.packet;
+	size_t n_nets = 0;
+
+	if (!set)
+		return;
+	if (!set->n_members && set->n_elements) {
+		*(match->set.is_src ? &p->src : &p->dst) = near_prefix(aim->random,
+			&set->elements[random_below(aim->random, (unsigned)set->n_elements)].prefix,
+			wanted);
+		return;
+	}
+	if (!set->n_members)
+		return;
+	member = &set->members[random_below(aim->random, (unsigned)set->n_members)];
+	if (set->parts[0] == IPSET_SET) {
+		aim_set(aim, member->name, match, wanted);
+		return;
+	}
+	for (unsigned i = 0; i < IPSET_MAX_PARTS && set->parts[i] != IPSET_NONE; i++) {
+		bool is_src = i ? match->set.more_srcs & 1u << (i - 1) : match->set.is_src;
+		bool is_it = wanted || !one_in(aim->random, 2);
+
+		switch (set->parts[i]) {
+		case IPSET_IP:
+		case IPSET_NET:
+			*(is_src ? &p->src : &p->dst) =
+				near_prefix(aim->random, &member->nets[n_nets++], is_it);
+			break;
+		case IPSET_PORT:
+			if (member->proto)
+				p->proto = member->proto;
+			else if (!proto_has_ports(p->proto))
+				p->proto = PROTO_UDP;
+			*(is_src ? &p->sport : &p->dport) =
+				(uint16_t)((one_in(aim->random, 2) ? member->ports.min
+								   : member->ports.max) +
+					   !is_it);
+			if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
+				p->icmp_type = (uint8_t)(member->ports.min >> 8);
+				p->icmp_code = (uint8_t)(member->ports.min + !is_it);
+			}
+			break;
+		case IPSET_MAC:
+			if (member->has_mac && is_src && aim->to->from < aim->router->n_ports)
+				p->eth_src = member->mac;
+			break;
+		case IPSET_IFACE:
+			aim_iface(aim, member->name, is_src, member->is_wildcard, is_it);
+			break;
+		default:
+			break;
+		}
+	}
 }
 
 /* The kinds of iptables' modules. */
@@ -290,6 +392,12 @@ static void aim_xt(struct aim *aim, const struct match *match, bool wanted)
 		return;
 	case MATCH_DSCP:
 		p->tos = (uint8_t)((match->tos.value ^ !wanted) << 2);
+		return;
+	case MATCH_RPFILTER:
+		aim_way_back(aim, wanted);
+		return;
+	case MATCH_SET:
+		aim_set(aim, match->set.name, match, wanted);
 		return;
 	case MATCH_ADDRTYPE_DST:
 		if (wanted && (match->addrtype.types & ADDR_LOCAL))
@@ -456,14 +564,6 @@ static void start_at(struct aim *aim, const struct chain *chain)
 	}
 }
 
-bool router_is_local(const struct router *router, const struct addr *addr)
-{
-	for (size_t i = 0; i < router->n_ports; i++)
-		if (addr_compare(&router->ports[i].addrs[addr->family], addr) == 0)
-			return true;
-	return false;
-}
-
 /* No sender, or none that a router takes a packet from. */
 static bool is_usable(const struct addr *addr)
 {
@@ -487,6 +587,52 @@ static struct addr some_addr(struct aim *aim)
 	return addr;
 }
 
+#define SNMP_PORT 161
+
+/* An SNMPv1 request for sysDescr.0 (RFC 1157): NAT's helper drops what it cannot read. */
+static const uint8_t snmp_request[] = {
+	0x30,
+	0x26, /* a message: */
+	0x02,
+	0x01,
+	0, /* version 1, */
+	0x04,
+	0x06,
+	'p',
+	'u',
+	'b',
+	'l',
+	'i',
+	'c', /* community, */
+	0xa0,
+	0x19,
+	0x02,
+	0x01,
+	1,
+	0x02,
+	0x01,
+	0, /* get: request 1, no error, */
+	0x02,
+	0x01,
+	0,
+	0x30,
+	0x0e, /* at nothing, of variables: */
+	0x30,
+	0x0c,
+	0x06,
+	0x08,
+	0x2b,
+	6,
+	1,
+	2,
+	1,
+	1,
+	1,
+	0,
+	0x05,
+	0,
+};
+
 /* Makes it a packet that can be. */
 static void settle_on_something(struct aim *aim)
 {
@@ -495,8 +641,11 @@ static void settle_on_something(struct aim *aim)
 	struct packet *p = &to->frame.packet;
 	bool is_v6 = aim->family == FAMILY_IPV6;
 
-	if (!is_usable(&p->src))
+	if (!is_usable(&p->src) &&
+		(to->from == router->n_ports || !router_is_local(router, &p->src)))
 		p->src = some_addr(aim);
+	if (router_is_local(router, &p->src) && router_is_local(router, &p->dst))
+		p->dst = some_addr(aim);
 	/* what the host sends to itself never leaves */
 	if (to->from == router->n_ports && router_is_local(router, &p->dst))
 		p->dst = some_addr(aim);
@@ -519,6 +668,10 @@ static void settle_on_something(struct aim *aim)
 	if (p->proto != PROTO_TCP)
 		p->tcp_flags = 0;
 	to->frame.tcp_flags = p->tcp_flags;
+	if (p->proto == PROTO_UDP && p->dport == SNMP_PORT) {
+		to->frame.payload = snmp_request;
+		to->frame.payload_size = sizeof(snmp_request);
+	}
 	to->ct_state = net_frame_first_state(&to->frame);
 	/* no packet of a flow (nf_conntrack_proto_tcp.c, tcp_valid_flags) */
 	if ((p->tcp_flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN))
@@ -529,7 +682,7 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 	const struct router *router, enum family family)
 {
 	static const uint8_t protos[] = { PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ICMP };
-	struct aim aim = { random, router, family, ret, NULL, false };
+	struct aim aim = { random, router, family, ret, rs, NULL, false };
 	struct packet *p = &ret->frame.packet;
 	const struct table *table = NULL;
 	const struct chain *chain;

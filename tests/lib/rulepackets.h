@@ -14,6 +14,12 @@ struct rule_packet {
 	size_t from; /* as router_send's */
 	struct net_frame frame;
 	enum ct_state ct_state; /* of its first look by conntrack */
+	/* What conntrack knows of it: the flow that it is an answer of. */
+	struct known_flow {
+		bool is_known;
+		uint16_t zone;
+		uint32_t mark;
+	} flow;
 	uint64_t tag;
 };
 
@@ -21,11 +27,15 @@ struct rule_packet {
 size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max);
 void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,
 	const struct router *router, enum family family);
+/* The answer to a packet that was sent and arrived as it was; false: of this protocol none is made here. */
+bool rule_packet_answer(const struct rule_packet *sent, const struct packet *arrived,
+	const struct router *router, struct rule_packet *ret);
+/* Makes a fragment of it, without the others, or cuts it into pieces that all are sent. */
+void rule_packet_break(struct rule_packet *packet, struct random *random);
+void rule_packet_cut(struct rule_packet *packet);
+bool rule_packet_is_fragment(const struct rule_packet *packet);
 /* Adds to the last 32 bits of an address: the neighbours of a prefix are just outside. */
 void addr_step(struct addr *addr, int by);
-/* An address of the host itself. */
-bool router_is_local(const struct router *router, const struct addr *addr);
-
 /*
  * A listing of nft, with a counter in every rule, behind all that it asks: so each rule tells that it
  * matched. Tables that iptables keeps are left out, nft cannot load what it prints of them.

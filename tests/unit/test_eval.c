@@ -179,6 +179,26 @@ static void a_later_fragment_has_no_ports_and_no_type(void **state)
 		"D policy");
 }
 
+/* Where nobody asks conntrack, nft takes what is in the place of ports for them, and so does
+ * iptables-nft, but for its modules that are not its own. */
+static void what_nft_reads_of_a_later_fragment_cannot_be_told(void **state)
+{
+	struct packet packet = tcp_packet();
+
+	(void)state;
+	packet.is_later_fragment = true;
+	packet.ct_state = CT_INVALID;
+	packet.dport = 0;
+	assert_answer(
+		"-A FORWARD -p tcp -m tcp --dport 443 -j ACCEPT", FAMILY_IPV4, &packet, "? 7");
+	assert_answer(
+		"-A FORWARD -p tcp -m tcp ! --dport 443 -j ACCEPT", FAMILY_IPV4, &packet, "? 7");
+	assert_answer("-A FORWARD -p tcp --syn -j ACCEPT", FAMILY_IPV4, &packet, "? 7");
+	assert_answer("-A FORWARD -p tcp -m multiport ! --dports 443 -j ACCEPT", FAMILY_IPV4,
+		&packet, "D policy");
+	assert_answer("-A FORWARD -p tcp -m tcp -j ACCEPT", FAMILY_IPV4, &packet, "D policy");
+}
+
 static void icmp_types_are_of_their_family(void **state)
 {
 	struct packet packet = tcp_packet();
@@ -445,6 +465,7 @@ int main(void)
 		cmocka_unit_test(every_match_says_yes_and_no),
 		cmocka_unit_test(what_is_not_tracked_has_no_mark),
 		cmocka_unit_test(a_later_fragment_has_no_ports_and_no_type),
+		cmocka_unit_test(what_nft_reads_of_a_later_fragment_cannot_be_told),
 		cmocka_unit_test(icmp_types_are_of_their_family),
 		cmocka_unit_test(without_a_routing_header_no_rule_about_it_matches),
 		cmocka_unit_test(without_an_output_port_a_packet_is_not_bridged),

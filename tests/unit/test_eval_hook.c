@@ -296,7 +296,8 @@ static void the_host_says_what_nfts_fib_has(void **state)
 		{ "fib daddr type { local, broadcast } drop", "10.0.0.11", 1, 0 },
 		{ "fib saddr type local drop", "10.0.0.12", 1, 0 },
 		{ "fib daddr type local drop", "10.0.0.13", 2, 1 },
-		{ "fib daddr . iif type local drop", "10.0.0.12", 2, 1 },
+		{ "fib daddr . iif type local drop", "10.0.0.12", 1, 1 },
+		{ "fib saddr . iif oif missing drop", "10.0.0.12", 2, 1 },
 	};
 	const struct eval_oracle oracle = { .addr_type = addr_type };
 	struct packet packet = tcp_packet();

@@ -352,12 +352,20 @@ static bool route_to_eth0(
 	return true;
 }
 
+static bool no_ipsec(void *data, const struct packet *packet, bool is_out, bool *ret)
+{
+	(void)data, (void)packet, (void)is_out;
+	*ret = false;
+	return true;
+}
+
 /* What the only rule of a chain does to a packet: the first outcome. */
 static struct outcome outcome_of(
 	struct arena *arena, const char *rule, const char *sets, const struct packet *packet)
 {
-	static const struct eval_oracle oracle = { .addr_type = all_are_local,
-		.route = route_to_eth0 };
+	static const struct eval_oracle oracle = {
+		.addr_type = all_are_local, .route = route_to_eth0, .ipsec = no_ipsec
+	};
 	struct ruleset *rs = ruleset_new(arena);
 	const struct eval eval = {
 		.arena = arena, .rs = rs, .oracle = &oracle, .hook = HOOK_FORWARD
@@ -451,7 +459,8 @@ static void every_kind_says_yes_and_no(void **state)
 		{ "-m rpfilter --invert", 'N' },
 		{ "-m owner --uid-owner 0", 'N' },
 		{ "-m owner ! --uid-owner 0", 'Y' },
-		{ "-m policy --dir in --pol none", '?' },
+		{ "-m policy --dir in --pol none", 'Y' },
+		{ "-m policy --dir out --pol ipsec --strict", 'N' },
 		{ "-m socket", '?' },
 		{ "-m comment --comment a -m comment --comment b", 'Y' },
 		{ "-m limit --limit 3/min", '?' },
