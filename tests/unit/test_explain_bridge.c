@@ -422,8 +422,7 @@ static void nat_at_input_of_a_broadcast_is_asked_in_vain(void **state)
 	assert_int_equal(e->leaf->place, PLACE_HOST);
 	for (node = e->leaf->last; node && node->hook != HOOK_INPUT; node = node->before)
 		assert_int_not_equal(node->kind, NODE_NAT);
-	assert_non_null(node);
-	assert_non_null(node->rule);
+	assert_true(node && node->rule);
 	/* one that is for the host alone waits for INPUT */
 	packet.eth_dst = built_link(b, "br0", NULL)->mac;
 	packet.proto = PROTO_SCTP;
