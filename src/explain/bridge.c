@@ -158,6 +158,9 @@ static struct answer behind_input_hooks(struct walk *walk, struct skb *skb)
 {
 	const struct link *bridge = bridge_of(skb);
 
+	/* br_nf_local_in: the host's copy of a broadcast does not wait for INPUT */
+	if (skb->packet.pkt_type == PKT_BROADCAST || skb->packet.pkt_type == PKT_MULTICAST)
+		conntrack_confirm(skb);
 	skb->in_port = NULL;
 	skb->dev = bridge;
 	vlan_strip(bridge, bridge, &skb->packet);
@@ -222,40 +225,50 @@ static bool is_snooped(const struct skb *skb, const struct link *bridge)
 	       memcmp(packet->dst.bytes, all_nodes, sizeof(all_nodes)) != 0;
 }
 
-/* is_case: it is one of these ports, but which is not known. */
-static struct answer flood(struct walk *walk, struct skb *skb, const struct link *bridge,
-	enum cast cast, bool is_case, bool *ret_found)
+static const struct link **flooded_ports(struct walk *walk, const struct skb *skb,
+	const struct link *bridge, enum cast cast, size_t *ret_n)
+{
+	const struct link **ports =
+		arena_new_array(walk->arena, const struct link *, skb->ns->n_links);
+
+	*ret_n = 0;
+	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
+		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
+		const struct link *port = &skb->ns->links[i];
+
+		if (port->master_index == bridge->index && is_flooded(skb, port, cast) &&
+			refusal(skb, bridge, port) == DROP_NONE)
+			ports[(*ret_n)++] = port;
+	}
+	return ports;
+}
+
+static struct answer send_copy(struct walk *walk, struct skb *skb, const struct link *port)
+{
+	return forward_to(walk, skb, bridge_of(skb), port, BRIDGE_FLOOD, NULL);
+}
+
+/* It is one of these ports, but which is not known. */
+static struct answer flood_cases(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool *ret_found)
 {
 	struct answer answer = { 0 }, nobody = { 0 };
-	size_t n = 0;
+	size_t n;
+	const struct link **ports = flooded_ports(walk, skb, bridge, cast, &n);
 
-	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
-		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
-		const struct link *port = &skb->ns->links[i];
-
-		n += port->master_index == bridge->index && is_flooded(skb, port, cast) &&
-		     refusal(skb, bridge, port) == DROP_NONE;
-	}
-	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
-		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
-		const struct link *port = &skb->ns->links[i];
+	for (size_t i = 0; i < n; i++) {
 		struct skb one = *skb;
 		struct answer part;
 
-		if (port->master_index != bridge->index || !is_flooded(skb, port, cast) ||
-			refusal(skb, bridge, port) != DROP_NONE)
-			continue;
-		one.branch = n == 1 ? skb->branch : is_case ? BRANCH_CASE : BRANCH_COPY;
-		if (is_case)
-			conntrack_unshare(walk, &one);
-		part = forward_to(walk, &one, bridge, port, BRIDGE_FLOOD,
-			is_case ? "the MAC is not known, so neither is the port" : NULL);
+		one.branch = n == 1 ? skb->branch : BRANCH_CASE;
+		conntrack_unshare(walk, &one);
+		part = forward_to(walk, &one, bridge, ports[i], BRIDGE_FLOOD,
+			"the MAC is not known, so neither is the port");
 		/* who throws it away as somebody else's is not whom that MAC belongs to */
-		if (is_case && part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
+		if (part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
 			nobody = part;
 		else
-			answer = is_case ? answer_of_cases(answer, part)
-					 : answer_of_copies(answer, part);
+			answer = answer_of_cases(answer, part);
 	}
 	*ret_found = n > 0;
 	return answer.final == FINAL_NONE ? nobody : answer;
@@ -304,12 +317,42 @@ static bool is_arp_answered(const struct skb *skb, const struct link *bridge)
 	return false;
 }
 
+/* The ports in the order of the list. *ret_is_sure: in any other it would be the same. */
+static struct answer flood(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool *ret_found, bool *ret_is_sure)
+{
+	uint64_t decided = walk->result->decided, asked;
+	size_t n;
+	const struct link **ports = flooded_ports(walk, skb, bridge, cast, &n);
+	struct copies before = { 0 };
+	struct answer answer = { 0 };
+
+	if (skb->ct.copies)
+		before = *skb->ct.copies;
+	walk->result->decided = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct skb one = *skb;
+
+		one.branch = n == 1 ? skb->branch : BRANCH_COPY;
+		copies_share(&one);
+		answer = answer_of_copies(answer, send_copy(walk, &one, ports[i]));
+	}
+	asked = walk->result->decided;
+	walk->result->decided |= decided;
+	*ret_found = n > 0;
+	*ret_is_sure = n < 2 || !copies_may_differ(skb, asked) ||
+		       copies_have_no_order(walk, skb, &before, ports, n, send_copy);
+	return answer;
+}
+
+/* To the ports, and to the host last. */
 static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
 	enum cast cast, bool is_local_too)
 {
+	size_t first = walk->result->leaves.n;
 	struct skb up = *skb;
 	struct answer answer;
-	bool found;
+	bool found, is_sure;
 
 	if (is_arp_answered(skb, bridge))
 		return end_cannot_tell(walk, skb,
@@ -317,23 +360,26 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 			"that is not walked",
 			bridge->name);
 	if (is_snooped(skb, bridge)) {
-		struct skb other = *skb;
-
-		other.branch = BRANCH_CASE;
-		answer = end_cannot_tell(walk, &other,
+		up.branch = BRANCH_CASE;
+		return end_cannot_tell(walk, &up,
 			"multicast snooping of %s may keep it from ports that did not join",
 			bridge->name);
-		return answer;
 	}
-	answer = flood(walk, skb, bridge, cast, false, &found);
-	if (is_local_too) {
-		up.branch = found ? BRANCH_COPY : skb->branch;
-		if (found && up.ct.copies)
-			up.ct.copies->is_host_one = true;
-		answer = answer_of_copies(answer, pass_up(walk, &up, NULL));
-		found = true;
+	answer = flood(walk, skb, bridge, cast, &found, &is_sure);
+	if (!is_sure) {
+		walk->result->leaves.n = first;
+		return end_cannot_tell(walk, skb,
+			"its copies at the ports of %s have one entry of conntrack, and what rules do to "
+			"it for one, others ask for: which port comes first is not known",
+			bridge->name);
 	}
-	return found ? answer : end_no_target(walk, skb, bridge, cast);
+	if (!is_local_too)
+		return found ? answer : end_no_target(walk, skb, bridge, cast);
+	up.branch = found ? BRANCH_COPY : skb->branch;
+	copies_share(&up);
+	if (found && up.ct.copies)
+		up.ct.copies->is_promisc = bridge->is_promisc;
+	return answer_of_copies(answer, pass_up(walk, &up, NULL));
 }
 
 /* --- the decision --- */
@@ -379,7 +425,7 @@ static struct answer decide_unknown_mac(
 	bool found = false;
 
 	if (!must_be_up)
-		answer = flood(walk, skb, bridge, CAST_UNICAST, true, &found);
+		answer = flood_cases(walk, skb, bridge, CAST_UNICAST, &found);
 	if (may_be_up) {
 		up.branch = found ? BRANCH_CASE : skb->branch;
 		up.packet.eth_dst = bridge->mac;
@@ -427,7 +473,7 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 
 		if (skb->in_port && is_mac_of_port(skb, bridge))
 			return pass_up(walk, skb, "its MAC is one of the bridge's");
-		answer = flood(walk, skb, bridge, cast, true, &found);
+		answer = flood_cases(walk, skb, bridge, cast, &found);
 		if (found && answer.final == FINAL_CANNOT_TELL && answer.other)
 			return end_cannot_tell(walk, &before,
 				"the forwarding database of %s was not read (%s): which of its ports "

@@ -261,7 +261,7 @@ static bool may_have_entry(const struct skb *skb)
 	return false;
 }
 
-static void begin(struct walk *walk, struct skb *skb)
+static void begin(struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	struct flow_tuple tuple = tuple_of(packet);
@@ -280,7 +280,6 @@ static void begin(struct walk *walk, struct skb *skb)
 	packet->ct_orig_dst = tuple.dst;
 	packet->ct_orig_sport = tuple.sport;
 	packet->ct_orig_dport = tuple.dport;
-	skb->ct.copies = arena_new_one(walk->arena, struct copies);
 }
 
 static void take_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
@@ -360,7 +359,7 @@ static const char *fit_entry(struct skb *skb, const struct conntrack_entry *entr
 }
 
 /* Of a packet without an entry. Gives the words. */
-static const char *judge(struct walk *walk, struct skb *skb)
+static const char *judge(struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	const char *why;
@@ -377,7 +376,7 @@ static const char *judge(struct walk *walk, struct skb *skb)
 		packet->ct_state = CT_INVALID;
 		return "invalid: it begins no flow and belongs to none";
 	}
-	begin(walk, skb);
+	begin(skb);
 	if (netns_is_unread(skb->ns, "conntrack", &why)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
 		skb->ct.is_uncertain = true;
@@ -386,17 +385,17 @@ static const char *judge(struct walk *walk, struct skb *skb)
 	return "a new flow";
 }
 
-static const char *assume(struct walk *walk, struct skb *skb)
+static const char *assume(struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
 	enum ct_state state = skb->packet.ct_state;
 
 	if (state == CT_NEW) {
-		begin(walk, skb);
+		begin(skb);
 		return "a new flow, as asked for";
 	}
 	if (state != CT_INVALID && state != CT_UNTRACKED) {
-		begin(walk, skb);
+		begin(skb);
 		skb->ct.is_new = false;
 		packet->ct_state = state;
 		if (state == CT_ESTABLISHED)
@@ -425,7 +424,7 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 		note = "not tracked: IPv6 neighbour discovery and multicast listeners never are";
 	} else if (!fields_are_known(skb) && !walk->query->has_ct_state && may_have_entry(skb)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
-		begin(walk, skb);
+		begin(skb);
 		skb->ct.is_uncertain = true;
 		note = "fields that identify the flow are not known";
 	} else if ((entry = entry_find(skb, &is_reply, &is_ours))) {
@@ -435,10 +434,12 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 			packet->ct_state = walk->query->packet.ct_state;
 	} else if (walk->query->has_ct_state) {
 		packet->ct_state = walk->query->packet.ct_state;
-		note = assume(walk, skb);
+		note = assume(skb);
 	} else {
-		note = judge(walk, skb);
+		note = judge(skb);
 	}
+	if (skb->ct.is_tracked)
+		copies_begin(walk, skb);
 	if (!(packet->unknown & FIELD_BIT(FIELD_CT_STATE)) && !packet->ct_state)
 		packet->ct_state = CT_INVALID;
 	if (!is_noted)
@@ -446,6 +447,15 @@ void conntrack_look_up(struct walk *walk, struct skb *skb)
 	node = skb_node(walk, skb, NODE_CONNTRACK);
 	node->note = note;
 	node->entry = is_ours ? NULL : entry;
+}
+
+/* __nf_conntrack_confirm: from here on NAT chooses no more for it. */
+void conntrack_confirm(struct skb *skb)
+{
+	if (!skb->ct.is_tracked || !skb->ct.is_new)
+		return;
+	skb->ct.entry.status |= CT_STATUS_CONFIRMED;
+	copies_note(skb);
 }
 
 /* A case is a world of its own: what its copies share, other cases do not see. */

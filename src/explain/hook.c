@@ -313,6 +313,7 @@ static struct answer behind_chain(struct walk *walk, struct skb *skb, const stru
 	struct packet before = skb->packet;
 
 	skb->packet = outcome->packet;
+	copies_note(skb);
 	chain_node(walk, skb, run, chain, outcome);
 	if (outcome->verdict != VERDICT_ACCEPT)
 		return end_by_rules(walk, skb, outcome);
@@ -339,18 +340,25 @@ static struct answer run_chain(
 	return answer;
 }
 
+static bool is_confirmed(const struct skb *skb)
+{
+	return skb->ct.entry.status & CT_STATUS_CONFIRMED;
+}
+
+static unsigned done_bit(enum hook hook)
+{
+	return nat_manip_of(hook) == MANIP_SRC ? CT_STATUS_SRC_NAT_DONE : CT_STATUS_DST_NAT_DONE;
+}
+
 static struct answer behind_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
 {
 	struct packet before = skb->packet;
-	struct copies *copies = skb->ct.copies;
 
-	if (copies) {
-		*(nat_manip_of(run->hook) == MANIP_SRC ? &copies->is_src_done
-						       : &copies->is_dst_done) = true;
-		copies->entry = skb->ct.entry;
-	}
+	if (skb->ct.is_new && !is_confirmed(skb))
+		skb->ct.entry.status |= done_bit(run->hook);
 	nat_apply(walk, skb, run->hook, note);
+	copies_note(skb);
 	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
 		return end_rerouted(walk, skb);
 	return run_from(walk, skb, run, index + 1);
@@ -388,7 +396,7 @@ static struct answer run_nat_chains(
 	}
 	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat].chain);
 	vec_for_each (outcome, &outcomes) {
-		struct skb one = *skb;
+		struct skb one = *skb, in_vain;
 		const char *note = NULL, *why;
 		struct answer part;
 
@@ -396,7 +404,9 @@ static struct answer run_nat_chains(
 		if (outcomes.n > 1)
 			conntrack_unshare(walk, &one);
 		one.packet = outcome->packet;
+		copies_note(&one);
 		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
+		in_vain = one;
 		if (outcome->verdict != VERDICT_ACCEPT)
 			part = end_by_rules(walk, &one, outcome);
 		else if (outcome->nat.kind == NAT_NONE)
@@ -411,8 +421,11 @@ static struct answer run_nat_chains(
 				"the addresses of this namespace were not all read (%s): which one it "
 				"gets is not known; \"portwall snapshot\" as root reads them",
 				why);
-		else if (!nat_set_up(walk, &one, run->hook, &outcome->nat, &note))
+		else if (!nat_set_up(walk, is_confirmed(&one) ? &in_vain : &one, run->hook,
+				 &outcome->nat, &note))
 			part = end_dropped(walk, &one, DROP_NAT_NO_ADDRESS);
+		else if (is_confirmed(&one))
+			part = run_nat_chains(walk, &one, run, index, nat + 1);
 		else
 			part = behind_nat(walk, &one, run, index, note);
 		answer = answer_of_cases(answer, part);
@@ -420,31 +433,32 @@ static struct answer run_nat_chains(
 	return answer;
 }
 
+/* nf_nat_inet_fn: once for a flow, and it says no more of what is confirmed (nf_nat_setup_info): there its
+ * chains are asked in vain, again and again. */
+static bool asks_nat(const struct skb *skb, enum hook hook)
+{
+	enum ct_state state = skb->packet.ct_state;
+
+	if (skb->ct.entry.status & done_bit(hook))
+		return false;
+	return is_confirmed(skb) ? state == CT_NEW || state == CT_RELATED : skb->ct.is_new;
+}
+
 static struct answer run_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
 {
-	bool is_source = nat_manip_of(run->hook) == MANIP_SRC;
-	bool *is_done = is_source ? &skb->ct.is_src_done : &skb->ct.is_dst_done;
 	const struct copies *copies = skb->ct.copies;
-	bool is_asked = skb->ct.is_new && !*is_done;
+	bool is_asked = asks_nat(skb, run->hook);
 
 	if (!skb->ct.is_tracked)
 		return run_from(walk, skb, run, index + 1);
 	/* a flow keeps its mapping in conntrack, but without a chain of type nat nobody applies it */
 	if (!walk->explainer->has_nat[skb->ns - walk->host->netns][run->family])
 		return run_from(walk, skb, run, index + 1);
-	if (is_asked && copies && (is_source ? copies->is_src_done : copies->is_dst_done)) {
-		skb->ct.entry = copies->entry;
-		is_asked = false;
-	}
-	/* the kernel asks for the copy that comes first, and what the others then find differs with the ways
-	 * that they took: the judge knows cases that this walk had wrong */
-	if (is_asked && run->hook == HOOK_INPUT && copies && copies->is_host_one &&
-		run->plan->n_nat)
+	if (is_asked && run->hook == HOOK_INPUT && copies && copies->is_promisc && run->plan->n_nat)
 		return end_cannot_tell(walk, skb,
-			"its flow has copies at other ports of the bridge: whether NAT at the input hook "
-			"is asked for the host's own is not walked");
-	*is_done = true;
+			"a promiscuous bridge takes a copy: whether NAT at the input hook is asked for it "
+			"differs from kernel to kernel");
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
 }
 
@@ -492,6 +506,9 @@ static struct answer run_from(
 	if (index == plan->n || plan->items[index].priority > run->max_priority) {
 		if (clashes(skb, run->hook, run->family))
 			return end_dropped(walk, skb, DROP_FLOW_CLASH);
+		if ((run->hook == HOOK_POSTROUTING || run->hook == HOOK_INPUT) &&
+			(run->family == FAMILY_IPV4 || run->family == FAMILY_IPV6))
+			conntrack_confirm(skb);
 		return run->next(walk, skb);
 	}
 	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);

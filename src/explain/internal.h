@@ -79,11 +79,12 @@ struct walk {
 	unsigned n_steps, max_steps;
 };
 
-/* The copies of a flooded first packet have one entry: NAT is asked for the first of them alone. */
+/* What the copies of a flooded packet share (copies.c). */
 struct copies {
-	bool is_dst_done, is_src_done;
-	struct conntrack_entry entry; /* when one of these */
-	bool is_host_one;	      /* a bridge flooded it, and the host gets one, too */
+	struct conntrack_entry entry;
+	uint32_t mark;
+	bool is_mark_changed;
+	bool is_promisc; /* the host's copy is one that a promiscuous bridge takes for itself */
 };
 
 /* What conntrack knows of the packet in its namespace. */
@@ -93,9 +94,8 @@ struct tracking {
 	bool is_new;	   /* nat chains are asked */
 	bool is_uncertain; /* whether the flow is new is not known */
 	bool is_reply;
-	bool is_dst_done, is_src_done; /* nat chains were asked */
-	struct conntrack_entry entry;  /* the flow; the reply side holds what NAT made of it */
-	struct copies *copies;	       /* NULL: not new */
+	struct conntrack_entry entry; /* the flow; the reply side holds what NAT made of it */
+	struct copies *copies;	      /* NULL: not tracked */
 };
 
 /* A result of the routing tables. */
@@ -223,6 +223,20 @@ void conntrack_look_up(struct walk *walk, struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
 bool conntrack_is_taken(const struct skb *skb);
 void conntrack_unshare(struct walk *walk, struct skb *skb);
+void conntrack_confirm(struct skb *skb);
+
+/* copies.c */
+void copies_begin(struct walk *walk, struct skb *skb);
+void copies_note(struct skb *skb);  /* this copy has changed its entry */
+void copies_share(struct skb *skb); /* this copy finds what others did */
+/* Behind copies of skb whose rules looked at these fields: may the order of the copies matter? */
+bool copies_may_differ(const struct skb *skb, uint64_t asked);
+/* Sends one of them, which is its own. */
+typedef struct answer copy_fn(struct walk *walk, struct skb *skb, const struct link *port);
+/* In which order ever the ports get their copies of skb, does each go the same way? before: what they share,
+ * as the first of them finds it. */
+bool copies_have_no_order(struct walk *walk, const struct skb *skb, const struct copies *before,
+	const struct link *const *ports, size_t n, copy_fn *send);
 
 /* nat.c */
 enum nat_manip { MANIP_SRC, MANIP_DST };

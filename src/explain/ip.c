@@ -150,12 +150,10 @@ static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
 	return DROP_NONE;
 }
 
+/* ip6_route_input asks for no source: ip6_rcv_core has refused what cannot be one, but a bridge that routes
+ * what DNAT changed does not come by there. */
 static enum drop martian_ipv6(const struct skb *skb, const struct link *dev)
 {
-	if (!skb_is_unknown(skb, FIELD_SRC) &&
-		(addr_is_multicast(&skb->packet.src) ||
-			(addr_is_loopback(&skb->packet.src) && !dev->is_loopback)))
-		return DROP_MARTIAN_SOURCE;
 	if ((addr_is_loopback(&skb->packet.dst) && !dev->is_loopback) ||
 		addr_is_zero(&skb->packet.dst))
 		return DROP_MARTIAN_DESTINATION;
@@ -418,13 +416,18 @@ static bool may_be_addressed(const struct skb *skb)
 }
 
 /* ip6_rcv_core: such addresses are refused before any hook is asked. */
-static bool is_never_received(const struct skb *skb)
+static enum drop refusal_ipv6(const struct skb *skb)
 {
 	const struct packet *packet = &skb->packet;
-	bool has_src = !skb_is_unknown(skb, FIELD_SRC), has_dst = !skb_is_unknown(skb, FIELD_DST);
+	bool is_loopback = skb->dev->is_loopback;
 
-	return (has_src && (addr_is_loopback(&packet->src) || addr_is_multicast(&packet->src))) ||
-	       (has_dst && addr_is_loopback(&packet->dst));
+	if (!skb_is_unknown(skb, FIELD_DST) && addr_is_loopback(&packet->dst) && !is_loopback)
+		return DROP_MARTIAN_DESTINATION;
+	if (!skb_is_unknown(skb, FIELD_SRC) &&
+		(addr_is_multicast(&packet->src) ||
+			(addr_is_loopback(&packet->src) && !is_loopback)))
+		return DROP_MARTIAN_SOURCE;
+	return DROP_NONE;
 }
 
 struct answer ip_receive(struct walk *walk, struct skb *skb)
@@ -439,11 +442,8 @@ struct answer ip_receive(struct walk *walk, struct skb *skb)
 	if (family == FAMILY_IPV6 &&
 		link_conf(skb->facts, skb->ns, "ipv6", skb->dev, "disable_ipv6", 0))
 		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
-	if (family == FAMILY_IPV6 && !skb->dev->is_loopback && is_never_received(skb))
-		return end_dropped(walk, skb,
-			addr_is_loopback(&skb->packet.dst) && !skb_is_unknown(skb, FIELD_DST)
-				? DROP_MARTIAN_DESTINATION
-				: DROP_MARTIAN_SOURCE);
+	if (family == FAMILY_IPV6 && refusal_ipv6(skb) != DROP_NONE)
+		return end_dropped(walk, skb, refusal_ipv6(skb));
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {
 		skb->is_prerouted = false;

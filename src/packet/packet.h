@@ -76,6 +76,8 @@ enum ct_status {
 	CT_STATUS_CONFIRMED = 1 << 3,
 	CT_STATUS_SRC_NAT = 1 << 4,
 	CT_STATUS_DST_NAT = 1 << 5,
+	CT_STATUS_SRC_NAT_DONE = 1 << 7, /* NAT was asked, whatever it said */
+	CT_STATUS_DST_NAT_DONE = 1 << 8,
 	CT_STATUS_OFFLOAD = 1 << 14,
 };
 

@@ -275,6 +275,160 @@ static void a_bridged_frame_to_the_ipv6_loopback_is_not_redirected(void **state)
 	assert_end(b, &packet, "dropped no-socket");
 }
 
+/* ip6_rcv_core refuses such a source, and what stays on the bridge does not come by there. */
+static void dnat_on_a_bridge_asks_ipv6_for_no_source(void **state)
+{
+	static const char rules[] = "table ip6 nat {\n\tchain PREROUTING {\n"
+				    "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				    "\t\tudp dport 2000 dnat to fd00::3\n"
+				    "\t\tudp dport 3000 dnat to fd01::3\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = three_taps(arena);
+	struct packet packet = frame(MAC_2);
+
+	(void)state;
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV6] = true;
+	build_link(b, 0, "", "eth0");
+	build_address(b, "br0", "fd00::254/64");
+	build_address(b, "eth0", "fd01::254/64");
+	build_neighbour(b, "br0", "fd00::3", MAC_2);
+	build_sysctl(b, 0, "net.ipv6.conf.all.forwarding", "1");
+	build_nft(b, 0, rules);
+	packet.ethertype = ETHERTYPE_IPV6;
+	assert_true(addr_parse("::1", &packet.src));
+	assert_true(addr_parse("fd00::2", &packet.dst));
+	assert_end(b, &packet, "rewritten tap2");
+	packet.dport = 3000;
+	assert_end(b, &packet, "dropped martian-source");
+	assert_string_equal(walk_in(b, &packet)->leaf->last->link->name, "br0");
+}
+
+/* --- copies of one frame share its entry of conntrack --- */
+
+/* A fourth guest, and rules that see bridged frames. */
+static struct host_build *flooded_taps(struct arena *arena, const char *rules)
+{
+	struct host_build *b = three_taps(arena);
+
+	build_link(b, 0, "tun", "tap4");
+	build_port(b, "br0", "tap4");
+	build_address(b, "br0", "10.0.0.254/24");
+	built_link(b, "br0", NULL)->nf_call[FAMILY_IPV4] = true;
+	build_iptables(b, 0, rules);
+	return b;
+}
+
+static void assert_flooded(struct arena *arena, const char *rules, const char *expected)
+{
+	struct host_build *b = flooded_taps(arena, rules);
+	struct packet packet = frame("02:00:00:00:00:77");
+	const struct explanation *e = walk_in(b, &packet);
+
+	assert_string_equal(final_name(e->final), expected);
+	assert_int_equal(e->leaves.n, e->final == FINAL_CANNOT_TELL ? 1 : 3);
+	if (e->final == FINAL_CANNOT_TELL)
+		assert_non_null(strstr(e->leaf->why, "which port comes first"));
+}
+
+#define NAT_TABLE "*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+#define MANGLE	  "*mangle\n:FORWARD ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+
+static void copies_whose_nat_is_the_same_have_no_order(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	assert_flooded(arena, NAT_TABLE "-A POSTROUTING -j SNAT --to-source 10.0.0.9\nCOMMIT\n",
+		"rewritten");
+	/* whichever is first, no rule takes it */
+	assert_flooded(arena,
+		NAT_TABLE "-A POSTROUTING -p tcp -j SNAT --to-source 10.0.0.9\nCOMMIT\n",
+		"delivered");
+}
+
+/* Also one in the middle, which is last in neither order of the list. */
+static void copies_whose_nat_differs_by_port_cannot_be_told(void **state)
+{
+	static const char *const ports[] = { "tap2", "tap3", "tap4" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(ports); i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+
+		text_addf(&text,
+			NAT_TABLE "-A POSTROUTING -m physdev --physdev-out %s -j RETURN\n"
+				  "-A POSTROUTING -j SNAT --to-source 10.0.0.9\nCOMMIT\n",
+			ports[i]);
+		assert_flooded(arena, text.data, "cannot-tell");
+	}
+}
+
+static void a_copy_that_asks_for_the_nat_of_another_cannot_be_told(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	assert_flooded(arena,
+		NAT_TABLE "-A POSTROUTING -j SNAT --to-source 10.0.0.9\nCOMMIT\n" MANGLE
+			  "-A FORWARD -m conntrack --ctstate SNAT -j DROP\nCOMMIT\n",
+		"cannot-tell");
+	/* also without NAT: who is behind the first finds the entry confirmed */
+	assert_flooded(arena,
+		MANGLE "-A FORWARD -m conntrack --ctstatus CONFIRMED -j DROP\nCOMMIT\n",
+		"cannot-tell");
+}
+
+static void a_mark_of_the_flow_counts_where_a_copy_asks_for_it(void **state)
+{
+	static const char sets[] = MANGLE "-A POSTROUTING -j CONNMARK --set-xmark 0x3/0xffffffff\n",
+			  *const asks[] = { "-A FORWARD -m connmark --mark 0x3 -j DROP\n",
+				  "-A FORWARD -j CONNMARK --restore-mark\n" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	for (size_t i = 0; i <= N_OF(asks); i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+
+		text_addf(&text, "%s%sCOMMIT\n", sets, i < N_OF(asks) ? asks[i] : "");
+		assert_flooded(arena, text.data, i < N_OF(asks) ? "cannot-tell" : "delivered");
+	}
+	/* who is last decides what it is in the end */
+	assert_flooded(arena,
+		MANGLE
+		"-A FORWARD -m physdev --physdev-out tap2 -j CONNMARK --set-xmark 0x3/0xffffffff\n"
+		"-A FORWARD -m physdev --physdev-out tap3 -j CONNMARK --set-xmark 0x4/0xffffffff\n"
+		"COMMIT\n",
+		"cannot-tell");
+}
+
+/* With the other copies lost, NAT of the source was asked for none; but br_nf_local_in has confirmed the entry:
+ * the rules at INPUT count the frame, and that is all. */
+static void nat_at_input_of_a_broadcast_is_asked_in_vain(void **state)
+{
+	static const char rules[] = NAT_TABLE "-A INPUT -j SNAT --to-source 10.0.0.9\nCOMMIT\n"
+					      "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = flooded_taps(arena, rules);
+	struct packet packet = frame("ff:ff:ff:ff:ff:ff");
+	const struct explanation *e;
+	const struct node *node;
+
+	(void)state;
+	assert_true(addr_parse("10.0.0.254", &packet.dst));
+	e = walk_in(b, &packet);
+	assert_int_equal(e->leaves.n, 4);
+	assert_int_equal(e->final, FINAL_DELIVERED);
+	assert_int_equal(e->leaf->place, PLACE_HOST);
+	for (node = e->leaf->last; node && node->hook != HOOK_INPUT; node = node->before)
+		assert_int_not_equal(node->kind, NODE_NAT);
+	assert_true(node && node->rule);
+	/* one that is for the host alone waits for INPUT */
+	packet.eth_dst = built_link(b, "br0", NULL)->mac;
+	packet.proto = PROTO_SCTP;
+	assert_end(b, &packet, "rewritten br0");
+}
+
 static void two_bridges_in_a_ring_are_a_loop(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -343,6 +497,12 @@ int main(void)
 		cmocka_unit_test(a_frame_for_somebody_else_is_that_again_behind_the_hooks_of_ip),
 		cmocka_unit_test(dnat_on_a_bridge_needs_forwarding_for_ipv4_alone),
 		cmocka_unit_test(a_bridged_frame_to_the_ipv6_loopback_is_not_redirected),
+		cmocka_unit_test(dnat_on_a_bridge_asks_ipv6_for_no_source),
+		cmocka_unit_test(copies_whose_nat_is_the_same_have_no_order),
+		cmocka_unit_test(copies_whose_nat_differs_by_port_cannot_be_told),
+		cmocka_unit_test(a_copy_that_asks_for_the_nat_of_another_cannot_be_told),
+		cmocka_unit_test(a_mark_of_the_flow_counts_where_a_copy_asks_for_it),
+		cmocka_unit_test(nat_at_input_of_a_broadcast_is_asked_in_vain),
 		cmocka_unit_test(two_bridges_in_a_ring_are_a_loop),
 		cmocka_unit_test(masquerade_on_a_bridge_without_address_takes_another_interfaces),
 	};
