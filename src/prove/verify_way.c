@@ -64,6 +64,10 @@ static const char *unknown_link(struct arena *arena, const struct netns *ns, con
 		return arena_printf(arena, "there is no interface %s", device);
 	if (!bridge || strcmp(bridge->kind, "bridge") != 0)
 		return arena_printf(arena, "the interface %s is in no bridge", device);
+	if (!ns->has_br_netfilter &&
+		(netns_is_unread(ns, "br_netfilter", &why) || netns_is_unread(ns, "sysctls", &why)))
+		return arena_printf(arena, "whether bridges ask iptables was not read: %s",
+			why ? why : "unknown reason");
 	if (link->has_xdp || link->has_tc_ingress || link->has_tc_egress)
 		return arena_printf(
 			arena, "a program at %s (XDP or tc) takes packets as it likes", device);

@@ -62,6 +62,8 @@ says 'a policy that was applied holds' 0 'equal: 2 ports, every packet, both dir
 says 'also when its file is given' 0 'equal: 2 ports' pw verify good.yaml
 pw snapshot --own-namespace -o good.pws >/dev/null 2>&1
 says 'also in a snapshot' 0 'equal: 2 ports' pw verify --snapshot good.pws good.yaml
+iptables-save > rules.v4
+says 'rules alone cannot tell where a port is' 5 'interfaces were not read' pw verify --snapshot rules.v4 good.yaml
 says 'another policy does not' 3 'LOST: the policy lets these pass' pw verify wider.yaml
 check 'JSON says the same' jq -e '.verdict == "equal" and .ports == 2 and .differences == []' <(pw verify --json)
 

@@ -330,6 +330,11 @@ static const struct {
 			{ V4, "*filter",
 				"*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MARK --set-xmark "
 				"0x5/0xffffffff\nCOMMIT\n%s" } } },
+	{ "somebody asks for a bit of MACs", HYBRID,
+		{ { NFT, "table bridge portwall",
+			"table bridge other {\n\tchain forward {\n\t\ttype filter hook forward "
+			"priority -250; policy accept;\n\t\tether saddr & 01:00:00:00:00:00 == "
+			"01:00:00:00:00:00 accept\n\t}\n}\n%s" } } },
 	{ "a rule for what no bridge forwards here", HYBRID,
 		{ { V4, "-A FORWARD -j neutron-filter-top",
 			"-A FORWARD -i docker0 -j ACCEPT\n%s" } } },
