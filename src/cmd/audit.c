@@ -40,8 +40,13 @@ static bool check_read(struct asked *asked, const char *name, bool is_bare, cons
 
 		if (!is_of_rules(unread->what))
 			continue;
+		/* "iptables-nft:5:1: ...": the file is what people know */
 		if (is_bare && is_derived)
-			return err_input(err, "%s: %s: %s", name, unread->what, unread->why);
+			return err_input(err, "%s%s%s", name,
+				text_has_prefix(unread->why, unread->what) ? "" : ": ",
+				unread->why + (text_has_prefix(unread->why, unread->what)
+							      ? strlen(unread->what)
+							      : 0));
 		if (is_bare)
 			continue;
 		output_print_warnings(&warning, 1);

@@ -94,35 +94,43 @@ static void make_chains(struct audit *audit)
 	}
 }
 
-/* Whatever is still needed of the world. */
-void audit_collect(struct audit *audit, const struct packet_set *also, size_t n_also)
+struct kept {
+	VEC(struct packet_set);
+};
+
+static void keep_audit(struct kept *keep, struct arena *arena, const struct audit *audit)
+{
+	*vec_push(keep, arena) = audit->all;
+	for (size_t p = 0; p < audit->n_places; p++) {
+		*vec_push(keep, arena) = audit->places[p].asked;
+		*vec_push(keep, arena) = audit->places[p].passed;
+		*vec_push(keep, arena) = audit->seen_places[p].open;
+		vec_for_each (outcome, &audit->seen_places[p].outcomes)
+			*vec_push(keep, arena) = outcome->set;
+	}
+	for (size_t c = 0; c < audit->n_chains; c++) {
+		*vec_push(keep, arena) = audit->chains[c].potential;
+		for (size_t r = 0; r < audit->chains[c].chain->n_rules; r++) {
+			*vec_push(keep, arena) = audit->chains[c].rules[r].reach;
+			*vec_push(keep, arena) = audit->chains[c].rules[r].matched;
+			*vec_push(keep, arena) = audit->chains[c].rules[r].self;
+		}
+	}
+	if (audit->twin)
+		keep_audit(keep, arena, audit->twin);
+	if (audit->other)
+		keep_audit(keep, arena, audit->other);
+}
+
+void audit_collect(struct audit *audit)
 {
 	struct arena *arena CLEANUP(arena_freep) = NULL;
-	VEC(struct packet_set) keep = { 0 };
+	struct kept keep = { 0 };
 
 	if (!sets_should_collect(audit->sets))
 		return;
 	arena = arena_new();
-	for (size_t i = 0; i < n_also; i++)
-		*vec_push(&keep, arena) = also[i];
-	for (const struct audit *a = audit; a; a = a->other) {
-		*vec_push(&keep, arena) = a->all;
-		for (size_t p = 0; p < a->n_places; p++) {
-			*vec_push(&keep, arena) = a->places[p].asked;
-			*vec_push(&keep, arena) = a->places[p].passed;
-			*vec_push(&keep, arena) = a->seen_places[p].open;
-			vec_for_each (outcome, &a->seen_places[p].outcomes)
-				*vec_push(&keep, arena) = outcome->set;
-		}
-		for (size_t c = 0; c < a->n_chains; c++) {
-			*vec_push(&keep, arena) = a->chains[c].potential;
-			for (size_t r = 0; r < a->chains[c].chain->n_rules; r++) {
-				*vec_push(&keep, arena) = a->chains[c].rules[r].reach;
-				*vec_push(&keep, arena) = a->chains[c].rules[r].matched;
-				*vec_push(&keep, arena) = a->chains[c].rules[r].self;
-			}
-		}
-	}
+	keep_audit(&keep, arena, audit);
 	sets_collect(audit->sets, keep.items, keep.n);
 }
 
@@ -278,8 +286,9 @@ static bool add_places(struct audit *audit, const char *words, struct err *err)
 	return !words || add_chain_place(audit, words, err);
 }
 
-bool audit_new(struct arena *arena, struct sets *sets, const struct ruleset *rs, enum family family,
-	const char *place, struct audit *other, struct audit **ret, struct err *err)
+static bool make(struct arena *arena, struct sets *sets, const struct ruleset *rs,
+	enum family family, const char *place, struct audit *other, struct audit **ret,
+	struct err *err)
 {
 	struct audit *audit = arena_new_one(arena, struct audit);
 	unsigned ethertype = family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
@@ -305,7 +314,33 @@ bool audit_new(struct arena *arena, struct sets *sets, const struct ruleset *rs,
 				     : err_next(err, "ask less at once: --chain forward, or one "
 						     "chain as --chain filter/FORWARD");
 		}
-		audit_collect(audit, NULL, 0);
+		audit_collect(audit);
+	}
+	*ret = audit;
+	return true;
+}
+
+static bool asks_inet(const struct audit *audit)
+{
+	for (size_t p = 0; p < audit->n_places; p++)
+		for (size_t i = 0; i < audit->places[p].n_chains; i++)
+			if (audit->places[p].chains[i].table->family == FAMILY_INET)
+				return true;
+	return false;
+}
+
+bool audit_new(struct arena *arena, struct sets *sets, const struct ruleset *rs, enum family family,
+	const char *place, struct audit *other, struct audit **ret, struct err *err)
+{
+	enum family twins = family == FAMILY_IPV4 ? FAMILY_IPV6 : FAMILY_IPV4;
+	struct audit *audit = NULL;
+
+	if (!make(arena, sets, rs, family, place, other, &audit, err))
+		return false;
+	if (asks_inet(audit)) {
+		if (!make(arena, sets, rs, twins, place, audit, &audit->twin, err))
+			return false;
+		audit->twin->other = NULL;
 	}
 	*ret = audit;
 	return true;

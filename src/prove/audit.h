@@ -110,6 +110,7 @@ struct audit_unreached {
 	const struct chain *chain;
 	bool is_called; /* by rules that no packet matches, or that are in such chains */
 };
+/* Of tables of inet those that are dead for both families. */
 struct audit_deads {
 	const struct audit_dead *dead; /* in the order of the tables */
 	size_t n_dead;

@@ -432,6 +432,28 @@ static bool is_audited(const struct audit *audit, const struct table *table)
 	return false;
 }
 
+/* A rule of a table of inet is for both families. */
+static const struct seen_chain *twin_of(const struct audit *audit, const struct seen_chain *seen)
+{
+	return audit->twin && seen->table->family == FAMILY_INET
+		       ? seen_chain(audit->twin, seen->table, seen->chain)
+		       : NULL;
+}
+
+static bool lives_in_twin(const struct audit *audit, const struct seen_chain *seen, size_t at)
+{
+	const struct seen_chain *twin = twin_of(audit, seen);
+
+	return twin && !set_is_empty(twin->rules[at].matched);
+}
+
+static bool is_reached_by_twin(const struct audit *audit, const struct seen_chain *seen)
+{
+	const struct seen_chain *twin = twin_of(audit, seen);
+
+	return twin && is_reached(twin);
+}
+
 bool audit_find_dead(
 	struct audit *audit, struct arena *arena, struct audit_deads *ret, struct err *err)
 {
@@ -444,7 +466,8 @@ bool audit_find_dead(
 		struct seen_chain *seen = &audit->chains[c];
 
 		if (!is_reached(seen)) {
-			if (audit->is_everywhere && seen->chain->n_rules && !seen->chain->is_base &&
+			if (audit->is_everywhere && seen->chain->n_rules &&
+				!is_reached_by_twin(audit, seen) && !seen->chain->is_base &&
 				is_audited(audit, seen->table))
 				*vec_push(&unreached, arena) =
 					(struct audit_unreached){ seen->table, seen->chain,
@@ -457,11 +480,11 @@ bool audit_find_dead(
 			struct blaming b = { .audit = audit, .arena = arena, .dead = &dead };
 
 			deads.n_rules++;
-			if (!set_is_empty(seen->rules[r].matched))
+			if (!set_is_empty(seen->rules[r].matched) || lives_in_twin(audit, seen, r))
 				continue;
 			explain_dead(&b, seen, r);
 			*vec_push(&found, arena) = dead;
-			audit_collect(audit, NULL, 0);
+			audit_collect(audit);
 		}
 	}
 	if (!sets_ok(audit->sets, err))

@@ -44,6 +44,8 @@ struct audit {
 	const struct ruleset *rs;
 	enum family family;
 	struct audit *other;
+	/* The same of the other family, when tables of inet are asked: their rules are for both. NULL: none is. */
+	struct audit *twin;
 	struct packet packet; /* what all have in common */
 	struct packet_set all;
 	struct audit_place places[MAX_PLACES];
@@ -59,6 +61,6 @@ struct audit {
 struct seen_chain *seen_chain(
 	const struct audit *audit, const struct table *table, const struct chain *chain);
 /* In between, when it is time to: all that is not kept in it is void then. */
-void audit_collect(struct audit *audit, const struct packet_set *also, size_t n_also);
+void audit_collect(struct audit *audit);
 
 #endif
