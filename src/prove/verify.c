@@ -329,7 +329,6 @@ static void tell(struct comparing *c, enum verify_kind kind, struct packet_set s
 	}
 }
 
-/* kind: what it would be. */
 static void tell_unsure(struct comparing *c, struct packet_set set, const char *why)
 {
 	struct verify_difference *d;

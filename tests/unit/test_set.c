@@ -219,6 +219,27 @@ static void what_is_collected_is_room_for_other_sets(void **state)
 	assert_false(sets_should_collect(sets));
 }
 
+static void what_is_remembered_is_there_after_a_collection(void **state)
+{
+	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
+	const char list = 0, other = 0;
+	struct packet_set known = SET_EMPTY, made;
+
+	(void)state;
+	sets_seal(sets);
+	assert_false(set_recall(sets, &list, FIELD_SRC, &known));
+	set_remember(sets, &list, FIELD_SRC, tcp_to(sets, "10.0.0.0/8", 22));
+	sets_collect(sets, NULL, 0);
+	for (unsigned i = 0; i < 100; i++)
+		tcp_to(sets, "192.0.2.1", i);
+	made = tcp_to(sets, "10.0.0.0/8", 22);
+	assert_true(set_recall(sets, &list, FIELD_SRC, &known));
+	assert_true(set_equal(known, made));
+	/* of another field, or of another list, it is another set */
+	assert_false(set_recall(sets, &list, FIELD_DST, &known));
+	assert_false(set_recall(sets, &other, FIELD_SRC, &known));
+}
+
 static void much_that_is_not_needed_makes_it_time_to_collect(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
@@ -250,6 +271,7 @@ int main(void)
 		cmocka_unit_test(a_world_at_its_limit_fails_once_and_says_so),
 		cmocka_unit_test(what_was_not_registered_cannot_be_asked),
 		cmocka_unit_test(what_is_collected_is_room_for_other_sets),
+		cmocka_unit_test(what_is_remembered_is_there_after_a_collection),
 		cmocka_unit_test(much_that_is_not_needed_makes_it_time_to_collect),
 	};
 

@@ -116,8 +116,10 @@ static void edit_text(struct text *text, const struct edit *edit)
 	struct text after CLEANUP(text_done) = TEXT_INIT;
 	char *at = strstr(text->data, edit->line), *end;
 
-	if (!at)
+	if (!at) {
 		fail_msg("there is no line with %s in\n%s", edit->line, text->data);
+		return;
+	}
 	while (at > text->data && at[-1] != '\n')
 		at--;
 	end = at + strcspn(at, "\n");
