@@ -68,8 +68,8 @@ struct invocation {
 	struct agent_options agent;
 	const char *args[64]; /* words that are no options */
 	size_t n_args;
-	const char *policy_path;  /* --policy */
-	const char *output_path;  /* --output; NULL: not said */
+	const char *policy_path; /* --policy */
+	const char *output_path; /* --output; NULL: not said */
 	bool redact, force, only_own, check;
 	/* explain */
 	const char *in, *netns, *state, *packets_path;

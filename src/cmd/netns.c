@@ -8,7 +8,7 @@
 /* Those that have a name: of a host with many processes in some of their own not all fit. */
 static bool refuse_netns(const struct host *host, const char *name, struct err *err)
 {
-	const char **names = calloc(host->n_netns, sizeof(*names)), *nearest;
+	const char **names = calloc(host->n_netns + 1, sizeof(*names)), *nearest;
 	struct text list CLEANUP(text_done) = TEXT_INIT;
 
 	for (size_t i = 0; names && i < host->n_netns; i++) {

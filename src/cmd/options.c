@@ -31,7 +31,8 @@ static const struct option_spec {
 	[OPT_WAIT] = { "wait", 'w', "SECONDS",
 		"how long to wait for another portwall to finish (default 10)" },
 	[OPT_VERBOSE] = { "verbose", 'v', NULL, "list every changed rule" },
-	[OPT_ALL] = { "all", 'a', NULL, "the rules that every port has, too" },
+	[OPT_ALL] = { "all", 'a', NULL,
+		"the rules that every port has, too; audit: all of each list" },
 	[OPT_POLICY] = { "policy", 'p', "FILE",
 		"compare with FILE (default: what was applied last)" },
 	[OPT_OUTPUT] = { "output", 'o', "FILE",
@@ -46,7 +47,7 @@ static const struct option_spec {
 		"named in its place, by name or UUID" },
 	[OPT_OUT_OF_PROCESS] = { "out-of-process", 0, NULL, "a process of the host sends it" },
 	[OPT_NETNS] = { "netns", 0, "NAME",
-		"the network namespace of that process (default: the caller's), or the one in which DEVICE is" },
+		"a network namespace (default: the caller's): of the process, of DEVICE, or whose rules are audited" },
 	[OPT_SNAPSHOT] = { "snapshot", 's', "FILE",
 		"ask FILE in place of this host: a snapshot, an unpacked sosreport, or (again for "
 		"each) files of iptables-save, ip6tables-save, nft list ruleset, ipset save" },
@@ -59,7 +60,7 @@ static const struct option_spec {
 		"a JSON object a line, {\"in\": \"tap1\", \"packet\": \"icmp 10.0.0.5 10.0.0.9\"}, is "
 		"answered with a JSON object a line; \"-\" is standard input" },
 	[OPT_DOT] = { "dot", 0, NULL,
-		"a drawing of the devices with the path in it, for Graphviz" },
+		"a drawing for Graphviz: of the devices with the path in it; audit: of who reaches whom" },
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
 	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 	[OPT_AGAINST] = { "against", 0, "OTHER",
@@ -72,7 +73,7 @@ static const struct option_spec {
 	[OPT_SERVICE] = { "service", 0, "SERVICE",
 		"who reaches whom with it: tcp/443, udp/53, tcp/8000-8080, icmp, esp; again for each "
 		"(default: tcp/22 and tcp/80)" },
-	[OPT_ASSIGN] = { "assign", 0, "IFACE=PREFIX,...",
+	[OPT_ASSIGN] = { "assign", 0, "IFACE=NETS",
 		"the addresses behind an interface (eth0=10.0.0.0/8, eth+=...): are no others let in by "
 		"it? Again for each" },
 };
@@ -88,12 +89,27 @@ static bool is_option_of(const struct command *command, int id)
 }
 
 /* Of an option that may come again. */
-static bool add_word(const char **words, size_t most, size_t *n, enum option_id id, const char *arg,
-	struct err *err)
+static bool add_word(struct invocation *inv, enum option_id id, const char *arg, struct err *err)
 {
-	if (*n == most)
-		return err_input(err, "--%s: at most %zu of them", option_specs[id].name, most);
-	words[(*n)++] = arg;
+	const struct {
+		enum option_id id;
+		const char **words;
+		size_t most, *n;
+	} lists[] = {
+		{ OPT_SNAPSHOT, inv->snapshots, N_OF(inv->snapshots), &inv->n_snapshots },
+		{ OPT_AGAINST, inv->against, N_OF(inv->against), &inv->n_against },
+		{ OPT_SERVICE, inv->services, N_OF(inv->services), &inv->n_services },
+		{ OPT_ASSIGN, inv->assigns, N_OF(inv->assigns), &inv->n_assigns },
+	};
+
+	for (size_t i = 0; i < N_OF(lists); i++) {
+		if (lists[i].id != id)
+			continue;
+		if (*lists[i].n == lists[i].most)
+			return err_input(err, "--%s: at most %zu of them", option_specs[id].name,
+				lists[i].most);
+		lists[i].words[(*lists[i].n)++] = arg;
+	}
 	return true;
 }
 
@@ -164,8 +180,10 @@ static bool option_set(
 		inv->netns = arg;
 		return true;
 	case OPT_SNAPSHOT:
-		return add_word(
-			inv->snapshots, N_OF(inv->snapshots), &inv->n_snapshots, id, arg, err);
+	case OPT_AGAINST:
+	case OPT_SERVICE:
+	case OPT_ASSIGN:
+		return add_word(inv, id, arg, err);
 	case OPT_STATE:
 		inv->state = arg;
 		return true;
@@ -193,12 +211,6 @@ static bool option_set(
 	case OPT_FAMILY:
 		inv->family = arg;
 		return true;
-	case OPT_AGAINST:
-		return add_word(inv->against, N_OF(inv->against), &inv->n_against, id, arg, err);
-	case OPT_SERVICE:
-		return add_word(inv->services, N_OF(inv->services), &inv->n_services, id, arg, err);
-	case OPT_ASSIGN:
-		return add_word(inv->assigns, N_OF(inv->assigns), &inv->n_assigns, id, arg, err);
 	case N_OPTIONS:
 		break;
 	}

@@ -442,7 +442,8 @@ void change_copy(const struct asking *asking, struct changing *to, enum field fi
 	else if (to->packet.unknown & FIELD_BIT(from))
 		to->packet.unknown |= FIELD_BIT(field);
 	else
-		change_bits(asking, to, field, to_mask, packet_number(&to->packet, from) & from_mask);
+		change_bits(
+			asking, to, field, to_mask, packet_number(&to->packet, from) & from_mask);
 }
 
 void change_unknown(const struct asking *asking, struct changing *to, uint64_t fields)

@@ -115,7 +115,7 @@ for program in ebtables ebtables-legacy; do
 	[ "$program" = ebtables ] || snapshot=legacy.pws
 	explain="explain --snapshot $snapshot $asked"
 	# shellcheck disable=SC2086 # words
-	says "the text says $program" 3 "of chain FORWARD, table filter \($program[,)]" "$PORTWALL" $explain
+	says "the text says $program" 3 "of chain FORWARD, table filter \(${program}[,)]" "$PORTWALL" $explain
 	# shellcheck disable=SC2086 # words
 	says "the way, too" 3 " $program filter forward" "$PORTWALL" $explain
 	# shellcheck disable=SC2086 # words

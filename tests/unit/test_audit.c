@@ -356,6 +356,34 @@ static void chains_that_are_called_shadow_and_are_shadowed(void **state)
 		"filter never not called\nfilter vain called in vain\n");
 }
 
+static void what_a_called_chain_sends_back_is_not_taken_there(void **state)
+{
+	(void)state;
+	assert_dead(FILTER ":s - [0:0]\n-A FORWARD -j s\n-A FORWARD -s 10.0.0.1 -j ACCEPT\n"
+			   "-A FORWARD -s 10.0.0.0/8 -j DROP\n-A FORWARD -j DROP\n"
+			   "-A s -s 10.0.0.1 -j RETURN\n-A s -s 10.0.0.0/8 -j DROP\nCOMMIT\n",
+		"filter FORWARD 3 shadowed by s 2, FORWARD 2\n");
+}
+
+/* More than the evaluator walks apart. */
+static void zones_of_conntrack_do_not_part_packets(void **state)
+{
+	struct text rules CLEANUP(text_done) = TEXT_INIT;
+	struct audit_open *open;
+	struct loaded l;
+	size_t n;
+
+	(void)state;
+	text_add(&rules, "*raw\n:PREROUTING ACCEPT [0:0]\n");
+	for (unsigned i = 0; i < 40; i++)
+		text_addf(&rules, "-A PREROUTING -i tap%u -j CT --zone %u\n", i, i + 1);
+	text_add(&rules, "COMMIT\n");
+	l = load(rules.data, NULL, NULL, 0);
+	audit_find_open(l.audit, l.arena, &open, &n);
+	assert_int_equal(n, 0);
+	unload(&l);
+}
+
 static void a_rule_of_inet_lives_for_either_family(void **state)
 {
 	(void)state;
@@ -628,6 +656,8 @@ int main(void)
 		cmocka_unit_test(a_rule_that_counts_shadows_nothing),
 		cmocka_unit_test(a_match_that_nobody_can_compute_shadows_nothing),
 		cmocka_unit_test(chains_that_are_called_shadow_and_are_shadowed),
+		cmocka_unit_test(what_a_called_chain_sends_back_is_not_taken_there),
+		cmocka_unit_test(zones_of_conntrack_do_not_part_packets),
 		cmocka_unit_test(a_rule_of_inet_lives_for_either_family),
 		cmocka_unit_test(a_return_takes_packets_too),
 		cmocka_unit_test(a_chain_of_an_earlier_table_shadows),
