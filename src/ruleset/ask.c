@@ -127,12 +127,29 @@ static bool is_whole_mask(const struct field_value *mask, unsigned width)
 	return true;
 }
 
+/*
+ * The packet as rules of a table see it. br_netfilter takes a frame's tag away before it asks iptables
+ * (setup_pre_routing, br_nf_forward_ip), so that there all is IP; nft's keys look at the ethertype themselves.
+ */
+static const struct packet *seen(const struct asking *asking, struct packet *untagged)
+{
+	const struct packet *packet = asking->packet;
+
+	if (packet->ethertype != ETHERTYPE_VLAN || table_is_nft(asking->table) ||
+		asking->table->family >= N_IP_FAMILIES)
+		return packet;
+	*untagged = *packet;
+	untagged->ethertype = 0;
+	return untagged;
+}
+
 struct says ask_value(struct asking *asking, enum field field, const struct field_value *min,
 	const struct field_value *max, const struct field_value *mask)
 {
 	enum family family = packet_family(asking->packet);
 	struct sets *sets = asking->eval->sets;
 	struct field_value value = { 0 };
+	struct packet untagged;
 
 	asking->decided |= FIELD_BIT(field);
 	if (is_of_set(asking)) {
@@ -142,7 +159,7 @@ struct says ask_value(struct asking *asking, enum field field, const struct fiel
 			return ask_unknown(asking);
 		return in_set(asking, field, set_of_range(sets, field, family, min, max));
 	}
-	switch (packet_field(asking->packet, field, &value)) {
+	switch (packet_field(seen(asking, &untagged), field, &value)) {
 	case FIELD_ABSENT:
 		return says(false);
 	case FIELD_UNKNOWN:
@@ -246,12 +263,14 @@ static uint64_t kinds_of(enum field field)
 
 struct says ask_present(struct asking *asking, enum field field)
 {
+	struct packet untagged;
+
 	asking->decided |= kinds_of(field);
 	if (is_of_set(asking))
 		return says_set(set_of_present(asking->eval->sets, field));
 	if (asking->packet->unknown & kinds_of(field))
 		return (struct says){ .answer = CANNOT_TELL };
-	return says(packet_has_field(asking->packet, field));
+	return says(packet_has_field(seen(asking, &untagged), field));
 }
 
 bool is_known(struct asking *asking, enum field field)

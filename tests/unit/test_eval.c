@@ -459,10 +459,30 @@ static void without_a_routing_header_no_rule_about_it_matches(void **state)
 		&packet, "A 8");
 }
 
+/* br_netfilter takes the tag away before it asks iptables (bridge-nf-filter-vlan-tagged). */
+static void iptables_sees_what_is_behind_a_tag(void **state)
+{
+	struct packet packet = tcp_packet();
+
+	(void)state;
+	packet.ethertype = ETHERTYPE_VLAN;
+	packet.vlan_id = 7;
+	packet.ttl = 64;
+	packet.tcp_flags = TCP_SYN;
+	assert_answer("-A FORWARD -p tcp -j ACCEPT", FAMILY_IPV4, &packet, "A 7");
+	assert_answer(
+		"-A FORWARD -p tcp -m tcp --dport 443 -j ACCEPT", FAMILY_IPV4, &packet, "A 7");
+	assert_answer("-A FORWARD -p tcp -m tcp --tcp-flags SYN,ACK SYN -j ACCEPT", FAMILY_IPV4,
+		&packet, "A 7");
+	assert_answer("-A FORWARD -m ttl --ttl-eq 64 -j ACCEPT", FAMILY_IPV4, &packet, "A 7");
+	assert_answer("-A FORWARD -p udp -j ACCEPT", FAMILY_IPV4, &packet, "D policy");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_match_says_yes_and_no),
+		cmocka_unit_test(iptables_sees_what_is_behind_a_tag),
 		cmocka_unit_test(what_is_not_tracked_has_no_mark),
 		cmocka_unit_test(a_later_fragment_has_no_ports_and_no_type),
 		cmocka_unit_test(what_nft_reads_of_a_later_fragment_cannot_be_told),
