@@ -46,9 +46,9 @@ struct live {
 /* Of a set: a chain that is called again. */
 struct called {
 	const struct chain *chain;
-	bool is_purity_known;
-	bool is_pure;		    /* nothing in it, or in what it calls, changes packets */
-	bool has_returns;	    /* returns is known */
+	bool is_called;					       /* it was */
+	enum { PURITY_UNKNOWN, PURE, CHANGES_PACKETS } purity; /* with all that it calls */
+	bool has_returns;				       /* returns is known */
 	struct packet_set returns;  /* of all packets, those that come back */
 	struct packet_set entering; /* that have yet to be sent through it */
 };
@@ -436,10 +436,8 @@ static struct called *called_of(struct walk *walk, const struct chain *chain)
 	return called;
 }
 
-static bool is_pure(struct walk *walk, const struct chain *chain, unsigned depth)
+static bool rules_are_pure(struct walk *walk, const struct chain *chain, unsigned depth)
 {
-	if (depth >= MAX_DEPTH)
-		return false;
 	for (size_t r = 0; r < chain->n_rules; r++) {
 		const struct rule *rule = &chain->rules[r];
 
@@ -450,6 +448,21 @@ static bool is_pure(struct walk *walk, const struct chain *chain, unsigned depth
 			return false;
 	}
 	return true;
+}
+
+/* Each chain is looked through once, however many ways lead to it; one that calls itself is not pure. */
+static bool is_pure(struct walk *walk, const struct chain *chain, unsigned depth)
+{
+	struct called *called = called_of(walk, chain);
+
+	if (depth >= MAX_DEPTH)
+		return false;
+	if (called->purity == PURITY_UNKNOWN) {
+		called->purity = CHANGES_PACKETS;
+		if (rules_are_pure(walk, chain, depth))
+			called->purity = PURE;
+	}
+	return called->purity == PURE;
 }
 
 /* Of all packets there are. */
@@ -480,18 +493,15 @@ static void call_chain(
 		run_chain(walk, chain, depth, live);
 		return;
 	}
-	is_first = !walk->by_name || !map_find(walk->by_name, chain->name);
 	called = called_of(walk, chain);
+	is_first = !called->is_called;
+	called->is_called = true;
 	/* of a host's large chains each is called once: whether they change packets need not be known */
 	if (is_first && !walk->is_quiet) {
 		run_chain(walk, chain, depth, live);
 		return;
 	}
-	if (!called->is_purity_known) {
-		called->is_pure = is_pure(walk, chain, depth);
-		called->is_purity_known = true;
-	}
-	if (!called->is_pure) {
+	if (!is_pure(walk, chain, depth)) {
 		run_chain(walk, chain, depth, live);
 		return;
 	}

@@ -13,7 +13,8 @@
 #include "random_iptables.h"
 #include "ruleset/eval_internal.h"
 
-#define N_RANDOM 16
+#define N_RANDOM  16
+#define N_DOUBLED 50 /* chains: the kernel allows fewer, a file has what it has */
 
 struct asked_chain {
 	struct arena *arena;
@@ -260,11 +261,36 @@ static void real_rulesets_say_the_same(void **state)
 	assert_true(n_rules > 1000);
 }
 
+/* Each of these chains is entered by two rules of the one before: by as many ways as there are chains, doubled each time. */
+static void chains_that_are_called_twice_each_are_asked_once(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct ruleset *rs = ruleset_new(arena);
+	size_t n_rules = 0;
+	struct err err;
+
+	(void)state;
+	text_add(&text, "*filter\n:FORWARD ACCEPT [0:0]\n");
+	for (int i = 0; i < N_DOUBLED; i++)
+		text_addf(&text, ":c%d - [0:0]\n", i);
+	text_add(&text, "-A FORWARD -j c0\n");
+	for (int i = 0; i + 1 < N_DOUBLED; i++)
+		text_addf(&text, "-A c%d -s 10.0.0.%d/32 -j c%d\n-A c%d -j c%d\n", i, i, i + 1, i,
+			i + 1);
+	text_addf(&text, "-A c%d -p udp -j DROP\nCOMMIT\n", N_DOUBLED - 1);
+	if (!ruleset_parse_iptables(arena, rs, FAMILY_IPV4, "doubled", text.data, &err))
+		fail_msg("%s", err.text);
+	check_ruleset("doubled", rs, &n_rules);
+	assert_true(n_rules >= 2 * N_DOUBLED - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_rulesets_say_the_same),
 		cmocka_unit_test(real_rulesets_say_the_same),
+		cmocka_unit_test(chains_that_are_called_twice_each_are_asked_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
