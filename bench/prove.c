@@ -65,7 +65,7 @@ int main(int argc, char **argv)
 	chain = table ? table_chain(table, argv[2]) : NULL;
 	if (!chain)
 		return 1;
-	ruleset_add_to_world(sets, rs);
+	ruleset_add_to_world(sets, (const struct ruleset *const[]){ rs }, 1);
 	sets_seal(sets);
 	packet.unknown = FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE) |
 			 FIELD_BIT(FIELD_PHYSDEV_IN) | FIELD_BIT(FIELD_PHYSDEV_OUT);

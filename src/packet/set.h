@@ -54,6 +54,8 @@ bool sets_ok(const struct sets *sets, struct err *err);
 void sets_add_name(struct sets *sets, enum field field, const char *name);
 void sets_add_name_prefix(
 	struct sets *sets, enum field field, const char *prefix); /* of "eth+": "eth" */
+/* As iptables writes interfaces: a trailing + stands for anything behind it ("eth+"), alone for every name. */
+void sets_add_pattern(struct sets *sets, enum field field, const char *pattern);
 void sets_add_value(struct sets *sets, enum field field, const struct field_value *value);
 /* At most this many bits, for worlds that a test can go through; 0: always 0. Not for names. */
 void sets_set_width(struct sets *sets, enum field field, unsigned bits);
@@ -81,6 +83,7 @@ struct packet_set set_of_ct_states(struct sets *sets, unsigned states); /* enum 
 struct packet_set set_of_name(
 	struct sets *sets, enum field field, const char *name); /* NULL: none */
 struct packet_set set_of_name_prefix(struct sets *sets, enum field field, const char *prefix);
+struct packet_set set_of_pattern(struct sets *sets, enum field field, const char *pattern);
 struct packet_set set_of_extra(struct sets *sets, unsigned extra);
 /*
  * Sets that are made of long lists (the members of a group) and asked for by many rules: remembered with the world, by whose list it
@@ -99,6 +102,10 @@ struct packet_set set_or(struct sets *sets, struct packet_set a, struct packet_s
 struct packet_set set_minus(struct sets *sets, struct packet_set a, struct packet_set b);
 struct packet_set set_not(struct sets *sets, struct packet_set a);
 
+/* All n of them, joined by halves: one by one, each would go through all that there are already. */
+struct packet_set set_or_all(
+	struct sets *sets, size_t n, struct packet_set (*one)(void *data, size_t i), void *data);
+
 bool set_is_empty(struct packet_set a);
 bool set_is_full(struct packet_set a);
 bool set_equal(struct packet_set a, struct packet_set b);
@@ -106,6 +113,10 @@ bool set_is_subset(struct sets *sets, struct packet_set inner, struct packet_set
 
 /* fields: FIELD_BITs. Packets that are in a with some value of these fields. */
 struct packet_set set_forget(struct sets *sets, struct packet_set a, uint64_t fields);
+/* Does it depend on a boolean? */
+bool set_asks_extra(struct sets *sets, struct packet_set a);
+/* For people: a, which is within among, without what all of among have: with as few fields as tell the two apart. */
+struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct packet_set among);
 /* What becomes of a when the fields get values of the set to (NAT, MARK): forget, then and. */
 struct packet_set set_assign(
 	struct sets *sets, struct packet_set a, uint64_t fields, struct packet_set to);

@@ -201,6 +201,23 @@ struct packet_set set_not(struct sets *sets, struct packet_set a)
 	return set_minus(sets, SET_FULL, a);
 }
 
+static struct packet_set or_some(struct sets *sets, size_t from, size_t to,
+	struct packet_set (*one)(void *data, size_t i), void *data)
+{
+	size_t middle = from + (to - from) / 2;
+
+	if (to == from + 1)
+		return one(data, from);
+	return set_or(
+		sets, or_some(sets, from, middle, one, data), or_some(sets, middle, to, one, data));
+}
+
+struct packet_set set_or_all(
+	struct sets *sets, size_t n, struct packet_set (*one)(void *data, size_t i), void *data)
+{
+	return n ? or_some(sets, 0, n, one, data) : SET_EMPTY;
+}
+
 bool set_is_empty(struct packet_set a)
 {
 	return a.node == 0;
@@ -253,6 +270,24 @@ struct packet_set set_forget(struct sets *sets, struct packet_set a, uint64_t fi
 	if (which == sets->forgotten.n)
 		*vec_push(&sets->forgotten, sets->arena) = fields;
 	return (struct packet_set){ forget(sets, a.node, which) };
+}
+
+bool set_asks_extra(struct sets *sets, struct packet_set a)
+{
+	return !set_equal(a, set_forget(sets, a, SET_EXTRA_BITS));
+}
+
+struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct packet_set among)
+{
+	struct packet_set now = a;
+
+	for (unsigned field = 0; field < N_FIELDS; field++) {
+		struct packet_set without = set_forget(sets, now, FIELD_BIT(field));
+
+		if (set_equal(set_and(sets, without, among), a))
+			now = without;
+	}
+	return now;
 }
 
 struct packet_set set_assign(

@@ -68,6 +68,8 @@ struct sets {
 	VEC(uint64_t) forgotten; /* masks of fields that OP_FORGET was asked for: its b */
 	struct map *by_list;	 /* of remembered; NULL: none */
 	VEC(struct packet_set *) remembered;
+	struct packet_set present[N_FIELDS]; /* set_of_present, of those in has_present */
+	uint64_t has_present;
 	uint32_t n_knows;
 	uint8_t *known; /* for OP_KNOW, of a level: its value, or 2 */
 };

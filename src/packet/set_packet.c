@@ -37,7 +37,7 @@ static struct packet_set of_protocols(struct sets *sets, enum field field)
 	return all;
 }
 
-struct packet_set set_of_present(struct sets *sets, enum field field)
+static struct packet_set find_present(struct sets *sets, enum field field)
 {
 	struct packet_set transport;
 
@@ -53,6 +53,19 @@ struct packet_set set_of_present(struct sets *sets, enum field field)
 		return SET_FULL;
 	transport = set_minus(sets, of_ip(sets), set_of_number(sets, FIELD_FRAGMENT, 2));
 	return set_and(sets, transport, of_protocols(sets, field));
+}
+
+/* Asked with every question of a field: made once. */
+struct packet_set set_of_present(struct sets *sets, enum field field)
+{
+	if (!(sets->has_present & FIELD_BIT(field))) {
+		sets->present[field] = find_present(sets, field);
+		if (sets->has_failed)
+			return SET_EMPTY;
+		sets->has_present |= FIELD_BIT(field);
+		*vec_push(&sets->remembered, sets->arena) = &sets->present[field];
+	}
+	return sets->has_failed ? SET_EMPTY : sets->present[field];
 }
 
 struct packet_set sets_real(struct sets *sets)

@@ -198,6 +198,28 @@ void sets_add_name_prefix(struct sets *sets, enum field field, const char *prefi
 	add_name(sets, field, prefix, true);
 }
 
+/* "eth" of "eth+", "" of "+"; NULL: the pattern is a name. */
+static const char *prefix_of(struct text *out, const char *pattern)
+{
+	size_t len = strlen(pattern);
+
+	if (!len || pattern[len - 1] != '+')
+		return NULL;
+	text_add_n(out, pattern, len - 1);
+	return out->data;
+}
+
+void sets_add_pattern(struct sets *sets, enum field field, const char *pattern)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	const char *prefix = prefix_of(&text, pattern);
+
+	if (!prefix)
+		sets_add_name(sets, field, pattern);
+	else if (*prefix)
+		sets_add_name_prefix(sets, field, prefix);
+}
+
 void sets_add_value(struct sets *sets, enum field field, const struct field_value *value)
 {
 	struct set_field *f = &sets->fields[field];
@@ -559,6 +581,14 @@ struct packet_set set_of_name_prefix(struct sets *sets, enum field field, const 
 		if (text_has_prefix(f->values.items[i].name, prefix))
 			all = set_or(sets, all, sets_of_code(sets, field, i, false));
 	return all;
+}
+
+struct packet_set set_of_pattern(struct sets *sets, enum field field, const char *pattern)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	const char *prefix = prefix_of(&text, pattern);
+
+	return prefix ? set_of_name_prefix(sets, field, prefix) : set_of_name(sets, field, pattern);
 }
 
 struct packet_set set_of_extra(struct sets *sets, unsigned extra)

@@ -77,26 +77,28 @@ static bool list_contains(const struct prefix_list *list, const struct addr *add
 	return low && prefix_contains(&list->items[low - 1], addr);
 }
 
-/* Halves of halves: joined one by one, each would go through all that there are already. */
-static struct packet_set set_of_prefixes(
-	struct sets *sets, enum field field, const struct prefix *items, size_t n)
+struct of_list {
+	struct sets *sets;
+	enum field field;
+	const struct prefix_list *list;
+};
+
+static struct packet_set of_prefix(void *data, size_t i)
 {
-	if (n == 0)
-		return SET_EMPTY;
-	if (n == 1)
-		return set_of_prefix(sets, field, items);
-	return set_or(sets, set_of_prefixes(sets, field, items, n / 2),
-		set_of_prefixes(sets, field, items + n / 2, n - n / 2));
+	const struct of_list *of = data;
+
+	return set_of_prefix(of->sets, of->field, &of->list->items[i]);
 }
 
 static struct packet_set set_of_list(
 	const struct question *q, enum field field, const struct prefix_list *list)
 {
+	struct of_list of = { q->sets, field, list };
 	struct packet_set packets;
 
 	if (set_recall(q->sets, list, field, &packets))
 		return packets;
-	packets = set_of_prefixes(q->sets, field, list->items, list->n);
+	packets = set_or_all(q->sets, list->n, of_prefix, &of);
 	set_remember(q->sets, list, field, packets);
 	return packets;
 }

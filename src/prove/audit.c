@@ -17,31 +17,16 @@
 	(FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN) |    \
 		FIELD_BIT(FIELD_PHYSDEV_OUT))
 
-static void add_iface(struct sets *sets, const char *iface)
-{
-	struct text prefix CLEANUP(text_done) = TEXT_INIT;
-	size_t len = strlen(iface);
-	bool is_prefix = len > 1 && iface[len - 1] == '+';
-
-	text_add_n(&prefix, iface, is_prefix ? len - 1 : len);
-	for (enum field field = FIELD_IN_IFACE; field <= FIELD_PHYSDEV_OUT; field++) {
-		if (is_prefix)
-			sets_add_name_prefix(sets, field, prefix.data);
-		else
-			sets_add_name(sets, field, prefix.data);
-	}
-}
-
 struct sets *audit_world(const struct ruleset *rs, const struct ruleset *other,
 	const struct assignment *assignments, size_t n_assignments)
 {
+	const struct ruleset *const both[] = { rs, other };
 	struct sets *sets = sets_new(0);
 
-	ruleset_add_to_world(sets, rs);
-	if (other)
-		ruleset_add_to_world(sets, other);
+	ruleset_add_to_world(sets, both, other ? 2 : 1);
 	for (size_t i = 0; i < n_assignments; i++)
-		add_iface(sets, assignments[i].iface);
+		for (enum field field = FIELD_IN_IFACE; field <= FIELD_PHYSDEV_OUT; field++)
+			sets_add_pattern(sets, field, assignments[i].iface);
 	sets_seal(sets);
 	return sets;
 }
@@ -354,6 +339,12 @@ const struct audit_place *audit_places(const struct audit *audit, size_t *ret_n)
 
 /* ---- rules in words ---- */
 
+struct audit_rule audit_rule_of(const struct outcome *outcome)
+{
+	return (struct audit_rule){ outcome->table, outcome->chain, outcome->rule,
+		outcome->rule ? (size_t)(outcome->rule - outcome->chain->rules) + 1 : 0 };
+}
+
 void audit_rule_print(struct text *out, const struct audit_rule *rule)
 {
 	if (rule->rule)
@@ -461,14 +452,7 @@ void audit_find_open(
 
 	for (size_t p = 0; p < audit->n_places; p++)
 		vec_for_each (outcome, &audit->seen_places[p].outcomes) {
-			const struct audit_open one = {
-				{ outcome->table, outcome->chain, outcome->rule,
-					outcome->rule
-						? (size_t)(outcome->rule - outcome->chain->rules) +
-							  1
-						: 0 },
-				outcome->why
-			};
+			const struct audit_open one = { audit_rule_of(outcome), outcome->why };
 			bool is_there = outcome->verdict != VERDICT_CANNOT_TELL;
 
 			vec_for_each (other, &found)

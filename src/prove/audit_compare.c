@@ -39,12 +39,6 @@ static bool is_passing(const struct outcome *outcome)
 	       outcome->verdict == VERDICT_STOLEN;
 }
 
-static struct audit_rule decider(const struct outcome *outcome)
-{
-	return (struct audit_rule){ outcome->table, outcome->chain, outcome->rule,
-		outcome->rule ? (size_t)(outcome->rule - outcome->chain->rules) + 1 : 0 };
-}
-
 /*
  * Those outcomes that have something of it. A packet that passes by a boolean is also lost by the same outcome:
  * of the losing side its whole set counts, but for what passes there.
@@ -70,28 +64,6 @@ static void pick(struct comparing *c, struct side *side, struct packet_set diffe
 	}
 }
 
-/* Whatever the booleans are. */
-static bool is_always(struct comparing *c, struct packet_set a)
-{
-	struct packet_set some = set_forget(c->sets, a, SET_EXTRA_BITS);
-
-	return set_equal(some, a);
-}
-
-/* Fields that only say what every packet has that comes there are left out, one by one: nobody reads of ARP in an IP packet. */
-static struct packet_set shorter(struct comparing *c, struct packet_set set)
-{
-	struct packet_set now = set;
-
-	for (enum field field = 0; field < N_FIELDS; field++) {
-		struct packet_set without = set_forget(c->sets, now, FIELD_BIT(field));
-
-		if (set_equal(set_and(c->sets, without, c->asked), set))
-			now = without;
-	}
-	return now;
-}
-
 static void add_pair(struct comparing *c, bool is_first, struct packet_set set,
 	const struct outcome *passing, const struct outcome *losing)
 {
@@ -103,15 +75,15 @@ static void add_pair(struct comparing *c, bool is_first, struct packet_set set,
 	one = vec_push(&c->found, c->arena);
 	one->is_first = is_first;
 	one->set = set;
-	one->shown = shorter(c, set);
+	one->shown = set_shorten(c->sets, set, c->asked);
 	one->witness = witness;
 	if (passing)
-		one->passing = decider(passing);
+		one->passing = audit_rule_of(passing);
 	if (losing) {
-		one->losing = decider(losing);
+		one->losing = audit_rule_of(losing);
 		one->verdict = losing->verdict;
 	}
-	one->is_always = is_always(c, set);
+	one->is_always = !set_asks_extra(c->sets, set);
 }
 
 /* Returns what is left over. */

@@ -60,6 +60,8 @@ struct audit {
 
 struct seen_chain *seen_chain(
 	const struct audit *audit, const struct table *table, const struct chain *chain);
+/* That decided. */
+struct audit_rule audit_rule_of(const struct outcome *outcome);
 /* In between, when it is time to: all that is not kept in it is void then. */
 void audit_collect(struct audit *audit);
 

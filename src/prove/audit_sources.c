@@ -34,18 +34,9 @@ static bool is_port(const struct audit *audit, const char *iface)
 static struct packet_set at_iface(const struct audit *audit, const char *iface)
 {
 	struct sets *sets = audit->sets;
-	struct text prefix CLEANUP(text_done) = TEXT_INIT;
-	struct packet_set here, port;
-	size_t len = strlen(iface);
+	struct packet_set here = set_of_pattern(sets, FIELD_IN_IFACE, iface);
+	struct packet_set port = set_of_pattern(sets, FIELD_PHYSDEV_IN, iface);
 
-	if (len < 2 || iface[len - 1] != '+') {
-		here = set_of_name(sets, FIELD_IN_IFACE, iface);
-		port = set_of_name(sets, FIELD_PHYSDEV_IN, iface);
-	} else {
-		text_add_n(&prefix, iface, len - 1);
-		here = set_of_name_prefix(sets, FIELD_IN_IFACE, prefix.data);
-		port = set_of_name_prefix(sets, FIELD_PHYSDEV_IN, prefix.data);
-	}
 	return is_port(audit, iface) ? set_or(sets, here, port) : here;
 }
 

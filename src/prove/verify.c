@@ -72,34 +72,15 @@ const char *verify_cause_name(enum verify_cause cause)
 
 /* ---- the world ---- */
 
-static void add_tables(struct arena *arena, struct ruleset *all, const struct ruleset *rs)
-{
-	size_t n_tables = all->n_tables + rs->n_tables, n_sets = all->n_sets + rs->n_sets;
-	struct table *tables = arena_new_array(arena, struct table, n_tables + 1);
-	struct set *sets = arena_new_array(arena, struct set, n_sets + 1);
-
-	for (size_t i = 0; i < n_tables; i++)
-		tables[i] = i < all->n_tables ? all->tables[i] : rs->tables[i - all->n_tables];
-	for (size_t i = 0; i < n_sets; i++)
-		sets[i] = i < all->n_sets ? all->sets[i] : rs->sets[i - all->n_sets];
-	all->tables = tables;
-	all->n_tables = n_tables;
-	all->sets = sets;
-	all->n_sets = n_sets;
-}
-
 /* is_by_value: values that rules compare as a whole are enumerated. A rule that asks for a part of a MAC cannot be
  * answered then; without it every MAC has its bits, which is slower. */
 static void world_make(struct verifier *v, bool is_by_value)
 {
-	struct ruleset both = { 0 };
+	const struct ruleset *const both[] = { v->input->found, v->input->wanted };
 
 	v->sets = sets_new(0);
 	if (is_by_value) {
-		/* as one, because what one of them asks by bits must not be enumerated for the other */
-		add_tables(v->arena, &both, v->input->found);
-		add_tables(v->arena, &both, v->input->wanted);
-		ruleset_add_to_world(v->sets, &both);
+		ruleset_add_to_world(v->sets, both, N_OF(both));
 		for (size_t i = 0; i < v->input->n_ports; i++)
 			if (v->input->ports[i].port)
 				policy_add_to_world(v->sets, v->input->ports[i].port);
@@ -191,36 +172,23 @@ static struct fate expected_of(struct comparing *c)
 
 /* ---- what differs ---- */
 
-static bool depends(struct comparing *c, struct packet_set set)
-{
-	return !set_equal(set, set_forget(c->v->sets, set, SET_EXTRA_BITS));
-}
-
 /* Those that are in it whatever the booleans are. */
 static struct packet_set surely(struct comparing *c, struct packet_set set)
 {
 	struct sets *sets = c->v->sets;
 
-	if (!depends(c, set))
+	if (!set_asks_extra(sets, set))
 		return set;
 	return set_minus(
 		sets, c->all, set_forget(sets, set_minus(sets, c->all, set), SET_EXTRA_BITS));
 }
 
-/* Without fields that say nothing beyond what every packet of the class has. */
 static struct packet_set levelled(struct comparing *c, struct packet_set set)
 {
-	struct sets *sets = c->v->sets;
-	struct packet_set level = set;
+	struct packet_set level = set_shorten(c->v->sets, set, c->all);
 
-	for (unsigned f = 0; f < N_FIELDS; f++) {
-		struct packet_set without = set_forget(sets, level, FIELD_BIT(f));
-
-		if (set_equal(set_and(sets, without, c->all), set))
-			level = without;
-	}
 	/* of a frame that is no IP it says nothing */
-	return c->class == VERIFY_FRAMES ? set_forget(sets, level, SET_FAMILY_BIT) : level;
+	return c->class == VERIFY_FRAMES ? set_forget(c->v->sets, level, SET_FAMILY_BIT) : level;
 }
 
 static const char *words_of(struct comparing *c, struct packet_set set)

@@ -290,20 +290,6 @@ const char *iface_name(const struct asking *asking, enum field field)
 	return name ? name : "";
 }
 
-static struct says iface_in_set(
-	struct asking *asking, enum field field, const char *pattern, bool has_wildcard)
-{
-	struct sets *sets = asking->eval->sets;
-	size_t len = strlen(pattern);
-	char prefix[64];
-
-	if (!has_wildcard || !len || pattern[len - 1] != '+' || len >= sizeof(prefix))
-		return says_set(set_of_name(sets, field, pattern));
-	memcpy(prefix, pattern, len - 1);
-	prefix[len - 1] = '\0';
-	return says_set(set_of_name_prefix(sets, field, prefix));
-}
-
 struct says ask_iface(
 	struct asking *asking, enum field field, const char *pattern, bool has_wildcard)
 {
@@ -311,7 +297,8 @@ struct says ask_iface(
 	if (!is_open(asking, field))
 		return says(iface_matches(pattern, iface_name(asking, field), has_wildcard));
 	if (is_of_set(asking))
-		return iface_in_set(asking, field, pattern, has_wildcard);
+		return says_set(has_wildcard ? set_of_pattern(asking->eval->sets, field, pattern)
+					     : set_of_name(asking->eval->sets, field, pattern));
 	return (struct says){ .answer = CANNOT_TELL };
 }
 
@@ -325,6 +312,11 @@ struct says ask_ct_states(struct asking *asking, unsigned states)
 	return says(asking->packet->ct_state & states);
 }
 
+struct says ask_has_entry(struct asking *asking)
+{
+	return says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED));
+}
+
 static struct says is_whole(struct asking *asking)
 {
 	return says_not(asking, ask_number(asking, FIELD_FRAGMENT, 2, 2));
@@ -332,20 +324,15 @@ static struct says is_whole(struct asking *asking)
 
 struct says ask_has_ports(struct asking *asking)
 {
-	struct says all = says(false);
+	const uint64_t fields = FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT);
 
-	if (!is_of_set(asking)) {
-		/* as below, without asking for five protocols */
-		asking->decided |= FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT);
-		if (asking->packet->unknown & (FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_FRAGMENT)))
-			return (struct says){ .answer = CANNOT_TELL };
-		return says(!asking->packet->is_later_fragment &&
-			    proto_has_ports(asking->packet->proto));
-	}
-	for (unsigned proto = 0; proto <= UINT8_MAX; proto++)
-		if (proto_has_ports((uint8_t)proto))
-			all = says_or(asking, all, ask_number(asking, FIELD_PROTO, proto, proto));
-	return says_and(asking, all, is_whole(asking));
+	if (is_of_set(asking))
+		return ask_present(asking, FIELD_DPORT);
+	/* of a packet at IP hooks, whatever its frame is */
+	asking->decided |= fields;
+	if (asking->packet->unknown & fields)
+		return (struct says){ .answer = CANNOT_TELL };
+	return says(!asking->packet->is_later_fragment && proto_has_ports(asking->packet->proto));
 }
 
 struct says ask_proto(struct asking *asking, uint8_t proto)

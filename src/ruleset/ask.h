@@ -81,6 +81,8 @@ struct says ask_iface(
 	struct asking *asking, enum field field, const char *pattern, bool has_wildcard);
 /* In one of these states (enum ct_state, or-ed). Not known at all: cannot tell. */
 struct says ask_ct_states(struct asking *asking, unsigned states);
+/* Does it belong to a flow of conntrack's? */
+struct says ask_has_entry(struct asking *asking);
 /* Not a later fragment, of a protocol with ports. */
 struct says ask_has_ports(struct asking *asking);
 /* Not a later fragment, of this protocol. */

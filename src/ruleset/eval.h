@@ -100,9 +100,9 @@ struct eval {
 	void *data;
 };
 
-/* Before sets_seal: the names and values that rules of a ruleset compare. MACs are enumerated where rules ask for
- * whole ones only. */
-void ruleset_add_to_world(struct sets *sets, const struct ruleset *rs);
+/* Before sets_seal, once for all rulesets of a world: the names and values that their rules compare. MACs are enumerated
+ * where rules ask for whole ones only. */
+void ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n);
 /* The names of interfaces in it: of input ones and of ports of bridges, too. Sorted, each once; "eth+": all that begin so. */
 void ruleset_iface_names(
 	struct arena *arena, const struct ruleset *rs, const char *const **ret, size_t *ret_n);

@@ -171,7 +171,7 @@ static struct says ct_state_match(struct asking *asking, const struct match *mat
 	struct says is_it = ask_ct_states(asking, match->ct_states), has_nat;
 
 	if (nat && is_it.answer != YES) {
-		has_nat = says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED));
+		has_nat = ask_has_entry(asking);
 		if (has_nat.answer != NO)
 			has_nat = says_and(asking, has_nat,
 				says_not(asking, ask_bits(asking, FIELD_CT_STATUS, 0, nat)));
@@ -183,9 +183,7 @@ static struct says ct_state_match(struct asking *asking, const struct match *mat
 static struct says ct_mark_match(struct asking *asking, const struct match *match)
 {
 	struct says has =
-		asking->packet->ct_state || is_of_set(asking)
-			? says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED))
-			: says(true);
+		asking->packet->ct_state || is_of_set(asking) ? ask_has_entry(asking) : says(true);
 
 	/* without an entry there is no mark, and no answer to "not this mark" either */
 	if (has.answer == NO)

@@ -208,19 +208,18 @@ static int by_specific(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y; /* as they stand */
 }
 
-/* Of a set: members from the most specific on; each takes of what none before it took. Without exceptions
- * the order says nothing, and the members are joined by halves, which keeps what is built on the way small. */
-static struct says join_members(struct asking *asking, const struct set *set,
-	const struct sides *sides, size_t from, size_t to)
-{
-	size_t middle = from + (to - from) / 2;
+/* Of a set of packets: those that a member takes. */
+struct of_members {
+	struct asking *asking;
+	const struct set *set;
+	const struct sides *sides;
+};
 
-	if (from == to)
-		return says(false);
-	if (to == from + 1)
-		return member_match(asking, set, &set->members[from], sides);
-	return says_or(asking, join_members(asking, set, sides, from, middle),
-		join_members(asking, set, sides, middle, to));
+static struct packet_set of_member(void *data, size_t i)
+{
+	const struct of_members *of = data;
+
+	return member_match(of->asking, of->set, &of->set->members[i], of->sides).set;
 }
 
 static struct says one_net(
@@ -229,9 +228,12 @@ static struct says one_net(
 	return ask_prefix(asking, sides->is_src[0] ? FIELD_SRC : FIELD_DST, &member->nets[0]);
 }
 
+/* Of a set: members from the most specific on; each takes of what none before it took. Without exceptions
+ * the order says nothing. */
 static struct says members_match(
 	struct asking *asking, const struct set *set, const struct sides *sides)
 {
+	struct of_members of = { asking, set, sides };
 	struct says in = says(false), taken = says(false), longer = says(false);
 	const struct ipset_member **sorted;
 	bool has_exception = false;
@@ -241,7 +243,7 @@ static struct says members_match(
 	for (size_t i = 0; i < set->n_members; i++)
 		has_exception |= set->members[i].is_nomatch;
 	if (!has_exception && !is_net_iface(set))
-		return join_members(asking, set, sides, 0, set->n_members);
+		return says_set(set_or_all(asking->eval->sets, set->n_members, of_member, &of));
 	sorted = arena_new_array(asking->eval->arena, const struct ipset_member *, set->n_members);
 	for (size_t i = 0; i < set->n_members; i++)
 		sorted[i] = &set->members[i];
@@ -268,17 +270,17 @@ static bool is_one_address(const struct set *set)
 	return set->kind == SET_HASH_NET || set->has_elements;
 }
 
-static struct says join_elements(
-	struct asking *asking, enum field field, const struct set *set, size_t from, size_t to)
-{
-	size_t middle = from + (to - from) / 2;
+struct of_elements {
+	struct sets *sets;
+	enum field field;
+	const struct set *set;
+};
 
-	if (from == to)
-		return says(false);
-	if (to == from + 1)
-		return ask_prefix(asking, field, &set->elements[from].prefix);
-	return says_or(asking, join_elements(asking, field, set, from, middle),
-		join_elements(asking, field, set, middle, to));
+static struct packet_set of_element(void *data, size_t i)
+{
+	const struct of_elements *of = data;
+
+	return set_of_prefix(of->sets, of->field, &of->set->elements[i].prefix);
 }
 
 static struct says one_address(struct asking *asking, const struct set *set, bool is_src)
@@ -287,10 +289,12 @@ static struct says one_address(struct asking *asking, const struct set *set, boo
 
 	if (is_of_set(asking)) {
 		struct sets *sets = asking->eval->sets;
+		struct of_elements of = { sets, field, set };
 		struct packet_set all;
 
+		asking->decided |= FIELD_BIT(field);
 		if (!set_recall(sets, set, field, &all)) {
-			all = join_elements(asking, field, set, 0, set->n_elements).set;
+			all = set_or_all(sets, set->n_elements, of_element, &of);
 			set_remember(sets, set, field, all);
 		}
 		return says_set(all);

@@ -386,9 +386,7 @@ static void connmark_effect(
 {
 	enum field to = connmark->op == CONNMARK_RESTORE ? FIELD_MARK : FIELD_CT_MARK;
 	struct says has =
-		asking->packet->ct_state || is_of_set(asking)
-			? says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED))
-			: says(false);
+		asking->packet->ct_state || is_of_set(asking) ? ask_has_entry(asking) : says(false);
 	struct changing *changed = &ret->changed;
 
 	if (has.answer == NO)

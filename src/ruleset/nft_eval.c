@@ -177,8 +177,7 @@ static struct known known_of_set(struct asking *asking, const struct nft_key *ke
 	if (key->needs & NFT_NEED_ARP)
 		*is = ask_number(asking, FIELD_ETHERTYPE, ETHERTYPE_ARP, ETHERTYPE_ARP);
 	if (key->needs & NFT_NEED_CT)
-		*is = says_and(asking, *is,
-			says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED)));
+		*is = says_and(asking, *is, ask_has_entry(asking));
 	if (key->proto)
 		*is = says_and(
 			asking, *is, ask_number(asking, FIELD_PROTO, key->proto, key->proto));
@@ -388,23 +387,27 @@ static enum answer set_find(struct asking *asking, const struct nft_keys *keys,
 	return answer;
 }
 
-/* Of a set of packets: elements joined by halves, which keeps what is built on the way small. */
-static struct says join_elements(struct asking *asking, const struct nft_keys *keys,
-	const struct set *set, const struct known *known, size_t from, size_t to)
+/* Of a set of packets: those that an element takes. */
+struct of_elements {
+	struct asking *asking;
+	const struct nft_keys *keys;
+	const struct set *set;
+	const struct known *known;
+};
+
+static struct says element_takes(const struct of_elements *of, size_t i)
 {
-	size_t middle = from + (to - from) / 2;
+	const struct nft_element *element = &of->set->nft_elements[i];
+	struct says one = element_has(of->asking, of->keys, element, of->known);
 
-	if (from == to)
-		return says(false);
-	if (to == from + 1) {
-		struct says one = element_has(asking, keys, &set->nft_elements[from], known);
+	if (has_limit(element))
+		one = says_and(of->asking, one, ask_unknown_of(of->asking, "an element's limit"));
+	return one;
+}
 
-		if (has_limit(&set->nft_elements[from]))
-			one = says_and(asking, one, ask_unknown_of(asking, "an element's limit"));
-		return one;
-	}
-	return says_or(asking, join_elements(asking, keys, set, known, from, middle),
-		join_elements(asking, keys, set, known, middle, to));
+static struct packet_set of_element(void *data, size_t i)
+{
+	return element_takes(data, i).set;
 }
 
 static struct says set_has(struct asking *asking, const struct nft_keys *keys,
@@ -418,7 +421,8 @@ static struct says set_has(struct asking *asking, const struct nft_keys *keys,
 		return ask_unknown_of(
 			asking, arena_printf(asking->eval->arena, "in set %s",
 					set && set->name ? set->name : "that is not known"));
-	return join_elements(asking, keys, set, known, 0, set->n_nft_elements);
+	return says_set(set_or_all(asking->eval->sets, set->n_nft_elements, of_element,
+		&(struct of_elements){ asking, keys, set, known }));
 }
 
 /* Which fields a key asks for, as bits. */
@@ -655,7 +659,6 @@ bool nft_lookup_part(struct asking *asking, const struct nft_lookup *lookup, siz
 {
 	const struct set *set = set_of_lookup(asking, lookup);
 	struct known known[MAX_KEYS] = { 0 };
-	const struct nft_element *element;
 	size_t catch_all = SIZE_MAX;
 
 	for (size_t e = 0; e < set->n_nft_elements; e++)
@@ -666,12 +669,11 @@ bool nft_lookup_part(struct asking *asking, const struct nft_lookup *lookup, siz
 	/* the one for all else is the last */
 	if (catch_all != SIZE_MAX && i >= catch_all)
 		i = i + 1 < set->n_nft_elements ? i + 1 : catch_all;
-	element = &set->nft_elements[i];
 	*ret = know_keys(asking, &lookup->keys, known);
 	if (ret->answer != NO)
-		*ret = says_and(asking, *ret, element_has(asking, &lookup->keys, element, known));
-	if (has_limit(element))
-		*ret = says_and(asking, *ret, ask_unknown_of(asking, "an element's limit"));
-	*ret_element = element;
+		*ret = says_and(asking, *ret,
+			element_takes(
+				&(struct of_elements){ asking, &lookup->keys, set, known }, i));
+	*ret_element = &set->nft_elements[i];
 	return true;
 }

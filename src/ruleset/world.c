@@ -42,20 +42,17 @@ static void add_name(struct adding *adding, const char *name, bool is_prefix)
 	}
 }
 
-/* As iptables has it: a trailing + stands for anything. */
-static void add_pattern(struct adding *adding, const char *pattern, bool has_wildcard)
+static void add_pattern(struct adding *adding, const char *pattern)
 {
-	struct text prefix CLEANUP(text_done) = TEXT_INIT;
-	size_t len = strlen(pattern);
-
 	if (adding->is_finding_bits)
 		return;
-	if (!has_wildcard || !len || pattern[len - 1] != '+') {
-		add_name(adding, pattern, false);
+	if (!adding->sets) {
+		if (*pattern && strcmp(pattern, "+") != 0)
+			*vec_push(&adding->names, adding->arena) = pattern;
 		return;
 	}
-	text_add_n(&prefix, pattern, len - 1);
-	add_name(adding, prefix.data, true);
+	for (enum field field = FIELD_IN_IFACE; field <= FIELD_PHYSDEV_OUT; field++)
+		sets_add_pattern(adding->sets, field, pattern);
 }
 
 static void add_mac(struct adding *adding, enum field field, const struct field_value *value)
@@ -151,11 +148,14 @@ static void add_match(struct adding *adding, const struct table *table, const st
 	switch (match->kind) {
 	case MATCH_IN_IFACE:
 	case MATCH_OUT_IFACE:
-		add_pattern(adding, match->name, !table_is_nft(table));
+		if (!table_is_nft(table))
+			add_pattern(adding, match->name);
+		else if (!adding->is_finding_bits)
+			add_name(adding, match->name, false);
 		return;
 	case MATCH_PHYSDEV_IN:
 	case MATCH_PHYSDEV_OUT:
-		add_pattern(adding, match->name, true);
+		add_pattern(adding, match->name);
 		return;
 	case MATCH_MAC_SRC:
 	case MATCH_ETH_SRC:
@@ -229,15 +229,20 @@ static void add_all(struct adding *adding)
 	}
 }
 
-void ruleset_add_to_world(struct sets *sets, const struct ruleset *rs)
+void ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n)
 {
-	struct adding adding = { .sets = sets, .rs = rs, .is_finding_bits = true };
+	struct adding adding = { .sets = sets };
 
-	add_all(&adding);
-	adding.is_finding_bits = false;
-	sets_add_name(
-		sets, FIELD_IN_IFACE, "lo"); /* which some matches treat in a way of its own */
-	add_all(&adding);
+	/* what one of them asks by bits must not be enumerated for another one either */
+	for (int pass = 0; pass < 2; pass++) {
+		adding.is_finding_bits = pass == 0;
+		for (size_t i = 0; i < n; i++) {
+			adding.rs = rulesets[i];
+			add_all(&adding);
+		}
+	}
+	/* some matches treat it in a way of its own */
+	sets_add_name(sets, FIELD_IN_IFACE, "lo");
 }
 
 static int by_name(const void *a, const void *b)

@@ -604,6 +604,31 @@ static void two_rulesets_differ_both_ways_with_witnesses(void **state)
 	unload(&l);
 }
 
+/* One asks for a whole MAC, the other for a part of it: in their world MACs have their bits. */
+static void a_mac_of_one_and_its_half_of_the_other_are_compared(void **state)
+{
+	static const char whole[] = "*filter\n:FORWARD ACCEPT [0:0]\n"
+				    "-A FORWARD -m mac --mac-source fa:16:3e:00:00:01 -j DROP\n"
+				    "COMMIT\n";
+	static const char part[] =
+		"table ip t {\n\tchain c {\n"
+		"\t\ttype filter hook forward priority filter; policy accept;\n"
+		"\t\tether saddr & ff:ff:ff:00:00:00 == fa:16:3e:00:00:00 drop\n\t}\n}\n";
+	const char *const texts[][2] = { { whole, part }, { part, whole } };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(texts); i++) {
+		struct loaded l = load(texts[i][0], texts[i][1], NULL, 0);
+		const struct audit_comparison comparison = compare(&l, HOOK_FORWARD);
+
+		/* the part takes more than the whole one */
+		assert_int_equal(comparison.n, 1);
+		assert_int_equal(comparison.differences[0].is_first, i == 0);
+		assert_witness(&l, HOOK_FORWARD, &comparison.differences[0]);
+		unload(&l);
+	}
+}
+
 static void equal_meaning_is_no_difference(void **state)
 {
 	struct loaded l = load(FILTER
@@ -668,6 +693,7 @@ int main(void)
 		cmocka_unit_test(an_interface_is_certified_or_has_a_witness),
 		cmocka_unit_test(interfaces_are_grouped_by_what_they_let_in),
 		cmocka_unit_test(two_rulesets_differ_both_ways_with_witnesses),
+		cmocka_unit_test(a_mac_of_one_and_its_half_of_the_other_are_compared),
 		cmocka_unit_test(equal_meaning_is_no_difference),
 		cmocka_unit_test(a_mark_that_is_asked_for_is_not_known),
 	};

@@ -155,7 +155,7 @@ static void check_chain(struct asked_chain *asked)
 	struct err err;
 
 	asked->sets = eval.sets = sets_new(0);
-	ruleset_add_to_world(asked->sets, asked->rs);
+	ruleset_add_to_world(asked->sets, &asked->rs, 1);
 	sets_seal(asked->sets);
 	eval.set = start_set(asked);
 	ruleset_eval_chain(
