@@ -16,7 +16,7 @@ DEMO, LAB = ROOT + "/examples/demo", ROOT + "/examples/lab"
 WIRE = ROOT + "/examples/wire.py"
 UNPACK = ROOT + "/tools/unpack-package"
 BUILD = ROOT + "/build"
-SECONDS_TO_END = 60
+SECONDS_TO_END = 600 # only against a wait without an end: a busy machine is slow
 # Whose folders could hold what a daemon leaves behind, and the settings of the machine that Docker touches.
 PLACES = ("/etc", "/opt", "/run", "/var/lib", "/var/log", "/var/cache", "/usr/local/bin")
 SETTINGS = ("/proc/sys/net", "/proc/sys/kernel/keys")
