@@ -163,6 +163,8 @@ def wait_for(words, say):
 
 def run_tests(tests, lacks=None):
     """Runs them and reports as TAP. "lacks" says what this machine has not and the tests need."""
+    # under nohup it would be ignored here and by all that is started
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     unpacked = run(UNPACK)
     if unpacked.returncode != 0:
         lacks = ("Open vSwitch and Docker are not unpacked and cannot be downloaded: "
