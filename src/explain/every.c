@@ -35,6 +35,45 @@ static struct packet_set choice_set(
 	return choice->is_negated ? set_not(sets, all) : all;
 }
 
+/* As in an expression that names the protocol: of TCP a SYN, of ICMP an echo request. */
+static const struct {
+	uint8_t proto;
+	enum field field;
+	uint8_t value;
+} usual[] = {
+	{ PROTO_TCP, FIELD_TCP_FLAGS, TCP_SYN },
+	{ PROTO_ICMP, FIELD_ICMP_TYPE, 8 },
+	{ PROTO_ICMP, FIELD_ICMP_CODE, 0 },
+	{ PROTO_ICMPV6, FIELD_ICMP_TYPE, 128 },
+	{ PROTO_ICMPV6, FIELD_ICMP_CODE, 0 },
+};
+
+/* What depends on a protocol that is open, is open too. */
+static struct query opened(const struct query *query)
+{
+	struct query open = *query;
+
+	if (open.packet.unknown & FIELD_BIT(FIELD_PROTO))
+		open.packet.unknown |= FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT) |
+				       FIELD_BIT(FIELD_TCP_FLAGS) | FIELD_BIT(FIELD_ICMP_TYPE) |
+				       FIELD_BIT(FIELD_ICMP_CODE);
+	return open;
+}
+
+static struct packet_set usual_set(struct sets *sets)
+{
+	struct packet_set all = SET_FULL;
+
+	for (size_t i = 0; i < N_OF(usual); i++) {
+		struct packet_set others =
+			set_not(sets, set_of_number(sets, FIELD_PROTO, usual[i].proto));
+
+		all = set_and(sets, all,
+			set_or(sets, others, set_of_number(sets, usual[i].field, usual[i].value)));
+	}
+	return all;
+}
+
 static struct packet_set asked_set(
 	struct sets *sets, const struct packet *packet, const struct packet_choices *allowed)
 {
@@ -46,6 +85,8 @@ static struct packet_set asked_set(
 	set = set_and(sets, set, set_of_family(sets, packet->src.family));
 	vec_for_each (choice, allowed)
 		set = set_and(sets, set, choice_set(sets, choice, packet->src.family));
+	if (packet->unknown & FIELD_BIT(FIELD_PROTO))
+		set = set_and(sets, set, usual_set(sets));
 	return set_and(sets, set, sets_real(sets));
 }
 
@@ -252,7 +293,8 @@ static bool parts_are_alike(const struct every_part *a, const struct every_part 
 /* --- a witness for each --- */
 
 /* A field that a packet was left open in stays so where the part does not ask for it. */
-static uint64_t settled_fields(struct sets *sets, const struct every_part *part, uint64_t open)
+static uint64_t settled_fields(
+	struct sets *sets, struct packet_set asked, const struct every_part *part, uint64_t open)
 {
 	const uint64_t always = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) |
 				FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SPORT) |
@@ -264,14 +306,17 @@ static uint64_t settled_fields(struct sets *sets, const struct every_part *part,
 		uint64_t bit = FIELD_BIT(field);
 
 		if (open & ~always & bit &&
-			!set_equal(part->set, set_forget(sets, part->set, bit)))
+			!set_equal(
+				part->set, set_and(sets, asked, set_forget(sets, part->set, bit))))
 			settled |= bit;
 	}
 	return settled;
 }
 
-static bool find_witness(struct sets *sets, const struct query *query, struct every_part *part)
+static bool find_witness(
+	const struct every *every, const struct query *query, struct every_part *part)
 {
+	struct sets *sets = every->sets;
 	struct packet *packet = &part->witness.packet;
 	struct packet one;
 	uint64_t settled;
@@ -279,7 +324,7 @@ static bool find_witness(struct sets *sets, const struct query *query, struct ev
 	part->witness = *query;
 	if (!set_witness(sets, part->set, &one))
 		return false;
-	settled = settled_fields(sets, part, query->packet.unknown);
+	settled = settled_fields(sets, every->asked, part, query->packet.unknown);
 	set_know(sets, set_of_packet(sets, &one, settled), settled, packet);
 	if (!proto_has_ports(packet->proto))
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
@@ -296,8 +341,9 @@ static void ask_witness(
 		return;
 	part->is_contradicted = true;
 	part->final = FINAL_CANNOT_TELL;
-	part->why = "the walk of one of these packets alone ends in another way: this is an error of "
-		    "portwall, please report it";
+	part->why =
+		"the walk of one of these packets alone ends in another way: this is an error of "
+		"portwall, please report it";
 }
 
 /* --- all together --- */
@@ -313,8 +359,8 @@ static bool collect(struct arena *arena, const struct answer *answer, struct eve
 	vec_for_each (ends, all) {
 		ends->set = set_and(every->sets, ends->set, every->asked);
 		if (!add_region(arena, every->sets, regions, ends))
-			return err_limit(err,
-				"the set of packets has more than %d different ends", MAX_REGIONS);
+			return err_limit(err, "the set of packets has more than %d different ends",
+				MAX_REGIONS);
 	}
 	return sets_ok(every->sets, err);
 }
@@ -334,8 +380,9 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err)
 {
+	const struct query open = opened(query);
 	struct sets *sets = world_of(arena, explainer->host);
-	struct packet_set set = asked_set(sets, &query->packet, allowed);
+	struct packet_set set = asked_set(sets, &open.packet, allowed);
 	struct regions regions = { 0 };
 	struct answer answer;
 
@@ -345,9 +392,9 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	if (set_is_empty(set))
 		return err_input(err, "there is no such packet");
 	if (packet_is_tagged(&query->packet))
-		set = set_assign(sets, set, FRAME_FIELDS,
-			set_of_packet(sets, &query->packet, FRAME_FIELDS));
-	answer = explain_set(arena, explainer, query, sets, set);
+		set = set_assign(
+			sets, set, FRAME_FIELDS, set_of_packet(sets, &query->packet, FRAME_FIELDS));
+	answer = explain_set(arena, explainer, &open, sets, set);
 	if (!collect(arena, &answer, ret, &regions, err))
 		return false;
 	vec_for_each (region, &regions) {
@@ -356,7 +403,7 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 		add_part(arena, ret, &part);
 	}
 	vec_for_each (part, &ret->parts)
-		if (find_witness(sets, query, part))
+		if (find_witness(ret, &open, part))
 			ask_witness(arena, explainer, part);
 	return sets_ok(sets, err);
 }

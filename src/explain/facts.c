@@ -152,9 +152,12 @@ bool skb_owns(const struct skb *skb, const struct addr *addr)
 
 bool skb_owns_next_hop(const struct skb *skb, bool *ret_is_known)
 {
+	const struct addr *addr =
+		skb->has_next_hop && !skb->is_next_hop_dst ? &skb->next_hop : &skb->packet.dst;
+
 	*ret_is_known = !skb->is_next_hop_dst || skb->n_mapped_then == skb->n_mapped;
-	return skb_owns(skb,
-		skb->has_next_hop && !skb->is_next_hop_dst ? &skb->next_hop : &skb->packet.dst);
+	/* nobody asks on a wire who that is */
+	return !addr_is_loopback(addr) && skb_owns(skb, addr);
 }
 
 bool link_has_address(const struct skb *skb, const struct link *link, enum family family)
