@@ -8,6 +8,9 @@
  *
  * What the walk cannot tell is not sent, only counted, with its reason.
  *
+ * Of some packets a few fields are opened, and the set that this makes is asked (setjudge.h): whoever of it is told to end somewhere
+ * must do so alone too, and a witness of each part is a packet of the next batch.
+ *
  * PORTWALL_SEED=N: the first of the seeds in a row, one a topology. MESH_HOSTS=N: so many of them.
  * PORTWALL_VERBOSE=1 prints what could not be told, and the rules of a topology that disagrees.
  */
@@ -25,6 +28,7 @@
 #include "mesh_told.h"
 #include "packet/expr.h"
 #include "packet/field.h"
+#include "setjudge.h"
 
 #define N_HOSTS	  40 /* seeds 1 to 40 */
 #define N_BATCHES 4
@@ -32,6 +36,7 @@
 #define MAX_NODES 4096
 #define MAX_FAILS 3 /* a topology: printed */
 #define MAX_WHYS  64
+#define N_SETS	  12 /* a batch */
 
 struct item {
 	size_t from;
@@ -44,7 +49,9 @@ struct item {
 };
 
 static struct {
-	size_t hosts, rules, packets, unsure, arrived, lost, known_flows, counters, wrong;
+	struct set_judged sets;
+	size_t hosts, witnesses, rules, packets, unsure, arrived, lost, known_flows, counters,
+		wrong;
 	struct {
 		char text[100];
 		size_t n;
@@ -64,6 +71,11 @@ struct judge {
 	uint32_t n_flows;
 	struct item items[N_PACKETS], before[N_PACKETS];
 	size_t n_before;
+	struct {
+		size_t from;
+		struct packet packet;
+	} witnesses[SETJUDGE_WITNESSES * N_SETS];
+	size_t n_witnesses;
 	size_t n_fails;
 	struct text rules;
 };
@@ -273,6 +285,24 @@ static bool meets_another(const struct judge *judge, size_t n, const struct item
 	return false;
 }
 
+/* One of a part of a set that the last batch asked about. */
+static bool take_witness(struct judge *judge, struct item *item)
+{
+	size_t at;
+
+	if (!judge->n_witnesses)
+		return false;
+	at = random_below(&judge->random, (unsigned)judge->n_witnesses);
+	*item = (struct item){ .from = judge->witnesses[at].from, .flow = ++judge->n_flows };
+	item->frame.packet = judge->witnesses[at].packet;
+	item->frame.packet.length = 0;
+	item->frame.tcp_flags = item->frame.packet.tcp_flags;
+	item->frame.icmp_id = judge->next_port++;
+	judge->witnesses[at] = judge->witnesses[--judge->n_witnesses];
+	total.witnesses++;
+	return true;
+}
+
 static void fill(struct judge *judge)
 {
 	judge->next_proto = 249;
@@ -280,7 +310,10 @@ static void fill(struct judge *judge)
 		struct item *item = &judge->items[i];
 		unsigned kind = random_below(&judge->random, 10);
 
-		if (kind < 2 ? !repeat(judge, item) : kind < 5 ? !answer(judge, item) : true)
+		if (kind < 2	   ? !repeat(judge, item)
+			: kind < 5 ? !answer(judge, item)
+			: kind < 6 ? !take_witness(judge, item)
+				   : true)
 			new_item(judge, item);
 		/* to itself: both directions of such a flow are one */
 		i += !meets_another(judge, i, item) &&
@@ -345,7 +378,7 @@ static const char *unsure_of(struct arena *arena, const struct explanation *told
 	return why;
 }
 
-static void ask(struct judge *judge, struct item *item)
+static struct query query_of(const struct judge *judge, const struct item *item)
 {
 	const struct mesh_place *place = &judge->mesh->places[item->from];
 	struct query query = { .packet = item->frame.packet };
@@ -358,8 +391,35 @@ static void ask(struct judge *judge, struct item *item)
 	if (query.packet.ethertype != ETHERTYPE_ARP)
 		query.packet.length =
 			(uint16_t)net_packet_build(&item->frame, 1, wire, sizeof(wire));
+	return query;
+}
+
+static void ask(struct judge *judge, struct item *item)
+{
+	const struct query query = query_of(judge, item);
+
 	item->told = explain(judge->arena, judge->explainer, &query);
 	item->unsure = unsure_of(judge->arena, item->told);
+}
+
+static void ask_set(struct judge *judge, const struct item *item)
+{
+	const struct query query = query_of(judge, item);
+	struct addr addrs[N_OF(addrs4) + N_OF(addrs6)];
+	struct packet witnesses[SETJUDGE_WITNESSES];
+	size_t n = 0;
+
+	if (query.packet.ethertype == ETHERTYPE_ARP)
+		return;
+	for (size_t i = 0; i < N_OF(addrs); i++)
+		addrs[i] = i < N_OF(addrs4) ? addr_at(false, i) : addr_at(true, i - N_OF(addrs4));
+	if (!setjudge_ask(judge->explainer, &query, addrs, N_OF(addrs), &judge->random, &total.sets,
+		    witnesses, &n))
+		printf("#   seed %lu\n", (unsigned long)judge->seed);
+	for (size_t i = 0; i < n; i++) {
+		judge->witnesses[judge->n_witnesses].from = item->from;
+		judge->witnesses[judge->n_witnesses++].packet = witnesses[i];
+	}
 }
 
 /* The snapshot is ours, and its counters become what is predicted. */
@@ -631,6 +691,9 @@ static void judge_batch(struct judge *judge)
 		total.unsure++;
 		note_why(judge->items[i].unsure);
 	}
+	judge->n_witnesses = 0;
+	for (size_t i = 0; i < N_SETS; i++)
+		ask_set(judge, &judge->items[i * (N_PACKETS / N_SETS)]);
 	send_and_settle(judge, judge->items, N_PACKETS);
 	for (size_t i = 0; i < N_PACKETS; i++) {
 		const struct item *item = &judge->items[i];
@@ -709,6 +772,10 @@ static void print_totals(void)
 	       "arrivals, %zu counters, %zu batches wrong\n",
 		total.hosts, total.rules, total.packets, total.unsure, total.known_flows,
 		total.arrived, total.counters, total.wrong);
+	printf("# %zu sets, %zu parts (%zu cannot tell), %zu members asked alone (%zu of parts that are told), %zu "
+	       "witnesses sent, %zu sets wrong\n",
+		total.sets.sets, total.sets.parts, total.sets.cannot_tell, total.sets.members,
+		total.sets.members_told, total.witnesses, total.sets.wrong);
 	for (size_t i = 0; i < total.n_whys && getenv("PORTWALL_VERBOSE"); i++)
 		printf("# cannot tell %zu: %s\n", total.whys[i].n, total.whys[i].text);
 }
@@ -725,6 +792,8 @@ static void packets_go_and_count_as_the_walk_says(void **state)
 		is_right &= judge_mesh(first + i);
 	print_totals();
 	assert_true(is_right);
+	assert_int_equal(total.sets.wrong, 0);
+	assert_true(total.sets.members_told > total.sets.members / 2);
 	/* a walk that tells nothing proves nothing */
 	assert_true(total.arrived > total.packets / 20);
 	assert_true(total.unsure < total.packets / 4);
