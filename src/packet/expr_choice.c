@@ -194,6 +194,8 @@ static void join_ranges(struct list *list)
 {
 	struct packet_range *ranges = list->ranges.items, *last = ranges;
 
+	if (list->ranges.n < 2)
+		return;
 	qsort(ranges, list->ranges.n, sizeof(*ranges), compare_ranges);
 	for (size_t i = 1; i < list->ranges.n; i++) {
 		if (memcmp(&ranges[i].min, &last->max, sizeof(last->max)) > 0 &&
@@ -216,6 +218,13 @@ static bool has_all_values(const struct list *list)
 			&(enum family){ FAMILY_IPV4 });
 	return list->ranges.n == 1 && memcmp(&range->min, &zero, sizeof(zero)) == 0 &&
 	       memcmp(&range->max, &all.max, sizeof(all.max)) == 0;
+}
+
+static bool has_one_value(const struct list *list)
+{
+	const struct packet_range *range = list->ranges.items;
+
+	return list->ranges.n == 1 && memcmp(&range->min, &range->max, sizeof(range->min)) == 0;
 }
 
 static bool fail_none(const struct list *list)
@@ -277,7 +286,6 @@ bool expr_values(struct parse *parse, struct expr_part part, const struct expr_k
 	enum field field, struct field_value *ret, enum family *ret_family)
 {
 	struct list list = { .parse = parse, .kind = kind, .part = part };
-	const struct packet_range *first;
 	bool is_all = is_any(part);
 
 	drop_choice(parse, field);
@@ -294,11 +302,9 @@ bool expr_values(struct parse *parse, struct expr_part part, const struct expr_k
 		parse->packet.unknown |= FIELD_BIT(field);
 		return !part.is_negated || fail_none(&list);
 	}
-	first = list.ranges.items;
-	if (part.is_negated || list.ranges.n > 1 ||
-		memcmp(&first->min, &first->max, sizeof(*ret)) != 0)
+	if (part.is_negated || !has_one_value(&list))
 		return add_choice(&list, field);
-	*ret = first->min;
+	*ret = list.ranges.items[0].min;
 	parse->packet.unknown &= ~FIELD_BIT(field);
 	return true;
 }
