@@ -154,11 +154,10 @@ static enum drop martian_ipv4(const struct skb *skb, const struct link *dev)
 }
 
 /* ip6_route_input asks for no source: ip6_rcv_core has refused what cannot be one, but a bridge that routes
- * what DNAT changed does not come by there. */
+ * what DNAT changed does not come by there. To the unspecified address it routes as to any other. */
 static enum drop martian_ipv6(const struct skb *skb, const struct link *dev)
 {
-	if ((addr_is_loopback(&skb->packet.dst) && !dev->is_loopback) ||
-		addr_is_zero(&skb->packet.dst))
+	if (addr_is_loopback(&skb->packet.dst) && !dev->is_loopback)
 		return DROP_MARTIAN_DESTINATION;
 	return DROP_NONE;
 }
