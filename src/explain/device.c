@@ -63,9 +63,8 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 {
 	const char *why;
 
-	if (walk->n_steps > walk->max_steps)
-		return end_cannot_tell(
-			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
+	if (walk_is_too_long(walk))
+		return end_too_long(walk, skb);
 	if (is_loop(walk, skb))
 		return end_dropped(walk, skb, DROP_LOOP);
 	if (netns_is_unread(skb->ns, "links", &why))
@@ -351,9 +350,8 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 
 struct answer device_transmit(struct walk *walk, struct skb *skb)
 {
-	if (walk->n_steps > walk->max_steps)
-		return end_cannot_tell(
-			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
+	if (walk_is_too_long(walk))
+		return end_too_long(walk, skb);
 	skb->packet.out_iface = skb->dev->name;
 	skb_node(walk, skb, NODE_TRANSMIT);
 	if (!skb->dev->is_up)

@@ -85,8 +85,13 @@ static struct packet_set asked_set(
 	set = set_and(sets, set, set_of_family(sets, packet->src.family));
 	vec_for_each (choice, allowed)
 		set = set_and(sets, set, choice_set(sets, choice, packet->src.family));
-	if (packet->unknown & FIELD_BIT(FIELD_PROTO))
+	/* the ICMP of the other family is nobody's */
+	if (packet->unknown & FIELD_BIT(FIELD_PROTO)) {
 		set = set_and(sets, set, usual_set(sets));
+		set = set_minus(sets, set,
+			set_of_number(sets, FIELD_PROTO,
+				packet->src.family == FAMILY_IPV6 ? PROTO_ICMP : PROTO_ICMPV6));
+	}
 	return set_and(sets, set, sets_real(sets));
 }
 
@@ -137,8 +142,12 @@ static bool ends_are_alike(const struct leaf *a, const struct leaf *b)
 {
 	if (a->final != b->final || a->drop != b->drop || a->place != b->place ||
 		a->socket != b->socket || a->last->ns != b->last->ns ||
-		a->last->link != b->last->link || a->rewritten != b->rewritten ||
-		!is_same_word(a->why, b->why) || !is_same_decider(a, b))
+		a->last->link != b->last->link || !is_same_word(a->why, b->why) ||
+		!is_same_decider(a, b))
+		return false;
+	if (a->final != FINAL_REWRITTEN)
+		return true;
+	if (a->rewritten != b->rewritten)
 		return false;
 	for (unsigned field = 0; field < N_FIELDS; field++)
 		if (a->rewritten >> field & 1 &&
@@ -293,8 +302,7 @@ static bool parts_are_alike(const struct every_part *a, const struct every_part 
 /* --- a witness for each --- */
 
 /* A field that a packet was left open in stays so where the part does not ask for it. */
-static uint64_t settled_fields(
-	struct sets *sets, struct packet_set asked, const struct every_part *part, uint64_t open)
+static uint64_t settled_fields(struct sets *sets, const struct every_part *part, uint64_t open)
 {
 	const uint64_t always = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) |
 				FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SPORT) |
@@ -304,10 +312,12 @@ static uint64_t settled_fields(
 
 	for (unsigned field = 0; field < N_FIELDS; field++) {
 		uint64_t bit = FIELD_BIT(field);
+		struct packet_set without = set_forget(sets, part->set, bit);
 
-		if (open & ~always & bit &&
-			!set_equal(
-				part->set, set_and(sets, asked, set_forget(sets, part->set, bit))))
+		/* that there is some length makes no difference */
+		if (field == FIELD_LENGTH)
+			without = set_minus(sets, without, set_of_number(sets, field, 0));
+		if (open & ~always & bit && !set_equal(part->set, without))
 			settled |= bit;
 	}
 	return settled;
@@ -324,7 +334,7 @@ static bool find_witness(
 	part->witness = *query;
 	if (!set_witness(sets, part->set, &one))
 		return false;
-	settled = settled_fields(sets, every->asked, part, query->packet.unknown);
+	settled = settled_fields(sets, part, query->packet.unknown);
 	set_know(sets, set_of_packet(sets, &one, settled), settled, packet);
 	if (!proto_has_ports(packet->proto))
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
@@ -339,8 +349,14 @@ static void ask_witness(
 	part->explanation = explain(arena, explainer, &part->witness);
 	if (part->final == FINAL_CANNOT_TELL || part->explanation->final == part->final)
 		return;
-	part->is_contradicted = true;
 	part->final = FINAL_CANNOT_TELL;
+	if (part->explanation->final == FINAL_CANNOT_TELL) {
+		part->why = part->explanation->leaf && part->explanation->leaf->why
+				    ? part->explanation->leaf->why
+				    : "of one of these packets alone it cannot be told";
+		return;
+	}
+	part->is_contradicted = true;
 	part->why =
 		"the walk of one of these packets alone ends in another way: this is an error of "
 		"portwall, please report it";
@@ -363,6 +379,21 @@ static bool collect(struct arena *arena, const struct answer *answer, struct eve
 				MAX_REGIONS);
 	}
 	return sets_ok(every->sets, err);
+}
+
+/* None may be lost, whatever else is wrong. */
+static void add_missing(struct arena *arena, struct every *every)
+{
+	struct packet_set rest = every->asked;
+
+	vec_for_each (part, &every->parts)
+		rest = set_minus(every->sets, rest, part->set);
+	if (!set_is_empty(rest))
+		*vec_push(&every->parts, arena) = (struct every_part){ .final = FINAL_CANNOT_TELL,
+			.set = rest,
+			.is_contradicted = true,
+			.why = "the walk of the set has no end for these packets: this is an error of "
+			       "portwall, please report it" };
 }
 
 static void add_part(struct arena *arena, struct every *every, const struct every_part *part)
@@ -402,6 +433,7 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 
 		add_part(arena, ret, &part);
 	}
+	add_missing(arena, ret);
 	vec_for_each (part, &ret->parts)
 		if (find_witness(ret, &open, part))
 			ask_witness(arena, explainer, part);

@@ -265,6 +265,9 @@ struct answer end_delivered(struct walk *walk, struct skb *skb, enum place place
 struct answer end_consumed(struct walk *walk, struct skb *skb, const char *note);
 struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Whoever may go on for ever asks before each step. */
+bool walk_is_too_long(const struct walk *walk);
+struct answer end_too_long(struct walk *walk, struct skb *skb);
 struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket *socket);
 bool skb_is_unknown(const struct skb *skb, enum field field);
 uint16_t packet_inner_ethertype(const struct packet *packet);

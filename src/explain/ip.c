@@ -248,6 +248,34 @@ static enum drop route_by_tables(
 	}
 }
 
+/* ip_mc_validate_source: without the martians of other destinations. */
+static enum drop multicast_source_check(
+	struct skb *skb, const struct link *dev, const char **ret_why)
+{
+	const struct packet *packet = &skb->packet;
+
+	if (skb_is_unknown(skb, FIELD_SRC))
+		return source_check(skb, dev, NULL, ret_why);
+	if (addr_is_multicast(&packet->src) || is_broadcast_all(&packet->src) ||
+		(addr_is_loopback(&packet->src) && !conf_max(skb, dev, "route_localnet")))
+		return DROP_MARTIAN_SOURCE;
+	if (packet->src.bytes[0] != 0)
+		return source_check(skb, dev, NULL, ret_why);
+	/* a host without an address yet may speak to its own network */
+	return packet->proto == PROTO_IGMP || !memcmp(packet->dst.bytes, "\xe0\0\0", 3)
+		       ? DROP_NONE
+		       : DROP_MARTIAN_SOURCE;
+}
+
+static enum drop multicast_input(struct skb *skb, const struct link *dev, const char **ret_why)
+{
+	enum drop drop = multicast_check(skb, dev, ret_why);
+
+	if (drop != DROP_NONE || *ret_why || skb->packet.dst.family == FAMILY_IPV6)
+		return drop;
+	return multicast_source_check(skb, dev, ret_why);
+}
+
 enum drop ip_route_input(
 	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why)
 {
@@ -261,13 +289,13 @@ enum drop ip_route_input(
 		*ret_why = "the destination is not known, so neither is the route";
 		return DROP_NONE;
 	}
+	if (addr_is_multicast(&skb->packet.dst)) {
+		*ret_is_local = true;
+		return multicast_input(skb, dev, ret_why);
+	}
 	drop = is_ipv6 ? martian_ipv6(skb, dev) : martian_ipv4(skb, dev);
 	if (drop != DROP_NONE)
 		return drop;
-	if (addr_is_multicast(&skb->packet.dst)) {
-		*ret_is_local = true;
-		return multicast_check(skb, dev, ret_why);
-	}
 	if (!is_ipv6 && is_broadcast_all(&skb->packet.dst)) {
 		*ret_is_local = true;
 		return addr_is_zero(&skb->packet.src) ? DROP_NONE

@@ -51,13 +51,14 @@ static struct answer take_socket(struct walk *walk, struct skb *skb, const void 
 }
 
 /* Each takes those of the set that no socket before it has taken. */
-static struct answer to_sockets_of_set(struct walk *walk, struct skb *skb)
+static struct answer to_sockets_of_set(struct walk *walk, struct skb *skb, const void *data)
 {
 	struct sets *sets = walk->sets;
 	struct answer answer = { 0 };
 	struct packet_set rest;
 	struct skb left = *skb;
 
+	(void)data;
 	skb_push(walk, &left);
 	rest = left.set;
 	for (size_t i = 0; i < skb->ns->n_sockets; i++) {
@@ -85,16 +86,43 @@ static struct answer to_sockets_of_set(struct walk *walk, struct skb *skb)
 	return answer_of_cases(walk, answer, end_no_socket(walk, &left));
 }
 
+static struct answer part_by_protocol(struct walk *walk, struct skb *skb, const void *data)
+{
+	return skb_split(walk, skb, set_of_number(walk->sets, FIELD_PROTO, PROTO_TCP),
+		to_sockets_of_set, to_sockets_of_set, data);
+}
+
+static struct answer to_host(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	return end_delivered(walk, skb, PLACE_HOST);
+}
+
+/* As is_decided_by_sockets has it. */
+static struct answer part_by_sockets(struct walk *walk, struct skb *skb)
+{
+	struct sets *sets = walk->sets;
+	struct packet_set tcp = set_of_number(sets, FIELD_PROTO, PROTO_TCP);
+	struct packet_set udp = set_of_number(sets, FIELD_PROTO, PROTO_UDP);
+	struct packet_set others;
+
+	tcp = set_and(sets, tcp,
+		set_of_bits(sets, FIELD_TCP_FLAGS, TCP_SYN, TCP_SYN | TCP_ACK | TCP_RST));
+	udp = set_minus(sets, udp, set_of_ct_states(sets, CT_ESTABLISHED));
+	others = set_not(sets, set_or(sets, tcp, udp));
+	return skb_split(walk, skb, others, to_host, part_by_protocol, NULL);
+}
+
 static struct answer to_sockets(struct walk *walk, struct skb *skb)
 {
 	const struct packet *packet = &skb->packet;
 
 	if (skb->ns->n_xfrm_policies)
 		return end_ipsec(walk, skb);
+	if (walk->sets && packet->pkt_type == PKT_HOST)
+		return part_by_sockets(walk, skb);
 	if (!is_decided_by_sockets(skb) || packet->pkt_type != PKT_HOST)
 		return end_delivered(walk, skb, PLACE_HOST);
-	if (walk->sets)
-		return to_sockets_of_set(walk, skb);
 	if (skb_is_unknown(skb, FIELD_DPORT))
 		return end_cannot_tell(
 			walk, skb, "the port is not known, so neither is the socket");

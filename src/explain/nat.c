@@ -380,6 +380,25 @@ static bool target(
 	return true;
 }
 
+/* What the mapping of a known flow has done. */
+static void note_mapped(struct skb *skb, const struct packet *before)
+{
+	const struct packet *packet = &skb->packet;
+	uint64_t changed = 0;
+
+	if (addr_compare(&before->src, &packet->src))
+		changed |= FIELD_BIT(FIELD_SRC);
+	if (addr_compare(&before->dst, &packet->dst))
+		changed |= FIELD_BIT(FIELD_DST);
+	if (before->sport != packet->sport)
+		changed |= FIELD_BIT(FIELD_SPORT);
+	if (before->dport != packet->dport)
+		changed |= FIELD_BIT(FIELD_DPORT);
+	skb->rewritten |= changed;
+	skb->n_mapped += changed != 0;
+	skb->n_dst_mapped += (changed & FIELD_BIT(FIELD_DST)) != 0;
+}
+
 void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *note)
 {
 	bool is_source = nat_manip_of(hook) == MANIP_SRC;
@@ -400,6 +419,8 @@ void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *n
 		if (proto_has_ports(packet->proto))
 			*(is_source ? &packet->sport : &packet->dport) = port;
 	}
+	if (!skb->ct.is_new)
+		note_mapped(skb, &before);
 	if (addr_compare(&before.src, &packet->src) || addr_compare(&before.dst, &packet->dst) ||
 		before.sport != packet->sport || before.dport != packet->dport ||
 		before.unknown != packet->unknown)

@@ -30,9 +30,8 @@ static struct answer output(struct walk *walk, struct skb *skb, const struct ovs
 	const struct ovs_port *peer;
 	bool is_internal = !strcmp(port->type, "internal");
 
-	if (walk->n_steps > walk->max_steps)
-		return end_cannot_tell(
-			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
+	if (walk_is_too_long(walk))
+		return end_too_long(walk, skb);
 	if (!strcmp(port->type, "patch")) {
 		peer = port->peer ? host_ovs_port(walk->host, port->peer) : NULL;
 		if (!peer)
@@ -491,9 +490,8 @@ struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_por
 	const struct ovs_bridge *bridge = bridge_find(walk->host, port->bridge);
 	struct node *node;
 
-	if (walk->n_steps > walk->max_steps)
-		return end_cannot_tell(
-			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
+	if (walk_is_too_long(walk))
+		return end_too_long(walk, skb);
 	conntrack_reset(walk, skb);
 	skb->phys_in = skb->phys_out = skb->in_port = skb->out = NULL;
 	skb->is_prerouted = skb->is_made_here = false;

@@ -194,6 +194,21 @@ struct answer end_consumed(struct walk *walk, struct skb *skb, const char *note)
 	return end(walk, skb, leaf);
 }
 
+bool walk_is_too_long(const struct walk *walk)
+{
+	return walk->n_steps > walk->max_steps ||
+	       (walk->sets && sets_n_nodes(walk->sets) > LIMIT_WALK_NODES);
+}
+
+struct answer end_too_long(struct walk *walk, struct skb *skb)
+{
+	if (walk->n_steps > walk->max_steps)
+		return end_cannot_tell(
+			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
+	return end_cannot_tell(walk, skb,
+		"the walk of the set was stopped: it has become too large; ask for less of it");
+}
+
 struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fmt, ...)
 {
 	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
@@ -350,7 +365,8 @@ struct answer answer_of_copies(const struct walk *walk, struct answer a, struct 
 /* What the set does not say is what a packet begins with. */
 static void skb_begin(const struct walk *walk, struct skb *skb)
 {
-	const uint64_t own = FIELD_BIT(FIELD_PKTTYPE) | FIELD_BIT(FIELD_CT_STATE);
+	const uint64_t own = FIELD_BIT(FIELD_PKTTYPE) |
+			     ((FIELD_BIT(FIELD_UID) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1));
 
 	skb->set = set_and(walk->sets, walk->set, packet_values(walk->sets, &skb->packet, own));
 	skb->synced = skb->packet;
@@ -388,7 +404,9 @@ static struct answer run(struct arena *arena, const struct explainer *explainer,
 		.host = explainer->host,
 		.query = query,
 		.result = result,
-		.max_steps = query->max_steps ? query->max_steps : LIMIT_WALK_STEPS,
+		.max_steps = query->max_steps ? query->max_steps
+			     : sets	      ? LIMIT_WALK_STEPS_SET
+					      : LIMIT_WALK_STEPS,
 		.sets = sets,
 		.set = set,
 	};

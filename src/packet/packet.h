@@ -51,6 +51,7 @@ struct prefix {
 
 /* Protocol numbers (IANA) that rules treat in a way of their own. */
 #define PROTO_ICMP    1
+#define PROTO_IGMP    2
 #define PROTO_IPIP    4 /* IP in IP, RFC 2003; Debian's /etc/protocols calls it "ipencap" */
 #define PROTO_TCP     6
 #define PROTO_UDP     17

@@ -312,19 +312,35 @@ static uint32_t restricted(struct sets *sets, uint32_t a, uint32_t c)
 	return remember(sets, OP_RESTRICT, a, c, result);
 }
 
+/* Fields that a packet of another protocol has not: 0 there, which nobody wants to read. */
+static struct packet_set only_where_present(struct sets *sets)
+{
+	static const enum field fields[] = { FIELD_SPORT, FIELD_DPORT, FIELD_TCP_FLAGS,
+		FIELD_ICMP_TYPE, FIELD_ICMP_CODE };
+	struct packet_set all = SET_FULL;
+
+	for (size_t i = 0; i < N_OF(fields); i++)
+		all = set_and(sets, all,
+			set_or(sets, set_of_present(sets, fields[i]),
+				set_of_number(sets, fields[i], 0)));
+	return all;
+}
+
 struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct packet_set among)
 {
-	struct packet_set now = a;
+	struct packet_set care = only_where_present(sets), now = a;
 
-	for (unsigned field = 0; field < N_FIELDS; field++) {
+	/* what is seldom spoken of first */
+	for (unsigned field = N_FIELDS; field-- > 0;) {
 		struct packet_set without = set_forget(sets, now, FIELD_BIT(field));
 
 		if (set_equal(set_and(sets, without, among), a))
 			now = without;
 	}
-	now.node = restricted(sets, now.node, among.node);
-	/* addresses are those of a family */
-	return set_and(sets, now, set_forget(sets, among, ~SET_FAMILY_BIT));
+	if (!set_is_subset(sets, among, care))
+		return now;
+	now.node = restricted(sets, now.node, care.node);
+	return now;
 }
 
 struct packet_set set_assign(

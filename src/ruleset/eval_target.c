@@ -83,10 +83,10 @@ uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 		return fields | FIELD_BIT(FIELD_MARK);
 	case TARGET_CONNMARK:
 		return fields | FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CT_MARK);
-	case TARGET_CT:
+	case TARGET_CT: /* the template is an entry of its own (take_template) */
 	case TARGET_CT_NOTRACK:
 	case TARGET_NOTRACK:
-		return fields | FIELD_BIT(FIELD_CT_STATE);
+		return fields | ((FIELD_BIT(FIELD_UID) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1));
 	case TARGET_TOS:
 	case TARGET_DSCP:
 		return fields | FIELD_BIT(FIELD_TOS);

@@ -161,7 +161,8 @@ static void print_wrong(const struct opening *opening, const char *what,
 	text_clear(&text);
 	packet_expr_print(&text, packet);
 	printf("#   %s: %s of the set, %s alone\n", text.data,
-		part ? final_name(part->final) : "no part", final_name(alone));
+		part ? final_name(part->leaf ? part->leaf->final : part->final) : "no part",
+		final_name(alone));
 }
 
 /* The part that has it; NULL: none, or more than one. */
@@ -201,7 +202,7 @@ static bool check_member(const struct opening *opening, const struct explainer *
 	if (part->final == FINAL_CANNOT_TELL)
 		return true;
 	total->members_told++;
-	if (told->final == part->final)
+	if (told->final == part->final || told->final == FINAL_CANNOT_TELL)
 		return true;
 	print_wrong(opening, "a packet ends in another way", packet, part, told->final);
 	return false;
@@ -264,6 +265,9 @@ bool setjudge_ask(const struct explainer *explainer, const struct query *query,
 	}
 	total->sets++;
 	total->parts += every.parts.n;
+	vec_for_each (part, &every.parts)
+		if (part->final == FINAL_CANNOT_TELL && getenv("PORTWALL_VERBOSE"))
+			printf("# WHY %s\n", part->why);
 	vec_for_each (part, &every.parts)
 		*(part->final == FINAL_CANNOT_TELL ? &total->cannot_tell : &total->told) += 1;
 	is_right = check_parts(&opening, &every) &&

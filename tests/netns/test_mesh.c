@@ -12,6 +12,7 @@
  * must do so alone too, and a witness of each part is a packet of the next batch.
  *
  * PORTWALL_SEED=N: the first of the seeds in a row, one a topology. MESH_HOSTS=N: so many of them.
+ * PORTWALL_KEEP=FOLDER: hosts of sets that are wrong are written there.
  * PORTWALL_VERBOSE=1 prints what could not be told, and the rules of a topology that disagrees.
  */
 #include "unit.h"
@@ -23,6 +24,7 @@
 #include <sys/wait.h>
 
 #include "explain/explain.h"
+#include "host/file.h"
 #include "kernel/kernel.h"
 #include "mesh.h"
 #include "mesh_told.h"
@@ -296,6 +298,10 @@ static bool take_witness(struct judge *judge, struct item *item)
 	*item = (struct item){ .from = judge->witnesses[at].from, .flow = ++judge->n_flows };
 	item->frame.packet = judge->witnesses[at].packet;
 	item->frame.packet.length = 0;
+	/* net_frame_build takes 0 for the usual one */
+	if (!item->frame.packet.ttl ||
+		(item->frame.packet.proto == PROTO_TCP && !item->frame.packet.tcp_flags))
+		return false;
 	item->frame.tcp_flags = item->frame.packet.tcp_flags;
 	item->frame.icmp_id = judge->next_port++;
 	judge->witnesses[at] = judge->witnesses[--judge->n_witnesses];
@@ -402,6 +408,22 @@ static void ask(struct judge *judge, struct item *item)
 	item->unsure = unsure_of(judge->arena, item->told);
 }
 
+/* To be asked again by hand: portwall explain --snapshot. */
+static void keep_host(const struct judge *judge)
+{
+	const char *folder = getenv("PORTWALL_KEEP");
+	struct text path CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+
+	printf("#   seed %lu\n", (unsigned long)judge->seed);
+	if (!folder)
+		return;
+	text_addf(&path, "%s/mesh-%lu-%zu.pws", folder, (unsigned long)judge->seed,
+		total.sets.wrong);
+	if (host_save(judge->host, path.data, true, &err))
+		printf("#   kept as %s\n", path.data);
+}
+
 static void ask_set(struct judge *judge, const struct item *item)
 {
 	const struct query query = query_of(judge, item);
@@ -415,7 +437,7 @@ static void ask_set(struct judge *judge, const struct item *item)
 		addrs[i] = i < N_OF(addrs4) ? addr_at(false, i) : addr_at(true, i - N_OF(addrs4));
 	if (!setjudge_ask(judge->explainer, &query, addrs, N_OF(addrs), &judge->random, &total.sets,
 		    witnesses, &n))
-		printf("#   seed %lu\n", (unsigned long)judge->seed);
+		keep_host(judge);
 	for (size_t i = 0; i < n; i++) {
 		judge->witnesses[judge->n_witnesses].from = item->from;
 		judge->witnesses[judge->n_witnesses++].packet = witnesses[i];
