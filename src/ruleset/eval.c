@@ -104,6 +104,11 @@ void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const stru
 			other->set = set_or(eval->sets, other->set, outcome->set);
 		return;
 	}
+	/* nearly always there is one, and it is large */
+	if (!outcomes->cap) {
+		outcomes->items = arena_new_one(eval->arena, struct outcome);
+		outcomes->cap = 1;
+	}
 	*vec_push(outcomes, eval->arena) = *outcome;
 }
 
