@@ -132,6 +132,7 @@ check 'Graphviz takes the drawing' dot -Tsvg -o path.svg path.dot
 check 'it has the guest, the tap and the bridge' grep -qz 'A  guest.*B  tap1.*br0' path.dot
 check 'and the rule that decided' grep -q 'chain neutron-openvswi-sg-fallback rule 1' path.dot
 says 'SVG is made by Graphviz' 3 '</svg>' pw explain -s host.pws --in tap1 --svg tcp 10.0.0.1:4000 10.0.0.2:22
+says 'a drawing is no JSON, brief or not' 2 'exclude each other' pw explain -s host.pws --in tap1 --dot --json --brief tcp 10.0.0.1:4000 10.0.0.2:22
 says 'one form at a time' 2 'exclude each other' pw explain -s host.pws --in tap1 --svg --json tcp 10.0.0.1:4000 10.0.0.2:22
 # -- guests by their names: as qemu's command line tells them; no other run of this test has this one
 name=instance-$(printf %08x $$)
@@ -146,6 +147,16 @@ says 'a guest is found by its name' 3 '^dropped' pw explain --in "$name" --brief
 says 'and by its UUID' 3 '^dropped' pw explain --in "$uuid" --brief tcp 10.0.0.1:4000 10.0.0.2:22
 pw snapshot -o guest.pws > /dev/null
 says 'a snapshot knows it, too' 3 '^dropped' pw explain --snapshot guest.pws --in "$name" --brief tcp 10.0.0.1:4000 10.0.0.2:22
+
+# -- Open vSwitch in user space: nothing in the kernel shows it
+cp "$(command -v sleep)" ovs-vswitchd
+./ovs-vswitchd 1000 &
+switch=$!
+trap 'kill $listener $guest $switch' EXIT
+until grep -q vswitchd /proc/$switch/comm; do sleep 0.02; done
+OVS_RUNDIR=$DIR/nowhere says 'an Open vSwitch whose database is elsewhere is unread' 0 'ovs ports: .*db.sock: No such file.*OVS_RUNDIR' pw snapshot --own-namespace -o switch.pws
+kill $switch
+trap 'kill $listener $guest' EXIT
 
 # -- rulesets
 check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)

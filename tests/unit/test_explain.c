@@ -249,6 +249,43 @@ static void a_flow_that_drops_and_one_that_is_not_understood_are_told_apart(void
 	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DROPPED);
 }
 
+static void flows_that_were_not_read_say_why(void **state)
+{
+	static const struct unread unread = { "ovs flows br-int", "ovs-ofctl is not installed" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_IPIP, "172.17.0.8", "172.17.0.9");
+
+	(void)state;
+	b->ovs_bridges[0].has_flows = false;
+	b->host.unread = &unread;
+	b->host.n_unread = 1;
+	assert_string_equal(walk(b, "tapA", &packet)->leaf->why,
+		"the flows of br-int were not read: ovs-ofctl is not installed");
+}
+
+/* Open vSwitch in user space: its ports have no master, and the kernel knows nothing of it. */
+static void a_port_of_an_ovs_that_was_not_read_is_not_told(void **state)
+{
+	static const struct unread unread = { "ovs ports", "ovs-vswitchd runs" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_ICMP, "172.17.0.8", "172.17.0.9");
+	int ns;
+
+	(void)state;
+	b->host.n_ovs_bridges = b->host.n_ovs_ports = 0;
+	built_link(b, "qvoA", &ns)->master_index = 0;
+	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_OTHER_HOST);
+	b->host.unread = &unread;
+	b->host.n_unread = 1;
+	/* who does not listen to all is no port of it */
+	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_OTHER_HOST);
+	built_link(b, "qvoA", &ns)->is_promisc = true;
+	assert_string_equal(walk(b, "tapA", &packet)->leaf->why,
+		"qvoA may be a port of Open vSwitch: ovs-vswitchd runs");
+}
+
 static void a_port_in_another_vlan_of_ovs_gets_nothing(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -674,6 +711,8 @@ int main(void)
 		cmocka_unit_test(without_nf_call_no_rule_is_asked),
 		cmocka_unit_test(what_a_program_does_at_a_device_cannot_be_told),
 		cmocka_unit_test(a_flow_that_drops_and_one_that_is_not_understood_are_told_apart),
+		cmocka_unit_test(flows_that_were_not_read_say_why),
+		cmocka_unit_test(a_port_of_an_ovs_that_was_not_read_is_not_told),
 		cmocka_unit_test(a_port_in_another_vlan_of_ovs_gets_nothing),
 		cmocka_unit_test(dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address),
 		cmocka_unit_test(a_published_port_leads_a_bridged_frame_to_where_dnat_says),
