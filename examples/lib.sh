@@ -80,7 +80,7 @@ ovs() { # PROGRAM ARGUMENT...
 	in_host env PATH="$ovs_path:$PATH" LD_LIBRARY_PATH="$(unpacked_libraries "*")" \
 		OVS_PKGDATADIR="$build/unpacked/openvswitch-switch/usr/share/openvswitch" "$@"
 }
-vsctl() { ovs ovs-vsctl --timeout=10 --db="unix:$dir/ovs/db.sock" "$@"; }
+vsctl() { ovs ovs-vsctl --timeout=60 --db="unix:$dir/ovs/db.sock" "$@"; }
 
 docker_path=$build/unpacked/docker.io/usr/sbin:$build/unpacked/docker.io/usr/bin:$build/unpacked/containerd/usr/bin
 docker_path=$docker_path:$build/unpacked/runc/usr/sbin:$build/unpacked/tini/usr/bin

@@ -263,7 +263,7 @@ def hold(address):
         raise KeyboardInterrupt
     signal.signal(signal.SIGTERM, stop)
     echoes, longest = 0, 0.0
-    with socket.create_connection((address, 22), timeout=5) as s:
+    with socket.create_connection((address, 22), timeout=30) as s:
         lines = s.makefile("rb")
         print("banner", lines.readline().decode().strip(), flush=True)
         s.settimeout(20)

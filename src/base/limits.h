@@ -20,6 +20,7 @@
 #define LIMIT_CONNTRACK		1000000	 /* entries of one namespace */
 #define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
 #define LIMIT_PACKETS_LINE	((size_t)64 * 1024) /* bytes of a line of explain --packets */
+#define LIMIT_EXPR_LIST		4096	 /* values and ranges of one list of a packet expression */
 #define LIMIT_WALK_UNREAD	256	 /* walks with other values of what was not read */
 #define LIMIT_SET_NODES		16000000 /* of one world of packet sets: 400 MB */
 #define LIMIT_SET_EXTRAS	10000	 /* booleans of it, beside the fields */

@@ -48,6 +48,7 @@ enum option_id {
 	OPT_SNAPSHOT,
 	OPT_STATE,
 	OPT_REPLY,
+	OPT_EVERY,
 	OPT_BRIEF,
 	OPT_PACKETS,
 	OPT_DOT,
@@ -75,7 +76,7 @@ struct invocation {
 	const char *in, *netns, *state, *packets_path;
 	const char *snapshots[16];
 	size_t n_snapshots;
-	bool from_process, reply, brief, dot, svg;
+	bool from_process, reply, every, brief, dot, svg;
 	/* audit */
 	const char *chain, *family;
 	const char *against[16], *services[16], *assigns[256];

@@ -15,8 +15,8 @@ static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_F
 	OPT_JSON, OPT_HELP };
 
 static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OPT_NETNS,
-	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG, OPT_JSON,
-	OPT_HELP };
+	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
+	OPT_JSON, OPT_HELP };
 
 static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_PREFIX, OPT_JSON,
 	OPT_HELP };
@@ -126,17 +126,22 @@ const struct command commands[] = {
 			"change that flips the verdict. Where that depends on what is not known it says "
 			"\"cannot tell\", and what is missing. "
 			"PACKET is PROTOCOL SOURCE DESTINATION [OPTION...], such as \"tcp "
-			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. Nothing is changed. "
+			"10.0.0.5:40000 10.0.0.9:443 syn\"; \"any\" leaves a part open. A prefix, a range, a list or a "
+			"\"!\" in an address or a port (\"tcp any 10.0.0.0/8:!22\") asks about all of those packets at "
+			"once, --every about all that \"any\" stands for: the set is parted by where they end, each part in "
+			"words and with one of its packets. Nothing is changed. "
 			"Needs root to read everything; a snapshot needs none.",
 		.exit_status =
 			"0 the packet is delivered as it is, 3 it is dropped, rejected or consumed, "
-			"4 it is delivered but rewritten, 5 it cannot be told; of several packets the one "
-			"that is furthest from delivered: 5, then 3, then 4",
+			"4 it is delivered but rewritten, 5 it cannot be told; of several packets, and of the parts of a "
+			"set, the one that is furthest from delivered: 5, then 3, then 4",
 		.examples =
 			"portwall explain --in tap812bd281-f5 icmp 172.17.0.8 172.17.0.9\n"
 			"portwall explain --in br-ethx ipip 10.0.0.2 192.168.1.5 --brief\n"
 			"portwall explain --snapshot host.pws --in eth0 tcp 192.0.2.7:any 10.0.0.9:443\n"
 			"portwall explain --in tap812bd281-f5 icmp 10.0.0.5 10.0.0.9 --svg > path.svg\n"
+			"portwall explain --in tap812bd281-f5 tcp any 10.0.0.0/8\n"
+			"portwall explain --in eth0 'udp !192.0.2.0/24 203.0.113.9:53,67-69'\n"
 			"portwall explain --snapshot host.pws --packets packets.jsonl\n",
 		OPTIONS(explain_options),
 		.run = cmd_explain,

@@ -55,13 +55,14 @@ static bool find_link(const struct host *host, const struct question *question, 
 				  question->netns, question->in);
 }
 
-bool question_query(const struct host *host, const struct question *question, struct query *ret,
-	struct err *err)
+bool question_query(struct arena *arena, const struct host *host, const struct question *question,
+	struct query *ret, struct packet_choices *choices, struct err *err)
 {
 	struct query query = { 0 };
 	struct packet packet;
 
-	if (!packet_expr_parse(question->packet, &packet, err))
+	if (choices ? !packet_expr_parse_set(arena, question->packet, &packet, choices, err)
+		    : !packet_expr_parse(question->packet, &packet, err))
 		return false;
 	if (question->in && !*question->in)
 		return err_input(err, "explain: --in has no name");
@@ -89,8 +90,8 @@ bool question_query(const struct host *host, const struct question *question, st
 }
 
 /* The words of the packet may come as one argument or as several. */
-static bool make_query(
-	struct invocation *inv, const struct host *host, struct query *ret, struct err *err)
+static bool make_query(struct invocation *inv, const struct host *host, struct query *ret,
+	struct packet_choices *choices, struct err *err)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 	struct question question = { .in = inv->in,
@@ -101,7 +102,7 @@ static bool make_query(
 	for (size_t i = 0; i < inv->n_args; i++)
 		text_addf(&words, "%s%s", i ? " " : "", inv->args[i]);
 	question.packet = words.data;
-	return question_query(host, &question, ret, err);
+	return question_query(inv->arena, host, &question, ret, choices, err);
 }
 
 enum exit_code explain_exit(enum final final)
@@ -118,6 +119,25 @@ enum exit_code explain_exit(enum final final)
 	default:
 		return EXIT_CANNOT_TELL;
 	}
+}
+
+static int severity(enum exit_code code)
+{
+	switch (code) {
+	case EXIT_DONE:
+		return 0;
+	case EXIT_REWRITTEN:
+		return 1;
+	case EXIT_DROPPED:
+		return 2;
+	default:
+		return 3;
+	}
+}
+
+enum exit_code explain_worse(enum exit_code a, enum exit_code b)
+{
+	return severity(b) > severity(a) ? b : a;
 }
 
 /* no_reply: why the second one is missing although it was asked for; NULL: it is not. */
@@ -173,8 +193,9 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 		return err_next(
 			err, "the reply is asked for as a packet of its own, --in where it starts");
 	}
-	if (inv->packets_path && inv->reply)
-		return err_input(err, "explain: --packets and --reply exclude each other");
+	if (inv->packets_path && (inv->reply || inv->every))
+		return err_input(err, "explain: --packets and --%s exclude each other",
+			inv->reply ? "reply" : "every");
 	if (!inv->packets_path && !inv->n_args) {
 		err_input(err, "explain: which packet?");
 		return err_next(err,
@@ -188,6 +209,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	const struct explainer *explainer;
 	struct report reports[2] = { 0 };
 	const struct host *host = NULL;
+	struct packet_choices choices = { 0 };
 	struct query query, back;
 	struct err no_reply;
 	unsigned flags = inv->brief ? 0 : REPORT_ANY | REPORT_CHANGES;
@@ -198,11 +220,13 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 		return false;
 	if (inv->packets_path)
 		return explain_packets(inv, host, err);
-	if (!make_query(inv, host, &query, err))
+	if (!make_query(inv, host, &query, &choices, err))
 		return false;
 	macs = explain_find_macs(host, &query);
 	inv->agent.progress(inv->agent.progress_data, "following the packet");
 	explainer = explainer_new(inv->arena, host);
+	if (choices.n || inv->every)
+		return explain_a_set(inv, explainer, &query, &choices, err);
 	report_make(inv->arena, explainer, &query, flags, &reports[0]);
 	reports[0].macs = macs;
 	inv->exit = explain_exit(reports[0].explanation->final);

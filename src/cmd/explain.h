@@ -4,10 +4,14 @@
 
 #include "cmd/cmd.h"
 #include "explain/report.h"
+#include "packet/expr.h"
 
 /* What the files of the command share. */
 
+enum colour explain_colour(enum final final);
 void report_print_text(const struct invocation *inv, struct text *out, const struct report *report);
+/* The rules that took or rewrote the packet, and whose they are. */
+void report_print_deciders(struct text *out, const struct report *report);
 /* is_short: without the path. */
 json_t *report_json(const struct report *report, bool is_short);
 
@@ -16,9 +20,16 @@ struct question {
 	const char *packet, *in, *netns, *state;
 	bool from_process;
 };
-bool question_query(const struct host *host, const struct question *question, struct query *ret,
-	struct err *err);
+/* choices: NULL: of one packet only. */
+bool question_query(struct arena *arena, const struct host *host, const struct question *question,
+	struct query *ret, struct packet_choices *choices, struct err *err);
 enum exit_code explain_exit(enum final final);
+/* The one that is further from delivered. */
+enum exit_code explain_worse(enum exit_code a, enum exit_code b);
+
+/* explain_every.c: a set of packets. */
+bool explain_a_set(struct invocation *inv, const struct explainer *explainer,
+	const struct query *query, const struct packet_choices *choices, struct err *err);
 
 /* explain_packets.c: --packets, a JSON object for each line of the file. */
 bool explain_packets(struct invocation *inv, const struct host *host, struct err *err);

@@ -94,37 +94,20 @@ static void print_line(json_t *value)
 	json_decref(value);
 }
 
-static int severity(enum exit_code code)
-{
-	switch (code) {
-	case EXIT_DONE:
-		return 0;
-	case EXIT_REWRITTEN:
-		return 1;
-	case EXIT_DROPPED:
-		return 2;
-	default:
-		return 3;
-	}
-}
-
 static bool answer_line(struct batch *batch, const json_t *root, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct question question;
 	struct report report;
 	struct query query;
-	enum exit_code code;
 	json_t *value, *id;
 
 	if (!read_question(batch->inv, root, &question, err) ||
-		!question_query(batch->host, &question, &query, err))
+		!question_query(arena, batch->host, &question, &query, NULL, err))
 		return false;
 	explain_find_macs(batch->host, &query);
 	report_make(arena, batch->explainer, &query, 0, &report);
-	code = explain_exit(report.explanation->final);
-	if (severity(code) > severity(batch->worst))
-		batch->worst = code;
+	batch->worst = explain_worse(batch->worst, explain_exit(report.explanation->final));
 	value = report_json(&report, true);
 	id = json_object_get(root, "id");
 	json_object_set_new(value, "line", json_integer((json_int_t)batch->line));

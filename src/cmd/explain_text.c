@@ -8,7 +8,7 @@
 #include "packet/field.h"
 #include "ruleset/edit.h"
 
-static enum colour colour_of(enum final final)
+enum colour explain_colour(enum final final)
 {
 	switch (final) {
 	case FINAL_DELIVERED:
@@ -221,23 +221,27 @@ static void print_fields(struct text *out, const struct report *report)
 	}
 }
 
+void report_print_deciders(struct text *out, const struct report *report)
+{
+	bool is_case = report->explanation->final == FINAL_CANNOT_TELL;
+
+	/* Whoever rewrites the packet on the way is told of, whatever becomes of it. */
+	for (size_t i = 0; i < report->n_rewriters; i++)
+		print_decider(out, "rewritten", &report->rewriters[i]);
+	if (report->decider)
+		print_decider(out, is_case ? "decided in this case" : "decided", report->decider);
+}
+
 void report_print_text(const struct invocation *inv, struct text *out, const struct report *report)
 {
 	const struct explanation *explanation = report->explanation;
 	struct text verdict CLEANUP(text_done) = TEXT_INIT;
 
 	report_print_verdict(&verdict, report);
-	output_add(inv, out, colour_of(explanation->final), "%s", verdict.data);
+	output_add(inv, out, explain_colour(explanation->final), "%s", verdict.data);
 	text_add(out, "\n");
 	print_path(inv, out, report->path, report->n_path, explanation->leaf);
-	/* Whoever rewrites the packet on the way is told of, whatever becomes of it. */
-	for (size_t i = 0; i < report->n_rewriters; i++)
-		print_decider(out, "rewritten", &report->rewriters[i]);
-	if (report->decider)
-		print_decider(out,
-			explanation->final == FINAL_CANNOT_TELL ? "decided in this case"
-								: "decided",
-			report->decider);
+	report_print_deciders(out, report);
 	print_missing(out, report);
 	print_changes(inv, out, &report->changes);
 	if (explanation->other) {

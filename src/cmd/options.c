@@ -55,6 +55,9 @@ static const struct option_spec {
 		"what conntrack says of the packet: new, established, related, invalid or untracked "
 		"(default: what its entries say)" },
 	[OPT_REPLY] = { "reply", 'r', NULL, "its answer's way back, too" },
+	[OPT_EVERY] = { "every", 0, NULL,
+		"what is \"any\" or not said stands for every value: the answer is told by parts (as it is for a "
+		"prefix, a range or a list)" },
 	[OPT_BRIEF] = { "brief", 'b', NULL, "the verdict alone, in one line" },
 	[OPT_PACKETS] = { "packets", 0, "FILE",
 		"a JSON object a line, {\"in\": \"tap1\", \"packet\": \"icmp 10.0.0.5 10.0.0.9\"}, is "
@@ -189,6 +192,9 @@ static bool option_set(
 		return true;
 	case OPT_REPLY:
 		inv->reply = true;
+		return true;
+	case OPT_EVERY:
+		inv->every = true;
 		return true;
 	case OPT_BRIEF:
 		inv->brief = true;

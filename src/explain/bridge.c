@@ -264,12 +264,16 @@ static struct answer flood_cases(struct walk *walk, struct skb *skb, const struc
 		part = forward_to(walk, &one, bridge, ports[i], BRIDGE_FLOOD,
 			"the MAC is not known, so neither is the port");
 		/* who throws it away as somebody else's is not whom that MAC belongs to */
-		if (part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
+		if (walk->sets)
+			answer = answer_of_cases(walk, answer, part);
+		else if (part.final == FINAL_DROPPED && part.leaf->drop == DROP_OTHER_HOST)
 			nobody = part;
 		else
-			answer = answer_of_cases(answer, part);
+			answer = answer_of_cases(walk, answer, part);
 	}
 	*ret_found = n > 0;
+	if (walk->sets)
+		return answer_of_receivers(walk, &answer);
 	return answer.final == FINAL_NONE ? nobody : answer;
 }
 
@@ -334,13 +338,14 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 
 		one.branch = n == 1 ? skb->branch : BRANCH_COPY;
 		copies_share(&one);
-		answer = answer_of_copies(answer, send_copy(walk, &one, ports[i]));
+		answer = answer_of_copies(walk, answer, send_copy(walk, &one, ports[i]));
 	}
 	asked = walk->result->decided;
 	walk->result->decided |= decided;
 	*ret_found = n > 0;
-	*ret_is_sure = n < 2 || !copies_may_differ(skb, asked) ||
-		       copies_have_no_order(walk, skb, &before, ports, n, send_copy);
+	*ret_is_sure = n < 2 || !copies_may_differ(skb, asked);
+	if (!*ret_is_sure && !walk->sets)
+		*ret_is_sure = copies_have_no_order(walk, skb, &before, ports, n, send_copy);
 	return answer;
 }
 
@@ -357,6 +362,10 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 		return end_cannot_tell(walk, skb,
 			"a port of %s suppresses ARP or answers for others (neigh_suppress, proxyarp): "
 			"that is not walked",
+			bridge->name);
+	if (cast == CAST_MULTICAST && walk->sets && skb_is_unknown(skb, FIELD_DST))
+		return end_cannot_tell(walk, skb,
+			"multicast of a set of packets: which ports of %s get it depends on the group",
 			bridge->name);
 	if (is_snooped(skb, bridge)) {
 		up.branch = BRANCH_CASE;
@@ -378,7 +387,7 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 	copies_share(&up);
 	if (found && up.ct.copies)
 		up.ct.copies->is_promisc = bridge->is_promisc;
-	return answer_of_copies(answer, pass_up(walk, &up, NULL));
+	return answer_of_copies(walk, answer, pass_up(walk, &up, NULL));
 }
 
 /* --- the decision --- */
@@ -399,41 +408,48 @@ static bool is_on_link(const struct skb *skb, const struct link *link, const str
 
 /*
  * The MAC was left open. A sender asks by ARP for the destination or for its gateway, so the bridge's
- * own MAC can only be meant where the host has an address that it could have answered for.
+ * own MAC can only be meant where the host has an address that it could have answered for: is_maybe; is_yes: it must be.
  */
-static bool may_be_for_host(const struct skb *skb, const struct link *bridge, bool *ret_must)
+static void decide_unknown_mac(struct walk *walk, struct skb *skb, struct decision *ret)
 {
 	const struct packet *packet = &skb->packet;
+	const struct link *bridge = bridge_of(skb);
+	bool is_known;
 
-	*ret_must = false;
+	(void)walk;
 	if (!skb->in_port || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
-		return false;
-	*ret_must = skb_owns(skb, skb->has_next_hop ? &skb->next_hop : &packet->dst);
-	if (*ret_must || skb->has_next_hop)
-		return *ret_must;
-	return link_has_address(skb, bridge, packet->dst.family) &&
-	       !is_on_link(skb, bridge, &packet->dst);
+		return;
+	ret->is_yes = ret->is_maybe = skb_owns_next_hop(skb, &is_known);
+	if (!is_known)
+		ret->why = "whose MAC it was sent to is not known: its destination was another one";
+	if (!ret->is_yes && !skb->has_next_hop)
+		ret->is_maybe = link_has_address(skb, bridge, packet->dst.family) &&
+				!is_on_link(skb, bridge, &packet->dst);
 }
 
-static struct answer decide_unknown_mac(
-	struct walk *walk, struct skb *skb, const struct link *bridge)
+static struct answer behind_unknown_mac(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
 {
-	bool must_be_up, may_be_up = may_be_for_host(skb, bridge, &must_be_up);
+	const struct link *bridge = bridge_of(skb);
 	struct skb up = *skb;
 	struct answer answer = { 0 };
 	bool found = false;
 
-	if (!must_be_up)
+	(void)data;
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
+	if (!decision->is_yes)
 		answer = flood_cases(walk, skb, bridge, CAST_UNICAST, &found);
-	if (may_be_up) {
+	if (decision->is_maybe) {
 		up.branch = found ? BRANCH_CASE : skb->branch;
 		up.packet.eth_dst = bridge->mac;
 		up.packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
 		up.packet.pkt_type = PKT_HOST;
-		answer = answer_of_cases(answer,
+		answer = answer_of_cases(walk, answer,
 			pass_up(walk, &up,
-				must_be_up ? "the address that its MAC was asked for is the host's"
-					   : "if the sender takes the host for its gateway"));
+				decision->is_yes
+					? "the address that its MAC was asked for is the host's"
+					: "if the sender takes the host for its gateway"));
 		found = true;
 	}
 	return found ? answer : end_no_target(walk, skb, bridge, CAST_UNICAST);
@@ -462,7 +478,8 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 	if (cast != CAST_UNICAST)
 		return flood_all(walk, skb, bridge, cast, skb->in_port != NULL);
 	if (skb_is_unknown(skb, FIELD_ETH_DST))
-		return decide_unknown_mac(walk, skb, bridge);
+		return skb_decide(walk, skb, FIELD_BIT(FIELD_DST), decide_unknown_mac,
+			behind_unknown_mac, NULL);
 	if (skb->in_port && mac_equal(skb->packet.eth_dst, bridge->mac))
 		return pass_up(walk, skb, "its MAC is the bridge's");
 	entry = fdb_find(skb, bridge, skb->packet.eth_dst);

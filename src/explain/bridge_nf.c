@@ -131,7 +131,7 @@ static struct answer finish_bridged_dnat(
 	} else if ((unread = neighbour_unread(skb))) {
 		return end_cannot_tell(walk, skb, "%s", unread);
 	} else {
-		skb->packet.unknown |= FIELD_BIT(FIELD_ETH_DST);
+		skb_free(walk, skb, FIELD_ETH_DST, SET_FULL);
 	}
 	node = skb_node(walk, skb, NODE_NEIGHBOUR);
 	node->note = "a bridged packet whose destination was changed: it gets that one's MAC";
@@ -156,18 +156,32 @@ static bool is_routed(enum drop drop, bool is_ipv6)
 	}
 }
 
-static struct answer finish_changed(struct walk *walk, struct skb *skb, const struct link *bridge)
+static void decide_changed(struct walk *walk, struct skb *skb, struct decision *ret)
 {
-	bool is_ipv6 = skb->packet.dst.family == FAMILY_IPV6, is_local = false;
-	const char *why = NULL;
-	enum drop drop = ip_route_input(skb, bridge, &is_local, &why);
+	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
 
-	if (why)
-		return end_cannot_tell(walk, skb, "%s", why);
+	(void)walk;
+	ret->drop = ip_route_input(skb, bridge, &ret->is_local, &ret->why);
+	ret->route = skb->route;
+	ret->out = skb->out;
+	ret->gateway = skb->gateway;
+}
+
+static struct answer finish_changed(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
+	bool is_ipv6 = skb->packet.dst.family == FAMILY_IPV6;
+	enum drop drop = decision->drop;
+
+	(void)data;
+	skb_take_route(skb, decision);
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
 	if (!is_routed(drop, is_ipv6))
 		return end_dropped(walk, skb, drop == DROP_NO_ROUTE ? DROP_DNAT_UNROUTABLE : drop);
 	/* what stays on the bridge is not forwarded, as IPv6 sees it */
-	if (!is_local && skb->out == bridge && (drop == DROP_NONE || is_ipv6))
+	if (!decision->is_local && skb->out == bridge && (drop == DROP_NONE || is_ipv6))
 		return finish_bridged_dnat(walk, skb, bridge);
 	skb->is_routed_already = true;
 	skb->packet.eth_dst = bridge->mac;
@@ -176,19 +190,31 @@ static struct answer finish_changed(struct walk *walk, struct skb *skb, const st
 	return finish(walk, skb);
 }
 
+static struct answer route_changed(struct walk *walk, struct skb *skb, const void *data)
+{
+	return skb_decide(walk, skb, FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST), decide_changed,
+		finish_changed, data);
+}
+
+/* Did NAT change the destination? Of a set: a part of it that stays as it is, was not mapped. */
+static bool is_dst_changed(const struct walk *walk, const struct skb *skb)
+{
+	if (walk->sets)
+		return skb->n_dst_mapped != skb->n_dst_mapped_before;
+	return addr_compare(&skb->dst_before, &skb->packet.dst) != 0;
+}
+
 static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
 {
-	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
-	struct packet *packet = &skb->packet;
-
 	skb->dev = skb->phys_in;
 	skb->is_prerouted = true;
 	leave_ip(skb);
-	if (skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
+	if (skb_is_unknown(skb, FIELD_DST) &&
+		(walk->sets ? is_dst_changed(walk, skb) : !skb->dst_was_unknown))
 		return end_cannot_tell(
 			walk, skb, "the destination was changed on the bridge to one of several");
-	if (addr_compare(&skb->dst_before, &packet->dst))
-		return finish_changed(walk, skb, bridge);
+	if (is_dst_changed(walk, skb))
+		return ip_split_by_mark(walk, skb, route_changed, NULL);
 	return finish(walk, skb);
 }
 
@@ -217,6 +243,7 @@ struct answer bridge_nf_pre_routing(struct walk *walk, struct skb *skb)
 	note_call(walk, skb, NULL);
 	skb->phys_in = skb->dev;
 	skb->dst_before = skb->packet.dst;
+	skb->n_dst_mapped_before = skb->n_dst_mapped;
 	skb->dst_was_unknown = skb_is_unknown(skb, FIELD_DST);
 	skb->packet.in_iface = logical_dev(skb, bridge)->name;
 	skb->packet.out_iface = skb->packet.physdev_out = NULL;

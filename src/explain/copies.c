@@ -30,7 +30,8 @@ void copies_note(struct skb *skb)
 	if (!copies)
 		return;
 	copies->entry = skb->ct.entry;
-	copies->is_mark_changed |= copies->mark != skb->packet.ct_mark;
+	copies->is_mark_changed |=
+		copies->mark != skb->packet.ct_mark || skb_is_unknown(skb, FIELD_CT_MARK);
 	copies->mark = skb->packet.ct_mark;
 }
 

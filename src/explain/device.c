@@ -23,19 +23,23 @@ static enum pkt_type pkt_type_at(const struct packet *packet, const struct link 
 	return mac_equal(packet->eth_dst, dev->mac) || dev->is_loopback ? PKT_HOST : PKT_OTHERHOST;
 }
 
-static bool packet_is_same(const struct packet *a, const struct packet *b)
+static bool is_same(const struct walk *walk, const struct node *node, const struct skb *skb)
 {
+	const struct packet *a = node->packet, *b = &skb->packet;
+
+	if (walk->sets && !set_equal(node->set, skb->set))
+		return false;
 	return mac_equal(a->eth_src, b->eth_src) && mac_equal(a->eth_dst, b->eth_dst) &&
 	       a->vlan_id == b->vlan_id && a->ttl == b->ttl && !addr_compare(&a->src, &b->src) &&
 	       !addr_compare(&a->dst, &b->dst) && a->dport == b->dport && a->mark == b->mark;
 }
 
 /* Twice at one place and unchanged: it would go on for ever. */
-static bool is_loop(const struct skb *skb)
+static bool is_loop(const struct walk *walk, const struct skb *skb)
 {
 	for (const struct node *node = skb->last; node; node = node->before)
 		if (node->kind == NODE_RECEIVED && node->link == skb->dev && node->ns == skb->ns &&
-			packet_is_same(node->packet, &skb->packet))
+			is_same(walk, node, skb))
 			return true;
 	return false;
 }
@@ -62,7 +66,7 @@ struct answer device_receive(struct walk *walk, struct skb *skb)
 	if (walk->n_steps > walk->max_steps)
 		return end_cannot_tell(
 			walk, skb, "the walk was stopped after %u steps", walk->max_steps);
-	if (is_loop(skb))
+	if (is_loop(walk, skb))
 		return end_dropped(walk, skb, DROP_LOOP);
 	if (netns_is_unread(skb->ns, "links", &why))
 		return end_links_unread(walk, skb, why);
@@ -175,7 +179,7 @@ static struct answer receive_above(struct walk *walk, struct skb *skb, const str
 			upper->link->name, skb->dev->name);
 	if (upper->ns != skb->ns) {
 		conntrack_reset(walk, skb);
-		skb->packet.mark = 0;
+		skb_clear_mark(skb);
 		skb->ns = upper->ns;
 	}
 	skb->dev = upper->link;
@@ -267,7 +271,7 @@ static struct answer to_veth(struct walk *walk, struct skb *skb)
 	skb->in_port = NULL;
 	skb->is_prerouted = skb->is_made_here = false;
 	if (ns != skb->ns)
-		skb->packet.mark = 0;
+		skb_clear_mark(skb);
 	skb->packet.out_iface = skb->packet.physdev_in = skb->packet.physdev_out = NULL;
 	skb->ns = ns;
 	skb->dev = peer;
@@ -294,7 +298,7 @@ static struct answer to_vlan(struct walk *walk, struct skb *skb)
 	skb_node(walk, skb, NODE_VLAN)->note = "the tag is put on";
 	if (ns != skb->ns) {
 		conntrack_reset(walk, skb);
-		skb->packet.mark = 0;
+		skb_clear_mark(skb);
 		skb->ns = ns;
 	}
 	skb->dev = lower;

@@ -72,6 +72,7 @@ struct node {
 	const struct link *link, *bridge; /* NULL: none */
 	const struct packet *packet; /* as it looks behind this; interfaces as rules see them */
 	const char *note;	     /* a phrase for people; NULL: nothing to add */
+	struct packet_set set;	     /* of a set: as they look before this */
 
 	/* NODE_CHAIN */
 	enum family family;
@@ -155,6 +156,7 @@ struct walked_flow {
 	const struct walked_flow *before;
 	const struct netns *ns;
 	struct conntrack_entry entry;
+	unsigned n_mapped; /* of a set: how often NAT had changed its addresses before */
 };
 
 struct leaf {
@@ -165,6 +167,7 @@ struct leaf {
 	const struct node *last;	 /* NODE_END: ns, link and packet say where and how */
 	const struct walked_flow *flows; /* that the walk made on this path, newest first */
 	const char *why;		 /* FINAL_CANNOT_TELL: what is missing */
+	uint64_t rewritten; /* of a set: fields that NAT gave other values, as FIELD_BITs */
 };
 
 struct explanation {

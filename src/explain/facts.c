@@ -150,6 +150,16 @@ bool skb_owns(const struct skb *skb, const struct addr *addr)
 	return facts_ask(skb->facts, ns, key.data, 0, 1, why, NULL);
 }
 
+bool skb_owns_next_hop(const struct skb *skb, bool *ret_is_known)
+{
+	const struct addr *addr =
+		skb->has_next_hop && !skb->is_next_hop_dst ? &skb->next_hop : &skb->packet.dst;
+
+	*ret_is_known = !skb->is_next_hop_dst || skb->n_mapped_then == skb->n_mapped;
+	/* nobody asks on a wire who that is */
+	return !addr_is_loopback(addr) && skb_owns(skb, addr);
+}
+
 bool link_has_address(const struct skb *skb, const struct link *link, enum family family)
 {
 	const struct netns *ns = skb->ns;
@@ -270,10 +280,32 @@ static struct answer differ(struct walk *walk, const struct answer *before,
 	return cannot_tell(walk, before, arena_strdup(walk->arena, why.data));
 }
 
+/* Of a set all are cases: packets that do not end alike in all of them are in several parts. */
+static struct answer run_of_set(struct walk *walk, struct answer (*once)(struct walk *walk))
+{
+	struct answer answer = once(walk);
+
+	for (unsigned n = 1; facts_next(&walk->facts); n++) {
+		struct skb all = { .set = walk->set, .ns = walk->query->ns };
+
+		if (n == LIMIT_WALK_UNREAD)
+			return answer_of_cases(walk, answer,
+				end_cannot_tell(walk, &all,
+					"too much is not known to try all of it; one of it: %s",
+					words_of(walk->arena, &walk->facts.asked.items[0])));
+		answer = answer_of_cases(walk, answer, once(walk));
+	}
+	return answer;
+}
+
 struct answer facts_run(struct walk *walk, struct answer (*once)(struct walk *walk))
 {
 	struct facts *facts = &walk->facts;
-	struct answer first = once(walk);
+	struct answer first;
+
+	if (walk->sets)
+		return run_of_set(walk, once);
+	first = once(walk);
 
 	for (unsigned n = 1; first.final != FINAL_CANNOT_TELL && facts_next(facts); n++) {
 		struct answer other;

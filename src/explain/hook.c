@@ -162,36 +162,104 @@ static struct answer end_by_rules(struct walk *walk, struct skb *skb, const stru
 	}
 }
 
-static bool is_rerouted(const struct packet *a, const struct packet *b)
+/* Of a set: which of it, is not asked. A route that is asked for in vain stays as it was. */
+static bool is_rerouted(const struct walk *walk, const struct packet *a, const struct packet *b)
 {
-	return a->mark != b->mark || a->tos != b->tos || addr_compare(&a->src, &b->src) ||
-	       addr_compare(&a->dst, &b->dst);
+	return walk->sets || a->mark != b->mark || a->tos != b->tos ||
+	       addr_compare(&a->src, &b->src) || addr_compare(&a->dst, &b->dst);
+}
+
+/* Where the way goes on behind an item of a plan. */
+struct behind {
+	const struct run *run;
+	size_t index;
+};
+
+static struct answer go_behind(struct walk *walk, struct skb *skb, const void *data)
+{
+	const struct behind *behind = data;
+
+	return run_from(walk, skb, behind->run, behind->index + 1);
 }
 
 /* The way out is asked again when OUTPUT changed what it depends on (ip_route_me_harder). */
-static bool reroute(struct walk *walk, struct skb *skb, const struct packet *before)
+static struct answer reroute(struct walk *walk, struct skb *skb, const struct packet *before,
+	const struct behind *behind)
 {
-	if (!is_rerouted(before, &skb->packet))
-		return true;
-	return ip_route_output(walk, skb, NULL);
+	if (!is_rerouted(walk, before, &skb->packet))
+		return go_behind(walk, skb, behind);
+	return ip_route_output(walk, skb, go_behind, behind);
 }
 
-static struct answer end_rerouted(struct walk *walk, struct skb *skb)
+/* Tables of frames see a tag; br_netfilter takes it away before it asks iptables. */
+static bool hides_tag(const struct hook_chain *chain, const struct packet *packet)
 {
-	if (skb->route.status == FIB_CANNOT_TELL)
-		return end_cannot_tell(walk, skb, "%s", skb->route.why);
-	return end_dropped(walk, skb, DROP_NO_ROUTE);
+	return packet_is_tagged(packet) && chain->table->family < N_IP_FAMILIES &&
+	       chain->table->source != SOURCE_NFT;
+}
+
+static void chain_ask_set(struct walk *walk, struct skb *skb, const struct hook_chain *chain,
+	struct eval *eval, struct outcomes *ret)
+{
+	const uint64_t bit = FIELD_BIT(FIELD_ETHERTYPE);
+	struct packet packet = skb->packet;
+	struct packet_set tagged = packet_values(walk->sets, &packet, bit);
+
+	eval->sets = walk->sets;
+	eval->set = skb->set;
+	/* names are those of this packet; all else is in the set */
+	packet.unknown = 0;
+	if (hides_tag(chain, &packet)) {
+		packet.ethertype = 0;
+		eval->set = set_assign(
+			walk->sets, eval->set, bit, packet_values(walk->sets, &packet, bit));
+	}
+	ruleset_eval_chain(
+		eval, chain->table, chain->chain, &packet, NULL, &walk->result->decided, ret);
+	if (hides_tag(chain, &skb->packet))
+		vec_for_each (outcome, ret)
+			outcome->set = set_assign(walk->sets, outcome->set, bit, tagged);
+}
+
+/* Rules that let a packet pass are one to the walk of a set. */
+static void join_accepted(struct walk *walk, struct outcomes *outcomes)
+{
+	size_t n = 0;
+
+	vec_for_each (one, outcomes) {
+		struct outcome *same = NULL;
+
+		for (size_t i = 0; i < n && one->verdict == VERDICT_ACCEPT && !same; i++)
+			if (outcomes->items[i].verdict == VERDICT_ACCEPT && !one->nat.kind &&
+				!outcomes->items[i].nat.kind &&
+				outcomes->items[i].packet.ct_zone == one->packet.ct_zone)
+				same = &outcomes->items[i];
+		if (same) {
+			same->set = set_or(walk->sets, same->set, one->set);
+			same->rule = NULL;
+			same->chain = NULL;
+		} else {
+			outcomes->items[n++] = *one;
+		}
+	}
+	outcomes->n = n;
 }
 
 static struct outcomes chain_ask(
 	struct walk *walk, struct skb *skb, const struct run *run, const struct hook_chain *chain)
 {
-	struct eval_oracle oracle = oracle_of(skb);
+	struct asked_host host = { walk, skb };
+	struct eval_oracle oracle = oracle_of(&host);
 	struct eval eval = {
 		.arena = walk->arena, .rs = skb->ns->ruleset, .oracle = &oracle, .hook = run->hook
 	};
 	struct outcomes outcomes = { 0 };
 
+	if (walk->sets) {
+		chain_ask_set(walk, skb, chain, &eval, &outcomes);
+		join_accepted(walk, &outcomes);
+		return outcomes;
+	}
 	ruleset_eval_chain(&eval, chain->table, chain->chain, &skb->packet, NULL,
 		&walk->result->decided, &outcomes);
 	return outcomes;
@@ -219,6 +287,7 @@ static bool order_matters(struct walk *walk, struct skb *skb, const struct run *
 	enum verdict end = VERDICT_ACCEPT;
 	size_t n_mapping = 0;
 
+	skb_push(walk, skb);
 	for (size_t i = 0; i < n; i++) {
 		bool maps = false;
 		struct outcomes outcomes;
@@ -228,6 +297,12 @@ static bool order_matters(struct walk *walk, struct skb *skb, const struct run *
 		outcomes = chain_ask(walk, skb, run, &items[i].chain);
 		vec_for_each (outcome, &outcomes) {
 			maps |= outcome->nat.kind != NAT_NONE;
+			if (outcome->verdict == VERDICT_ACCEPT && walk->sets) {
+				if (walk_table_writes(walk, items[i].chain.table) ||
+					outcome->packet.ct_zone != skb->packet.ct_zone)
+					return true;
+				continue;
+			}
 			if (outcome->verdict == VERDICT_ACCEPT) {
 				/* padding that differs costs a walk, no more */
 				// NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-exp42-c,cert-flp37-c): see above
@@ -306,28 +381,39 @@ static struct answer end_too_many(struct walk *walk, struct skb *skb, const stru
 
 /* --- one after the other --- */
 
+static void take_outcome(struct walk *walk, struct skb *skb, const struct hook_chain *chain,
+	const struct outcome *outcome)
+{
+	if (walk->sets)
+		skb_pull(walk, skb, chain->table, outcome);
+	else
+		skb->packet = outcome->packet;
+}
+
 static struct answer behind_chain(struct walk *walk, struct skb *skb, const struct run *run,
 	size_t index, const struct outcome *outcome)
 {
 	const struct hook_chain *chain = &run->plan->items[index].chain;
 	struct packet before = skb->packet;
 
-	skb->packet = outcome->packet;
+	take_outcome(walk, skb, chain, outcome);
 	copies_note(skb);
 	chain_node(walk, skb, run, chain, outcome);
 	if (outcome->verdict != VERDICT_ACCEPT)
 		return end_by_rules(walk, skb, outcome);
-	if (run->hook == HOOK_OUTPUT && chain->type == CHAIN_ROUTE && !reroute(walk, skb, &before))
-		return end_rerouted(walk, skb);
+	if (run->hook == HOOK_OUTPUT && chain->type == CHAIN_ROUTE)
+		return reroute(walk, skb, &before, &(struct behind){ run, index });
 	return run_from(walk, skb, run, index + 1);
 }
 
 static struct answer run_chain(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index)
 {
-	struct outcomes outcomes = chain_ask(walk, skb, run, &run->plan->items[index].chain);
 	struct answer answer = { 0 };
+	struct outcomes outcomes;
 
+	skb_push(walk, skb);
+	outcomes = chain_ask(walk, skb, run, &run->plan->items[index].chain);
 	if (outcomes.n == 1)
 		return behind_chain(walk, skb, run, index, &outcomes.items[0]);
 	vec_for_each (outcome, &outcomes) {
@@ -335,7 +421,8 @@ static struct answer run_chain(
 
 		one.branch = BRANCH_CASE;
 		conntrack_unshare(walk, &one);
-		answer = answer_of_cases(answer, behind_chain(walk, &one, run, index, outcome));
+		answer = answer_of_cases(
+			walk, answer, behind_chain(walk, &one, run, index, outcome));
 	}
 	return answer;
 }
@@ -350,23 +437,85 @@ static unsigned done_bit(enum hook hook)
 	return nat_manip_of(hook) == MANIP_SRC ? CT_STATUS_SRC_NAT_DONE : CT_STATUS_DST_NAT_DONE;
 }
 
+/* Another flow has this port: the kernel takes one that is free. */
+static struct answer take_other_port(struct walk *walk, struct skb *skb, const void *data)
+{
+	skb->ct.entry.status |= CT_STATUS_SRC_NAT;
+	skb->rewritten |= FIELD_BIT(FIELD_SPORT);
+	skb_free(walk, skb, FIELD_SPORT, set_of_present(walk->sets, FIELD_SPORT));
+	return go_behind(walk, skb, data);
+}
+
 static struct answer behind_nat(
 	struct walk *walk, struct skb *skb, const struct run *run, size_t index, const char *note)
 {
+	const struct behind behind = { run, index };
 	struct packet before = skb->packet;
 
 	if (skb->ct.is_new && !is_confirmed(skb))
 		skb->ct.entry.status |= done_bit(run->hook);
 	nat_apply(walk, skb, run->hook, note);
 	copies_note(skb);
-	if (run->hook == HOOK_OUTPUT && !reroute(walk, skb, &before))
-		return end_rerouted(walk, skb);
-	return run_from(walk, skb, run, index + 1);
+	if (run->hook == HOOK_OUTPUT)
+		return reroute(walk, skb, &before, &behind);
+	if (walk->sets && nat_manip_of(run->hook) == MANIP_SRC && skb->ct.is_new &&
+		!skb->ct.is_uncertain && proto_has_ports(skb->packet.proto)) {
+		skb_push(walk, skb);
+		return skb_split(walk, skb, conntrack_taken_set(walk, skb), take_other_port,
+			go_behind, &behind);
+	}
+	return go_behind(walk, skb, &behind);
 }
 
 static bool nat_needs_addresses(const struct nat *nat)
 {
 	return nat->kind == NAT_MASQUERADE || nat->kind == NAT_REDIRECT;
+}
+
+/* Where the chains of type nat are. */
+struct mapping {
+	const struct run *run;
+	size_t index, nat; /* the item of the plan, and of its nat chains */
+	const struct nat *target;
+};
+
+static struct answer run_nat_chains(
+	struct walk *walk, struct skb *skb, const struct run *run, size_t index, size_t nat);
+
+/* A rule maps it; of a set, all of it in one way. */
+static struct answer map(struct walk *walk, struct skb *skb, const void *data)
+{
+	const struct mapping *at = data;
+	struct skb in_vain = *skb;
+	const char *note = NULL;
+
+	if (!nat_set_up(walk, is_confirmed(skb) ? &in_vain : skb, at->run->hook, at->target, &note))
+		return end_dropped(walk, skb, DROP_NAT_NO_ADDRESS);
+	if (is_confirmed(skb))
+		return run_nat_chains(walk, skb, at->run, at->index, at->nat + 1);
+	return behind_nat(walk, skb, at->run, at->index, note);
+}
+
+static struct answer behind_nat_chain(struct walk *walk, struct skb *skb, const struct run *run,
+	size_t index, size_t nat, const struct outcome *outcome)
+{
+	const struct mapping at = { run, index, nat, &outcome->nat };
+	const char *why;
+
+	if (outcome->verdict != VERDICT_ACCEPT)
+		return end_by_rules(walk, skb, outcome);
+	if (outcome->nat.kind == NAT_NONE)
+		return run_nat_chains(walk, skb, run, index, nat + 1);
+	if (skb->ct.is_uncertain)
+		return end_cannot_tell(walk, skb,
+			"conntrack's entries were not read: whether this is a new "
+			"flow, which NAT is asked for, is not known");
+	if (nat_needs_addresses(&outcome->nat) && netns_is_unread(skb->ns, "addresses", &why))
+		return end_cannot_tell(walk, skb,
+			"the addresses of this namespace were not all read (%s): which one it "
+			"gets is not known; \"portwall snapshot\" as root reads them",
+			why);
+	return nat_part(walk, skb, run->hook, &outcome->nat, map, &at);
 }
 
 /* Nat chains from number nat on, as long as none says what is to be done. */
@@ -394,41 +543,19 @@ static struct answer run_nat_chains(
 		ordered.n_nat_ordered = nat + n;
 		run = &ordered;
 	}
+	skb_push(walk, skb);
 	outcomes = chain_ask(walk, skb, run, &run->plan->nat[nat].chain);
 	vec_for_each (outcome, &outcomes) {
-		struct skb one = *skb, in_vain;
-		const char *note = NULL, *why;
-		struct answer part;
+		struct skb one = *skb;
 
 		one.branch = outcomes.n > 1 ? BRANCH_CASE : skb->branch;
 		if (outcomes.n > 1)
 			conntrack_unshare(walk, &one);
-		one.packet = outcome->packet;
+		take_outcome(walk, &one, &run->plan->nat[nat].chain, outcome);
 		copies_note(&one);
 		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
-		in_vain = one;
-		if (outcome->verdict != VERDICT_ACCEPT)
-			part = end_by_rules(walk, &one, outcome);
-		else if (outcome->nat.kind == NAT_NONE)
-			part = run_nat_chains(walk, &one, run, index, nat + 1);
-		else if (one.ct.is_uncertain)
-			part = end_cannot_tell(walk, &one,
-				"conntrack's entries were not read: whether this is a new "
-				"flow, which NAT is asked for, is not known");
-		else if (nat_needs_addresses(&outcome->nat) &&
-			 netns_is_unread(skb->ns, "addresses", &why))
-			part = end_cannot_tell(walk, &one,
-				"the addresses of this namespace were not all read (%s): which one it "
-				"gets is not known; \"portwall snapshot\" as root reads them",
-				why);
-		else if (!nat_set_up(walk, is_confirmed(&one) ? &in_vain : &one, run->hook,
-				 &outcome->nat, &note))
-			part = end_dropped(walk, &one, DROP_NAT_NO_ADDRESS);
-		else if (is_confirmed(&one))
-			part = run_nat_chains(walk, &one, run, index, nat + 1);
-		else
-			part = behind_nat(walk, &one, run, index, note);
-		answer = answer_of_cases(answer, part);
+		answer = answer_of_cases(
+			walk, answer, behind_nat_chain(walk, &one, run, index, nat, outcome));
 	}
 	return answer;
 }
@@ -462,18 +589,56 @@ static struct answer run_nat(
 	return run_nat_chains(walk, skb, run, index, is_asked ? 0 : run->plan->n_nat);
 }
 
-/* __nf_conntrack_confirm, behind the last chain: where there are ports, NAT has found another one. */
-static bool clashes(const struct skb *skb, enum hook hook, enum family family)
+static bool may_clash(const struct skb *skb, enum hook hook, enum family family)
 {
 	uint8_t proto = skb->packet.proto;
 
 	return (hook == HOOK_POSTROUTING || hook == HOOK_INPUT) &&
 	       (family == FAMILY_IPV4 || family == FAMILY_IPV6) && skb->ct.is_tracked &&
 	       skb->ct.is_new && !skb->ct.is_uncertain && !proto_has_ports(proto) &&
-	       proto != PROTO_ICMP && proto != PROTO_ICMPV6 &&
-	       !(skb->packet.unknown &
-		       (FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_PROTO))) &&
-	       conntrack_is_taken(skb);
+	       proto != PROTO_ICMP && proto != PROTO_ICMPV6;
+}
+
+static struct answer end_clash(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	return end_dropped(walk, skb, DROP_FLOW_CLASH);
+}
+
+static struct answer confirm(struct walk *walk, struct skb *skb, const void *data)
+{
+	const struct run *run = data;
+
+	if ((run->hook == HOOK_POSTROUTING || run->hook == HOOK_INPUT) &&
+		(run->family == FAMILY_IPV4 || run->family == FAMILY_IPV6))
+		conntrack_confirm(skb);
+	return run->next(walk, skb);
+}
+
+/* __nf_conntrack_confirm, behind the last chain: where there are ports, NAT has found another one. */
+static struct answer end_run(struct walk *walk, struct skb *skb, const struct run *run)
+{
+	const uint64_t asked = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_PROTO);
+
+	if (!may_clash(skb, run->hook, run->family))
+		return confirm(walk, skb, run);
+	if (walk->sets) {
+		skb_push(walk, skb);
+		return skb_split(
+			walk, skb, conntrack_taken_set(walk, skb), end_clash, confirm, run);
+	}
+	if (!(skb->packet.unknown & asked) && conntrack_is_taken(skb))
+		return end_clash(walk, skb, NULL);
+	return confirm(walk, skb, run);
+}
+
+static struct answer behind_conntrack(struct walk *walk, struct skb *skb, const void *data)
+{
+	if (skb->ct.is_tracked && skb->ct.entry.status & CT_STATUS_OFFLOAD)
+		return end_cannot_tell(walk, skb,
+			"its flow is offloaded to a flowtable, which passes over rules: that is not "
+			"walked");
+	return go_behind(walk, skb, data);
 }
 
 static struct answer run_item(
@@ -485,14 +650,9 @@ static struct answer run_item(
 	case ITEM_NAT:
 		return run_nat(walk, skb, run, index);
 	case ITEM_CONNTRACK:
-		conntrack_look_up(walk, skb);
-		if (skb->ct.is_tracked && skb->ct.entry.status & CT_STATUS_OFFLOAD)
-			return end_cannot_tell(walk, skb,
-				"its flow is offloaded to a flowtable, which passes over rules: that is not "
-				"walked");
 		break;
 	}
-	return run_from(walk, skb, run, index + 1);
+	return conntrack_look_up(walk, skb, behind_conntrack, &(struct behind){ run, index });
 }
 
 static struct answer run_from(
@@ -503,14 +663,8 @@ static struct answer run_from(
 	struct run ordered = *run;
 	size_t n;
 
-	if (index == plan->n || plan->items[index].priority > run->max_priority) {
-		if (clashes(skb, run->hook, run->family))
-			return end_dropped(walk, skb, DROP_FLOW_CLASH);
-		if ((run->hook == HOOK_POSTROUTING || run->hook == HOOK_INPUT) &&
-			(run->family == FAMILY_IPV4 || run->family == FAMILY_IPV6))
-			conntrack_confirm(skb);
-		return run->next(walk, skb);
-	}
+	if (index == plan->n || plan->items[index].priority > run->max_priority)
+		return end_run(walk, skb, run);
 	n = index < run->n_ordered ? 1 : n_unordered(plan->items, plan->n, index);
 	if (n == 1)
 		return run_item(walk, skb, run, index);

@@ -16,11 +16,21 @@
 struct answer {
 	enum final final;
 	const struct leaf *leaf, *other;
+	/* Of a set: which packets end where. They overlap where it is not known. */
+	const struct part *parts;
+	size_t n_parts;
 };
+struct part {
+	struct packet_set set; /* as they came in */
+	const struct leaf *leaf;
+};
+struct walk;
 /* One of them holds. */
-struct answer answer_of_cases(struct answer a, struct answer b);
+struct answer answer_of_cases(const struct walk *walk, struct answer a, struct answer b);
+/* One of them holds, but not for whom the packet is not. Of sets. */
+struct answer answer_of_receivers(const struct walk *walk, const struct answer *a);
 /* All of them happen: the best is told. */
-struct answer answer_of_copies(struct answer a, struct answer b);
+struct answer answer_of_copies(const struct walk *walk, struct answer a, struct answer b);
 
 /* Chains of one hook together with what the kernel itself does between them. */
 enum item_kind { ITEM_CHAIN, ITEM_CONNTRACK, ITEM_NAT };
@@ -77,6 +87,18 @@ struct walk {
 	const struct query *query;
 	struct explanation *result;
 	unsigned n_steps, max_steps;
+
+	struct sets *sets; /* NULL: one packet */
+	struct packet_set set;
+	struct space **spaces; /* by namespace, family, end; NULL: not made yet */
+	VEC(struct table_writes) writes;
+};
+
+/* Of a set: fields were given other values. */
+struct move {
+	const struct move *earlier;
+	struct packet_set before;
+	uint64_t fields;
 };
 
 /* What the copies of a flooded packet share (copies.c). */
@@ -95,6 +117,7 @@ struct tracking {
 	bool is_uncertain; /* whether the flow is new is not known */
 	bool is_reply;
 	struct conntrack_entry entry; /* the flow; the reply side holds what NAT made of it */
+	unsigned n_mapped;	      /* skb's, when the flow began */
 	struct copies *copies;	      /* NULL: not tracked */
 };
 
@@ -113,6 +136,7 @@ struct fib_query {
 	const char *iif; /* "lo": made here */
 	const struct link *oif;
 	uint32_t mark;
+	bool is_mark_unknown;
 	const struct packet *packet; /* ports and protocol, for rules that ask; NULL: none known */
 	struct facts *facts;
 	bool ignores_linkdown;
@@ -126,10 +150,18 @@ struct fib_result {
 };
 struct fib_result fib_lookup(const struct netns *ns, const struct fib_query *query);
 
-/* The packet on its way. */
+/*
+ * The packet on its way. Of a set, "packet" has the fields that are the same in all of the set; all others are in its
+ * "unknown", and how they are distributed is in "set" (parts.c).
+ */
 struct skb {
 	struct packet packet;
-	struct facts *facts; /* the walk's */
+	struct packet_set set;
+	struct packet synced;		 /* packet, as the set has it */
+	const struct move *moves;	 /* newest first */
+	uint64_t rewritten;		 /* fields that NAT gave other values */
+	unsigned n_mapped, n_dst_mapped; /* how often NAT did; of its destination */
+	struct facts *facts;		 /* the walk's */
 	const struct netns *ns;
 	const struct link *dev;
 	const struct node *last;
@@ -144,9 +176,12 @@ struct skb {
 	bool is_routed_already; /* and it was given a route to another device there, by DNAT */
 	bool is_otherhost; /* nf_bridge_info.pkt_otherhost: while IP's hooks have it, it seems the host's */
 	struct addr dst_before; /* PREROUTING on a bridge */
+	unsigned n_dst_mapped_before;
 	bool dst_was_unknown;
 	/* The destination MAC is not known, but whose address it was asked for. */
 	bool has_next_hop;
+	bool is_next_hop_dst; /* of a set: it is the destination itself, as it was then */
+	unsigned n_mapped_then;
 	struct addr next_hop;
 
 	struct tracking ct;
@@ -158,6 +193,70 @@ struct skb {
 };
 
 typedef struct answer next_fn(struct walk *walk, struct skb *skb);
+
+/* walk.c: all packets of a set; query has what they have in common. Leaves live in arena. */
+struct answer explain_set(struct arena *arena, const struct explainer *explainer,
+	const struct query *query, struct sets *sets, struct packet_set set);
+
+/* parts.c: what a set of packets needs beside one packet. Of one packet these do nothing. */
+struct table_writes {
+	const struct table *table;
+	uint64_t fields;
+};
+uint64_t walk_table_writes(struct walk *walk, const struct table *table);
+/* Packets with these values, and what is behind a tag. */
+struct packet_set packet_values(struct sets *sets, const struct packet *packet, uint64_t fields);
+/* The set learns what the walk has written into the packet. */
+void skb_push(struct walk *walk, struct skb *skb);
+/* Goes on with this part of the set, which is in step with the packet. */
+void skb_take(const struct walk *walk, struct skb *skb, struct packet_set part);
+/* Goes on with what a chain made of it. */
+void skb_pull(struct walk *walk, struct skb *skb, const struct table *table,
+	const struct outcome *outcome);
+/* The field has some value of these, which one is not known. */
+void skb_free(struct walk *walk, struct skb *skb, enum field field, struct packet_set values);
+/* The set as it came in. */
+struct packet_set skb_origin(const struct walk *walk, const struct skb *skb);
+typedef struct answer part_fn(struct walk *walk, struct skb *skb, const void *data);
+/* Goes on with those of the set that are in part, if any, as a case of its own. */
+struct answer skb_part(struct walk *walk, const struct skb *skb, struct packet_set part,
+	part_fn *go, const void *data);
+/* With those in it and with the others. */
+struct answer skb_split(struct walk *walk, struct skb *skb, struct packet_set part, part_fn *in,
+	part_fn *out, const void *data);
+/* Each value of the field apart. */
+struct answer skb_split_values(
+	struct walk *walk, struct skb *skb, enum field field, part_fn *go, const void *data);
+
+/* Something that the walk decides by addresses. */
+struct decision {
+	enum drop drop;
+	bool is_local, is_out_of_scope, is_yes, is_maybe;
+	const char *why; /* it cannot be told */
+	struct fib_result route;
+	const struct link *out;
+	struct addr gateway;
+	struct mac mac;
+};
+typedef void decide_fn(struct walk *walk, struct skb *skb, struct decision *ret);
+typedef struct answer decided_fn(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data);
+/*
+ * Decides and goes on. Of a set, once for each class of addresses (space.c) in those of these fields that are not known,
+ * FIELD_SRC and FIELD_DST, and goes on once for each decision. decide may change its skb, which is no longer used then.
+ */
+struct answer skb_decide(struct walk *walk, struct skb *skb, uint64_t fields, decide_fn *decide,
+	decided_fn *go, const void *data);
+/* Takes the route of the decision. */
+void skb_take_route(struct skb *skb, const struct decision *decision);
+
+/* space.c: the sources (FIELD_SRC) or destinations of a family, by what a namespace knows of them. All of one class are one to the walk there. */
+struct space;
+struct space *space_of(
+	struct walk *walk, const struct netns *ns, enum family family, enum field field);
+size_t space_n(const struct space *space); /* classes */
+struct packet_set space_set(struct walk *walk, struct space *space, size_t i);
+bool space_addr(struct walk *walk, struct space *space, size_t i, struct addr *ret); /* one of it */
 
 /* walk.c */
 struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind);
@@ -172,6 +271,7 @@ uint16_t packet_inner_ethertype(const struct packet *packet);
 bool packet_is_tagged(const struct packet *packet);
 void packet_tag(struct packet *packet, uint16_t vlan);
 void packet_untag(struct packet *packet);
+void skb_clear_mark(struct skb *skb);
 bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
@@ -202,6 +302,8 @@ long link_conf_max(struct facts *facts, const struct netns *ns, const char *fami
 	const struct link *dev, const char *name, long max);
 /* What may have links that were not read: "netns blue"; NULL: all were. */
 const char *host_hidden_links(const struct host *host);
+/* Does the host own what the destination's MAC was asked for? Where that is known. */
+bool skb_owns_next_hop(const struct skb *skb, bool *ret_is_known);
 bool skb_owns(const struct skb *skb, const struct addr *addr);
 bool link_has_address(const struct skb *skb, const struct link *link, enum family family);
 /* value, unless the key of that name (host/schema.c) was not read of the links. */
@@ -219,7 +321,10 @@ struct answer hook_run_range(struct walk *walk, struct skb *skb, enum family fam
 	int min_priority, int max_priority, next_fn *next);
 
 /* conntrack.c */
-void conntrack_look_up(struct walk *walk, struct skb *skb);
+/* Looks it up and goes on; of a set, with each part of it. */
+struct answer conntrack_look_up(struct walk *walk, struct skb *skb, part_fn *go, const void *data);
+/* Of the set, those of which another flow has the answers. */
+struct packet_set conntrack_taken_set(struct walk *walk, const struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
 bool conntrack_is_taken(const struct skb *skb);
 void conntrack_unshare(struct walk *walk, struct skb *skb);
@@ -241,6 +346,9 @@ bool copies_have_no_order(struct walk *walk, const struct skb *skb, const struct
 /* nat.c */
 enum nat_manip { MANIP_SRC, MANIP_DST };
 enum nat_manip nat_manip_of(enum hook hook);
+/* Goes on with each part of a set that a rule maps in one way. */
+struct answer nat_part(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	part_fn *go, const void *data);
 /* What a rule asked for, chosen as the kernel does; false: the packet is dropped. */
 bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
 	const char **ret_note);
@@ -271,10 +379,13 @@ struct answer ip_receive(struct walk *walk, struct skb *skb);
  * end; *ret_why: it cannot be told. */
 enum drop ip_route_input(
 	struct skb *skb, const struct link *dev, bool *ret_is_local, const char **ret_why);
+/* Parts a set by the marks that routing rules ask for. */
+struct answer ip_split_by_mark(struct walk *walk, struct skb *skb, part_fn *go, const void *data);
 struct answer ip_send(struct walk *walk, struct skb *skb);
 struct answer end_ipsec(struct walk *walk, struct skb *skb);
 struct answer ip_output(struct walk *walk, struct skb *skb);
-bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif);
+/* Of what is made here: finds the way out, and goes on. */
+struct answer ip_route_output(struct walk *walk, struct skb *skb, part_fn *go, const void *data);
 
 /* local.c */
 struct answer ip_local_deliver(struct walk *walk, struct skb *skb);
@@ -290,6 +401,10 @@ struct answer arp_receive(struct walk *walk, struct skb *skb);
 struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_port *port);
 
 /* oracle.c */
-struct eval_oracle oracle_of(struct skb *skb);
+struct asked_host {
+	struct walk *walk;
+	const struct skb *skb;
+};
+struct eval_oracle oracle_of(struct asked_host *host);
 
 #endif

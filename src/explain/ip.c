@@ -73,8 +73,11 @@ static enum drop source_check_routes(struct skb *skb, const struct link *dev,
 	struct fib_result result;
 	bool is_local;
 
-	if (packet->mark && conf_max(skb, dev, "src_valid_mark"))
+	if ((packet->mark || skb_is_unknown(skb, FIELD_MARK)) &&
+		conf_max(skb, dev, "src_valid_mark")) {
 		query.mark = packet->mark;
+		query.is_mark_unknown = skb_is_unknown(skb, FIELD_MARK);
+	}
 	result = fib_lookup(skb->ns, &query);
 	if (result.status == FIB_CANNOT_TELL && !result.route) {
 		*ret_why = result.why;
@@ -218,6 +221,7 @@ static enum drop route_by_tables(
 		.src = skb->packet.src,
 		.iif = dev->name,
 		.mark = skb->packet.mark,
+		.is_mark_unknown = skb_is_unknown(skb, FIELD_MARK),
 		.packet = &skb->packet,
 		.facts = skb->facts };
 	struct fib_result result = fib_lookup(skb->ns, &query);
@@ -288,32 +292,80 @@ static void route_node(struct walk *walk, struct skb *skb)
 	node->hop = skb->route.hop;
 }
 
-bool ip_route_output(struct walk *walk, struct skb *skb, const struct link *oif)
+static void decide_output(struct walk *walk, struct skb *skb, struct decision *ret)
 {
 	struct fib_query query = { .family = skb->packet.dst.family,
 		.dst = skb->packet.dst,
 		.src = skb->packet.src,
 		.iif = "lo",
-		.oif = oif,
 		.mark = skb->packet.mark,
+		.is_mark_unknown = skb_is_unknown(skb, FIELD_MARK),
 		.packet = &skb->packet,
 		.facts = skb->facts };
-	struct fib_result result;
+	struct fib_result result = { .status = FIB_CANNOT_TELL,
+		.why = "the destination is not known, so neither is the route" };
 
-	if (skb_is_unknown(skb, FIELD_DST))
-		result = (struct fib_result){ .status = FIB_CANNOT_TELL,
-			.why = "the destination is not known, so neither is the route" };
-	else
+	(void)walk;
+	if (!skb_is_unknown(skb, FIELD_DST))
 		result = fib_lookup(skb->ns, &query);
 	take_result(skb, &result);
-	route_node(walk, skb);
 	if (result.status == FIB_FOUND && result.route->type == ROUTE_LOCAL) {
 		/* what goes to the host itself goes through lo */
 		for (size_t i = 0; i < skb->ns->n_links; i++)
 			if (skb->ns->links[i].is_loopback)
 				skb->out = &skb->ns->links[i];
 	}
-	return result.status == FIB_FOUND && skb->out;
+	ret->route = result;
+	ret->out = skb->out;
+	ret->gateway = skb->gateway;
+}
+
+/* Where the way goes on behind a route. */
+struct routed {
+	part_fn *go;
+	const void *data;
+};
+
+static struct answer behind_output(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	const struct routed *routed = data;
+
+	skb_take_route(skb, decision);
+	route_node(walk, skb);
+	if (skb->route.status == FIB_CANNOT_TELL)
+		return end_cannot_tell(walk, skb, "%s", skb->route.why);
+	if (skb->route.status != FIB_FOUND)
+		return end_dropped(walk, skb, drop_of_status(skb->route.status));
+	if (!skb->out)
+		return end_cannot_tell(walk, skb, "the route's device is not known");
+	return routed->go(walk, skb, routed->data);
+}
+
+static struct answer route_output(struct walk *walk, struct skb *skb, const void *data)
+{
+	return skb_decide(walk, skb, FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST), decide_output,
+		behind_output, data);
+}
+
+static bool has_rules_of_mark(const struct netns *ns)
+{
+	for (size_t i = 0; i < ns->n_rules; i++)
+		if (ns->rules[i].mark_mask)
+			return true;
+	return false;
+}
+
+struct answer ip_split_by_mark(struct walk *walk, struct skb *skb, part_fn *go, const void *data)
+{
+	if (walk->sets && skb_is_unknown(skb, FIELD_MARK) && has_rules_of_mark(skb->ns))
+		return skb_split_values(walk, skb, FIELD_MARK, go, data);
+	return go(walk, skb, data);
+}
+
+struct answer ip_route_output(struct walk *walk, struct skb *skb, part_fn *go, const void *data)
+{
+	return ip_split_by_mark(walk, skb, route_output, &(struct routed){ go, data });
 }
 
 /* --- the way through --- */
@@ -327,7 +379,18 @@ struct answer ip_output(struct walk *walk, struct skb *skb)
 	return hook_run(walk, skb, ip_family(skb), HOOK_POSTROUTING, ip_neighbour_output);
 }
 
-static enum drop forward_check(const struct skb *skb)
+/* ip6_forward: back out by the same interface the source's scope is not asked for; and ip6_rcv_core
+ * takes a route that is there already for where the packet came in */
+static bool is_out_of_scope(const struct skb *skb)
+{
+	const struct packet *packet = &skb->packet;
+
+	return ip_family(skb) == FAMILY_IPV6 && !skb->is_routed_already &&
+	       !skb_is_unknown(skb, FIELD_SRC) && skb->out != skb->dev &&
+	       (addr_is_zero(&packet->src) || addr_is_link_local(&packet->src));
+}
+
+static enum drop forward_check(const struct skb *skb, const struct decision *decision)
 {
 	const struct packet *packet = &skb->packet;
 	const struct route *route = skb->route.route;
@@ -335,11 +398,7 @@ static enum drop forward_check(const struct skb *skb)
 
 	if (packet->pkt_type != PKT_HOST && !skb_is_unknown(skb, FIELD_PKTTYPE))
 		return DROP_NOT_FORWARDED;
-	/* ip6_forward: back out by the same interface the source's scope is not asked for; and ip6_rcv_core
-	 * takes a route that is there already for where the packet came in */
-	if (ip_family(skb) == FAMILY_IPV6 && !skb->is_routed_already &&
-		!skb_is_unknown(skb, FIELD_SRC) && skb->out != skb->dev &&
-		(addr_is_zero(&packet->src) || addr_is_link_local(&packet->src)))
+	if (decision->is_out_of_scope)
 		return DROP_SCOPE;
 	if (!skb_is_unknown(skb, FIELD_TTL) && packet->ttl <= 1)
 		return DROP_TTL;
@@ -366,7 +425,21 @@ struct answer end_ipsec(struct walk *walk, struct skb *skb)
 		skb->ns->n_xfrm_policies);
 }
 
-static struct answer ip_forward(struct walk *walk, struct skb *skb)
+static struct answer end_ttl(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	return end_dropped(walk, skb, DROP_TTL);
+}
+
+static struct answer forward_lower(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	if (skb_is_unknown(skb, FIELD_TTL))
+		skb_free(walk, skb, FIELD_TTL, SET_FULL);
+	return forward_on(walk, skb);
+}
+
+static struct answer ip_forward(struct walk *walk, struct skb *skb, const struct decision *decision)
 {
 	enum drop drop;
 
@@ -374,45 +447,71 @@ static struct answer ip_forward(struct walk *walk, struct skb *skb)
 		return end_cannot_tell(walk, skb, "the route's device is not known");
 	if (skb->ns->n_xfrm_policies)
 		return end_ipsec(walk, skb);
-	drop = forward_check(skb);
+	drop = forward_check(skb, decision);
 	if (drop != DROP_NONE)
 		return end_dropped(walk, skb, drop);
+	if (skb_is_unknown(skb, FIELD_TTL) && walk->sets)
+		return skb_split(walk, skb, set_of_numbers(walk->sets, FIELD_TTL, 0, 1), end_ttl,
+			forward_lower, NULL);
 	if (skb_is_unknown(skb, FIELD_TTL)) {
 		struct skb old = *skb;
 
 		old.branch = skb->branch = BRANCH_CASE;
-		return answer_of_cases(forward_on(walk, skb), end_dropped(walk, &old, DROP_TTL));
+		return answer_of_cases(
+			walk, forward_on(walk, skb), end_dropped(walk, &old, DROP_TTL));
 	}
 	return forward_on(walk, skb);
 }
 
+static void decide_input(struct walk *walk, struct skb *skb, struct decision *ret)
+{
+	(void)walk;
+	ret->drop = ip_route_input(skb, skb->dev, &ret->is_local, &ret->why);
+	ret->route = skb->route;
+	ret->out = skb->out;
+	ret->gateway = skb->gateway;
+	ret->is_out_of_scope = skb->out && is_out_of_scope(skb);
+}
+
+static struct answer behind_input(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	(void)data;
+	skb_take_route(skb, decision);
+	route_node(walk, skb);
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
+	if (decision->drop != DROP_NONE)
+		return end_dropped(walk, skb, decision->drop);
+	skb_node(walk, skb, NODE_SOURCE_CHECK);
+	return decision->is_local ? ip_local_deliver(walk, skb) : ip_forward(walk, skb, decision);
+}
+
+static struct answer route_input(struct walk *walk, struct skb *skb, const void *data)
+{
+	return skb_decide(walk, skb, FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST), decide_input,
+		behind_input, data);
+}
+
 static struct answer behind_prerouting(struct walk *walk, struct skb *skb)
 {
-	const char *why = NULL;
-	bool is_local = false;
-	enum drop drop;
-
 	if (skb->dev->is_loopback && skb->is_made_here) {
 		skb->is_made_here = false;
 		return ip_local_deliver(walk, skb);
 	}
-	drop = ip_route_input(skb, skb->dev, &is_local, &why);
-	route_node(walk, skb);
-	if (why)
-		return end_cannot_tell(walk, skb, "%s", why);
-	if (drop != DROP_NONE)
-		return end_dropped(walk, skb, drop);
-	skb_node(walk, skb, NODE_SOURCE_CHECK);
-	return is_local ? ip_local_deliver(walk, skb) : ip_forward(walk, skb);
+	return ip_split_by_mark(walk, skb, route_input, NULL);
 }
 
 /* Whose MAC it is was left open: nobody answered ARP here for an address that is not here. */
-static bool may_be_addressed(const struct skb *skb)
+static bool may_be_addressed(const struct skb *skb, const char **ret_why)
 {
-	if (skb->has_next_hop)
-		return skb_owns(skb, &skb->next_hop);
-	return skb_owns(skb, &skb->packet.dst) ||
-	       link_has_address(skb, skb->dev, skb->packet.dst.family);
+	bool is_known, is_ours = skb_owns_next_hop(skb, &is_known);
+
+	if (!is_known)
+		*ret_why = "whose MAC it was sent to is not known: its destination was another one";
+	if (is_ours || skb->has_next_hop)
+		return is_ours;
+	return link_has_address(skb, skb->dev, skb->packet.dst.family);
 }
 
 /* ip6_rcv_core: such addresses are refused before any hook is asked. */
@@ -430,29 +529,60 @@ static enum drop refusal_ipv6(const struct skb *skb)
 	return DROP_NONE;
 }
 
-struct answer ip_receive(struct walk *walk, struct skb *skb)
+/* By its addresses, before any hook is asked. */
+static void decide_receive(struct walk *walk, struct skb *skb, struct decision *ret)
 {
-	enum family family = ip_family(skb);
-
-	if (skb->packet.pkt_type == PKT_OTHERHOST)
-		return end_dropped(walk, skb, DROP_OTHER_HOST);
+	(void)walk;
 	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
-		!may_be_addressed(skb))
-		return end_dropped(walk, skb, DROP_OTHER_HOST);
-	if (family == FAMILY_IPV6 &&
-		link_conf(skb->facts, skb->ns, "ipv6", skb->dev, "disable_ipv6", 0))
-		return end_dropped(walk, skb, DROP_NO_PROTOCOL);
-	if (family == FAMILY_IPV6 && refusal_ipv6(skb) != DROP_NONE)
-		return end_dropped(walk, skb, refusal_ipv6(skb));
+		!may_be_addressed(skb, &ret->why))
+		ret->drop = DROP_OTHER_HOST;
+	else if (ip_family(skb) == FAMILY_IPV6 &&
+		 link_conf(skb->facts, skb->ns, "ipv6", skb->dev, "disable_ipv6", 0))
+		ret->drop = DROP_NO_PROTOCOL;
+	else if (ip_family(skb) == FAMILY_IPV6)
+		ret->drop = refusal_ipv6(skb);
+}
+
+static struct answer behind_receive(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	(void)data;
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
+	if (decision->drop != DROP_NONE)
+		return end_dropped(walk, skb, decision->drop);
 	at_hook(skb, skb->dev, NULL);
 	if (skb->is_prerouted) {
 		skb->is_prerouted = false;
 		return behind_prerouting(walk, skb);
 	}
-	return hook_run(walk, skb, family, HOOK_PREROUTING, behind_prerouting);
+	return hook_run(walk, skb, ip_family(skb), HOOK_PREROUTING, behind_prerouting);
+}
+
+struct answer ip_receive(struct walk *walk, struct skb *skb)
+{
+	uint64_t asked = 0;
+
+	if (skb->packet.pkt_type == PKT_OTHERHOST)
+		return end_dropped(walk, skb, DROP_OTHER_HOST);
+	if (skb_is_unknown(skb, FIELD_ETH_DST))
+		asked |= FIELD_BIT(FIELD_DST);
+	if (ip_family(skb) == FAMILY_IPV6)
+		asked |= FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST);
+	return skb_decide(walk, skb, asked, decide_receive, behind_receive, NULL);
 }
 
 /* --- from a process --- */
+
+static struct answer behind_send(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	if (skb->ns->n_xfrm_policies)
+		return end_ipsec(walk, skb);
+	at_hook(skb, NULL, skb->out);
+	skb->dev = skb->out;
+	return hook_run(walk, skb, ip_family(skb), HOOK_OUTPUT, ip_output);
+}
 
 struct answer ip_send(struct walk *walk, struct skb *skb)
 {
@@ -463,16 +593,5 @@ struct answer ip_send(struct walk *walk, struct skb *skb)
 	skb_node(walk, skb, NODE_SENT);
 	if (netns_is_unread(skb->ns, "links", &why))
 		return end_links_unread(walk, skb, why);
-	if (!ip_route_output(walk, skb, NULL)) {
-		if (skb->route.status == FIB_CANNOT_TELL)
-			return end_cannot_tell(walk, skb, "%s", skb->route.why);
-		if (skb->route.status == FIB_FOUND)
-			return end_cannot_tell(walk, skb, "the route's device is not known");
-		return end_dropped(walk, skb, drop_of_status(skb->route.status));
-	}
-	if (skb->ns->n_xfrm_policies)
-		return end_ipsec(walk, skb);
-	at_hook(skb, NULL, skb->out);
-	skb->dev = skb->out;
-	return hook_run(walk, skb, ip_family(skb), HOOK_OUTPUT, ip_output);
+	return ip_route_output(walk, skb, behind_send, NULL);
 }

@@ -31,29 +31,77 @@ static bool is_decided_by_sockets(const struct skb *skb)
 	return packet->proto == PROTO_UDP && packet->ct_state != CT_ESTABLISHED;
 }
 
+static struct answer end_no_socket(struct walk *walk, struct skb *skb)
+{
+	const char *why;
+
+	if (netns_is_unread(skb->ns, "sockets", &why) ||
+		netns_is_unread(skb->ns,
+			skb->packet.proto == PROTO_TCP ? "sockets tcp" : "sockets udp", &why))
+		return end_cannot_tell(walk, skb,
+			"it reaches the host, but the sockets were not read (%s): whether one takes "
+			"it is not known; \"portwall snapshot\" as root reads them",
+			why);
+	return end_dropped(walk, skb, DROP_NO_SOCKET);
+}
+
+static struct answer take_socket(struct walk *walk, struct skb *skb, const void *data)
+{
+	return end_socket(walk, skb, data);
+}
+
+/* Each takes those of the set that no socket before it has taken. */
+static struct answer to_sockets_of_set(struct walk *walk, struct skb *skb)
+{
+	struct sets *sets = walk->sets;
+	struct answer answer = { 0 };
+	struct packet_set rest;
+	struct skb left = *skb;
+
+	skb_push(walk, &left);
+	rest = left.set;
+	for (size_t i = 0; i < skb->ns->n_sockets; i++) {
+		const struct socket *socket = &skb->ns->sockets[i];
+		struct packet_set part = set_of_number(sets, FIELD_DPORT, socket->port);
+		const struct prefix local = prefix_of_addr(&socket->local);
+		struct packet one = skb->packet;
+
+		one.dport = socket->port;
+		if (skb_is_unknown(skb, FIELD_DST) && !addr_is_zero(&socket->local) &&
+			socket->family == one.dst.family) {
+			one.dst = socket->local;
+			part = set_and(sets, part, set_of_prefix(sets, FIELD_DST, &local));
+		}
+		part = set_and(sets, rest, part);
+		if (set_is_empty(part) || !socket_takes(socket, &one, skb->dev))
+			continue;
+		rest = set_minus(sets, rest, part);
+		answer = answer_of_cases(
+			walk, answer, skb_part(walk, &left, part, take_socket, socket));
+	}
+	if (set_is_empty(rest))
+		return answer;
+	skb_take(walk, &left, rest);
+	return answer_of_cases(walk, answer, end_no_socket(walk, &left));
+}
+
 static struct answer to_sockets(struct walk *walk, struct skb *skb)
 {
 	const struct packet *packet = &skb->packet;
-	const char *why;
 
 	if (skb->ns->n_xfrm_policies)
 		return end_ipsec(walk, skb);
 	if (!is_decided_by_sockets(skb) || packet->pkt_type != PKT_HOST)
 		return end_delivered(walk, skb, PLACE_HOST);
+	if (walk->sets)
+		return to_sockets_of_set(walk, skb);
 	if (skb_is_unknown(skb, FIELD_DPORT))
 		return end_cannot_tell(
 			walk, skb, "the port is not known, so neither is the socket");
 	for (size_t i = 0; i < skb->ns->n_sockets; i++)
 		if (socket_takes(&skb->ns->sockets[i], packet, skb->dev))
 			return end_socket(walk, skb, &skb->ns->sockets[i]);
-	if (netns_is_unread(skb->ns, "sockets", &why) ||
-		netns_is_unread(
-			skb->ns, packet->proto == PROTO_TCP ? "sockets tcp" : "sockets udp", &why))
-		return end_cannot_tell(walk, skb,
-			"it reaches the host, but the sockets were not read (%s): whether one takes "
-			"it is not known; \"portwall snapshot\" as root reads them",
-			why);
-	return end_dropped(walk, skb, DROP_NO_SOCKET);
+	return end_no_socket(walk, skb);
 }
 
 struct answer ip_local_deliver(struct walk *walk, struct skb *skb)
@@ -180,41 +228,73 @@ static struct mac multicast_mac(const struct addr *addr)
 	return (struct mac){ { 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] } };
 }
 
-struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
+/* The next hop's MAC: mac; is_maybe: it would be asked for. */
+static void decide_neighbour(struct walk *walk, struct skb *skb, struct decision *ret)
 {
-	struct packet *packet = &skb->packet;
+	const struct packet *packet = &skb->packet;
+	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
+	bool failed = false;
 	struct addr next = skb->gateway.family == packet->dst.family && !addr_is_zero(&skb->gateway)
 				   ? skb->gateway
 				   : packet->dst;
-	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
-	const char *note = NULL, *unread;
-	struct mac mac;
-	bool failed;
 
-	packet->in_iface = packet->physdev_in = packet->physdev_out = NULL;
-	if (skb->dev->is_loopback || skb->dev->is_noarp)
-		return device_transmit(walk, skb);
-	packet->eth_src = skb->dev->mac;
-	packet->unknown &= ~(FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST));
-	skb->has_next_hop = false;
+	(void)walk;
 	if (is_broadcast) {
-		packet->eth_dst = (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+		ret->mac = (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	} else if (addr_is_multicast(&packet->dst)) {
-		packet->eth_dst = multicast_mac(&packet->dst);
-	} else if (neighbour_find(skb, skb->dev, &next, &mac, &failed)) {
-		packet->eth_dst = mac;
-	} else if (failed) {
-		return end_dropped(walk, skb, DROP_NEIGHBOUR);
-	} else if ((unread = neighbour_unread(skb))) {
-		return end_cannot_tell(walk, skb, "%s", unread);
-	} else {
-		packet->unknown |= FIELD_BIT(FIELD_ETH_DST);
-		skb->has_next_hop = true;
-		skb->next_hop = next;
+		ret->is_yes = true;
+		ret->mac = multicast_mac(&packet->dst);
+	} else if (!neighbour_find(skb, skb->dev, &next, &ret->mac, &failed)) {
+		ret->why = failed ? NULL : neighbour_unread(skb);
+		ret->drop = failed ? DROP_NEIGHBOUR : DROP_NONE;
+		ret->is_maybe = !failed;
+	}
+}
+
+static bool goes_to_dst(const struct skb *skb)
+{
+	return skb->gateway.family != skb->packet.dst.family || addr_is_zero(&skb->gateway);
+}
+
+static struct answer behind_neighbour(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	struct packet *packet = &skb->packet;
+	const char *note = NULL;
+
+	(void)data;
+	if (decision->drop != DROP_NONE)
+		return end_dropped(walk, skb, decision->drop);
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
+	if (decision->is_yes && skb_is_unknown(skb, FIELD_DST))
+		return end_cannot_tell(walk, skb,
+			"the multicast groups of a set of packets have different MACs: that is not "
+			"walked");
+	packet->eth_src = skb->dev->mac;
+	packet->eth_dst = decision->mac;
+	packet->unknown &= ~(FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST));
+	skb->has_next_hop = decision->is_maybe;
+	if (decision->is_maybe) {
+		skb_free(walk, skb, FIELD_ETH_DST, SET_FULL);
+		skb->next_hop = goes_to_dst(skb) ? packet->dst : skb->gateway;
+		skb->is_next_hop_dst = goes_to_dst(skb) && skb_is_unknown(skb, FIELD_DST);
+		skb->n_mapped_then = skb->n_mapped;
 		note = packet->dst.family == FAMILY_IPV6
 			       ? "the neighbour is not known: it would be solicited"
 			       : "the neighbour is not known: ARP would be asked";
 	}
 	skb_node(walk, skb, NODE_NEIGHBOUR)->note = note;
 	return device_transmit(walk, skb);
+}
+
+struct answer ip_neighbour_output(struct walk *walk, struct skb *skb)
+{
+	struct packet *packet = &skb->packet;
+
+	packet->in_iface = packet->physdev_in = packet->physdev_out = NULL;
+	if (skb->dev->is_loopback || skb->dev->is_noarp)
+		return device_transmit(walk, skb);
+	return skb_decide(
+		walk, skb, FIELD_BIT(FIELD_DST), decide_neighbour, behind_neighbour, NULL);
 }

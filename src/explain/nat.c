@@ -117,9 +117,20 @@ static bool first_address(
 
 struct choice {
 	struct addr addr;
+	struct addr min, max; /* not sure: it is one of these */
 	bool has_addr, is_sure;
 	const char *note;
 };
+
+static size_t n_primary(const struct netns *ns, const struct link *link)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		n += ns->addresses[i].index == link->index && !ns->addresses[i].is_secondary &&
+		     ns->addresses[i].local.family == FAMILY_IPV4;
+	return n;
+}
 
 static bool choose_masquerade(struct skb *skb, struct choice *choice)
 {
@@ -135,6 +146,9 @@ static bool choose_masquerade(struct skb *skb, struct choice *choice)
 		return select_ipv6(skb->ns, out, &choice->addr, &choice->is_sure);
 	if (!select_ipv4(skb->ns, out, next, &choice->addr))
 		return false;
+	/* which one of several depends on where it goes */
+	if (next == &packet->dst && skb_is_unknown(skb, FIELD_DST))
+		choice->is_sure = n_primary(skb->ns, out) < 2;
 	for (size_t i = 0; i < skb->ns->n_addresses; i++)
 		if (skb->ns->addresses[i].index == out->index &&
 			!addr_compare(&skb->ns->addresses[i].local, &choice->addr))
@@ -176,83 +190,175 @@ static void choose_netmap(const struct nat *nat, const struct addr *old, struct 
 	}
 }
 
-static void set_source(struct skb *skb, const struct choice *choice, const struct nat *nat)
-{
-	struct flow_tuple *reply = &skb->ct.entry.reply;
-	uint16_t old_port = reply->dport;
+/* One end of the packet, and what answers to it in the reply side of its flow. */
+struct end {
+	enum field field, port_field;
+	struct addr *addr, *reply_addr;
+	uint16_t *port, *reply_port;
+	unsigned status;
+};
 
-	if (choice->has_addr &&
-		(addr_compare(&reply->dst, &choice->addr) || skb_is_unknown(skb, FIELD_SRC))) {
-		reply->dst = choice->addr;
-		skb->packet.unknown &= ~FIELD_BIT(FIELD_SRC);
-		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
-	}
-	if (nat->has_ports && !is_icmp(&skb->packet) &&
-		(old_port < nat->port_min || old_port > nat->port_max)) {
-		reply->dport = nat->port_min;
-		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
-		if (nat->port_min != nat->port_max)
-			skb->packet.unknown |= FIELD_BIT(FIELD_SPORT);
-	}
-	if (nat->is_random && proto_has_ports(skb->packet.proto))
-		skb->packet.unknown |= FIELD_BIT(FIELD_SPORT);
-	if (!choice->is_sure)
-		skb->packet.unknown |= FIELD_BIT(FIELD_SRC);
+static struct end end_of(struct skb *skb, bool is_source)
+{
+	struct packet *packet = &skb->packet;
+	struct flow_tuple *reply = &skb->ct.entry.reply;
+
+	if (is_source)
+		return (struct end){ FIELD_SRC, FIELD_SPORT, &packet->src, &reply->dst,
+			&packet->sport, &reply->dport, CT_STATUS_SRC_NAT };
+	return (struct end){ FIELD_DST, FIELD_DPORT, &packet->dst, &reply->src, &packet->dport,
+		&reply->sport, CT_STATUS_DST_NAT };
 }
 
-static void set_destination(struct skb *skb, const struct choice *choice, const struct nat *nat)
+static struct packet_set addr_range(
+	const struct walk *walk, enum field field, const struct choice *choice)
 {
-	struct flow_tuple *reply = &skb->ct.entry.reply;
+	const struct field_value min = field_value_of_addr(&choice->min);
+	const struct field_value max = field_value_of_addr(&choice->max);
 
+	return set_of_range(walk->sets, field, choice->min.family, &min, &max);
+}
+
+static struct packet_set port_range(
+	const struct walk *walk, enum field field, const struct nat *nat)
+{
+	return set_of_numbers(walk->sets, field, nat->port_min, nat->port_max);
+}
+
+static bool maps_port(const struct walk *walk, const struct skb *skb, const struct end *end,
+	const struct nat *nat)
+{
+	if (!nat->has_ports || is_icmp(&skb->packet))
+		return false;
+	if (walk->sets && skb_is_unknown(skb, end->port_field))
+		return !set_is_subset(walk->sets, skb->set, port_range(walk, end->port_field, nat));
+	return *end->reply_port < nat->port_min || *end->reply_port > nat->port_max;
+}
+
+static void map_addr(
+	struct walk *walk, struct skb *skb, const struct end *end, const struct choice *choice)
+{
 	if (choice->has_addr &&
-		(addr_compare(&reply->src, &choice->addr) || skb_is_unknown(skb, FIELD_DST))) {
-		reply->src = choice->addr;
-		skb->packet.unknown &= ~FIELD_BIT(FIELD_DST);
-		skb->ct.entry.status |= CT_STATUS_DST_NAT;
-	}
-	if (nat->has_ports && !is_icmp(&skb->packet) &&
-		(reply->sport < nat->port_min || reply->sport > nat->port_max)) {
-		reply->sport = nat->port_min;
-		skb->ct.entry.status |= CT_STATUS_DST_NAT;
-		if (nat->port_min != nat->port_max)
-			skb->packet.unknown |= FIELD_BIT(FIELD_DPORT);
+		(addr_compare(end->reply_addr, &choice->addr) || skb_is_unknown(skb, end->field))) {
+		*end->reply_addr = choice->addr;
+		skb->packet.unknown &= ~FIELD_BIT(end->field);
+		skb->ct.entry.status |= end->status;
+		skb->rewritten |= FIELD_BIT(end->field);
+		skb->n_dst_mapped += end->field == FIELD_DST;
 	}
 	if (!choice->is_sure)
-		skb->packet.unknown |= FIELD_BIT(FIELD_DST);
+		skb_free(walk, skb, end->field,
+			walk->sets ? addr_range(walk, end->field, choice) : SET_FULL);
+}
+
+static void map_port(
+	struct walk *walk, struct skb *skb, const struct end *end, const struct nat *nat)
+{
+	uint64_t bit = FIELD_BIT(end->port_field);
+
+	if (maps_port(walk, skb, end, nat)) {
+		*end->reply_port = nat->port_min;
+		skb->packet.unknown &= ~bit;
+		skb->ct.entry.status |= end->status;
+		skb->rewritten |= bit;
+		if (nat->port_min != nat->port_max)
+			skb_free(walk, skb, end->port_field,
+				walk->sets ? port_range(walk, end->port_field, nat) : SET_FULL);
+	}
+	if (nat->is_random && end->field == FIELD_SRC && proto_has_ports(skb->packet.proto)) {
+		skb->rewritten |= bit;
+		skb_free(walk, skb, end->port_field,
+			walk->sets ? set_of_present(walk->sets, end->port_field) : SET_FULL);
+	}
+}
+
+static bool choose(struct skb *skb, enum hook hook, const struct nat *nat, struct choice *ret)
+{
+	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
+	bool is_found = true;
+
+	*ret = (struct choice){ .is_sure = true };
+	switch (nat->kind) {
+	case NAT_MASQUERADE:
+		is_found = choose_masquerade(skb, ret);
+		break;
+	case NAT_REDIRECT:
+		is_found = choose_redirect(skb, hook, ret);
+		break;
+	case NAT_NETMAP:
+		choose_netmap(nat, end.addr, ret);
+		ret->is_sure = !skb_is_unknown(skb, end.field);
+		break;
+	default:
+		ret->has_addr = nat->has_addr;
+		ret->addr = nat->addr_min;
+		ret->is_sure = !nat->has_addr || !addr_compare(&nat->addr_min, &nat->addr_max);
+		break;
+	}
+	ret->min = nat->addr_min;
+	ret->max = nat->addr_max;
+	if (nat->kind == NAT_MASQUERADE || nat->kind == NAT_REDIRECT) {
+		ret->min = (struct addr){ .family = end.addr->family };
+		ret->max = ret->min;
+		memset(ret->max.bytes, 0xff, ret->min.family == FAMILY_IPV6 ? 16 : 4);
+	}
+	if (!ret->is_sure)
+		ret->note = "one of several addresses";
+	return is_found;
+}
+
+/* Of a set, packets that have already what they would get, stay as they are: they are a part of their own. */
+struct parting {
+	const struct nat *nat;
+	struct packet_set ports;
+	part_fn *go;
+	const void *data;
+};
+
+static struct answer part_by_port(struct walk *walk, struct skb *skb, const void *data)
+{
+	const struct parting *parting = data;
+
+	return skb_split(walk, skb, parting->ports, parting->go, parting->go, parting->data);
+}
+
+struct answer nat_part(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	part_fn *go, const void *data)
+{
+	struct parting parting = { .nat = nat, .ports = SET_EMPTY, .go = go, .data = data };
+	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
+	struct packet_set same = SET_EMPTY;
+	struct choice choice;
+
+	if (!walk->sets || !choose(skb, hook, nat, &choice))
+		return go(walk, skb, data);
+	if (choice.has_addr && choice.is_sure && skb_is_unknown(skb, end.field)) {
+		const struct prefix prefix = prefix_of_addr(&choice.addr);
+
+		same = set_of_prefix(walk->sets, end.field, &prefix);
+	}
+	if (nat->has_ports && skb_is_unknown(skb, end.port_field))
+		parting.ports = port_range(walk, end.port_field, nat);
+	return skb_split(walk, skb, same, part_by_port, part_by_port, &parting);
 }
 
 bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
 	const char **ret_note)
 {
-	bool is_source = nat_manip_of(hook) == MANIP_SRC;
-	struct choice choice = { .is_sure = true };
+	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
+	struct choice choice;
 
-	switch (nat->kind) {
-	case NAT_MASQUERADE:
-		if (!choose_masquerade(skb, &choice))
-			return false;
-		break;
-	case NAT_REDIRECT:
-		if (!choose_redirect(skb, hook, &choice))
-			return false;
-		break;
-	case NAT_NETMAP:
-		choose_netmap(nat, is_source ? &skb->packet.src : &skb->packet.dst, &choice);
-		break;
-	default:
-		choice.has_addr = nat->has_addr;
-		choice.addr = nat->addr_min;
-		choice.is_sure = !nat->has_addr || !addr_compare(&nat->addr_min, &nat->addr_max);
-		break;
+	if (!choose(skb, hook, nat, &choice))
+		return false;
+	if (walk->sets) {
+		/* the flow's first packet is any of the set: what is the same in all of it counts */
+		*end.reply_addr = *end.addr;
+		*end.reply_port = *end.port;
+		skb->n_mapped++;
 	}
-	if (is_source)
-		set_source(skb, &choice, nat);
-	else
-		set_destination(skb, &choice, nat);
-	if (!choice.is_sure)
-		choice.note = "one of several addresses";
+	map_addr(walk, skb, &end, &choice);
+	map_port(walk, skb, &end, nat);
 	*ret_note = choice.note;
-	(void)walk;
 	return true;
 }
 
@@ -282,7 +388,7 @@ void nat_apply(struct walk *walk, struct skb *skb, enum hook hook, const char *n
 	struct addr addr;
 	uint16_t port;
 
-	if (is_source && skb->ct.is_new && proto_has_ports(packet->proto) &&
+	if (!walk->sets && is_source && skb->ct.is_new && proto_has_ports(packet->proto) &&
 		!skb_is_unknown(skb, FIELD_SPORT) && conntrack_is_taken(skb)) {
 		skb->ct.entry.status |= CT_STATUS_SRC_NAT;
 		packet->unknown |= FIELD_BIT(FIELD_SPORT);

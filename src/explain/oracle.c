@@ -40,7 +40,7 @@ static enum addr_type type_of_status(enum fib_status status)
 static bool oracle_addr_type(
 	void *data, const struct addr *addr, const char *iface, enum addr_type *ret)
 {
-	const struct skb *skb = data;
+	const struct skb *skb = ((const struct asked_host *)data)->skb;
 	struct fib_query query = {
 		.family = addr->family, .dst = *addr, .iif = "lo", .facts = skb->facts
 	};
@@ -82,7 +82,7 @@ static bool oracle_addr_type(
 static bool oracle_route(
 	void *data, const struct packet *packet, const struct addr *addr, const char **ret_iface)
 {
-	const struct skb *skb = data;
+	const struct skb *skb = ((const struct asked_host *)data)->skb;
 	bool is_back = addr_compare(addr, &packet->src) == 0;
 	const struct addr *from = is_back ? &packet->dst : &packet->src;
 	struct fib_query query = { .family = addr->family,
@@ -111,7 +111,7 @@ static bool oracle_route(
 /* A packet that is walked came out of no IPsec, and goes into none where nobody has a policy. */
 static bool oracle_ipsec(void *data, const struct packet *packet, bool is_out, bool *ret)
 {
-	const struct skb *skb = data;
+	const struct skb *skb = ((const struct asked_host *)data)->skb;
 	const char *why;
 
 	(void)packet, (void)is_out;
@@ -119,10 +119,26 @@ static bool oracle_ipsec(void *data, const struct packet *packet, bool is_out, b
 	return skb->ns->n_xfrm_policies == 0 && !netns_is_unread(skb->ns, "xfrm", &why);
 }
 
-struct eval_oracle oracle_of(struct skb *skb)
+static bool oracle_class(
+	void *data, enum field field, size_t i, struct addr *ret_addr, struct packet_set *ret_set)
 {
-	return (struct eval_oracle){ .data = skb,
+	const struct asked_host *host = data;
+	struct space *space =
+		space_of(host->walk, host->skb->ns, host->skb->packet.src.family, field);
+
+	if (i >= space_n(space))
+		return false;
+	*ret_set = space_set(host->walk, space, i);
+	if (!space_addr(host->walk, space, i, ret_addr))
+		*ret_set = SET_EMPTY;
+	return true;
+}
+
+struct eval_oracle oracle_of(struct asked_host *host)
+{
+	return (struct eval_oracle){ .data = host,
 		.addr_type = oracle_addr_type,
 		.route = oracle_route,
-		.ipsec = oracle_ipsec };
+		.ipsec = oracle_ipsec,
+		.class_of = oracle_class };
 }

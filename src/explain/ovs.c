@@ -117,7 +117,8 @@ static struct answer normal_flood(
 			continue;
 		one.branch = n == 1 ? skb->branch : is_case ? BRANCH_CASE : BRANCH_COPY;
 		part = normal_out(walk, &one, port, vlan);
-		answer = is_case ? answer_of_cases(answer, part) : answer_of_copies(answer, part);
+		answer = is_case ? answer_of_cases(walk, answer, part)
+				 : answer_of_copies(walk, answer, part);
 	}
 	return n ? answer : end_dropped(walk, skb, DROP_OVS_NO_TARGET);
 }

@@ -88,6 +88,8 @@ static enum fits rule_fits(
 		fits = FITS_NOT;
 	else if (rule->oif && (!query->oif || strcmp(rule->oif, query->oif->name) != 0))
 		fits = FITS_NOT;
+	else if (rule->mark_mask && query->is_mark_unknown)
+		fits = FITS_MAYBE;
 	else if ((query->mark ^ rule->mark) & rule->mark_mask)
 		fits = FITS_NOT;
 	else if (rule->has_src && knows_src(query) && !prefix_contains(&rule->src, &query->src))

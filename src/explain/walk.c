@@ -43,6 +43,13 @@ void packet_untag(struct packet *packet)
 	packet->vlan_id = 0;
 }
 
+/* skb_scrub_packet: at the way into another namespace. */
+void skb_clear_mark(struct skb *skb)
+{
+	skb->packet.mark = 0;
+	skb->packet.unknown &= ~FIELD_BIT(FIELD_MARK);
+}
+
 bool addr_is_zero(const struct addr *addr)
 {
 	static const uint8_t zero[16];
@@ -94,6 +101,7 @@ struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind)
 	node->branch = skb->branch;
 	node->ns = skb->ns;
 	node->link = skb->dev;
+	node->set = skb->set;
 	if (skb->dev && skb->dev->master_index)
 		node->bridge = netns_link_by_index(skb->ns, skb->dev->master_index);
 	/* padding that differs costs a copy, no more */
@@ -111,14 +119,30 @@ struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind)
 	return node;
 }
 
+static const struct part *part_new(
+	const struct walk *walk, struct packet_set set, const struct leaf *leaf)
+{
+	struct part *part = arena_new_one(walk->arena, struct part);
+
+	*part = (struct part){ set, leaf };
+	return part;
+}
+
 static struct answer end(struct walk *walk, struct skb *skb, struct leaf *leaf)
 {
+	struct answer answer = { .final = leaf->final, .leaf = leaf };
+
+	if (walk->sets) {
+		answer.parts = part_new(walk, skb_origin(walk, skb), leaf);
+		answer.n_parts = 1;
+	}
 	skb_node(walk, skb, NODE_END);
 	conntrack_reset(walk, skb);
+	leaf->rewritten = skb->rewritten;
 	leaf->last = skb->last;
 	leaf->flows = skb->flows;
 	*vec_push(&walk->result->leaves, walk->arena) = leaf;
-	return (struct answer){ .final = leaf->final, .leaf = leaf };
+	return answer;
 }
 
 struct answer end_dropped(struct walk *walk, struct skb *skb, enum drop drop)
@@ -130,10 +154,14 @@ struct answer end_dropped(struct walk *walk, struct skb *skb, enum drop drop)
 	return end(walk, skb, leaf);
 }
 
-static bool is_rewritten(const struct packet *a, const struct packet *b)
+static bool is_rewritten(const struct walk *walk, const struct skb *skb)
 {
+	const struct packet *a = &walk->query->packet, *b = &skb->packet;
+
 	if (packet_inner_ethertype(a) == ETHERTYPE_ARP)
 		return false;
+	if (walk->sets)
+		return skb->rewritten;
 	return addr_compare(&a->src, &b->src) || addr_compare(&a->dst, &b->dst) ||
 	       a->sport != b->sport || a->dport != b->dport;
 }
@@ -142,8 +170,7 @@ struct answer end_delivered(struct walk *walk, struct skb *skb, enum place place
 {
 	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
 
-	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
-								       : FINAL_DELIVERED;
+	leaf->final = is_rewritten(walk, skb) ? FINAL_REWRITTEN : FINAL_DELIVERED;
 	leaf->place = place;
 	return end(walk, skb, leaf);
 }
@@ -152,8 +179,7 @@ struct answer end_socket(struct walk *walk, struct skb *skb, const struct socket
 {
 	struct leaf *leaf = arena_new_one(walk->arena, struct leaf);
 
-	leaf->final = is_rewritten(&walk->query->packet, &skb->packet) ? FINAL_REWRITTEN
-								       : FINAL_DELIVERED;
+	leaf->final = is_rewritten(walk, skb) ? FINAL_REWRITTEN : FINAL_DELIVERED;
 	leaf->place = PLACE_SOCKET;
 	leaf->socket = socket;
 	return end(walk, skb, leaf);
@@ -180,8 +206,26 @@ struct answer end_cannot_tell(struct walk *walk, struct skb *skb, const char *fm
 	return end(walk, skb, leaf);
 }
 
-struct answer answer_of_cases(struct answer a, struct answer b)
+/* The parts of one behind those of the other. */
+static void join_parts(const struct walk *walk, struct answer *a, const struct answer *b)
 {
+	size_t n = a->n_parts + b->n_parts;
+	struct part *parts;
+
+	if (!b->n_parts)
+		return;
+	parts = arena_new_array(walk->arena, struct part, n);
+	if (a->n_parts)
+		memcpy(parts, a->parts, a->n_parts * sizeof(*parts));
+	memcpy(parts + a->n_parts, b->parts, b->n_parts * sizeof(*parts));
+	a->parts = parts;
+	a->n_parts = n;
+}
+
+struct answer answer_of_cases(const struct walk *walk, struct answer a, struct answer b)
+{
+	struct answer both = { FINAL_CANNOT_TELL, a.leaf, b.leaf, a.parts, a.n_parts };
+
 	if (a.final == FINAL_NONE)
 		return b;
 	if (b.final == FINAL_NONE)
@@ -189,9 +233,37 @@ struct answer answer_of_cases(struct answer a, struct answer b)
 	if (a.final == b.final) {
 		if (!a.other)
 			a.other = b.other;
-		return a;
+		both = a;
 	}
-	return (struct answer){ FINAL_CANNOT_TELL, a.leaf, b.leaf };
+	if (walk->sets)
+		join_parts(walk, &both, &b);
+	return both;
+}
+
+/* Without the ends of those who throw it away as somebody else's, where there is another end. */
+struct answer answer_of_receivers(const struct walk *walk, const struct answer *a)
+{
+	struct part *parts = arena_new_array(walk->arena, struct part, a->n_parts);
+	struct packet_set others = SET_EMPTY, seen = SET_EMPTY;
+	struct answer answer = *a;
+
+	answer.parts = parts;
+	answer.n_parts = 0;
+	for (size_t i = 0; i < a->n_parts; i++)
+		if (a->parts[i].leaf->drop != DROP_OTHER_HOST)
+			others = set_or(walk->sets, others, a->parts[i].set);
+	for (size_t i = 0; i < a->n_parts; i++) {
+		struct part part = a->parts[i];
+
+		if (part.leaf->drop == DROP_OTHER_HOST) {
+			part.set = set_minus(walk->sets, part.set, others);
+			part.set = set_minus(walk->sets, part.set, seen);
+			seen = set_or(walk->sets, seen, part.set);
+		}
+		if (!set_is_empty(part.set))
+			parts[answer.n_parts++] = part;
+	}
+	return answer;
 }
 
 static bool is_no_receiver(enum drop drop)
@@ -202,7 +274,7 @@ static bool is_no_receiver(enum drop drop)
 
 /* Somebody who floods wants one receiver: all the others throw the frame away. What cannot be
  * told of one copy matters only if no other copy arrives. */
-static int rank(const struct answer *answer)
+static int rank(enum final final, const struct leaf *leaf)
 {
 	static const int ranks[] = {
 		[FINAL_NONE] = 0,
@@ -213,29 +285,76 @@ static int rank(const struct answer *answer)
 		[FINAL_DELIVERED] = 6,
 		[FINAL_REWRITTEN] = 6,
 	};
-	int value = ranks[answer->final];
+	int value = ranks[final];
 
 	/* told by a rule is worth more than a device that has nothing to do with it */
-	if (answer->final == FINAL_DROPPED && is_no_receiver(answer->leaf->drop))
+	if (final == FINAL_DROPPED && is_no_receiver(leaf->drop))
 		return 0;
-	if (answer->final == FINAL_DROPPED &&
-		(answer->leaf->drop == DROP_RULE || answer->leaf->drop == DROP_POLICY))
+	if (final == FINAL_DROPPED && (leaf->drop == DROP_RULE || leaf->drop == DROP_POLICY))
 		return 2;
-	if (value == 6 && answer->leaf->place != PLACE_WIRE)
+	if (value == 6 && leaf->place != PLACE_WIRE)
 		return 7;
 	return value;
 }
 
-struct answer answer_of_copies(struct answer a, struct answer b)
+/* Of packets that both have, the better end. */
+static struct answer copies_of_sets(
+	const struct walk *walk, const struct answer *a, const struct answer *b)
+{
+	struct sets *sets = walk->sets;
+	struct answer answer = { .final = a->final, .leaf = a->leaf };
+	struct packet_set all_b = SET_EMPTY, all_a = SET_EMPTY;
+	VEC(struct part) parts = { 0 };
+
+	for (size_t i = 0; i < a->n_parts; i++)
+		all_a = set_or(sets, all_a, a->parts[i].set);
+	for (size_t k = 0; k < b->n_parts; k++) {
+		all_b = set_or(sets, all_b, b->parts[k].set);
+		*vec_push(&parts, walk->arena) =
+			(struct part){ set_minus(sets, b->parts[k].set, all_a), b->parts[k].leaf };
+	}
+	for (size_t i = 0; i < a->n_parts; i++) {
+		const struct part *x = &a->parts[i];
+
+		*vec_push(&parts, walk->arena) =
+			(struct part){ set_minus(sets, x->set, all_b), x->leaf };
+		for (size_t k = 0; k < b->n_parts; k++) {
+			const struct part *y = &b->parts[k];
+			bool is_y = rank(y->leaf->final, y->leaf) > rank(x->leaf->final, x->leaf);
+
+			*vec_push(&parts, walk->arena) =
+				(struct part){ set_and(sets, x->set, y->set),
+					is_y ? y->leaf : x->leaf };
+		}
+	}
+	for (size_t i = 0; i < parts.n; i++)
+		if (!set_is_empty(parts.items[i].set))
+			parts.items[answer.n_parts++] = parts.items[i];
+	answer.parts = parts.items;
+	return answer;
+}
+
+struct answer answer_of_copies(const struct walk *walk, struct answer a, struct answer b)
 {
 	if (a.final == FINAL_NONE)
 		return b;
 	if (b.final == FINAL_NONE)
 		return a;
-	return rank(&b) > rank(&a) ? b : a;
+	if (walk->sets)
+		return copies_of_sets(walk, &a, &b);
+	return rank(b.final, b.leaf) > rank(a.final, a.leaf) ? b : a;
 }
 
 /* --- the walk --- */
+
+/* What the set does not say is what a packet begins with. */
+static void skb_begin(const struct walk *walk, struct skb *skb)
+{
+	const uint64_t own = FIELD_BIT(FIELD_PKTTYPE) | FIELD_BIT(FIELD_CT_STATE);
+
+	skb->set = set_and(walk->sets, walk->set, packet_values(walk->sets, &skb->packet, own));
+	skb->synced = skb->packet;
+}
 
 static struct answer once(struct walk *walk)
 {
@@ -250,16 +369,18 @@ static struct answer once(struct walk *walk)
 	skb.packet.ct_state = CT_INVALID;
 	skb.packet.in_iface = skb.packet.out_iface = NULL;
 	skb.packet.physdev_in = skb.packet.physdev_out = NULL;
+	if (walk->sets)
+		skb_begin(walk, &skb);
 	if (query->from == FROM_PROCESS)
 		return ip_send(walk, &skb);
 	skb.dev = query->in;
 	return device_receive(walk, &skb);
 }
 
-const struct explanation *explain(
-	struct arena *arena, const struct explainer *explainer, const struct query *query)
+static struct answer run(struct arena *arena, const struct explainer *explainer,
+	const struct query *query, struct sets *sets, struct packet_set set,
+	struct explanation *result)
 {
-	struct explanation *result = arena_new_one(arena, struct explanation);
 	struct walk walk = {
 		.arena = arena,
 		.facts.arena = arena,
@@ -268,11 +389,32 @@ const struct explanation *explain(
 		.query = query,
 		.result = result,
 		.max_steps = query->max_steps ? query->max_steps : LIMIT_WALK_STEPS,
+		.sets = sets,
+		.set = set,
 	};
-	struct answer answer = facts_run(&walk, once);
+
+	if (sets)
+		walk.spaces = arena_new_array(
+			arena, struct space *, 2 * walk.host->n_netns * N_IP_FAMILIES);
+	return facts_run(&walk, once);
+}
+
+const struct explanation *explain(
+	struct arena *arena, const struct explainer *explainer, const struct query *query)
+{
+	struct explanation *result = arena_new_one(arena, struct explanation);
+	struct answer answer = run(arena, explainer, query, NULL, SET_EMPTY, result);
 
 	result->final = answer.final;
 	result->leaf = answer.leaf;
 	result->other = answer.other;
 	return result;
+}
+
+struct answer explain_set(struct arena *arena, const struct explainer *explainer,
+	const struct query *query, struct sets *sets, struct packet_set set)
+{
+	struct explanation *result = arena_new_one(arena, struct explanation);
+
+	return run(arena, explainer, query, sets, set, result);
 }

@@ -1,36 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Packet expressions: words, in the order protocol, source, destination, options. */
-#include "packet/expr.h"
+#include "packet/expr_internal.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/vec.h"
-#include "packet/field.h"
-
-#define MAX_WORD    64
-#define ARP_REQUEST 1
-#define ARP_REPLY   2
+/* An end that is "any". */
+#define FAMILY_OPEN FAMILY_INET
 
 /* What is not said of any packet. */
 #define OPEN_BY_DEFAULT                                                                            \
 	(FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST) | FIELD_BIT(FIELD_LENGTH) |           \
 		FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID))
 
-struct parse {
-	const char *text, *at; /* at: behind word */
-	const char *start;     /* of word */
-	char word[MAX_WORD];
-	struct packet packet;
-	bool has_flags, has_type;
-	struct err *err;
-};
-
 /* --- words --- */
 
-static bool fail(struct parse *parse, const char *what, const char *next)
+bool expr_fail(struct parse *parse, const char *what, const char *next)
 {
 	int column = (int)(parse->start - parse->text);
 
@@ -48,10 +34,7 @@ static bool next_word(struct parse *parse)
 	parse->start = parse->at;
 	len = strcspn(parse->at, " \t");
 	parse->at += len;
-	if (len >= MAX_WORD)
-		len = MAX_WORD - 1;
-	memcpy(parse->word, parse->start, len);
-	parse->word[len] = '\0';
+	parse->word = arena_strndup(parse->arena, parse->start, len);
 	return len > 0;
 }
 
@@ -62,62 +45,63 @@ static bool want_word(struct parse *parse, const char *what)
 	if (next_word(parse))
 		return true;
 	snprintf(message, sizeof(message), "here %s is missing", what);
-	return fail(parse, message, "see \"tcp 10.0.0.5:any 10.0.0.9:443 syn\"");
+	return expr_fail(parse, message, "see \"tcp 10.0.0.5:any 10.0.0.9:443 syn\"");
 }
 
-static bool fail_word(struct parse *parse, const char *is_no, const char *next)
+bool expr_fail_word(struct parse *parse, const char *is_no, const char *next)
 {
 	char message[160];
 
-	snprintf(message, sizeof(message), "\"%s\" is no %s", parse->word, is_no);
-	return fail(parse, message, next);
-}
-
-static bool word_number(struct parse *parse, uint32_t max, const char *what, uint32_t *ret)
-{
-	char message[64];
-	char *end;
-	unsigned long number;
-
-	if (!want_word(parse, what))
-		return false;
-	number = strtoul(parse->word, &end, 0);
-	if (parse->word[0] >= '0' && parse->word[0] <= '9' && !*end && number <= max) {
-		*ret = (uint32_t)number;
-		return true;
-	}
-	snprintf(message, sizeof(message), "0 to %u is right", max);
-	return fail_word(parse, what, message);
-}
-
-/* "any" opens the field. */
-static bool word_number_or_any(
-	struct parse *parse, enum field field, uint32_t max, const char *what, uint32_t *ret)
-{
-	const char *before = parse->at;
-
-	if (next_word(parse) && !strcmp(parse->word, "any")) {
-		parse->packet.unknown |= FIELD_BIT(field);
-		*ret = 0;
-		return true;
-	}
-	parse->at = before;
-	parse->packet.unknown &= ~FIELD_BIT(field);
-	return word_number(parse, max, what, ret);
+	snprintf(message, sizeof(message), "\"%.60s\" is no %s", parse->word, is_no);
+	return expr_fail(parse, message, next);
 }
 
 /* --- the three that must be there --- */
 
-static char *split_port(char *word);
+/* One end of the packet as written, "[A]:P", "A:P" (IPv4, any) or "A". */
+struct end {
+	struct expr_part addr, port;
+	bool has_port;
+};
 
-static bool is_address(const char *text)
+/* False: what is behind the bracket is no port. */
+static bool split_end(const char *at, size_t len, struct end *ret)
 {
-	char word[MAX_WORD];
+	struct expr_part all = expr_part(at, len);
+	const char *end = at + len, *colon = memchr(all.at, ':', all.len);
+
+	*ret = (struct end){ .addr = all };
+	if (all.len && *all.at == '[') {
+		const char *close = memchr(all.at, ']', all.len);
+
+		if (!close)
+			return false;
+		ret->addr.at++;
+		ret->addr.len = (size_t)(close - ret->addr.at);
+		ret->has_port = close + 1 < end;
+		ret->port = expr_part(close + 2, ret->has_port ? (size_t)(end - close - 2) : 0);
+		return !ret->has_port || close[1] == ':';
+	}
+	/* more than one colon: of IPv6 */
+	if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+		return true;
+	ret->has_port = true;
+	ret->addr.len = (size_t)(colon - all.at);
+	ret->port = expr_part(colon + 1, (size_t)(end - colon - 1));
+	return true;
+}
+
+/* Does it begin with an address, whatever is behind it? */
+static bool is_address(const struct parse *parse)
+{
+	struct end end;
 	struct addr addr;
 
-	snprintf(word, sizeof(word), "%s", text);
-	split_port(word);
-	return addr_parse(word, &addr);
+	split_end(parse->start, strlen(parse->word), &end);
+	for (size_t i = 0; i < end.addr.len; i++)
+		if (strchr(",-/", end.addr.at[i]))
+			end.addr.len = i;
+	return addr_parse(arena_strndup(parse->arena, end.addr.at, end.addr.len), &addr);
 }
 
 static bool parse_proto(struct parse *parse)
@@ -143,103 +127,75 @@ static bool parse_proto(struct parse *parse)
 	/* as nft and tcpdump call it */
 	if (!strcmp(parse->word, "icmp6"))
 		return proto_parse("icmpv6", FAMILY_IPV6, &parse->packet.proto);
-	if (is_address(parse->word))
-		return fail_word(parse, "protocol",
+	if (is_address(parse))
+		return expr_fail_word(parse, "protocol",
 			"the protocol comes first: \"tcp 10.0.0.5 10.0.0.9:443\"; or any");
+	if (strchr(parse->word, ',') || parse->word[0] == '!')
+		return expr_fail_word(parse, "protocol", "one expression for each, or any");
 	names = proto_names(&n);
 	nearest = text_nearest(parse->word, names, n);
 	if (nearest)
 		snprintf(hint, sizeof(hint), "did you mean %s?", nearest);
-	return fail_word(
+	return expr_fail_word(
 		parse, "protocol", nearest ? hint : "a name (tcp) or a number (0 to 255) is right");
 }
 
-static bool parse_port(struct parse *parse, const char *text, enum field field, uint16_t *ret)
-{
-	uint32_t port;
+static const struct expr_kind addr_kind = {
+	.what = "address",
+	.right = "10.0.0.5, 2001:db8::1, or any is right; with a port 10.0.0.5:443 or "
+		 "[2001:db8::1]:443",
+	.has_choices = true,
+};
 
-	if (!strcmp(text, "any")) {
-		parse->packet.unknown |= FIELD_BIT(field);
-		return true;
-	}
-	if (!text_to_u32(text, 0, 65535, &port))
-		return fail_word(parse, "end with a port", "ports are 0 to 65535, or any");
-	parse->packet.unknown &= ~FIELD_BIT(field);
-	*ret = (uint16_t)port;
+static bool parse_port(struct parse *parse, struct expr_part part, enum field field, uint16_t *ret)
+{
+	static const struct expr_kind kind = { "port", "ports are 0 to 65535, or any", 65535,
+		.is_decimal = true, .has_choices = true };
+	struct field_value port;
+
+	if (!expr_values(parse, part, &kind, field, &port, NULL))
+		return false;
+	*ret = (uint16_t)field_value_number(&port);
 	return true;
 }
 
-/* Splits "[A]:P", "A:P" (IPv4, any) and "A"; NULL: no port. */
-static char *split_port(char *word)
+/* ret_family is untouched where any family is meant. */
+static bool parse_end(struct parse *parse, const char *what, enum field field, struct addr *ret,
+	enum field port_field, uint16_t *ret_port, enum family *ret_family)
 {
-	char *end = strrchr(word, ':');
-
-	if (word[0] == '[') {
-		char *close = strchr(word, ']');
-
-		if (!close)
-			return NULL;
-		*close = '\0';
-		memmove(word, word + 1, strlen(word));
-		return close[1] == ':' ? close + 2 : NULL;
-	}
-	if (!end || strchr(word, ':') != end)
-		return NULL;
-	*end = '\0';
-	return end + 1;
-}
-
-static bool fail_end(struct parse *parse)
-{
-	if (strchr(parse->word, '/'))
-		return fail_word(parse, "address",
-			"a packet has one address: leave the /LENGTH away, or say any");
-	return fail_word(parse, "address",
-		"10.0.0.5, 2001:db8::1, or any is right; with a port 10.0.0.5:443 or "
-		"[2001:db8::1]:443");
-}
-
-static bool parse_end(struct parse *parse, const char *what, enum field field,
-	enum field port_field, struct addr *ret, uint16_t *ret_port)
-{
-	char word[MAX_WORD];
-	char *port;
+	struct field_value addr;
+	struct end end;
 
 	if (!want_word(parse, what))
 		return false;
-	memcpy(word, parse->word, sizeof(word));
-	port = split_port(word);
-	if (!strcmp(word, "any"))
-		parse->packet.unknown |= FIELD_BIT(field);
-	else if (!addr_parse(word, ret))
-		return fail_end(parse);
+	if (!split_end(parse->start, strlen(parse->word), &end))
+		return expr_fail_word(parse, addr_kind.what, addr_kind.right);
+	if (!expr_values(parse, end.addr, &addr_kind, field, &addr, ret_family))
+		return false;
+	*ret = field_value_addr(&addr, *ret_family == FAMILY_IPV6 ? FAMILY_IPV6 : FAMILY_IPV4);
 	parse->packet.unknown |= FIELD_BIT(port_field);
-	if (!port)
+	if (!end.has_port)
 		return true;
 	if (parse->packet.unknown & FIELD_BIT(FIELD_PROTO))
-		return fail(parse, "ports are of a protocol that has some",
+		return expr_fail(parse, "ports are of a protocol that has some",
 			"say tcp or udp in place of any, or leave the :PORT away");
 	if (parse->packet.ethertype == ETHERTYPE_ARP || !proto_has_ports(parse->packet.proto))
-		return fail(parse, "this protocol has no ports", "leave the :PORT away");
-	return parse_port(parse, port, port_field, ret_port);
+		return expr_fail(parse, "this protocol has no ports", "leave the :PORT away");
+	return parse_port(parse, end.port, port_field, ret_port);
 }
 
-/* Of an end that was left open the other one's family is taken. */
-static bool settle_families(struct parse *parse)
+/* Of an end whose family is open the other one's is taken. */
+static bool settle_families(struct parse *parse, enum family src, enum family dst)
 {
 	struct packet *packet = &parse->packet;
-	bool knows_src = !(packet->unknown & FIELD_BIT(FIELD_SRC));
-	bool knows_dst = !(packet->unknown & FIELD_BIT(FIELD_DST));
+	bool knows_src = src != FAMILY_OPEN, knows_dst = dst != FAMILY_OPEN;
 
-	if (knows_src && knows_dst && packet->src.family != packet->dst.family)
-		return fail(parse, "source and destination are of different families",
+	if (knows_src && knows_dst && src != dst)
+		return expr_fail(parse, "source and destination are of different families",
 			"both must be IPv4, or both IPv6");
 	if (!knows_src)
-		packet->src.family = knows_dst			     ? packet->dst.family
-				     : packet->proto == PROTO_ICMPV6 ? FAMILY_IPV6
-								     : FAMILY_IPV4;
-	if (!knows_dst)
-		packet->dst.family = packet->src.family;
+		src = knows_dst ? dst : packet->proto == PROTO_ICMPV6 ? FAMILY_IPV6 : FAMILY_IPV4;
+	packet->src.family = packet->dst.family = src;
 	return true;
 }
 
@@ -248,7 +204,7 @@ static bool settle_arp(struct parse *parse)
 	struct packet *packet = &parse->packet;
 
 	if (packet->src.family != FAMILY_IPV4)
-		return fail(parse, "ARP is of IPv4 only", NULL);
+		return expr_fail(parse, "ARP is of IPv4 only", NULL);
 	packet->arp_spa = packet->src;
 	packet->arp_tpa = packet->dst;
 	if (packet->unknown & FIELD_BIT(FIELD_SRC))
@@ -264,13 +220,14 @@ static bool settle_arp(struct parse *parse)
 static bool parse_head(struct parse *parse)
 {
 	struct packet *packet = &parse->packet;
+	enum family src = FAMILY_OPEN, dst = FAMILY_OPEN;
 
 	if (!parse_proto(parse) ||
-		!parse_end(parse, "the source address", FIELD_SRC, FIELD_SPORT, &packet->src,
-			&packet->sport) ||
-		!parse_end(parse, "the destination address", FIELD_DST, FIELD_DPORT, &packet->dst,
-			&packet->dport) ||
-		!settle_families(parse))
+		!parse_end(parse, "the source address", FIELD_SRC, &packet->src, FIELD_SPORT,
+			&packet->sport, &src) ||
+		!parse_end(parse, "the destination address", FIELD_DST, &packet->dst, FIELD_DPORT,
+			&packet->dport, &dst) ||
+		!settle_families(parse, src, dst))
 		return false;
 	if (packet->ethertype != ETHERTYPE_ARP) {
 		packet->ethertype =
@@ -278,7 +235,7 @@ static bool parse_head(struct parse *parse)
 		if (packet->proto == PROTO_ICMP && packet->src.family == FAMILY_IPV6)
 			packet->proto = PROTO_ICMPV6;
 		else if (packet->proto == PROTO_ICMPV6 && packet->src.family == FAMILY_IPV4)
-			return fail(
+			return expr_fail(
 				parse, "ICMPv6 is of IPv6 only", "with IPv4 addresses say icmp");
 	} else if (!settle_arp(parse)) {
 		return false;
@@ -290,13 +247,13 @@ static bool parse_head(struct parse *parse)
 
 /* --- options --- */
 
-static const char *const flag_names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
+const char *const expr_flag_names[] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
 static const char flag_letters[] = "FSRPAUEC";
 
 static bool flag_of(const char *word, size_t len, uint8_t *ret)
 {
-	for (size_t i = 0; i < N_OF(flag_names); i++) {
-		if (len == 3 && !strncasecmp(word, flag_names[i], 3)) {
+	for (size_t i = 0; i < N_EXPR_FLAGS; i++) {
+		if (len == 3 && !strncasecmp(word, expr_flag_names[i], 3)) {
 			*ret |= (uint8_t)(1 << i);
 			return true;
 		}
@@ -332,6 +289,7 @@ static bool parse_flags(struct parse *parse)
 	parse->has_flags = true;
 	if (!strcmp(parse->word, "any")) {
 		parse->packet.unknown |= FIELD_BIT(FIELD_TCP_FLAGS);
+		parse->packet.tcp_flags = 0;
 		return true;
 	}
 	if (strcmp(parse->word, "none") != 0 && !flags_by_name(parse->word, &flags)) {
@@ -339,11 +297,12 @@ static bool parse_flags(struct parse *parse)
 			const char *letter = strchr(flag_letters, *at);
 
 			if (!letter)
-				return fail_word(parse, "set of TCP flags",
+				return expr_fail_word(parse, "set of TCP flags",
 					"letters of FSRPAUEC, names (syn,ack), none, or any");
 			flags |= (uint8_t)(1 << (letter - flag_letters));
 		}
 	}
+	expr_set_known(parse, FIELD_TCP_FLAGS);
 	parse->packet.tcp_flags = flags;
 	return true;
 }
@@ -376,6 +335,8 @@ static bool icmp_by_name(struct parse *parse)
 
 		if (strcmp(parse->word, icmp_names[i].name) != 0 || type == 255)
 			continue;
+		expr_set_known(parse, FIELD_ICMP_TYPE);
+		expr_set_known(parse, FIELD_ICMP_CODE);
 		parse->packet.icmp_type = type;
 		parse->packet.icmp_code = icmp_names[i].code;
 		parse->has_type = true;
@@ -390,10 +351,11 @@ static bool parse_mac(struct parse *parse, enum field field, struct mac *ret)
 		return false;
 	if (!strcmp(parse->word, "any")) {
 		parse->packet.unknown |= FIELD_BIT(field);
+		*ret = (struct mac){ 0 };
 		return true;
 	}
 	if (!mac_parse(parse->word, ret))
-		return fail_word(parse, "MAC address", "fa:16:3e:00:00:01 or any is right");
+		return expr_fail_word(parse, "MAC address", "fa:16:3e:00:00:01 or any is right");
 	parse->packet.unknown &= ~FIELD_BIT(field);
 	if (parse->packet.ethertype == ETHERTYPE_ARP && field == FIELD_ETH_SRC)
 		parse->packet.arp_sha = *ret;
@@ -408,13 +370,13 @@ static bool parse_macs(struct parse *parse)
 	if (!parse_mac(parse, FIELD_ETH_SRC, &parse->packet.eth_src))
 		return false;
 	if (!next_word(parse))
-		return fail(parse, "here \">\" is missing", right);
+		return expr_fail(parse, "here \">\" is missing", right);
 	if (strcmp(parse->word, ">") != 0)
-		return fail_word(parse, "\">\"", right);
+		return expr_fail_word(parse, "\">\"", right);
 	return parse_mac(parse, FIELD_ETH_DST, &parse->packet.eth_dst);
 }
 
-static bool is_icmp(const struct packet *packet)
+bool expr_is_icmp(const struct packet *packet)
 {
 	return packet->ethertype != ETHERTYPE_ARP &&
 	       (packet->proto == PROTO_ICMP || packet->proto == PROTO_ICMPV6);
@@ -424,23 +386,24 @@ static bool is_icmp(const struct packet *packet)
 static bool parse_number_option(struct parse *parse, bool *ret_known)
 {
 	static const struct {
-		const char *name, *what;
+		const char *name;
 		enum field field;
-		uint32_t max;
+		struct expr_kind kind;
 	} options[] = {
-		{ "type", "ICMP type", FIELD_ICMP_TYPE, 255 },
-		{ "code", "ICMP code", FIELD_ICMP_CODE, 255 },
-		{ "vlan", "VLAN id", FIELD_VLAN_ID, 4094 },
-		{ "ttl", "TTL", FIELD_TTL, 255 },
-		{ "len", "length", FIELD_LENGTH, 65535 },
-		{ "mark", "mark", FIELD_MARK, UINT32_MAX },
-		{ "tos", "type of service", FIELD_TOS, 255 },
-		{ "dscp", "DSCP", FIELD_TOS, 63 },
-		{ "uid", "user id", FIELD_UID, UINT32_MAX },
-		{ "gid", "group id", FIELD_GID, UINT32_MAX },
+		{ "type", FIELD_ICMP_TYPE, { "ICMP type", NULL, 255, .has_choices = true } },
+		{ "code", FIELD_ICMP_CODE, { "ICMP code", NULL, 255, .has_choices = false } },
+		{ "vlan", FIELD_VLAN_ID, { "VLAN id", NULL, 4094, .has_choices = false } },
+		{ "ttl", FIELD_TTL, { "TTL", NULL, 255, .has_choices = true } },
+		{ "len", FIELD_LENGTH, { "length", NULL, 65535, .has_choices = true } },
+		{ "mark", FIELD_MARK, { "mark", NULL, UINT32_MAX, .has_choices = true } },
+		{ "tos", FIELD_TOS, { "type of service", NULL, 255, .has_choices = true } },
+		{ "dscp", FIELD_TOS, { "DSCP", NULL, 63, .has_choices = false } },
+		{ "uid", FIELD_UID, { "user id", NULL, UINT32_MAX, .has_choices = true } },
+		{ "gid", FIELD_GID, { "group id", NULL, UINT32_MAX, .has_choices = true } },
 	};
 	struct packet *packet = &parse->packet;
-	uint32_t number = 0; /* as the analyzer cannot see that it is set */
+	struct field_value value;
+	uint32_t number;
 	size_t i = 0;
 
 	while (i < N_OF(options) && strcmp(parse->word, options[i].name) != 0)
@@ -448,10 +411,16 @@ static bool parse_number_option(struct parse *parse, bool *ret_known)
 	*ret_known = i < N_OF(options);
 	if (!*ret_known)
 		return false;
-	if (i < 2 && !is_icmp(packet))
-		return fail(parse, "only ICMP has a type and a code", NULL);
-	if (!word_number_or_any(parse, options[i].field, options[i].max, options[i].what, &number))
+	if (i < 2 && !expr_is_icmp(packet))
+		return expr_fail(parse, "only ICMP has a type and a code", NULL);
+	if (packet->arp_op && options[i].field != FIELD_VLAN_ID && options[i].field != FIELD_MARK)
+		return expr_fail(
+			parse, "ARP has none of this", "options are mac, vlan, mark, reply");
+	if (!want_word(parse, options[i].kind.what) ||
+		!expr_values(parse, expr_part(parse->start, strlen(parse->word)), &options[i].kind,
+			options[i].field, &value, NULL))
 		return false;
+	number = (uint32_t)field_value_number(&value);
 	switch (options[i].field) {
 	case FIELD_ICMP_TYPE:
 		packet->icmp_type = (uint8_t)number;
@@ -499,27 +468,27 @@ static bool fail_option(struct parse *parse)
 	char hint[64];
 
 	if (flags_by_name(parse->word, &flags) || !strcmp(parse->word, "flags"))
-		return fail(parse, "only TCP has flags", "leave them away, or say tcp");
+		return expr_fail(parse, "only TCP has flags", "leave them away, or say tcp");
 	for (size_t i = 0; i < N_OF(ports); i++)
 		if (!strcmp(parse->word, ports[i]))
-			return fail_word(parse, "option",
+			return expr_fail_word(parse, "option",
 				"a port stands behind its address: tcp 10.0.0.5 10.0.0.9:443");
-	if (is_icmp(&parse->packet)) {
+	if (expr_is_icmp(&parse->packet)) {
 		for (size_t i = 0; i < N_OF(icmp_names); i++) {
 			types[i] = icmp_names[i].name;
 			if (!strcmp(parse->word, types[i]))
-				return fail(parse, "this type is of the other ICMP",
+				return expr_fail(parse, "this type is of the other ICMP",
 					"IPv4 and IPv6 have different ones; or type NUMBER");
 		}
 		if (!nearest)
 			nearest = text_nearest(parse->word, types, N_OF(types));
 	}
 	if (!nearest)
-		return fail_word(parse, "option",
+		return expr_fail_word(parse, "option",
 			"options are flags, type, code, mac, vlan, ttl, "
 			"len, mark, dscp, frag, df");
 	snprintf(hint, sizeof(hint), "did you mean %s?", nearest);
-	return fail_word(parse, "option", hint);
+	return expr_fail_word(parse, "option", hint);
 }
 
 static bool parse_option(struct parse *parse)
@@ -532,11 +501,13 @@ static bool parse_option(struct parse *parse)
 	is_ok = parse_number_option(parse, &is_known);
 	if (is_known)
 		return is_ok;
-	if (is_tcp && flags_by_name(parse->word, &packet->tcp_flags))
+	if (is_tcp && flags_by_name(parse->word, &packet->tcp_flags)) {
+		expr_set_known(parse, FIELD_TCP_FLAGS);
 		return parse->has_flags = true;
+	}
 	if (is_tcp && !strcmp(parse->word, "flags"))
 		return parse_flags(parse);
-	if (!is_arp && is_icmp(packet) && icmp_by_name(parse))
+	if (!is_arp && expr_is_icmp(packet) && icmp_by_name(parse))
 		return true;
 	if (!strcmp(parse->word, "mac"))
 		return parse_macs(parse);
@@ -573,152 +544,66 @@ static void settle(struct parse *parse)
 	}
 	if (packet->proto == PROTO_TCP && !parse->has_flags)
 		packet->tcp_flags = TCP_SYN;
-	if (is_icmp(packet) && !parse->has_type)
+	if (expr_is_icmp(packet) && !parse->has_type)
 		packet->icmp_type = packet->proto == PROTO_ICMPV6 ? 128 : 8;
 	if (packet->is_later_fragment)
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 }
 
-bool packet_expr_parse(const char *text, struct packet *ret, struct err *err)
+static bool says_port(const struct packet *packet, const struct packet_choices *choices)
 {
-	struct parse parse = { .text = text, .at = text, .start = text, .err = err };
+	vec_for_each (choice, choices)
+		if (choice->field == FIELD_SPORT || choice->field == FIELD_DPORT)
+			return true;
+	return proto_has_ports(packet->proto) &&
+	       (~packet->unknown & (FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT)));
+}
 
-	parse.packet.unknown = OPEN_BY_DEFAULT;
-	parse.packet.ttl = 64;
-	if (!parse_head(&parse))
+static bool parse_all(struct parse *parse)
+{
+	struct packet *packet = &parse->packet;
+
+	packet->unknown = OPEN_BY_DEFAULT;
+	packet->ttl = 64;
+	if (!parse_head(parse))
 		return false;
-	while (next_word(&parse))
-		if (!parse_option(&parse))
+	while (next_word(parse))
+		if (!parse_option(parse))
 			return false;
-	if (parse.packet.is_later_fragment && parse.packet.is_first_fragment)
-		return fail(&parse, "it is the first fragment (first-frag) or a later one (frag)",
+	if (packet->is_later_fragment && packet->is_first_fragment)
+		return expr_fail(parse,
+			"it is the first fragment (first-frag) or a later one (frag)",
 			"leave one of them away");
-	settle(&parse);
-	*ret = parse.packet;
+	if (packet->is_later_fragment && says_port(packet, &parse->choices))
+		return expr_fail(parse, "a later fragment (frag) has no ports",
+			"leave the :PORT away, or say first-frag");
+	settle(parse);
 	return true;
 }
 
-/* --- printing --- */
-
-static bool is_open(const struct packet *packet, enum field field)
+bool packet_expr_parse_set(struct arena *arena, const char *text, struct packet *ret,
+	struct packet_choices *ret_choices, struct err *err)
 {
-	return packet->unknown & FIELD_BIT(field);
+	struct parse parse = {
+		.text = text, .at = text, .start = text, .arena = arena, .err = err
+	};
+
+	if (!parse_all(&parse))
+		return false;
+	*ret = parse.packet;
+	*ret_choices = parse.choices;
+	return true;
 }
 
-static void print_end(struct text *out, const struct packet *packet, enum field field,
-	const struct addr *addr, enum field port_field, uint16_t port)
+bool packet_expr_parse(const char *text, struct packet *ret, struct err *err)
 {
-	bool has_port =
-		packet->arp_op == 0 && proto_has_ports(packet->proto) && !packet->is_later_fragment;
-	bool has_brackets = has_port && addr->family == FAMILY_IPV6 && !is_open(packet, field);
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct parse parse = {
+		.text = text, .at = text, .start = text, .arena = arena, .is_one = true, .err = err
+	};
 
-	text_add(out, has_brackets ? " [" : " ");
-	if (is_open(packet, field))
-		text_add(out, "any");
-	else
-		addr_print(out, addr);
-	if (has_brackets)
-		text_add(out, "]");
-	if (has_port && is_open(packet, port_field))
-		text_add(out, ":any");
-	else if (has_port)
-		text_addf(out, ":%u", port);
-}
-
-static void print_flags(struct text *out, const struct packet *packet)
-{
-	const char *separator = " ";
-
-	if (is_open(packet, FIELD_TCP_FLAGS)) {
-		text_add(out, " flags any");
-	} else if (!packet->tcp_flags) {
-		text_add(out, " flags none");
-	} else {
-		for (size_t i = 0; i < N_OF(flag_names); i++) {
-			if (!(packet->tcp_flags & 1 << i))
-				continue;
-			text_addf(out, "%s%s", separator, flag_names[i]);
-			separator = ",";
-		}
-	}
-}
-
-static void print_number(struct text *out, const struct packet *packet, const char *name,
-	enum field field, uint32_t number)
-{
-	if (is_open(packet, field))
-		text_addf(out, " %s any", name);
-	else
-		text_addf(out, " %s %u", name, number);
-}
-
-static void print_mac(
-	struct text *out, const struct packet *packet, enum field field, struct mac mac)
-{
-	if (is_open(packet, field))
-		text_add(out, "any");
-	else
-		mac_print(out, mac);
-}
-
-static void print_frame(struct text *out, const struct packet *packet)
-{
-	if (!is_open(packet, FIELD_ETH_SRC) || !is_open(packet, FIELD_ETH_DST)) {
-		text_add(out, " mac ");
-		print_mac(out, packet, FIELD_ETH_SRC, packet->eth_src);
-		text_add(out, " > ");
-		print_mac(out, packet, FIELD_ETH_DST, packet->eth_dst);
-	}
-	if (packet->ethertype == ETHERTYPE_VLAN)
-		print_number(out, packet, "vlan", FIELD_VLAN_ID, packet->vlan_id);
-}
-
-static void print_ip_options(struct text *out, const struct packet *packet)
-{
-	if (packet->proto == PROTO_TCP && !is_open(packet, FIELD_PROTO))
-		print_flags(out, packet);
-	if (is_icmp(packet) && !is_open(packet, FIELD_PROTO)) {
-		print_number(out, packet, "type", FIELD_ICMP_TYPE, packet->icmp_type);
-		print_number(out, packet, "code", FIELD_ICMP_CODE, packet->icmp_code);
-	}
-	if (packet->ttl != 64 || is_open(packet, FIELD_TTL))
-		print_number(out, packet, "ttl", FIELD_TTL, packet->ttl);
-	if (packet->tos || is_open(packet, FIELD_TOS))
-		print_number(out, packet, "tos", FIELD_TOS, packet->tos);
-	if (!is_open(packet, FIELD_LENGTH))
-		print_number(out, packet, "len", FIELD_LENGTH, packet->length);
-	if (packet->is_later_fragment)
-		text_add(out, " frag");
-	if (packet->is_first_fragment)
-		text_add(out, " first-frag");
-	if (packet->is_dont_fragment)
-		text_add(out, " df");
-	if (!is_open(packet, FIELD_UID))
-		print_number(out, packet, "uid", FIELD_UID, packet->uid);
-	if (!is_open(packet, FIELD_GID))
-		print_number(out, packet, "gid", FIELD_GID, packet->gid);
-}
-
-void packet_expr_print(struct text *out, const struct packet *packet)
-{
-	const char *name = is_open(packet, FIELD_PROTO) ? "any" : proto_name(packet->proto);
-
-	if (packet->arp_op) {
-		text_add(out, "arp");
-		print_end(out, packet, FIELD_ARP_SPA, &packet->arp_spa, FIELD_SPORT, 0);
-		print_end(out, packet, FIELD_ARP_TPA, &packet->arp_tpa, FIELD_DPORT, 0);
-		if (packet->arp_op == ARP_REPLY)
-			text_add(out, " reply");
-	} else {
-		if (name)
-			text_add(out, name);
-		else
-			text_addf(out, "%u", packet->proto);
-		print_end(out, packet, FIELD_SRC, &packet->src, FIELD_SPORT, packet->sport);
-		print_end(out, packet, FIELD_DST, &packet->dst, FIELD_DPORT, packet->dport);
-		print_ip_options(out, packet);
-	}
-	print_frame(out, packet);
-	if (packet->mark || is_open(packet, FIELD_MARK))
-		print_number(out, packet, "mark", FIELD_MARK, packet->mark);
+	if (!parse_all(&parse))
+		return false;
+	*ret = parse.packet;
+	return true;
 }

@@ -2,7 +2,9 @@
 #ifndef PACKET_EXPR_H
 #define PACKET_EXPR_H
 
-#include "packet/packet.h"
+#include "base/arena.h"
+#include "base/vec.h"
+#include "packet/field.h"
 
 /*
  * A packet as people write it:
@@ -19,7 +21,36 @@
  */
 bool packet_expr_parse(const char *text, struct packet *ret, struct err *err);
 
+/* The values of one field that an expression of a set allows: those in one of the ranges (both bounds included),
+ * or, negated, those in none. */
+struct packet_range {
+	struct field_value min, max;
+};
+struct packet_choice {
+	enum field field;
+	bool is_negated;
+	struct packet_range *ranges; /* sorted, not overlapping, not adjacent */
+	size_t n;
+};
+struct packet_choices {
+	VEC(struct packet_choice);
+};
+
+/*
+ * The same for a set of packets: in place of an address a prefix, a range or a list ("10.0.0.0/8", "10.0.0.1-10.0.0.9",
+ * "10.0.0.0/8,192.168.0.1"), in place of a port or of the number of an option a range or a list ("22,80-90"), each
+ * with "!" in front for all but those ("!10.0.0.0/8:!22", "![2001:db8::/32]:80"). The packet has what all of the set
+ * have; the fields of the choices are in its "unknown". An expression of one packet has no choices. Host bits of a
+ * prefix are cleared. What allows every value is "any"; "::/0" says the family as well. No choices: vlan, dscp, code,
+ * and ARP. At most LIMIT_EXPR_LIST items a list.
+ */
+bool packet_expr_parse_set(struct arena *arena, const char *text, struct packet *ret,
+	struct packet_choices *ret_choices, struct err *err);
+
 /* In the same syntax: parsed again it is the same packet. Interfaces and conntrack are not in it. */
 void packet_expr_print(struct text *out, const struct packet *packet);
+/* The same for a set: parsed again it is the same set. */
+void packet_expr_print_set(
+	struct text *out, const struct packet *packet, const struct packet_choices *choices);
 
 #endif

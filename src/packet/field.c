@@ -99,6 +99,24 @@ struct field_value field_value_of_addr(const struct addr *addr)
 	return value;
 }
 
+struct addr field_value_addr(const struct field_value *value, enum family family)
+{
+	struct addr addr = { .family = family };
+	size_t size = family == FAMILY_IPV6 ? 16 : 4;
+
+	memcpy(addr.bytes, value->bytes + 16 - size, size);
+	return addr;
+}
+
+bool field_value_is_next(const struct field_value *before, const struct field_value *value)
+{
+	struct field_value next = *before;
+
+	for (int i = 15; i >= 0 && ++next.bytes[i] == 0; i--)
+		;
+	return memcmp(&next, value, sizeof(next)) == 0;
+}
+
 struct field_value field_value_of_mac(struct mac mac)
 {
 	return field_value_of_number(mac_number(mac));
@@ -254,12 +272,11 @@ void field_value_print(
 	static const char *const states[] = { "new", "established", "related", "invalid",
 		"untracked" };
 	bool is_v6 = is_ip_address(field) && family == FAMILY_IPV6;
-	struct addr addr = { .family = is_v6 ? FAMILY_IPV6 : FAMILY_IPV4 };
+	struct addr addr = field_value_addr(value, is_v6 ? FAMILY_IPV6 : FAMILY_IPV4);
 	uint64_t number = field_value_number(value);
 	struct mac mac;
 
 	if (is_ip_address(field) || field == FIELD_ARP_SPA || field == FIELD_ARP_TPA) {
-		memcpy(addr.bytes, value->bytes + (is_v6 ? 0 : 12), is_v6 ? 16 : 4);
 		addr_print(out, &addr);
 	} else if (fields[field].width == 48) {
 		memcpy(mac.bytes, value->bytes + 10, 6);

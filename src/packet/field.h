@@ -84,5 +84,8 @@ struct field_value field_value_of_number(uint64_t number);
 struct field_value field_value_of_addr(const struct addr *addr);
 struct field_value field_value_of_mac(struct mac mac);
 uint64_t field_value_number(const struct field_value *value); /* its last 64 bits */
+struct addr field_value_addr(const struct field_value *value, enum family family);
+/* Is value before + 1? */
+bool field_value_is_next(const struct field_value *before, const struct field_value *value);
 
 #endif

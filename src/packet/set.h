@@ -2,6 +2,7 @@
 #ifndef PACKET_SET_H
 #define PACKET_SET_H
 
+#include "base/arena.h"
 #include "packet/field.h"
 
 /*
@@ -115,6 +116,9 @@ bool set_is_subset(struct sets *sets, struct packet_set inner, struct packet_set
 struct packet_set set_forget(struct sets *sets, struct packet_set a, uint64_t fields);
 /* Does it depend on a boolean? */
 bool set_asks_extra(struct sets *sets, struct packet_set a);
+/* The words of those that it depends on, in arena. */
+void set_extras(struct sets *sets, struct packet_set a, struct arena *arena,
+	const char *const **ret, size_t *ret_n);
 /* For people: a, which is within among, without what all of among have: with as few fields as tell the two apart. */
 struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct packet_set among);
 /* What becomes of a when the fields get values of the set to (NAT, MARK): forget, then and. */
@@ -134,6 +138,14 @@ struct packet_set set_copy_bits(struct sets *sets, struct packet_set a, enum fie
 /* Is this packet in it? Depends: on what is unknown of the packet, or on a boolean. */
 enum set_answer { SET_OUT, SET_IN, SET_DEPENDS };
 enum set_answer set_has_packet(struct sets *sets, struct packet_set a, const struct packet *packet);
+
+/* Those that rules cannot tell from this packet by these fields, as far as they are known of it. */
+struct packet_set set_of_packet(struct sets *sets, const struct packet *packet, uint64_t fields);
+/*
+ * Of these fields (no names), those that have one value in all of a, which is not empty: the value is put into the packet, and its
+ * bit taken from "unknown". The others get that bit. A value that is enumerated as "other" is not one value.
+ */
+void set_know(struct sets *sets, struct packet_set a, uint64_t fields, struct packet *packet);
 
 /* How many combinations of values of these fields (no booleans) occur in it; "other" counts as one. Infinity above 1.8e308. */
 double set_count(struct sets *sets, struct packet_set a, uint64_t fields);

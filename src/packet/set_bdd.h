@@ -30,7 +30,7 @@ struct set_cached {
 	uint32_t op, a, b, result; /* op 0: nothing */
 };
 
-enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD };
+enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD, OP_RESTRICT };
 
 /* One of the values that rules tell apart. */
 struct set_value {

@@ -165,6 +165,62 @@ enum set_answer set_has_packet(struct sets *sets, struct packet_set a, const str
 	return set_is_empty(left) ? SET_OUT : set_is_full(left) ? SET_IN : SET_DEPENDS;
 }
 
+struct packet_set set_of_packet(struct sets *sets, const struct packet *packet, uint64_t fields)
+{
+	enum family family = packet->src.family;
+	struct packet_set all = SET_FULL;
+
+	for (unsigned field = N_FIELDS; field-- > 0;) {
+		struct packet_set one;
+		struct field_value value;
+
+		if (!(fields >> field & 1) || !value_of_packet(sets, packet, field, &value))
+			continue;
+		one = sets->fields[field].is_enumerated
+			      ? sets_of_code(sets, field, field_value_number(&value), false)
+			      : set_of_value(sets, field, family, &value);
+		all = set_and(sets, all, one);
+	}
+	return all;
+}
+
+static void find_extras(
+	const struct sets *sets, uint32_t a, struct arena *arena, bool *is_seen, bool *is_asked)
+{
+	VEC(uint32_t) todo = { 0 };
+
+	*vec_push(&todo, arena) = a;
+	while (todo.n) {
+		uint32_t at = todo.items[--todo.n];
+		unsigned block;
+
+		if (at < 2 || is_seen[at])
+			continue;
+		is_seen[at] = true;
+		block = sets_block_of(sets, sets_level(sets, at));
+		if (block >= BLOCK_FIRST_EXTRA)
+			is_asked[block - BLOCK_FIRST_EXTRA] = true;
+		*vec_push(&todo, arena) = sets->nodes[at].low;
+		*vec_push(&todo, arena) = sets->nodes[at].high;
+	}
+}
+
+void set_extras(struct sets *sets, struct packet_set a, struct arena *arena,
+	const char *const **ret, size_t *ret_n)
+{
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	bool *is_seen = arena_new_array(scratch, bool, sets->n + 2);
+	bool *is_asked = arena_new_array(scratch, bool, sets->extras.n + 1);
+	VEC(const char *) words = { 0 };
+
+	find_extras(sets, a.node, scratch, is_seen, is_asked);
+	for (size_t i = 0; i < sets->extras.n; i++)
+		if (is_asked[i])
+			*vec_push(&words, arena) = sets->extras.items[i];
+	*ret = words.items;
+	*ret_n = words.n;
+}
+
 /* from[level]: how many counted levels there are from it on; from[number of levels]: 0. */
 static double count_below(const struct sets *sets, uint32_t a, const unsigned *from, double *counts)
 {

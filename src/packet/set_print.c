@@ -197,15 +197,6 @@ static void set_bit(struct field_value *value, unsigned place, bool bit)
 		value->bytes[15 - place / 8] &= (uint8_t)~one;
 }
 
-static bool is_next(const struct field_value *before, const struct field_value *value)
-{
-	struct field_value next = *before;
-
-	for (int i = 15; i >= 0 && ++next.bytes[i] == 0; i--)
-		;
-	return memcmp(&next, value, sizeof(next)) == 0;
-}
-
 /* Bits from i on, of n; item has those before. For ranges every open bit is gone through, but for the last ones. */
 static void list_values(struct sets *sets, struct arena *arena, struct set_items *items,
 	uint32_t node, unsigned first, unsigned i, unsigned n, struct set_item item)
@@ -222,7 +213,7 @@ static void list_values(struct sets *sets, struct arena *arena, struct set_items
 		return;
 	}
 	if (i == n) {
-		if (last && !items->is_masks && is_next(&last->to, &item.from))
+		if (last && !items->is_masks && field_value_is_next(&last->to, &item.from))
 			last->to = item.to;
 		else if (items->list.n == MAX_PATHS)
 			items->is_cut = true;

@@ -297,6 +297,93 @@ static struct field_value known_number(const struct sets *sets, unsigned first, 
 	return value;
 }
 
+/* Of each level, whether it may be 0 and 1 (bits 1 and 2) in some packet of a, which is not empty. */
+static uint8_t *values_of_levels(struct sets *sets, struct arena *arena, struct packet_set a)
+{
+	size_t n = sets->block_of.n;
+	uint8_t *values = arena_alloc(arena, n + 1);
+	/* how many edges begin and end to pass over levels */
+	unsigned *begins = arena_new_array(arena, unsigned, n + 1);
+	unsigned *ends = arena_new_array(arena, unsigned, n + 1), n_open = 0;
+	struct {
+		VEC(uint32_t);
+	} todo = { 0 }, seen = { 0 };
+
+	begins[0]++;
+	ends[a.node < 2 ? n : sets_level(sets, a.node)]++;
+	*vec_push(&todo, arena) = a.node;
+	while (todo.n) {
+		struct set_node *node = &sets->nodes[todo.items[--todo.n]];
+		const uint32_t children[2] = { node->low, node->high };
+
+		if (node->level == LEVEL_END || node->is_marked)
+			continue;
+		node->is_marked = true;
+		*vec_push(&seen, arena) = (uint32_t)(node - sets->nodes);
+		for (unsigned i = 0; i < 2; i++) {
+			if (!children[i])
+				continue;
+			values[node->level] |= (uint8_t)(1 << i);
+			begins[node->level + 1]++;
+			ends[children[i] < 2 ? n : sets_level(sets, children[i])]++;
+			*vec_push(&todo, arena) = children[i];
+		}
+	}
+	vec_for_each (node, &seen)
+		sets->nodes[*node].is_marked = false;
+	for (size_t level = 0; level < n; level++) {
+		n_open += begins[level];
+		n_open -= ends[level];
+		if (n_open)
+			values[level] = 3;
+	}
+	return values;
+}
+
+static bool is_one_value(
+	const struct sets *sets, const uint8_t *values, enum field field, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (values[sets->fields[field].first + i] == 3)
+			return false;
+	return true;
+}
+
+void set_know(struct sets *sets, struct packet_set a, uint64_t fields, struct packet *packet)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	enum family family = packet->src.family;
+	const uint8_t *values;
+
+	packet->unknown |= fields;
+	if (sets->has_failed || set_is_empty(a))
+		return;
+	values = values_of_levels(sets, arena, a);
+	for (size_t level = 0; level < sets->block_of.n; level++)
+		sets->known[level] = values[level] >> 1;
+	for (unsigned field = 0; field < N_FIELDS; field++) {
+		const struct set_field *f = &sets->fields[field];
+		unsigned n = sets_bits(sets, field, family);
+		struct field_value value;
+		uint64_t number;
+
+		if (!(fields >> field & 1) || sets_is_names(field) ||
+			!is_one_value(sets, values, field, n))
+			continue;
+		value = known_number(sets, f->first, n);
+		number = field_value_number(&value);
+		if (f->is_enumerated) {
+			if (number >= f->values.n)
+				continue;
+			value = value_of_code(sets, field, number);
+			number = field_value_number(&value);
+		}
+		put_header(packet, field, family, &value, number);
+		put_rest(packet, field, family, &value, number);
+		packet->unknown &= ~FIELD_BIT(field);
+	}
+}
+
 bool set_witness(struct sets *sets, struct packet_set a, struct packet *ret)
 {
 	struct packet packet = { 0 };

@@ -317,6 +317,36 @@ struct says ask_has_entry(struct asking *asking)
 	return says_not(asking, ask_ct_states(asking, CT_INVALID | CT_UNTRACKED));
 }
 
+struct says ask_of_host(struct asking *asking, enum field field,
+	struct says (*ask)(struct asking *asking, const void *data), const void *data)
+{
+	const struct eval_oracle *oracle = asking->eval->oracle;
+	struct eval eval = *asking->eval;
+	struct packet packet = *asking->packet;
+	struct says all = says(false);
+	struct asking one = *asking;
+	struct packet_set set;
+
+	if (!is_of_set(asking))
+		return ask(asking, data);
+	asking->decided |= FIELD_BIT(field);
+	if (!oracle || !oracle->class_of)
+		return ask_unknown(asking);
+	eval.sets = NULL;
+	one.eval = &eval;
+	one.packet = &packet;
+	for (size_t i = 0; oracle->class_of(
+		     oracle->data, field, i, field == FIELD_SRC ? &packet.src : &packet.dst, &set);
+		i++) {
+		struct says says = ask(&one, data);
+
+		if (says.answer == CANNOT_TELL)
+			says = ask_unknown(asking);
+		all = says_or(asking, all, says_and(asking, says_set(set), says));
+	}
+	return all;
+}
+
 static struct says is_whole(struct asking *asking)
 {
 	return says_not(asking, ask_number(asking, FIELD_FRAGMENT, 2, 2));

@@ -83,6 +83,12 @@ struct says ask_iface(
 struct says ask_ct_states(struct asking *asking, unsigned states);
 /* Does it belong to a flow of conntrack's? */
 struct says ask_has_entry(struct asking *asking);
+/*
+ * A question to the host about one address: of a set it is asked for one address of each class. ask gets one packet, of which it
+ * may look at that address and at interfaces.
+ */
+struct says ask_of_host(struct asking *asking, enum field field,
+	struct says (*ask)(struct asking *asking, const void *data), const void *data);
 /* Not a later fragment, of a protocol with ports. */
 struct says ask_has_ports(struct asking *asking);
 /* Not a later fragment, of this protocol. */

@@ -74,6 +74,10 @@ struct eval_oracle {
 	/* The interface by which a packet would leave to addr ("" for none): rpfilter, fib oif. */
 	bool (*route)(void *data, const struct packet *packet, const struct addr *addr,
 		const char **ret_iface);
+	/* Of a set: all addresses that may be in this field, in classes of which every question here has one answer: number i, one
+	 * address of it and the packets that have one of it there. False: there are no more. */
+	bool (*class_of)(void *data, enum field field, size_t i, struct addr *ret_addr,
+		struct packet_set *ret_set);
 	/* Did IPsec unwrap the packet, or will it wrap it (is_out)? */
 	bool (*ipsec)(void *data, const struct packet *packet, bool is_out, bool *ret);
 };

@@ -314,8 +314,9 @@ static struct says number_is_in(
 }
 
 /* nft: "fib daddr . iif type local". Types are numbered as the kernel numbers routes' types. */
-static struct says fib_type_match(struct asking *asking, const struct nft_match *match)
+static struct says fib_type_of_one(struct asking *asking, const void *data)
 {
+	const struct nft_match *match = data;
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	const char *words = match->keys.items[0]->words, *iface = NULL;
 	bool is_src = text_has_prefix(words, "fib saddr");
@@ -334,6 +335,13 @@ static struct says fib_type_match(struct asking *asking, const struct nft_match 
 	while (!((unsigned)type & 1u << number))
 		number++;
 	return number_is_in(asking, match, number);
+}
+
+static struct says fib_type_match(struct asking *asking, const struct nft_match *match)
+{
+	bool is_src = text_has_prefix(match->keys.items[0]->words, "fib saddr");
+
+	return ask_of_host(asking, is_src ? FIELD_SRC : FIELD_DST, fib_type_of_one, match);
 }
 
 /* nft: "fib saddr . mark . iif oif missing". Behind routing another interface is where it begins. */

@@ -171,8 +171,9 @@ static struct says addrtype6_match(struct asking *asking, const struct match *ma
 	return says(is_it != match->inverted);
 }
 
-static struct says addrtype_match(struct asking *asking, const struct match *match)
+static struct says addrtype_of_one(struct asking *asking, const void *data)
 {
+	const struct match *match = data;
 	const struct eval_oracle *oracle = asking->eval->oracle;
 	bool is_src = match->kind == MATCH_ADDRTYPE_SRC;
 	const struct addr *addr = is_src ? &asking->packet->src : &asking->packet->dst;
@@ -197,6 +198,13 @@ static struct says addrtype_match(struct asking *asking, const struct match *mat
 	if (!oracle->addr_type(oracle->data, addr, iface, &type))
 		return ask_unknown(asking);
 	return says(((match->addrtype.types & (unsigned)type) != 0) != match->inverted);
+}
+
+static struct says addrtype_match(struct asking *asking, const struct match *match)
+{
+	enum field field = match->kind == MATCH_ADDRTYPE_SRC ? FIELD_SRC : FIELD_DST;
+
+	return ask_of_host(asking, field, addrtype_of_one, match);
 }
 
 static struct says ttl_match(struct asking *asking, const struct match *match)

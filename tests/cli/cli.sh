@@ -165,7 +165,7 @@ iptables -N SOMEBODY
 pw apply changed.yaml >/dev/null
 check "somebody's rules and chains are untouched" test "$(iptables-save | grep -cE 'dport (9|10) |:SOMEBODY')" -eq 3
 check 'our jumps are first again' test "$(iptables -S FORWARD | sed -n 2p)" = '-A FORWARD -j neutron-filter-top'
-bash -c 'exec -a neutron-openvswitch-agent sleep 60' &
+bash -c 'exec -a neutron-openvswitch-agent sleep 1d' &
 agent=$!
 until tr '\0' ' ' < /proc/$agent/cmdline | grep -q '^neutron'; do sleep 0.05; done
 all_state > before
@@ -180,9 +180,9 @@ says 'and not cleared as if it were there' 1 'begin with neutron-openvswi-' pw c
 says 'nor shown' 1 'go on with --prefix neutron-openvswi-' pw show --prefix pw-
 
 kept=$(basename "$PORTWALL_RUN_DIR"/*.yaml)
-flock "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 5 &
+flock "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 1d &
 locker=$!
-sleep 0.3
+while flock -n "$PORTWALL_RUN_DIR/${kept%%-*}.lock" true; do sleep 0.02; done
 says 'a second portwall is refused after its wait' 1 'lock|another' pw apply --wait 0 good.yaml
 kill $locker
 wait $locker 2>/dev/null

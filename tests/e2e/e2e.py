@@ -16,7 +16,7 @@ DEMO, LAB = ROOT + "/examples/demo", ROOT + "/examples/lab"
 WIRE = ROOT + "/examples/wire.py"
 UNPACK = ROOT + "/tools/unpack-package"
 BUILD = ROOT + "/build"
-SECONDS_TO_END = 60
+SECONDS_TO_END = 600 # only against a wait without an end: a busy machine is slow
 # Whose folders could hold what a daemon leaves behind, and the settings of the machine that Docker touches.
 PLACES = ("/etc", "/opt", "/run", "/var/lib", "/var/log", "/var/cache", "/usr/local/bin")
 SETTINGS = ("/proc/sys/net", "/proc/sys/kernel/keys")
@@ -163,6 +163,8 @@ def wait_for(words, say):
 
 def run_tests(tests, lacks=None):
     """Runs them and reports as TAP. "lacks" says what this machine has not and the tests need."""
+    # under nohup it would be ignored here and by all that is started
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     unpacked = run(UNPACK)
     if unpacked.returncode != 0:
         lacks = ("Open vSwitch and Docker are not unpacked and cannot be downloaded: "

@@ -14,14 +14,12 @@ from e2e import BUILD, LAB, SECONDS_TO_END, UNPACK, WIRE, Demo, Machine, expect,
 
 
 def whole_demo_holds():
-    began = time.monotonic()
     demo = Demo()
     status = demo.finish()
     expect(status == 0, f"exit status {status}; it printed:\n{demo.output}")
     expect("NOT SO" not in demo.output and demo.output.count("\n  ok  ") >= 24, demo.output)
     expect("left behind: nothing" in demo.output, demo.output)
     expect("\033" not in demo.output, "colour although it does not print to a terminal")
-    expect(time.monotonic() - began < 60, "it took more than a minute")
     demo.check_gone()
 
 
@@ -29,7 +27,7 @@ def interrupted(signal_number, where, to_group):
     def test():
         demo = Demo()
         if where is None:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + SECONDS_TO_END
             while not os.path.isdir(f"{BUILD}/lab/{demo.lab}/ovs") and time.monotonic() < deadline:
                 time.sleep(0.01)
         else:

@@ -58,7 +58,8 @@ static const char front[] =
 	"stop) kill -STOP 0; exec $tool \"$@\" ;;\n"
 	"part) if [ $tool = ipset ]; then head -n $FAULT_LINES | $tool \"$@\"; fi; kill -9 0 ;;\n"
 	"tool) exec 9<&0; $tool \"$@\" <&9 & sleep $FAULT_DELAY; kill -9 $! $$ ;;\n"
-	"orphan) kill -9 $PPID; sleep 0.3; $tool \"$@\"; echo $? >" FAULT_DIR "/orphan ;;\n"
+	"orphan) kill -9 $PPID; sleep 0.3; while [ -e " FAULT_DIR "/hold ]; do sleep 0.02; done\n"
+	"$tool \"$@\"; echo $? >" FAULT_DIR "/orphan ;;\n"
 	"esac\n";
 
 const char *const fault_mode_names[] = { "delay", "before", "after", "stop", "part", "tool",

@@ -55,7 +55,7 @@ enum fault_mode {
 	STOP,	/* portwall and the tool are stopped before it */
 	PART,	/* as BEFORE; but ipset, which is not atomic, has done the first lines */
 	TOOL,	/* only the tool is killed, in the midst of it */
-	ORPHAN, /* only portwall is killed; the tool begins a little later */
+	ORPHAN, /* only portwall is killed; the tool begins later, when FAULT_DIR/hold is gone */
 	N_MODES,
 	NO_FAULT
 };

@@ -73,15 +73,17 @@ static void a_tool_that_outlives_portwall_is_waited_for(void **state)
 	fault_must_run(&f, &out, version_words(a, NULL));
 	for (; kill_at(&f, version_words(b, NULL), ORPHAN, step); step++) {
 		fault_must_run(&f, &out, version_words(a, NULL));
-		assert_true(net_wait_for(has_orphan_ended, NULL, 5000));
+		assert_true(net_wait_for(has_orphan_ended, NULL, 60000));
 		fault_must_stand(&f, &a->state, "after the tool ended");
 	}
 	assert_true(step > 3);
+	net_sh("touch " FAULT_DIR "/hold");
 	kill_at(&f, version_words(a, NULL), ORPHAN, 1);
 	if (fault_run(&f, &out, FAULT_WORDS("apply", "--wait", "0", a->path)))
 		fail_msg("did not wait for the tool: %s", out.data);
 	assert_non_null(strstr(out.data, "is changing the filters"));
-	assert_true(net_wait_for(has_orphan_ended, NULL, 5000));
+	net_sh("rm " FAULT_DIR "/hold");
+	assert_true(net_wait_for(has_orphan_ended, NULL, 60000));
 	done(&f, a, b);
 }
 

@@ -50,7 +50,7 @@ static int socket_in(const struct world *world, const struct net_end *end, int f
 }
 
 /* How long something that must come may take on a machine that does much else; it is there in no time. */
-#define PATIENCE_MS 15000
+#define PATIENCE_MS 60000
 /* How long something is waited for that must not come. */
 #define SILENCE_MS 1000
 

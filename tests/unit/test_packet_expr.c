@@ -66,6 +66,19 @@ static void every_expression_prints_as_one_that_means_the_same(void **state)
 			"arp 10.0.0.1 10.0.0.2 mac 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff" },
 		{ "arp 10.0.0.1 10.0.0.2 reply vlan 7", "arp 10.0.0.1 10.0.0.2 reply vlan 7" },
 		{ "any 10.0.0.1 any", "any 10.0.0.1 any" },
+		/* all of a family, and lists of one value, are no sets */
+		{ "tcp ::/0 any", "tcp [::/0]:any any:any syn" },
+		{ "any any ::/0", "any ::/0 any" },
+		{ "icmp any ::/0", "icmpv6 any any type 128 code 0" },
+		{ "tcp 0.0.0.0/0 any:0-65535", "tcp any:any any:any syn" },
+		{ "tcp 10.0.0.5/32:80-80 [10.0.0.9-10.0.0.9]:443,443",
+			"tcp 10.0.0.5:80 10.0.0.9:443 syn" },
+		/* what is said last counts */
+		{ "tcp 10.0.0.1 any flags any syn", "tcp 10.0.0.1:any any:any syn" },
+		{ "tcp 10.0.0.1 any syn flags any", "tcp 10.0.0.1:any any:any flags any" },
+		{ "icmp 10.0.0.1 any type any code any echo-reply",
+			"icmp 10.0.0.1 any type 0 code 0" },
+		{ "gre 10.0.0.1 any src-mac 02:00:00:00:00:01 src-mac any", "gre 10.0.0.1 any" },
 	};
 
 	(void)state;
@@ -81,6 +94,9 @@ static void every_expression_prints_as_one_that_means_the_same(void **state)
 		assert_string_equal(again.data, text.data);
 		assert_true(first.unknown == second.unknown);
 		assert_int_equal(first.ethertype, second.ethertype);
+		assert_int_equal(first.src.family, second.src.family);
+		assert_int_equal(first.tcp_flags, second.tcp_flags);
+		assert_true(mac_equal(first.eth_src, second.eth_src));
 	}
 }
 
@@ -93,8 +109,8 @@ static void an_error_points_at_its_word_and_says_what_would_be_right(void **stat
 			"\"tpc\" is no protocol\n    tpc 10.0.0.1 10.0.0.2\n    ^",
 			"did you mean tcp?" },
 		{ "tcp 10.0.0.1 10.0.0.2:99999",
-			"\"10.0.0.2:99999\" is no end with a port\n    tcp 10.0.0.1 10.0.0.2:99999\n"
-			"                 ^",
+			"\"99999\" is no port\n    tcp 10.0.0.1 10.0.0.2:99999\n"
+			"                          ^",
 			"ports are 0 to 65535, or any" },
 		{ "icmp 10.0.0.1",
 			"here the destination address is missing\n    icmp 10.0.0.1\n"
@@ -108,8 +124,14 @@ static void an_error_points_at_its_word_and_says_what_would_be_right(void **stat
 			"with IPv4 addresses say icmp" },
 		{ "10.0.0.1:5 10.0.0.2:6", "\"10.0.0.1:5\" is no protocol",
 			"the protocol comes first" },
-		{ "tcp 10.0.0.0/24 any", "\"10.0.0.0/24\" is no address",
-			"a packet has one address" },
+		{ "tcp 10.0.0.0/24 any",
+			"\"10.0.0.0/24\" is more than one address\n    tcp 10.0.0.0/24 any\n        ^",
+			"a packet has one address: leave the /LENGTH away" },
+		{ "tcp [::1]x ::2", "\"[::1]x\" is no address", "10.0.0.5" },
+		{ "tcp [::1 ::2", "\"[::1\" is no address", "10.0.0.5" },
+		{ "tcp 10.0.0.1: any", "\"\" is no port", "" },
+		{ "tcp 10.0.0.1:5 any frag", "a later fragment (frag) has no ports", "leave" },
+		{ "arp 10.0.0.1 10.0.0.2 ttl 3", "ARP has none of this", "options are mac" },
 		{ "tcp 10.0.0.1 any dport 80", "\"dport\" is no option", "a port stands behind" },
 		{ "icmp 10.0.0.1 any neighbour-solicitation", "this type is of the other ICMP",
 			"IPv4 and IPv6 have" },
