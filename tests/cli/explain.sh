@@ -158,6 +158,18 @@ OVS_RUNDIR=$DIR/nowhere says 'an Open vSwitch whose database is elsewhere is unr
 kill $switch
 trap 'kill $listener $guest' EXIT
 
+# -- where a snapshot is written to
+mknod full c 1 7
+ln -s host.pws link.pws
+says 'a device is written to, not replaced' 1 'cannot write to full: No space left' pw snapshot --own-namespace -f -o full
+check 'and stays a device' test -c full
+says 'and needs no --force' 0 'full.null: 1 network namespace' sh -c "mknod full.null c 1 3 && '$PORTWALL' snapshot --own-namespace -o full.null"
+says 'a link is no new name' 1 'link.pws is there already' pw snapshot --own-namespace -o link.pws
+cp host.pws kept.pws
+ln -sf kept.pws link.pws
+pw snapshot --own-namespace -f -o link.pws >/dev/null
+check 'what a link leads to is replaced, and the link stays' sh -c 'test -L link.pws && ! cmp -s kept.pws host.pws'
+
 # -- rulesets
 check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)
 says 'all of it is understood' 0 'rules.save: iptables, ([0-9]+) rules, \1 understood' pw ruleset --check rules.save
