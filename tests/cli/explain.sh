@@ -122,6 +122,7 @@ says 'wrong lines do not keep the others from their answers' 2 '"verdict":"deliv
 says 'and are counted' 2 '5 of 6 lines are wrong' pw explain -s host.pws --packets wrong.jsonl
 says 'an unknown key: the nearest is named' 2 'did you mean \\"packet\\"' pw explain -s host.pws --packets wrong.jsonl
 says 'a line that is no JSON: the column' 2 '"line":3,"error":"column 3: ' pw explain -s host.pws --packets wrong.jsonl
+says 'a folder in place of packets' 2 'cannot read nowhere: Is a directory' sh -c "mkdir nowhere && '$PORTWALL' explain -s host.pws --packets nowhere"
 says 'a file that is not there' 2 'cannot open nosuch.jsonl' pw explain -s host.pws --packets nosuch.jsonl
 says 'a packet beside a file of packets' 2 'portwall explain --help' pw explain -s host.pws --packets packets.jsonl icmp 1.1.1.1 2.2.2.2
 says 'no packet at all' 2 'which packet' pw explain -s host.pws --in tap1
