@@ -184,7 +184,7 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 		err_input(err, "explain: --packets and a packet on the command line");
 		return err_next(err, "the file has the packets; portwall explain --help");
 	}
-	if (inv->json + inv->brief + inv->dot + inv->svg > 1 && !(inv->json && inv->brief)) {
+	if (inv->dot + inv->svg + (inv->json || inv->brief) > 1) {
 		err_input(err, "explain: --dot, --svg, --brief and --json exclude each other");
 		return err_next(err, "--json --brief is JSON without the path");
 	}

@@ -165,7 +165,7 @@ static bool answer_file(struct batch *batch, const char *path, FILE *file, struc
 	while (fgets(line, (int)LIMIT_PACKETS_LINE, file))
 		take_line(batch, line, file);
 	if (ferror(file))
-		return err_system(err, errno, "--packets: cannot read %s", path);
+		return err_input(err, "--packets: cannot read %s: %s", path, strerror(errno));
 	return true;
 }
 

@@ -228,19 +228,18 @@ static bool is_snooped(const struct skb *skb, const struct link *bridge)
 static const struct link **flooded_ports(struct walk *walk, const struct skb *skb,
 	const struct link *bridge, enum cast cast, size_t *ret_n)
 {
-	const struct link **ports =
-		arena_new_array(walk->arena, const struct link *, skb->ns->n_links);
+	VEC(const struct link *) ports = { 0 }; /* few, beside all links of a namespace */
 
-	*ret_n = 0;
 	for (size_t i = port_first(skb->ns, bridge); i < skb->ns->n_links;
 		i = netns_next(skb->ns, LINKS_BY_MASTER, i)) {
 		const struct link *port = &skb->ns->links[i];
 
 		if (port->master_index == bridge->index && is_flooded(skb, port, cast) &&
 			refusal(skb, bridge, port) == DROP_NONE)
-			ports[(*ret_n)++] = port;
+			*vec_push(&ports, walk->arena) = port;
 	}
-	return ports;
+	*ret_n = ports.n;
+	return ports.items;
 }
 
 static struct answer send_copy(struct walk *walk, struct skb *skb, const struct link *port)

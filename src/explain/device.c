@@ -224,7 +224,7 @@ static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 	const struct link *master =
 		dev->master_index ? netns_link_by_index(skb->ns, dev->master_index) : NULL;
 	const struct ovs_port *ovs = host_ovs_port(walk->host, dev->name);
-	const char *strange = strange_owner(walk, skb, master);
+	const char *strange = strange_owner(walk, skb, master), *why;
 	struct upper vlan, macvlan;
 
 	if (strange)
@@ -241,9 +241,13 @@ static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 	if (ovs && strcmp(ovs->type, "internal") != 0 &&
 		((master && !strcmp(master->kind, "openvswitch")) || !master))
 		return ovs_input(walk, skb, ovs);
-	if (master && !strcmp(master->kind, "openvswitch"))
+	if (is_kind(master, "openvswitch"))
 		return end_cannot_tell(
 			walk, skb, "%s is in Open vSwitch, whose database was not read", dev->name);
+	/* one in user space has no master here, and hears all that its ports receive */
+	if (!master && dev->is_promisc && host_is_unread(walk->host, "ovs ports", &why))
+		return end_cannot_tell(
+			walk, skb, "%s may be a port of Open vSwitch: %s", dev->name, why);
 	if (find_upper(walk, skb, "macvlan", &macvlan))
 		return receive_above(walk, skb, &macvlan);
 	return receive_protocol(walk, skb);

@@ -727,17 +727,16 @@ bool hook_waits_for_brnf(struct walk *walk, const struct skb *skb, enum hook hoo
 	size_t ns = (size_t)(skb->ns - walk->host->netns);
 	const struct hook_plan *plan = &walk->explainer->plans[ns][FAMILY_BRIDGE][hook];
 	struct text key CLEANUP(text_done) = TEXT_INIT;
-	bool is_any = false;
 
-	text_addf(&key, "the order at %s of br_netfilter", hook_name(hook));
 	for (size_t i = 0; i < plan->n; i++) {
 		if (plan->items[i].priority != PRIORITY_BRNF)
 			continue;
-		is_any = true;
+		if (!key.len)
+			text_addf(&key, "the order at %s of br_netfilter", hook_name(hook));
 		text_add(&key, ", ");
 		add_item(&key, &plan->items[i]);
 	}
-	return is_any &&
+	return key.len &&
 	       facts_ask(skb->facts, skb->ns, key.data, 0, 1,
 		       "they have the same priority 0, and the kernel does not tell which "
 		       "was registered last",

@@ -489,6 +489,7 @@ struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_por
 {
 	const struct ovs_bridge *bridge = bridge_find(walk->host, port->bridge);
 	struct node *node;
+	const char *why;
 
 	if (walk_is_too_long(walk))
 		return end_too_long(walk, skb);
@@ -500,10 +501,12 @@ struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_por
 			walk, skb, "the bridge of Open vSwitch port %s was not read", port->name);
 	if (bridge->has_flows)
 		return table_run(walk, skb, (struct pipeline){ .bridge = bridge, .in = port }, 0);
-	if (bridge->n_flows == 0 && bridge->fail_mode && !strcmp(bridge->fail_mode, "secure"))
-		return end_cannot_tell(walk, skb, "the flows of %s were not read", bridge->name);
 	node = skb_node(walk, skb, NODE_OVS);
 	node->ovs = bridge;
 	node->note = "the flows were not read";
+	if (host_is_unread(
+		    walk->host, arena_printf(walk->arena, "ovs flows %s", bridge->name), &why))
+		return end_cannot_tell(
+			walk, skb, "the flows of %s were not read: %s", bridge->name, why);
 	return end_cannot_tell(walk, skb, "the flows of %s were not read", bridge->name);
 }

@@ -312,6 +312,24 @@ static int rank(enum final final, const struct leaf *leaf)
 	return value;
 }
 
+/* Is the guest behind the device at its end whom the frame is for? Of a veth the other end is the guest's; libvirt gives
+ * a tap the MAC of its guest with fe in front. */
+static bool is_for_guest(const struct walk *walk, const struct leaf *leaf)
+{
+	const struct node *last = leaf->last;
+	const struct link *link = last->link, *peer = NULL;
+	const struct netns *ns;
+
+	if (!link || !last->ns || last->packet->unknown & FIELD_BIT(FIELD_ETH_DST))
+		return false;
+	if (!strcmp(link->kind, "veth"))
+		peer = host_veth_peer(walk->host, last->ns, link, &ns);
+	if (peer)
+		return mac_equal(peer->mac, last->packet->eth_dst);
+	return link->mac.bytes[0] == 0xfe &&
+	       !memcmp(link->mac.bytes + 1, last->packet->eth_dst.bytes + 1, 5);
+}
+
 /* Of packets that both have, the better end. */
 static struct answer copies_of_sets(
 	const struct walk *walk, const struct answer *a, const struct answer *b)
@@ -357,6 +375,8 @@ struct answer answer_of_copies(const struct walk *walk, struct answer a, struct 
 		return a;
 	if (walk->sets)
 		return copies_of_sets(walk, &a, &b);
+	if (rank(b.final, b.leaf) == rank(a.final, a.leaf))
+		return is_for_guest(walk, b.leaf) && !is_for_guest(walk, a.leaf) ? b : a;
 	return rank(b.final, b.leaf) > rank(a.final, a.leaf) ? b : a;
 }
 

@@ -128,20 +128,43 @@ bool host_parse(struct arena *arena, const char *name, const char *data, size_t 
 	return host_parse_text(arena, name, unpacked, size, ret, err);
 }
 
+/* To what is no file and is not replaced: a device, a pipe. */
+static bool write_into(const struct text *packed, const char *path, struct err *err)
+{
+	FILE *file = strcmp(path, "-") != 0 ? fopen(path, "we") : stdout;
+	bool is_done = file && fwrite(packed->data, 1, packed->len, file) == packed->len &&
+		       fflush(file) == 0;
+	int sys = errno;
+
+	if (file && file != stdout)
+		fclose(file);
+	if (is_done)
+		return true;
+	return err_system(
+		err, sys, "cannot write to %s", file == stdout ? "standard output" : path);
+}
+
 bool host_save(const struct host *host, const char *path, bool is_overwrite, struct err *err)
 {
 	struct text json CLEANUP(text_done) = TEXT_INIT, packed CLEANUP(text_done) = TEXT_INIT;
+	bool is_there, is_special = !strcmp(path, "-"), is_saved;
+	struct stat info;
+	char *target;
 
-	if (strcmp(path, "-") != 0 && !is_overwrite && access(path, F_OK) == 0) {
+	is_there = !is_special && stat(path, &info) == 0;
+	is_special = is_special || (is_there && !S_ISREG(info.st_mode));
+	if (is_there && !is_overwrite && (!is_special || S_ISDIR(info.st_mode))) {
 		err_conflict(err, "%s is there already", path);
 		return err_next(err, "give another name with -o, or --force to replace it");
 	}
 	host_print(&json, host);
 	if (!pack(&json, &packed, err))
 		return false;
-	if (strcmp(path, "-") != 0)
-		return text_save(&packed, path, err);
-	if (fwrite(packed.data, 1, packed.len, stdout) != packed.len || fflush(stdout) != 0)
-		return err_system(err, errno, "cannot write to standard output");
-	return true;
+	if (is_special)
+		return write_into(&packed, path, err);
+	/* a link stays one, and what it leads to is replaced: /dev/stdout is one */
+	target = is_there ? realpath(path, NULL) : NULL;
+	is_saved = text_save(&packed, target ? target : path, err);
+	free(target);
+	return is_saved;
 }

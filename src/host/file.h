@@ -14,7 +14,7 @@
 #define HOST_FILE_VERSION 2
 
 void host_print(struct text *out, const struct host *host); /* unpacked */
-/* path "-": standard output. Refuses a file that is there, unless is_overwrite. */
+/* path "-": standard output. Refuses a file that is there, unless is_overwrite; a device or a pipe is written to. */
 bool host_save(const struct host *host, const char *path, bool is_overwrite, struct err *err);
 
 /* What host_print wrote, packed or not. name is for messages. */

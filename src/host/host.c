@@ -245,6 +245,16 @@ bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_
 	return false;
 }
 
+bool host_is_unread(const struct host *host, const char *what, const char **ret_why)
+{
+	for (size_t i = 0; i < host->n_unread; i++)
+		if (!strcmp(host->unread[i].what, what)) {
+			*ret_why = host->unread[i].why;
+			return true;
+		}
+	return false;
+}
+
 bool netns_bridge_is_filtered(const struct netns *ns, const struct link *bridge, enum family family)
 {
 	if (!ns->has_br_netfilter || family >= N_IP_FAMILIES)

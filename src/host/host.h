@@ -309,6 +309,8 @@ const struct link *netns_link(const struct netns *ns, const char *name); /* NULL
 const struct link *netns_link_by_index(const struct netns *ns, int index);
 const char *netns_sysctl(const struct netns *ns, const char *name); /* NULL: not there, or unread */
 bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_why);
+/* The same of the host as a whole: "ovsdb", "ovs flows br-int". */
+bool host_is_unread(const struct host *host, const char *what, const char **ret_why);
 
 /* Does bridged IPv4 (IPv6) of this bridge pass iptables (ip6tables)? The sysctl or the bridge's
  * own attribute is enough (net/bridge/br_netfilter_hooks.c, br_nf_pre_routing). */

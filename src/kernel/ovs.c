@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "kernel/processes.h"
 #include "kernel/tool.h"
 
 #define TIMEOUT_S 10
@@ -401,6 +402,24 @@ static bool has_ovs_link(const struct host *host)
 	return false;
 }
 
+/* In user space it has no interface of its kind. */
+static bool is_running(struct arena *arena)
+{
+	struct pids pids;
+
+	if (!pids_read(arena, "/proc", &pids))
+		return false;
+	vec_for_each (pid, &pids) {
+		struct text comm CLEANUP(text_done) = TEXT_INIT;
+		struct err ignored;
+
+		if (text_load(&comm, arena_printf(arena, "/proc/%ld/comm", *pid), 64, &ignored) &&
+			!strcmp(comm.data, "ovs-vswitchd\n"))
+			return true;
+	}
+	return false;
+}
+
 static void read_database(struct pass *pass)
 {
 	const char *path = arena_printf(pass->arena, "%s/db.sock", pass->folder);
@@ -409,9 +428,14 @@ static void read_database(struct pass *pass)
 	int sys = errno;
 
 	if (fd < 0) {
-		if (sys != ENOENT || has_ovs_link(pass->host))
-			unread(pass, "ovsdb",
-				arena_printf(pass->arena, "%s: %s", path, strerror(sys)));
+		bool runs = is_running(pass->arena);
+		const char *why = arena_printf(pass->arena, "%s: %s%s", path, strerror(sys),
+			runs ? "; ovs-vswitchd runs, and OVS_RUNDIR may name its folder" : "");
+
+		if (sys != ENOENT || has_ovs_link(pass->host) || runs)
+			unread(pass, "ovsdb", why);
+		if (runs)
+			unread(pass, "ovs ports", why);
 		return;
 	}
 	reply = ask(pass, fd);

@@ -7,8 +7,8 @@
 /*
  * Private to kernel: Open vSwitch. Its database through db.sock of its folder (NULL: OVS_RUNDIR of
  * the environment, or /var/run/openvswitch), flows and learned addresses through its own programs.
- * Fills host->ovs_...; what cannot be read becomes host->unread. Where there is no db.sock and no
- * interface of its kind, there is no Open vSwitch.
+ * Fills host->ovs_...; what cannot be read becomes host->unread. Where there is no db.sock, no
+ * interface of its kind and no ovs-vswitchd running, there is no Open vSwitch.
  */
 void ovs_read(struct arena *arena, const char *folder, struct host *host);
 

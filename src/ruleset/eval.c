@@ -104,6 +104,11 @@ void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const stru
 			other->set = set_or(eval->sets, other->set, outcome->set);
 		return;
 	}
+	/* nearly always there is one, and it is large */
+	if (!outcomes->cap) {
+		outcomes->items = arena_new_one(eval->arena, struct outcome);
+		outcomes->cap = 1;
+	}
 	*vec_push(outcomes, eval->arena) = *outcome;
 }
 
@@ -351,6 +356,26 @@ static void run_rule(struct walk *walk, const struct chain *chain, const struct 
 	}
 }
 
+/* The same of the one packet, where that can be told: nearly always, and so the quick way. */
+static bool run_known(struct walk *walk, const struct chain *chain, const struct rule *rule,
+	unsigned depth, struct live *live, struct live *returned)
+{
+	const struct matched at = { chain, rule, depth, live, returned };
+	const struct match *unknown;
+
+	switch (rule_matches(&walk->asking, rule, &unknown).answer) {
+	case NO:
+		return true;
+	case YES:
+		live->n = 0;
+		follow(walk, &at, live->items[0], STEP_MATCH, NULL);
+		return true;
+	case CANNOT_TELL:
+		break;
+	}
+	return false;
+}
+
 /* In: what comes to its first rule. Out: what reached its end or returned. */
 static void run_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
@@ -363,8 +388,6 @@ static void run_chain(
 	/* no rule changes interfaces: what holds for one holds for all that are alive in it */
 	asked_begin(&asked, chain, live->items[0].packet);
 	for (size_t i = 0; live->n; i++) {
-		const struct match *unknown;
-
 		i = asked_next(&asked, i, &walk->asking.decided);
 		if (i >= chain->n_rules)
 			break;
@@ -379,7 +402,7 @@ static void run_chain(
 		walk->asking.chain = chain;
 		ask_about(walk, &live->items[0]);
 		if (live->n == 1 && !walk->asking.eval->sets &&
-			rule_matches(&walk->asking, &chain->rules[i], &unknown).answer == NO)
+			run_known(walk, chain, &chain->rules[i], depth, live, &returned))
 			continue;
 		run_rule(walk, chain, &chain->rules[i], depth, live, &returned);
 	}

@@ -180,7 +180,8 @@ says 'and not cleared as if it were there' 1 'begin with neutron-openvswi-' pw c
 says 'nor shown' 1 'go on with --prefix neutron-openvswi-' pw show --prefix pw-
 
 kept=$(basename "$PORTWALL_RUN_DIR"/*.yaml)
-flock "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 1d &
+# one process: of two the one that is left over would hold the lock
+flock --no-fork "$PORTWALL_RUN_DIR/${kept%%-*}.lock" sleep 1d &
 locker=$!
 while flock -n "$PORTWALL_RUN_DIR/${kept%%-*}.lock" true; do sleep 0.02; done
 says 'a second portwall is refused after its wait' 1 'lock|another' pw apply --wait 0 good.yaml
@@ -213,7 +214,8 @@ chmod +x slow/*
 pw apply good.yaml >/dev/null
 PATH="$DIR/slow:$PATH" setsid "$PORTWALL" apply both.yaml >/dev/null &
 slow=$!
-until [ -e slow/began ]; do sleep 0.05; done
+until [ -e slow/began ] || ! kill -0 $slow 2>/dev/null; do sleep 0.05; done
+check 'a slow tool was started' test -e slow/began
 kill -INT -- -$slow
 wait $slow 2>/dev/null
 says 'Ctrl-C in the middle of an apply leaves no half of it' 0 '# nothing would change' pw apply --dry-run both.yaml

@@ -122,6 +122,7 @@ says 'wrong lines do not keep the others from their answers' 2 '"verdict":"deliv
 says 'and are counted' 2 '5 of 6 lines are wrong' pw explain -s host.pws --packets wrong.jsonl
 says 'an unknown key: the nearest is named' 2 'did you mean \\"packet\\"' pw explain -s host.pws --packets wrong.jsonl
 says 'a line that is no JSON: the column' 2 '"line":3,"error":"column 3: ' pw explain -s host.pws --packets wrong.jsonl
+says 'a folder in place of packets' 2 'cannot read nowhere: Is a directory' sh -c "mkdir nowhere && '$PORTWALL' explain -s host.pws --packets nowhere"
 says 'a file that is not there' 2 'cannot open nosuch.jsonl' pw explain -s host.pws --packets nosuch.jsonl
 says 'a packet beside a file of packets' 2 'portwall explain --help' pw explain -s host.pws --packets packets.jsonl icmp 1.1.1.1 2.2.2.2
 says 'no packet at all' 2 'which packet' pw explain -s host.pws --in tap1
@@ -132,6 +133,7 @@ check 'Graphviz takes the drawing' dot -Tsvg -o path.svg path.dot
 check 'it has the guest, the tap and the bridge' grep -qz 'A  guest.*B  tap1.*br0' path.dot
 check 'and the rule that decided' grep -q 'chain neutron-openvswi-sg-fallback rule 1' path.dot
 says 'SVG is made by Graphviz' 3 '</svg>' pw explain -s host.pws --in tap1 --svg tcp 10.0.0.1:4000 10.0.0.2:22
+says 'a drawing is no JSON, brief or not' 2 'exclude each other' pw explain -s host.pws --in tap1 --dot --json --brief tcp 10.0.0.1:4000 10.0.0.2:22
 says 'one form at a time' 2 'exclude each other' pw explain -s host.pws --in tap1 --svg --json tcp 10.0.0.1:4000 10.0.0.2:22
 # -- guests by their names: as qemu's command line tells them; no other run of this test has this one
 name=instance-$(printf %08x $$)
@@ -146,6 +148,28 @@ says 'a guest is found by its name' 3 '^dropped' pw explain --in "$name" --brief
 says 'and by its UUID' 3 '^dropped' pw explain --in "$uuid" --brief tcp 10.0.0.1:4000 10.0.0.2:22
 pw snapshot -o guest.pws > /dev/null
 says 'a snapshot knows it, too' 3 '^dropped' pw explain --snapshot guest.pws --in "$name" --brief tcp 10.0.0.1:4000 10.0.0.2:22
+
+# -- Open vSwitch in user space: nothing in the kernel shows it
+cp "$(command -v sleep)" ovs-vswitchd
+./ovs-vswitchd 1000 &
+switch=$!
+trap 'kill $listener $guest $switch' EXIT
+until grep -q vswitchd /proc/$switch/comm; do sleep 0.02; done
+OVS_RUNDIR=$DIR/nowhere says 'an Open vSwitch whose database is elsewhere is unread' 0 'ovs ports: .*db.sock: No such file.*OVS_RUNDIR' pw snapshot --own-namespace -o switch.pws
+kill $switch
+trap 'kill $listener $guest' EXIT
+
+# -- where a snapshot is written to
+mknod full c 1 7
+ln -s host.pws link.pws
+says 'a device is written to, not replaced' 1 'cannot write to full: No space left' pw snapshot --own-namespace -f -o full
+check 'and stays a device' test -c full
+says 'and needs no --force' 0 'full.null: 1 network namespace' sh -c "mknod full.null c 1 3 && '$PORTWALL' snapshot --own-namespace -o full.null"
+says 'a link is no new name' 1 'link.pws is there already' pw snapshot --own-namespace -o link.pws
+cp host.pws kept.pws
+ln -sf kept.pws link.pws
+pw snapshot --own-namespace -f -o link.pws >/dev/null
+check 'what a link leads to is replaced, and the link stays' sh -c 'test -L link.pws && ! cmp -s kept.pws host.pws'
 
 # -- rulesets
 check 'a save comes back to the letter' cmp rules.save <(pw ruleset rules.save)

@@ -275,6 +275,20 @@ static void set_sysctls(struct mesh *mesh, struct random *random)
 	net_enter(mesh->ns[0]);
 }
 
+static void await_links(struct mesh *mesh)
+{
+	static const char *const links[] = { "tapa", "tapb", "tapc", "tapd", "r0", "r1", "wan0",
+		"br0", "br1" };
+	static const char *const router_links[] = { "eth0", "eth1", "rwan" };
+
+	for (size_t i = 0; i < N_OF(links); i++)
+		net_await_link(links[i]);
+	net_enter(mesh->ns[1]);
+	for (size_t i = 0; i < N_OF(router_links); i++)
+		net_await_link(router_links[i]);
+	net_enter(mesh->ns[0]);
+}
+
 struct mesh *mesh_new(struct random *random)
 {
 	static const char *const taps[] = { "tapa", "tapb", "tapc", "tapd", "r0", "r1" };
@@ -297,6 +311,7 @@ struct mesh *mesh_new(struct random *random)
 	net_ip(mesh->ns[0], "link set br0 up\nlink set br1 up\n");
 	for (size_t i = 0; i < N_OF(taps); i++)
 		plug(mesh, random, taps[i], i == 2 || i == 3 || i == 5);
+	await_links(mesh);
 	teach();
 	add_routes(mesh);
 	set_sysctls(mesh, random);

@@ -136,16 +136,12 @@ static bool is_running(const char *device)
 	return is_up;
 }
 
-/*
- * Until frames pass a device of the present namespace. The kernel makes a link ready some time after it
- * has come up, and drops without a word what is sent before.
- */
-static void await_link(const char *device)
+void net_await_link(const char *device)
 {
 	const struct timespec tick = { .tv_nsec = 1000000 };
 
 	for (int ms = 0; !is_running(device); ms++) {
-		if (ms == 30000)
+		if (ms == 120000)
 			fail_msg("%s does not come up", device);
 		nanosleep(&tick, NULL);
 	}
@@ -163,10 +159,10 @@ static void plug_end(struct net_end *end, int host_ns)
 		end->tap, mac.data, getpid(), end->ns);
 	net_ip(end->ns, "link set lo up\nlink set eth0 up\n");
 	net_enter(end->ns);
-	await_link("eth0");
+	net_await_link("eth0");
 	end->fd = open_packet_socket("eth0");
 	net_enter(host_ns);
-	await_link(end->tap);
+	net_await_link(end->tap);
 }
 
 static void add_bridge(int ns, const char *name, const char *mac, bool nf_call)
@@ -304,8 +300,8 @@ struct net *net_new(enum net_kind kind)
 	net->clock[0] = net_new_ns();
 	net_ip(net->clock[0], "link add tick up type veth peer name tock\nlink set tock up\n");
 	close(net->clock[0]);
-	await_link("tick");
-	await_link("tock");
+	net_await_link("tick");
+	net_await_link("tock");
 	net->clock[0] = open_packet_socket("tick");
 	net->clock[1] = open_packet_socket("tock");
 	net_enter(net->ns);
@@ -346,9 +342,9 @@ static void plug_hybrid(struct net_end *end)
 		qvo, getpid(), net->middle);
 	plug_into(net->middle, qvo, "br-int");
 	plug_into(net->ns, end->peer, end->bridge);
-	await_link(end->peer);
+	net_await_link(end->peer);
 	net_enter(net->middle);
-	await_link(qvo);
+	net_await_link(qvo);
 	net_enter(net->ns);
 	learn(net->middle, &end->mac, qvo);
 	for (size_t i = 0; i < net->n_ends; i++) {
@@ -373,7 +369,7 @@ struct net_end *net_add_guest(struct net *net, const char *port_id, const char *
 		plug_hybrid(end);
 	plug_into(net->ns, end->tap, end->bridge);
 	learn(net->ns, &end->mac, end->tap);
-	await_link(end->bridge);
+	net_await_link(end->bridge);
 	net->ends[net->n_ends++] = end;
 	return end;
 }
@@ -479,7 +475,7 @@ void net_settle(struct net *net)
 		if (send(net->clock[0], frame, sizeof(frame), 0) != sizeof(frame))
 			fail_msg("the clock does not tick: %s", strerror(errno));
 		while (recv(net->clock[1], got, sizeof(got), MSG_DONTWAIT) < 0) {
-			if (poll(&wait, 1, 10000) != 1)
+			if (poll(&wait, 1, 120000) != 1)
 				fail_msg("the clock stands");
 		}
 	}

@@ -133,6 +133,12 @@ int net_new_ns(void);
 void net_enter(int ns);
 void net_leave(const struct net *net);
 
+/*
+ * Until frames pass a device of the present namespace. The kernel makes a link ready some time after it
+ * has come up, and drops without a word what is sent before; a bridge's port is disabled until then.
+ */
+void net_await_link(const char *device);
+
 /* Waits until done(data) is true; false after that many milliseconds. */
 bool net_wait_for(bool (*done)(void *data), void *data, unsigned timeout_ms);
 

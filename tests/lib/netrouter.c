@@ -91,7 +91,9 @@ static void add_port(struct router *router, const char *name)
 		name, 10 + 4 * i, name, 9 + 4 * i, i, name, i, name, i, i, name, 100 + i, name,
 		100 + i);
 	ip6("rule add pref %zu iif %s lookup %zu\n", 100 + i, name, 100 + i);
+	net_await_link(name);
 	net_enter(net->outside->ns);
+	net_await_link(far);
 	port->fd = listen_to(far);
 	net_enter(net->ns);
 }

@@ -98,7 +98,7 @@ static const struct traffic_line lines[] = {
 	{ "A", "B", "udp A > B:54" },
 };
 
-static uint32_t random_state = 12345;
+static uint32_t random_state;
 
 static size_t random_below(size_t n)
 {
@@ -125,12 +125,13 @@ static void check_traffic(const struct traffic_result *results)
 	assert_int_equal(n_wrong, 0);
 }
 
-static void flip(struct world *world, int n)
+static void flip(struct world *world, int n, uint32_t seed)
 {
 	struct traffic_result results[N_OF(lines)];
 	struct traffic *traffic;
 	size_t now = 0;
 
+	random_state = seed;
 	world_apply(world, "%s", versions[0]);
 	/* entries of packets that nobody answers must not fill the table of this machine */
 	net_sh("sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3");
@@ -148,14 +149,20 @@ static void flip(struct world *world, int n)
 	check_traffic(results);
 }
 
-static void a_thousand_changes_lose_nothing_and_open_nothing(struct world *world)
+/* A thousand in two halves, beside each other: one alone took the longest of all tests. */
+static void five_hundred_changes_lose_nothing_and_open_nothing(struct world *world)
 {
-	flip(world, 1000);
+	flip(world, 500, 12345);
+}
+
+static void five_hundred_others_lose_nothing_and_open_nothing(struct world *world)
+{
+	flip(world, 500, 54321);
 }
 
 static void a_hundred_changes_lose_nothing_and_open_nothing(struct world *world)
 {
-	flip(world, 100);
+	flip(world, 100, 12345);
 }
 
 static void every_version_settles(struct world *world)
@@ -495,7 +502,8 @@ static void two_at_once_take_turns(struct world *world)
 int main(void)
 {
 	static const struct world_case cases[] = {
-		WORLD_CASE(a_thousand_changes_lose_nothing_and_open_nothing, ON_SHARED | BY_NFT),
+		WORLD_CASE(five_hundred_changes_lose_nothing_and_open_nothing, ON_SHARED | BY_NFT),
+		WORLD_CASE(five_hundred_others_lose_nothing_and_open_nothing, ON_SHARED | BY_NFT),
 		WORLD_CASE(a_hundred_changes_lose_nothing_and_open_nothing, ON_SHARED | BY_LEGACY),
 		WORLD_CASE(a_hundred_changes_lose_nothing_and_open_nothing, ON_HYBRID | BY_BOTH),
 		WORLD_CASE(every_version_settles, ON_EVERY | BY_BOTH),

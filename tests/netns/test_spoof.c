@@ -312,6 +312,29 @@ static void fragments_are_judged_whole(struct world *world)
 	check(world, rows);
 }
 
+/* Nobody asks for states, but the zone (or its absence) is a target of conntrack: it is enough for the kernel to put
+ * fragments together before the rules. Without that a piece of data could pass for a header. */
+static void fragments_of_a_stateless_port_are_judged_whole(struct world *world)
+{
+	static const struct shot_row rows[] = {
+		{ "out", "A", "udp out > A:53 pieces 24 size 64", PASS(RULE) },
+		{ "out", "A", "udp out > A:54 pieces 24 size 64", DROP(NO_RULE) },
+		{ "out", "A", "udp out > A:54 pieces 1400 size 4000", DROP(NO_RULE) },
+		{ "out", "A", "udp out6 > A6:53 pieces 1400 size 4000", PASS(RULE) },
+		{ "out", "A", "udp out6 > A6:54 pieces 24 size 64", DROP(NO_RULE) },
+		{ "A", "out", "udp A > out:53 pieces 1400 size 4000", PASS(RULE) },
+		{ "A", "out", "udp 10.0.0.20 > out:53 pieces 1400 size 4000", DROP(SPOOF) },
+		{ "A", "out", "udp A > out:54 pieces 8 size 64", DROP(NO_RULE) },
+		{ "A", "out", "udp A:68 > out:67 pieces 8 size 64", PASS(DHCP_CLIENT) },
+		{ "A", "out", "udp A:67 > out:68 pieces 8 size 64", DROP(DHCP_SERVER) },
+	};
+
+	world_apply(world, GROUPS STATELESS_GROUP("dns",
+				   IN4(L4("udp", "53")) IN6(L4("udp", "53")) OUT4(L4("udp", "53")))
+				   PORTS PORT_A("dns"));
+	check(world, rows);
+}
+
 /* The bridge says that a MAC lives behind tap, or nowhere when tap is NULL. */
 static bool lives_at(const char *bridge, const char *mac, const char *tap)
 {
@@ -463,6 +486,8 @@ int main(void)
 		WORLD_CASE(no_guest_takes_a_mac_by_frames_to_the_bridge_itself, ON_SHARED | BY_NFT),
 		WORLD_CASE(a_hybrid_bridge_learns_its_own_guest_only, ON_HYBRID | BY_BOTH),
 		WORLD_CASE(fragments_are_judged_whole, ON_SHARED | ON_HYBRID | BY_BOTH),
+		WORLD_CASE(fragments_of_a_stateless_port_are_judged_whole,
+			ON_SHARED | ON_HYBRID | BY_BOTH),
 	};
 
 	return world_main(cases, N_OF(cases));

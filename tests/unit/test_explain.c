@@ -249,6 +249,71 @@ static void a_flow_that_drops_and_one_that_is_not_understood_are_told_apart(void
 	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DROPPED);
 }
 
+static void flows_that_were_not_read_say_why(void **state)
+{
+	static const struct unread unread = { "ovs flows br-int", "ovs-ofctl is not installed" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_IPIP, "172.17.0.8", "172.17.0.9");
+
+	(void)state;
+	b->ovs_bridges[0].has_flows = false;
+	b->host.unread = &unread;
+	b->host.n_unread = 1;
+	assert_string_equal(walk(b, "tapA", &packet)->leaf->why,
+		"the flows of br-int were not read: ovs-ofctl is not installed");
+}
+
+/* Open vSwitch in user space: its ports have no master, and the kernel knows nothing of it. */
+static void a_port_of_an_ovs_that_was_not_read_is_not_told(void **state)
+{
+	static const struct unread unread = { "ovs ports", "ovs-vswitchd runs" };
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = hybrid(arena);
+	struct packet packet = packet_of(PROTO_ICMP, "172.17.0.8", "172.17.0.9");
+	int ns;
+
+	(void)state;
+	b->host.n_ovs_bridges = b->host.n_ovs_ports = 0;
+	built_link(b, "qvoA", &ns)->master_index = 0;
+	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_OTHER_HOST);
+	b->host.unread = &unread;
+	b->host.n_unread = 1;
+	/* who does not listen to all is no port of it */
+	assert_int_equal(walk(b, "tapA", &packet)->leaf->drop, DROP_OTHER_HOST);
+	built_link(b, "qvoA", &ns)->is_promisc = true;
+	assert_string_equal(walk(b, "tapA", &packet)->leaf->why,
+		"qvoA may be a port of Open vSwitch: ovs-vswitchd runs");
+}
+
+static void of_copies_that_rules_drop_that_of_the_receiver_is_told(void **state)
+{
+	static const char save[] = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j DROP\nCOMMIT\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = host_build_new(arena);
+	struct packet packet = packet_of(PROTO_ICMP, "172.17.0.1", "172.17.0.9");
+
+	(void)state;
+	build_link(b, 0, "bridge", "br0")->nf_call[FAMILY_IPV4] = true;
+	build_link(b, 0, "", "eth0");
+	/* as libvirt names and numbers them; a container has a veth */
+	assert_true(mac_parse("fe:16:3e:00:00:0a", &build_link(b, 0, "tun", "tapA")->mac));
+	assert_true(mac_parse("fe:16:3e:00:00:0b", &build_link(b, 0, "tun", "tapB")->mac));
+	build_veth(b, 0, "vethC", 1, "inC");
+	assert_true(mac_parse("fa:16:3e:00:00:0c", &built_link(b, "inC", NULL)->mac));
+	build_port(b, "br0", "eth0");
+	build_port(b, "br0", "tapA");
+	build_port(b, "br0", "tapB");
+	build_port(b, "br0", "vethC");
+	build_iptables(b, 0, save);
+	assert_true(mac_parse("02:00:00:00:00:77", &packet.eth_src));
+	assert_string_equal(walk(b, "eth0", &packet)->leaf->last->link->name, "tapB");
+	assert_true(mac_parse(VM_A, &packet.eth_dst));
+	assert_string_equal(walk(b, "eth0", &packet)->leaf->last->link->name, "tapA");
+	assert_true(mac_parse("fa:16:3e:00:00:0c", &packet.eth_dst));
+	assert_string_equal(walk(b, "eth0", &packet)->leaf->last->link->name, "vethC");
+}
+
 static void a_port_in_another_vlan_of_ovs_gets_nothing(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -674,6 +739,9 @@ int main(void)
 		cmocka_unit_test(without_nf_call_no_rule_is_asked),
 		cmocka_unit_test(what_a_program_does_at_a_device_cannot_be_told),
 		cmocka_unit_test(a_flow_that_drops_and_one_that_is_not_understood_are_told_apart),
+		cmocka_unit_test(flows_that_were_not_read_say_why),
+		cmocka_unit_test(a_port_of_an_ovs_that_was_not_read_is_not_told),
+		cmocka_unit_test(of_copies_that_rules_drop_that_of_the_receiver_is_told),
 		cmocka_unit_test(a_port_in_another_vlan_of_ovs_gets_nothing),
 		cmocka_unit_test(dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address),
 		cmocka_unit_test(a_published_port_leads_a_bridged_frame_to_where_dnat_says),
