@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rulejudge.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rulepredict.h"
+#include "unit.h"
+
+#define BATCH	  150
+#define MAX_FAILS 3 /* a ruleset: printed */
+
+struct judge_totals judge_total;
+struct judging judging = { .n_packets = 1350 };
+
+static const char *const backend_names[] = { "iptables-nft", "iptables-legacy", "nft" };
+
+struct bench {
+	struct arena *arena;
+	struct router *router;
+	const char *name;
+	enum backend backend;
+	enum family family;
+	bool is_stateless, has_sets;
+	struct ruleset *rs; /* as the kernel has it; counters: what is predicted */
+	struct ruleset *before;
+	struct random random;
+	size_t n_fails;
+};
+
+/* ---- what the kernel says ---- */
+
+static bool run(const char *input, struct text *out, const char *a, const char *b, const char *c)
+{
+	const char *const argv[] = { a, b, c, NULL };
+
+	return net_try(input, out, argv);
+}
+
+static const char *tool(const struct bench *bench, const char *what)
+{
+	return arena_printf(bench->arena, "%s-%s-%s",
+		bench->family == FAMILY_IPV6 ? "ip6tables" : "iptables",
+		bench->backend == BY_IPTABLES_LEGACY ? "legacy" : "nft", what);
+}
+
+static bool load(struct bench *bench, const struct subject *subject, struct text *out)
+{
+	struct text saved CLEANUP(text_done) = TEXT_INIT;
+	const char *text = subject->text;
+
+	if (subject->sets && !run(subject->sets, out, "ipset", "restore", NULL))
+		return false;
+	if (bench->backend == BY_NFTABLES)
+		return run(text, out, "nft", "-f", "-");
+	/* a base chain that the text does not name has no counter; the second time all are named */
+	return run(text, out, tool(bench, "restore"), NULL, NULL) &&
+	       run(NULL, &saved, tool(bench, "save"), NULL, NULL) &&
+	       run(saved.data, out, tool(bench, "restore"), NULL, NULL);
+}
+
+/* A namespace tracks flows only as long as a rule asks for them; here one does, which no hook reaches. */
+static void track_flows(void)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	if (!run("table inet tracks {\n chain never {\n ct state new\n }\n}\n", &out, "nft", "-f",
+		    "-"))
+		fail_msg("%s", out.data);
+}
+
+static struct ruleset *read_back(struct bench *bench, struct arena *arena)
+{
+	struct ruleset *rs = ruleset_new(arena);
+	struct text out CLEANUP(text_done) = TEXT_INIT, sets CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+	bool is_read;
+
+	if (bench->has_sets &&
+		(!run(NULL, &sets, "ipset", "save", NULL) ||
+			!ruleset_parse_ipset(arena, rs, bench->name, sets.data, &err)))
+		fail_msg("%s: %s\n%s", bench->name, err.text, sets.data);
+	if (bench->backend == BY_NFTABLES)
+		is_read = run(NULL, &out, "nft", "list", "ruleset") &&
+			  ruleset_parse_nft(arena, rs, bench->name, out.data, &err);
+	else
+		is_read = run(NULL, &out, tool(bench, "save"), "-c", NULL) &&
+			  ruleset_parse_iptables(
+				  arena, rs, bench->family, bench->name, out.data, &err);
+	if (!is_read)
+		fail_msg("%s: %s\n%s", bench->name, err.text, out.data);
+	for (size_t t = 0; t < rs->n_tables; t++)
+		if (bench->backend == BY_IPTABLES_LEGACY)
+			rs->tables[t].source = SOURCE_IPTABLES_LEGACY;
+	return rs;
+}
+
+/* ---- both together ---- */
+
+/* packets: at least so many; bytes: so many more perhaps. The ruleset is ours. */
+static void count(const struct step *last)
+{
+	for (const struct step *step = last; step; step = step->before) {
+		struct counters *counters = step->rule ? &((struct rule *)step->rule)->counters
+						       : &((struct chain *)step->chain)->counters;
+
+		if (step->kind == STEP_MATCH || step->kind == STEP_POLICY)
+			counters->packets++;
+		else if (step->kind == STEP_MAYBE)
+			counters->bytes++;
+	}
+}
+
+static void forget_counts(struct ruleset *rs)
+{
+	for (size_t t = 0; t < rs->n_tables; t++) {
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++) {
+			struct chain *chain = &rs->tables[t].chains[c];
+
+			chain->counters = (struct counters){ 0 };
+			for (size_t r = 0; r < chain->n_rules; r++)
+				chain->rules[r].counters = (struct counters){ 0 };
+		}
+	}
+}
+
+static bool is_wrong(const struct counters *predicted, const struct counters *before,
+	const struct counters *after)
+{
+	uint64_t rose = after->packets - before->packets;
+
+	return rose < predicted->packets || rose > predicted->packets + predicted->bytes;
+}
+
+static void print_wrong(const struct bench *bench, const struct table *table,
+	const struct chain *chain, size_t r, uint64_t rose)
+{
+	struct text line CLEANUP(text_done) = TEXT_INIT;
+	const struct counters *predicted = &chain->counters;
+
+	if (r < chain->n_rules) {
+		table_print_rule(&line, table, &chain->rules[r]);
+		predicted = &chain->rules[r].counters;
+	} else {
+		text_add(&line, "policy");
+	}
+	print_message("#   %s %s rule %zu, \"%s\": rose by %llu, predicted %llu\n", table->name,
+		chain->name, r + 1, line.data, (unsigned long long)rose,
+		(unsigned long long)predicted->packets);
+	(void)bench;
+}
+
+/* A policy of nftables has no counter, nor has a rule without a statement for one. */
+static bool is_counted(const struct bench *bench, const struct chain *chain, size_t r)
+{
+	if (r == chain->n_rules)
+		return bench->backend != BY_NFTABLES && chain->is_base;
+	return bench->backend != BY_NFTABLES || chain->rules[r].has_counter;
+}
+
+/* How many counters are not what the prediction says. */
+static size_t compare_counters(struct bench *bench, const struct ruleset *after, bool verbose)
+{
+	size_t n_wrong = 0;
+
+	for (size_t t = 0; t < bench->rs->n_tables; t++) {
+		const struct table *table = &bench->rs->tables[t];
+
+		for (size_t c = 0; c < table->n_chains; c++) {
+			const struct chain *chain = &table->chains[c],
+					   *was = &bench->before->tables[t].chains[c],
+					   *is = &after->tables[t].chains[c];
+
+			for (size_t r = 0; r <= chain->n_rules; r++) {
+				bool is_rule = r < chain->n_rules;
+				const struct counters *a =
+					is_rule ? &was->rules[r].counters : &was->counters;
+				const struct counters *b =
+					is_rule ? &is->rules[r].counters : &is->counters;
+
+				if (!is_counted(bench, chain, r))
+					continue;
+				judge_total.counters++;
+				if (!is_wrong(
+					    is_rule ? &chain->rules[r].counters : &chain->counters,
+					    a, b))
+					continue;
+				n_wrong++;
+				if (verbose)
+					print_wrong(
+						bench, table, chain, r, b->packets - a->packets);
+			}
+		}
+	}
+	return n_wrong;
+}
+
+/*
+ * What is sure is sent first, and then the answers to what of it arrived; the rest is sent last, and
+ * only where it arrives is compared.
+ */
+enum round { ROUND_SURE, ROUND_ANSWERS, ROUND_UNSURE, N_ROUNDS };
+
+struct shot {
+	struct rule_packet packet;
+	struct prediction prediction;
+	enum round round;
+	struct rule_packet answer;
+	struct prediction answer_prediction;
+	bool has_answer;
+};
+
+struct batch {
+	struct shot shots[BATCH];
+	size_t n;
+};
+
+/* Two packets of one flow would make the second one another packet. */
+static bool is_flow_of(const struct rule_packet *a, const struct rule_packet *b)
+{
+	const struct packet *p = &a->frame.packet, *q = &b->frame.packet;
+
+	if (p->proto != q->proto)
+		return false;
+	if (addr_compare(&p->src, &q->src) == 0 && addr_compare(&p->dst, &q->dst) == 0)
+		return p->sport == q->sport && p->dport == q->dport;
+	return addr_compare(&p->src, &q->dst) == 0 && addr_compare(&p->dst, &q->src) == 0 &&
+	       p->sport == q->dport && p->dport == q->sport;
+}
+
+static void aim(struct bench *bench, struct batch *batch)
+{
+	for (int tries = 0; batch->n < BATCH && tries < 4 * BATCH; tries++) {
+		struct rule_packet *packet = &batch->shots[batch->n].packet;
+		size_t other = 0;
+
+		rule_packet_aim(packet, &bench->random, bench->rs, bench->router, bench->family);
+		if (bench->is_stateless && one_in(&bench->random, 2))
+			rule_packet_break(packet, &bench->random);
+		else if (!bench->is_stateless && one_in(&bench->random, 10))
+			rule_packet_cut(packet);
+		while (other < batch->n && !is_flow_of(packet, &batch->shots[other].packet))
+			other++;
+		batch->n += other == batch->n;
+	}
+}
+
+static void predict_and_send(struct bench *bench, struct arena *arena, struct rule_packet *packet,
+	struct prediction *ret, bool (*is_wanted)(const struct prediction *))
+{
+	const struct setting setting = { bench->router, bench->rs, bench->family,
+		bench->is_stateless };
+	uint8_t wire[NET_FRAME_SIZE];
+	size_t length = net_packet_build(&packet->frame, 1, wire, sizeof(wire));
+
+	predict(&setting, arena, packet, length, ret);
+	if (!is_wanted(ret))
+		return;
+	packet->tag = net_new_tag(bench->router->net);
+	router_send(bench->router, packet->from, &packet->frame, packet->tag);
+	if (prediction_is_sure(ret))
+		count(ret->ends[0].last);
+}
+
+static bool is_unsure(const struct prediction *prediction)
+{
+	return !prediction_is_sure(prediction);
+}
+
+/* The answer, if one is made, to a packet that was predicted to arrive; of NAT the test knows nothing. */
+static void answer(struct bench *bench, struct arena *arena, struct shot *shot)
+{
+	const struct prediction_end *end = &shot->prediction.ends[0];
+
+	shot->has_answer =
+		prediction_is_sure(&shot->prediction) && end->arrives &&
+		!shot->prediction.is_natted && !bench->is_stateless &&
+		rule_packet_answer(&shot->packet, &end->packet, bench->router, &shot->answer);
+	if (!shot->has_answer)
+		return;
+	predict_and_send(bench, arena, &shot->answer, &shot->answer_prediction, prediction_is_sure);
+	shot->has_answer = prediction_is_sure(&shot->answer_prediction);
+}
+
+/* Sends what belongs to the round and counts what is predicted. */
+static void send_all(struct bench *bench, struct arena *arena, struct batch *batch, size_t from,
+	size_t to, enum round round)
+{
+	if (round != ROUND_ANSWERS)
+		net_flush_conntrack(bench->router->net);
+	for (size_t i = from; i < to; i++) {
+		struct shot *shot = &batch->shots[i];
+
+		if (round == ROUND_ANSWERS)
+			answer(bench, arena, shot);
+		else
+			predict_and_send(bench, arena, &shot->packet, &shot->prediction,
+				round == ROUND_SURE ? prediction_is_sure : is_unsure);
+	}
+	net_settle(bench->router->net);
+}
+
+/* The packet of a round, and what was said of it; false: there is none. */
+static bool shot_in(const struct shot *shot, enum round round, const struct rule_packet **ret,
+	const struct prediction **ret_prediction)
+{
+	*ret = round == ROUND_ANSWERS ? &shot->answer : &shot->packet;
+	*ret_prediction = round == ROUND_ANSWERS ? &shot->answer_prediction : &shot->prediction;
+	if (round == ROUND_ANSWERS)
+		return shot->has_answer;
+	return prediction_is_sure(&shot->prediction) == (round == ROUND_SURE);
+}
+
+/* How many packets of the batch did not end as predicted. */
+static size_t compare_arrivals(struct bench *bench, const struct batch *batch, size_t from,
+	size_t to, enum round round, bool verbose)
+{
+	size_t n_wrong = 0;
+
+	for (size_t i = from; i < to; i++) {
+		const struct prediction *prediction;
+		const struct rule_packet *packet;
+		bool arrived;
+
+		if (!shot_in(&batch->shots[i], round, &packet, &prediction))
+			continue;
+		/* the host listens to TCP, UDP and ICMP only, and ICMP reaches raw sockets
+		 * only if it is not an error */
+		arrived = router_saw(bench->router, packet->tag);
+		judge_total.passed += arrived;
+		if (prediction_may_be(prediction, arrived))
+			continue;
+		n_wrong++;
+		if (verbose)
+			print_message("#   %s, predicted otherwise\n",
+				arrived ? "arrived" : "did not arrive");
+	}
+	return n_wrong;
+}
+
+static void print_packet(
+	const struct bench *bench, const struct rule_packet *packet, enum round round)
+{
+	struct text line CLEANUP(text_done) = TEXT_INIT;
+	const struct packet *p = &packet->frame.packet;
+	bool is_host = packet->from == bench->router->n_ports;
+
+	packet_print(&line, p);
+	print_message("# %s by %s: %s%s%s, from %s, ct %d flags %d%s\n", bench->name,
+		backend_names[bench->backend], line.data,
+		p->is_first_fragment ? ", first fragment" : "",
+		p->is_later_fragment ? ", later fragment" : "",
+		is_host ? "the host" : bench->router->ports[packet->from].name, packet->ct_state,
+		packet->frame.tcp_flags, round == ROUND_ANSWERS ? ", an answer" : "");
+}
+
+/* Of each packet that is unsure: the first rule that could not be told. */
+static void print_unsure(const struct bench *bench, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		struct text line CLEANUP(text_done) = TEXT_INIT;
+		const struct prediction *prediction = &batch->shots[i].prediction;
+		const struct step *first = NULL;
+
+		if (prediction_is_sure(prediction))
+			continue;
+		for (size_t e = 0; e < prediction->n && !first; e++)
+			for (const struct step *step = prediction->ends[e].last; step;
+				step = step->before)
+				if (step_is_assumption(step))
+					first = step;
+		if (first)
+			table_print_rule(&line, first->table, first->rule);
+		print_message("# %s cannot tell: %s\n", bench->name, first ? line.data : "no end");
+	}
+}
+
+/* What was read is the next one's "before". */
+static void keep_counts(struct bench *bench, const struct ruleset *after)
+{
+	for (size_t t = 0; t < after->n_tables; t++) {
+		for (size_t c = 0; c < after->tables[t].n_chains; c++) {
+			struct chain *to_chain = &bench->before->tables[t].chains[c];
+			const struct chain *chain = &after->tables[t].chains[c];
+
+			to_chain->counters = chain->counters;
+			for (size_t r = 0; r < chain->n_rules; r++)
+				to_chain->rules[r].counters = chain->rules[r].counters;
+		}
+	}
+}
+
+/* One range of the batch: true when everything is as predicted. */
+static bool holds(struct bench *bench, struct batch *batch, size_t from, size_t to,
+	enum round round, bool verbose)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *after;
+	size_t n_wrong = 0;
+
+	forget_counts(bench->rs);
+	send_all(bench, arena, batch, from, to, round);
+	n_wrong += compare_arrivals(bench, batch, from, to, round, verbose);
+	after = read_back(bench, arena);
+	if (round == ROUND_UNSURE && getenv("PORTWALL_VERBOSE"))
+		print_unsure(bench, batch);
+	if (round != ROUND_UNSURE)
+		n_wrong += compare_counters(bench, after, verbose);
+	keep_counts(bench, after);
+	return n_wrong == 0;
+}
+
+/* One packet alone, and its answer. */
+static void find_wrong(struct bench *bench, struct batch *batch, size_t i)
+{
+	enum round first =
+		prediction_is_sure(&batch->shots[i].prediction) ? ROUND_SURE : ROUND_UNSURE;
+	enum round wrong = N_ROUNDS;
+
+	if (!holds(bench, batch, i, i + 1, first, false))
+		wrong = first;
+	else if (first == ROUND_SURE && !holds(bench, batch, i, i + 1, ROUND_ANSWERS, false))
+		wrong = ROUND_ANSWERS;
+	if (wrong == N_ROUNDS)
+		return;
+	bench->n_fails++;
+	print_packet(bench,
+		wrong == ROUND_ANSWERS ? &batch->shots[i].answer : &batch->shots[i].packet, wrong);
+	if (wrong == ROUND_ANSWERS)
+		holds(bench, batch, i, i + 1, ROUND_SURE, false);
+	holds(bench, batch, i, i + 1, wrong, true);
+}
+
+static void judge(struct bench *bench, struct batch *batch)
+{
+	size_t n_unsure = 0, n_answers = 0;
+	bool is_right = holds(bench, batch, 0, batch->n, ROUND_SURE, false);
+
+	for (size_t i = 0; i < batch->n; i++)
+		n_unsure += is_unsure(&batch->shots[i].prediction);
+	for (size_t i = 0; i < batch->n; i++)
+		judge_total.beyond += batch->shots[i].prediction.is_beyond;
+	if (!bench->is_stateless)
+		is_right &= holds(bench, batch, 0, batch->n, ROUND_ANSWERS, false);
+	for (size_t i = 0; i < batch->n; i++)
+		n_answers += batch->shots[i].has_answer;
+	if (n_unsure)
+		is_right &= holds(bench, batch, 0, batch->n, ROUND_UNSURE, false);
+	judge_total.packets += batch->n + n_answers;
+	judge_total.unsure += n_unsure;
+	judge_total.answers += n_answers;
+	if (is_right)
+		return;
+	judge_total.wrong++;
+	for (size_t i = 0; i < batch->n && bench->n_fails < MAX_FAILS; i++)
+		find_wrong(bench, batch, i);
+	if (!bench->n_fails) {
+		bench->n_fails++;
+		print_message("# %s by %s: a batch of packets disagrees, each alone does not\n",
+			bench->name, backend_names[bench->backend]);
+		for (enum round round = ROUND_SURE; round < N_ROUNDS; round++)
+			holds(bench, batch, 0, batch->n, round, true);
+	}
+}
+
+static size_t rules_of(const struct ruleset *rs)
+{
+	size_t n = 0;
+
+	for (size_t t = 0; t < rs->n_tables; t++)
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++)
+			n += rs->tables[t].chains[c].n_rules;
+	return n;
+}
+
+/* The names of the text's interfaces, before anything is loaded. */
+static struct router *router_for(const struct subject *subject)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct ruleset *rs = ruleset_new(arena);
+	char names[ROUTER_MAX_PORTS][16];
+	const char *pointers[ROUTER_MAX_PORTS];
+	struct err err;
+	size_t n = 0;
+
+	if (subject->backend == BY_NFTABLES
+			? ruleset_parse_nft(arena, rs, subject->name, subject->text, &err)
+			: ruleset_parse_iptables(
+				  arena, rs, subject->family, subject->name, subject->text, &err))
+		n = rule_packet_ifaces(rs, names, ROUTER_MAX_PORTS - 2);
+	strcpy(names[n++], "other1");
+	strcpy(names[n++], "other2");
+	for (size_t i = 0; i < n; i++)
+		pointers[i] = names[i];
+	return router_new(pointers, n);
+}
+
+void judge_ruleset(const struct subject *subject)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct bench bench = { .arena = arena,
+		.name = subject->name,
+		.backend = subject->backend,
+		.family = subject->family,
+		.is_stateless = subject->is_stateless,
+		.has_sets = subject->sets };
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	struct batch *batch = calloc(1, sizeof(*batch));
+
+	bench.random.state = judging.seed;
+	for (const char *c = subject->name; *c; c++)
+		bench.random.state = bench.random.state * 31 + (unsigned char)*c;
+	bench.router = router_for(subject);
+	if (!load(&bench, subject, &out)) {
+		judge_total.unloadable++;
+		if (getenv("PORTWALL_VERBOSE"))
+			print_message("# %s by %s is not loadable: %.200s\n", subject->name,
+				backend_names[subject->backend], out.data);
+	} else {
+		if (!subject->is_stateless)
+			track_flows();
+		bench.rs = read_back(&bench, arena);
+		bench.before = read_back(&bench, arena);
+		judge_total.rulesets++;
+		judge_total.rules += rules_of(bench.rs);
+		for (size_t n = 0; n < judging.n_packets && bench.n_fails < MAX_FAILS; n += BATCH) {
+			router_turn(bench.router, n / BATCH);
+			batch->n = 0;
+			aim(&bench, batch);
+			judge(&bench, batch);
+		}
+	}
+	free(batch);
+	router_free(bench.router);
+}
+
+void judge_nft(const char *name, const char *text)
+{
+	struct text counted CLEANUP(text_done) = TEXT_INIT;
+
+	if (!nft_with_counters(name, text, &counted))
+		return;
+	if (strstr(text, "table ip ") || strstr(text, "table inet "))
+		judge_ruleset(&(struct subject){
+			name, counted.data, NULL, BY_NFTABLES, FAMILY_IPV4, false });
+	if (strstr(text, "table ip6 ") || strstr(text, "table inet "))
+		judge_ruleset(&(struct subject){
+			name, counted.data, NULL, BY_NFTABLES, FAMILY_IPV6, false });
+}
+
+static void judge_file(const char *path)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	struct err err;
+	bool is_v6;
+
+	if (!text_load(&text, path, (size_t)16 << 20, &err))
+		fail_msg("%s", err.text);
+	if (strstr(text.data, "\nCOMMIT")) {
+		is_v6 = strstr(name, "ip6") || strstr(name, "v6") ||
+			strstr(text.data, "by ip6tables");
+		for (enum backend backend = BY_IPTABLES_NFT; backend <= BY_IPTABLES_LEGACY;
+			backend++)
+			judge_ruleset(&(struct subject){ name, text.data, NULL, backend,
+				is_v6 ? FAMILY_IPV6 : FAMILY_IPV4, false });
+	} else if (strncmp(text.data, "table ", 6) == 0 || strstr(text.data, "\ntable ")) {
+		judge_nft(name, text.data);
+	}
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+void judge_folder(const char *path)
+{
+	struct dirent **entries;
+	int n = scandir(path ? path : "", &entries, NULL, by_name);
+
+	if (n < 0)
+		fail_msg("%s is no folder", path);
+	for (int i = 0; i < n; i++) {
+		char inner[PATH_MAX];
+		struct stat info;
+
+		snprintf(inner, sizeof(inner), "%s/%s", path, entries[i]->d_name);
+		if (entries[i]->d_name[0] != '.' && stat(inner, &info) == 0) {
+			if (S_ISDIR(info.st_mode))
+				judge_folder(inner);
+			else if (info.st_size < 4 << 20 && !strstr(inner, "README") &&
+				 !strstr(inner, "MANIFEST"))
+				judge_file(inner);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+void print_totals(void)
+{
+	print_message("# %zu rulesets (%zu not loadable), %zu rules, %zu packets (%zu answers, "
+		      "%zu cannot tell, %zu passed), %zu counters, %zu batches wrong\n",
+		judge_total.rulesets, judge_total.unloadable, judge_total.rules,
+		judge_total.packets, judge_total.answers, judge_total.unsure, judge_total.passed,
+		judge_total.counters, judge_total.wrong);
+	if (judge_total.wrong)
+		fail_msg("PORTWALL_SEED=%llu repeats this", (unsigned long long)judging.seed);
+}
+
+/* ---- rulesets by chance ---- */
+
+static bool has_set_type(const char *type)
+{
+	static const char *const ports = "bitmap:port", *const bits = "bitmap:ip";
+	struct text text CLEANUP(text_done) = TEXT_INIT, out CLEANUP(text_done) = TEXT_INIT;
+
+	text_addf(&text, "create portwall-test %s%s\ndestroy portwall-test\n", type,
+		strcmp(type, ports) == 0		 ? " range 0-1"
+		: strncmp(type, bits, strlen(bits)) == 0 ? " range 10.0.0.0/30"
+							 : "");
+	return run(text.data, &out, "ipset", "restore", NULL);
+}
+
+void judge_random(const char *kind, size_t n, struct random_iptables what)
+{
+	struct random random = { judging.seed };
+
+	memset(&judge_total, 0, sizeof(judge_total));
+	for (size_t i = 0; i < n; i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT,
+				 sets CLEANUP(text_done) = TEXT_INIT;
+		char name[32];
+
+		what.is_v6 = one_in(&random, 3);
+		snprintf(name, sizeof(name), "%s %zu", kind, i);
+		if (what.has_sets)
+			random_ipsets(&random, &sets, what.is_v6, has_set_type);
+		random_iptables(&random, &text, &what);
+		judge_ruleset(&(struct subject){ name, text.data, what.has_sets ? sets.data : NULL,
+			i % 2 ? BY_IPTABLES_NFT : BY_IPTABLES_LEGACY,
+			what.is_v6 ? FAMILY_IPV6 : FAMILY_IPV4, what.is_stateless });
+		if (judge_total.wrong)
+			/* print_message cuts what is long */
+			printf("# %s:\n%s%s", name, sets.data ? sets.data : "", text.data);
+	}
+	print_totals();
+	assert_int_equal(judge_total.unloadable, 0);
+	/* what iptables-nft reads of a later fragment is not told */
+	if (!what.is_stateless)
+		assert_int_equal(judge_total.unsure, judge_total.beyond);
+}
