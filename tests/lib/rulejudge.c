@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 
 #include "rulepredict.h"
+#include "setclaims.h"
 #include "unit.h"
 
 #define BATCH	  150
 #define MAX_FAILS 3 /* a ruleset: printed */
+#define MAX_TRIES 8 /* for one witness */
 
 struct judge_totals judge_total;
 struct judging judging = { .n_packets = 1350 };
@@ -29,6 +31,9 @@ struct bench {
 	struct ruleset *before;
 	struct random random;
 	size_t n_fails;
+	struct setting setting;
+	/* of first packets, of answers: what is held against the kernel. NULL: what is said of each packet alone is */
+	struct set_claims *claims[2];
 };
 
 /* ---- what the kernel says ---- */
@@ -198,6 +203,13 @@ static size_t compare_counters(struct bench *bench, const struct ruleset *after,
 	return n_wrong;
 }
 
+/* What is said of one packet. */
+struct word {
+	struct prediction prediction;
+	struct set_claim claim; /* with claims only */
+	bool is_sure;		/* its counters are compared */
+};
+
 /*
  * What is sure is sent first, and then the answers to what of it arrived; the rest is sent last, and
  * only where it arrives is compared.
@@ -206,10 +218,9 @@ enum round { ROUND_SURE, ROUND_ANSWERS, ROUND_UNSURE, N_ROUNDS };
 
 struct shot {
 	struct rule_packet packet;
-	struct prediction prediction;
-	enum round round;
+	struct word word;
 	struct rule_packet answer;
-	struct prediction answer_prediction;
+	struct word answer_word;
 	bool has_answer;
 };
 
@@ -218,17 +229,20 @@ struct batch {
 	size_t n;
 };
 
-/* Two packets of one flow would make the second one another packet. */
+/* Two packets of one flow would make the second one another packet. Of protocols that conntrack does not know it
+ * looks at the addresses alone. */
 static bool is_flow_of(const struct rule_packet *a, const struct rule_packet *b)
 {
 	const struct packet *p = &a->frame.packet, *q = &b->frame.packet;
 
+	bool has_ports = p->proto == PROTO_TCP || p->proto == PROTO_UDP;
+
 	if (p->proto != q->proto)
 		return false;
 	if (addr_compare(&p->src, &q->src) == 0 && addr_compare(&p->dst, &q->dst) == 0)
-		return p->sport == q->sport && p->dport == q->dport;
+		return !has_ports || (p->sport == q->sport && p->dport == q->dport);
 	return addr_compare(&p->src, &q->dst) == 0 && addr_compare(&p->dst, &q->src) == 0 &&
-	       p->sport == q->dport && p->dport == q->sport;
+	       (!has_ports || (p->sport == q->dport && p->dport == q->sport));
 }
 
 static void aim(struct bench *bench, struct batch *batch)
@@ -248,99 +262,6 @@ static void aim(struct bench *bench, struct batch *batch)
 	}
 }
 
-static void predict_and_send(struct bench *bench, struct arena *arena, struct rule_packet *packet,
-	struct prediction *ret, bool (*is_wanted)(const struct prediction *))
-{
-	const struct setting setting = { bench->router, bench->rs, bench->family,
-		bench->is_stateless };
-	uint8_t wire[NET_FRAME_SIZE];
-	size_t length = net_packet_build(&packet->frame, 1, wire, sizeof(wire));
-
-	predict(&setting, arena, packet, length, ret);
-	if (!is_wanted(ret))
-		return;
-	packet->tag = net_new_tag(bench->router->net);
-	router_send(bench->router, packet->from, &packet->frame, packet->tag);
-	if (prediction_is_sure(ret))
-		count(ret->ends[0].last);
-}
-
-static bool is_unsure(const struct prediction *prediction)
-{
-	return !prediction_is_sure(prediction);
-}
-
-/* The answer, if one is made, to a packet that was predicted to arrive; of NAT the test knows nothing. */
-static void answer(struct bench *bench, struct arena *arena, struct shot *shot)
-{
-	const struct prediction_end *end = &shot->prediction.ends[0];
-
-	shot->has_answer =
-		prediction_is_sure(&shot->prediction) && end->arrives &&
-		!shot->prediction.is_natted && !bench->is_stateless &&
-		rule_packet_answer(&shot->packet, &end->packet, bench->router, &shot->answer);
-	if (!shot->has_answer)
-		return;
-	predict_and_send(bench, arena, &shot->answer, &shot->answer_prediction, prediction_is_sure);
-	shot->has_answer = prediction_is_sure(&shot->answer_prediction);
-}
-
-/* Sends what belongs to the round and counts what is predicted. */
-static void send_all(struct bench *bench, struct arena *arena, struct batch *batch, size_t from,
-	size_t to, enum round round)
-{
-	if (round != ROUND_ANSWERS)
-		net_flush_conntrack(bench->router->net);
-	for (size_t i = from; i < to; i++) {
-		struct shot *shot = &batch->shots[i];
-
-		if (round == ROUND_ANSWERS)
-			answer(bench, arena, shot);
-		else
-			predict_and_send(bench, arena, &shot->packet, &shot->prediction,
-				round == ROUND_SURE ? prediction_is_sure : is_unsure);
-	}
-	net_settle(bench->router->net);
-}
-
-/* The packet of a round, and what was said of it; false: there is none. */
-static bool shot_in(const struct shot *shot, enum round round, const struct rule_packet **ret,
-	const struct prediction **ret_prediction)
-{
-	*ret = round == ROUND_ANSWERS ? &shot->answer : &shot->packet;
-	*ret_prediction = round == ROUND_ANSWERS ? &shot->answer_prediction : &shot->prediction;
-	if (round == ROUND_ANSWERS)
-		return shot->has_answer;
-	return prediction_is_sure(&shot->prediction) == (round == ROUND_SURE);
-}
-
-/* How many packets of the batch did not end as predicted. */
-static size_t compare_arrivals(struct bench *bench, const struct batch *batch, size_t from,
-	size_t to, enum round round, bool verbose)
-{
-	size_t n_wrong = 0;
-
-	for (size_t i = from; i < to; i++) {
-		const struct prediction *prediction;
-		const struct rule_packet *packet;
-		bool arrived;
-
-		if (!shot_in(&batch->shots[i], round, &packet, &prediction))
-			continue;
-		/* the host listens to TCP, UDP and ICMP only, and ICMP reaches raw sockets
-		 * only if it is not an error */
-		arrived = router_saw(bench->router, packet->tag);
-		judge_total.passed += arrived;
-		if (prediction_may_be(prediction, arrived))
-			continue;
-		n_wrong++;
-		if (verbose)
-			print_message("#   %s, predicted otherwise\n",
-				arrived ? "arrived" : "did not arrive");
-	}
-	return n_wrong;
-}
-
 static void print_packet(
 	const struct bench *bench, const struct rule_packet *packet, enum round round)
 {
@@ -357,12 +278,218 @@ static void print_packet(
 		packet->frame.tcp_flags, round == ROUND_ANSWERS ? ", an answer" : "");
 }
 
+static unsigned times_in(
+	const struct step *last, const struct chain *chain, const struct rule *rule)
+{
+	unsigned n = 0;
+
+	for (const struct step *step = last; step; step = step->before)
+		n += step->chain == chain && step->rule == rule &&
+		     (step->kind == STEP_MATCH || step->kind == STEP_POLICY);
+	return n;
+}
+
+/* The claim is counted as it is made, and the packet alone must be within it. */
+struct counting {
+	const struct step *last; /* of the packet alone; NULL: not sure */
+	unsigned n_found;
+	bool is_other;
+};
+
+static void count_claim(void *data, const struct table *table, const struct chain *chain,
+	const struct rule *rule, unsigned least, unsigned most)
+{
+	struct counting *counting = data;
+	struct counters *counters =
+		rule ? &((struct rule *)rule)->counters : &((struct chain *)chain)->counters;
+	unsigned alone;
+
+	(void)table;
+	counters->packets += least;
+	counters->bytes += most - least;
+	if (!counting->last)
+		return;
+	alone = times_in(counting->last, chain, rule);
+	counting->n_found += alone;
+	counting->is_other |= alone < least || alone > most;
+}
+
+/* Where the packet alone is counted otherwise. */
+static void print_claim(void *data, const struct table *table, const struct chain *chain,
+	const struct rule *rule, unsigned least, unsigned most)
+{
+	struct text line CLEANUP(text_done) = TEXT_INIT;
+	const struct counting *counting = data;
+	unsigned alone = times_in(counting->last, chain, rule);
+
+	if (least <= alone && alone <= most)
+		return;
+	if (rule)
+		table_print_rule(&line, table, rule);
+	print_message("#   %s %s \"%s\": %u to %u times, alone %u\n", table->name, chain->name,
+		rule ? line.data : "policy", least, most, alone);
+}
+
+static unsigned counted_steps(const struct step *last)
+{
+	unsigned n = 0;
+
+	for (const struct step *step = last; step; step = step->before)
+		n += step->kind == STEP_MATCH || step->kind == STEP_POLICY;
+	return n;
+}
+
+/* Says the set the same as the packet alone? */
+static void claim(struct bench *bench, struct set_claims *claims, const struct rule_packet *packet,
+	size_t length, struct word *ret)
+{
+	struct counting counting = { 0 };
+	const struct prediction *alone = &ret->prediction;
+
+	if (prediction_is_sure(alone))
+		counting.last = alone->ends[0].last;
+	set_claims_ask(claims, packet, length, &ret->claim, count_claim, &counting);
+	if (ret->claim.is_beyond || !prediction_is_sure(alone))
+		return;
+	if (!counting.is_other && counting.n_found == counted_steps(counting.last) &&
+		(alone->ends[0].arrives ? ret->claim.may_arrive : ret->claim.may_be_lost))
+		return;
+	judge_total.differ++;
+	if (bench->n_fails++ >= MAX_FAILS)
+		return;
+	print_packet(bench, packet, claims == bench->claims[1] ? ROUND_ANSWERS : ROUND_SURE);
+	print_message("#   of the set: %s%s, alone: %s\n",
+		ret->claim.may_arrive ? "may arrive " : "",
+		ret->claim.may_be_lost ? "may be lost" : "",
+		alone->ends[0].arrives ? "arrives" : "is lost");
+	set_claims_ask(claims, packet, length, &ret->claim, print_claim, &counting);
+}
+
+static void speak(struct bench *bench, struct arena *arena, const struct rule_packet *packet,
+	bool is_answer, struct word *ret)
+{
+	struct set_claims *claims = bench->claims[is_answer];
+	uint8_t wire[NET_FRAME_SIZE];
+	size_t length = net_packet_build(&packet->frame, 1, wire, sizeof(wire));
+
+	predict(&bench->setting, arena, packet, length, &ret->prediction);
+	ret->is_sure = prediction_is_sure(&ret->prediction);
+	if (!bench->claims[0])
+		return;
+	set_claims_ask(claims, packet, length, &ret->claim, NULL, NULL);
+	ret->is_sure = !ret->claim.is_beyond && !ret->prediction.is_beyond;
+}
+
+/* Sends it if it belongs to the round, and counts what was said of it. */
+static void speak_and_send(struct bench *bench, struct arena *arena, struct rule_packet *packet,
+	enum round round, struct word *ret)
+{
+	bool is_answer = round == ROUND_ANSWERS;
+	size_t length;
+
+	speak(bench, arena, packet, is_answer, ret);
+	if (ret->is_sure != (round != ROUND_UNSURE))
+		return;
+	packet->tag = net_new_tag(bench->router->net);
+	length = router_send(bench->router, packet->from, &packet->frame, packet->tag);
+	if (ret->is_sure && bench->claims[0])
+		claim(bench, bench->claims[is_answer], packet, length, ret);
+	else if (ret->is_sure)
+		count(ret->prediction.ends[0].last);
+}
+
+/* The answer, if one is made, to a packet that was predicted to arrive; of NAT the test knows nothing. */
+static void answer(struct bench *bench, struct arena *arena, struct shot *shot)
+{
+	const struct prediction *asked = &shot->word.prediction;
+
+	shot->has_answer = shot->word.is_sure && prediction_is_sure(asked) &&
+			   asked->ends[0].arrives && !asked->is_natted && !bench->is_stateless &&
+			   rule_packet_answer(&shot->packet, &asked->ends[0].packet, bench->router,
+				   &shot->answer);
+	if (!shot->has_answer)
+		return;
+	speak_and_send(bench, arena, &shot->answer, ROUND_ANSWERS, &shot->answer_word);
+	shot->has_answer = shot->answer_word.is_sure;
+}
+
+/* Sends what belongs to the round and counts what is predicted. */
+static void send_all(struct bench *bench, struct arena *arena, struct batch *batch, size_t from,
+	size_t to, enum round round)
+{
+	if (round != ROUND_ANSWERS)
+		net_flush_conntrack(bench->router->net);
+	for (size_t i = from; i < to; i++) {
+		struct shot *shot = &batch->shots[i];
+
+		if (round == ROUND_ANSWERS)
+			answer(bench, arena, shot);
+		else
+			speak_and_send(bench, arena, &shot->packet, round, &shot->word);
+	}
+	net_settle(bench->router->net);
+}
+
+/* The packet of a round, and what was said of it; false: there is none. */
+static bool shot_in(const struct shot *shot, enum round round, const struct rule_packet **ret,
+	const struct word **ret_word)
+{
+	*ret = round == ROUND_ANSWERS ? &shot->answer : &shot->packet;
+	*ret_word = round == ROUND_ANSWERS ? &shot->answer_word : &shot->word;
+	if (round == ROUND_ANSWERS)
+		return shot->has_answer;
+	return shot->word.is_sure == (round == ROUND_SURE);
+}
+
+/* Of the host's own: it listens to these only. */
+static bool is_heard(
+	const struct bench *bench, const struct rule_packet *packet, const struct word *word)
+{
+	const struct packet *p = &packet->frame.packet;
+
+	return p->proto == PROTO_TCP || p->proto == PROTO_UDP || p->proto == PROTO_ICMP ||
+	       p->proto == PROTO_ICMPV6 ||
+	       (!word->prediction.is_natted && !router_is_local(bench->router, &p->dst));
+}
+
+static bool may_be(const struct bench *bench, const struct word *word, bool arrived)
+{
+	if (bench->claims[0] && word->is_sure)
+		return arrived ? word->claim.may_arrive : word->claim.may_be_lost;
+	return prediction_may_be(&word->prediction, arrived);
+}
+
+/* How many packets of the batch did not end as predicted. */
+static size_t compare_arrivals(struct bench *bench, const struct batch *batch, size_t from,
+	size_t to, enum round round, bool verbose)
+{
+	size_t n_wrong = 0;
+
+	for (size_t i = from; i < to; i++) {
+		const struct word *word;
+		const struct rule_packet *packet;
+		bool arrived;
+
+		if (!shot_in(&batch->shots[i], round, &packet, &word))
+			continue;
+		arrived = router_saw(bench->router, packet->tag);
+		judge_total.passed += arrived;
+		if (may_be(bench, word, arrived) || !is_heard(bench, packet, word))
+			continue;
+		n_wrong++;
+		if (verbose)
+			print_message("#   %s, predicted otherwise\n",
+				arrived ? "arrived" : "did not arrive");
+	}
+	return n_wrong;
+}
+
 /* Of each packet that is unsure: the first rule that could not be told. */
 static void print_unsure(const struct bench *bench, const struct batch *batch)
 {
 	for (size_t i = 0; i < batch->n; i++) {
 		struct text line CLEANUP(text_done) = TEXT_INIT;
-		const struct prediction *prediction = &batch->shots[i].prediction;
+		const struct prediction *prediction = &batch->shots[i].word.prediction;
 		const struct step *first = NULL;
 
 		if (prediction_is_sure(prediction))
@@ -416,8 +543,7 @@ static bool holds(struct bench *bench, struct batch *batch, size_t from, size_t 
 /* One packet alone, and its answer. */
 static void find_wrong(struct bench *bench, struct batch *batch, size_t i)
 {
-	enum round first =
-		prediction_is_sure(&batch->shots[i].prediction) ? ROUND_SURE : ROUND_UNSURE;
+	enum round first = batch->shots[i].word.is_sure ? ROUND_SURE : ROUND_UNSURE;
 	enum round wrong = N_ROUNDS;
 
 	if (!holds(bench, batch, i, i + 1, first, false))
@@ -440,9 +566,9 @@ static void judge(struct bench *bench, struct batch *batch)
 	bool is_right = holds(bench, batch, 0, batch->n, ROUND_SURE, false);
 
 	for (size_t i = 0; i < batch->n; i++)
-		n_unsure += is_unsure(&batch->shots[i].prediction);
+		n_unsure += !batch->shots[i].word.is_sure;
 	for (size_t i = 0; i < batch->n; i++)
-		judge_total.beyond += batch->shots[i].prediction.is_beyond;
+		judge_total.beyond += batch->shots[i].word.prediction.is_beyond;
 	if (!bench->is_stateless)
 		is_right &= holds(bench, batch, 0, batch->n, ROUND_ANSWERS, false);
 	for (size_t i = 0; i < batch->n; i++)
@@ -498,6 +624,132 @@ static struct router *router_for(const struct subject *subject)
 	return router_new(pointers, n);
 }
 
+/* ---- what sets of packets say ---- */
+
+/* A packet out of a part of a claim. */
+struct witness {
+	struct rule_packet packet;
+	size_t shift;
+	bool is_sent;
+};
+
+struct witnesses {
+	VEC(struct witness);
+};
+
+static bool add_witness(struct bench *bench, struct witnesses *all, size_t part)
+{
+	struct witness one = { 0 };
+
+	for (int tries = 0; tries < MAX_TRIES; tries++)
+		if (set_claims_witness(
+			    bench->claims[0], part, &bench->random, &one.packet, &one.shift)) {
+			*vec_push(all, bench->arena) = one;
+			return true;
+		}
+	return false;
+}
+
+/* Its parts; those that cannot be sent are left out. */
+struct parts {
+	VEC(size_t);
+};
+
+/* One of each part of the chain, and then some until there are enough. */
+static void add_of_chain(struct bench *bench, struct witnesses *all, const struct chain *chain)
+{
+	struct parts parts = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < set_claims_parts(bench->claims[0]); i++) {
+		struct set_part part;
+
+		if (!set_claims_part(bench->claims[0], i, &part) || part.chain != chain)
+			continue;
+		if (add_witness(bench, all, i)) {
+			*vec_push(&parts, bench->arena) = i;
+			n++;
+		} else {
+			judge_total.unsendable++;
+		}
+	}
+	if (!parts.n) {
+		judge_total.unreached++;
+		return;
+	}
+	judge_total.chains++;
+	for (int tries = 0; n < N_WITNESSES && tries < 4 * N_WITNESSES; tries++)
+		n += add_witness(
+			bench, all, parts.items[random_below(&bench->random, (unsigned)parts.n)]);
+	judge_total.full_chains += n >= N_WITNESSES;
+	judge_total.witnesses += n;
+}
+
+/* Those for which the router is turned so, and that are of different flows. */
+static void fill(struct batch *batch, struct witnesses *all, size_t shift)
+{
+	batch->n = 0;
+	vec_for_each (one, all) {
+		size_t other = 0;
+
+		if (one->is_sent || one->shift != shift || batch->n == BATCH)
+			continue;
+		while (other < batch->n && !is_flow_of(&one->packet, &batch->shots[other].packet))
+			other++;
+		if (other < batch->n)
+			continue;
+		one->is_sent = true;
+		batch->shots[batch->n++].packet = one->packet;
+	}
+}
+
+static void send_witnesses(struct bench *bench, struct batch *batch, struct witnesses *all)
+{
+	for (size_t shift = 0; shift < bench->router->n_ports; shift++) {
+		router_turn(bench->router, shift);
+		while (bench->n_fails < MAX_FAILS) {
+			fill(batch, all, shift);
+			if (!batch->n)
+				break;
+			judge(bench, batch);
+			for (size_t i = 0; i < batch->n; i++)
+				judge_total.open += batch->shots[i].word.is_sure &&
+						    !batch->shots[i].word.claim.is_sure;
+		}
+	}
+}
+
+static bool make_claims(struct bench *bench)
+{
+	struct text why CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = 0; i < N_OF(bench->claims); i++) {
+		bench->claims[i] = set_claims_new(&bench->setting, i == 1, &why);
+		if (bench->claims[i])
+			continue;
+		print_message("# %s by %s, no sets: %s\n", bench->name,
+			backend_names[bench->backend], why.data);
+		judge_total.without_sets++;
+		return false;
+	}
+	return true;
+}
+
+static void judge_sets(struct bench *bench, struct batch *batch)
+{
+	const struct ruleset *rs = bench->rs;
+	struct witnesses all = { 0 };
+
+	if (make_claims(bench)) {
+		for (size_t t = 0; t < rs->n_tables; t++)
+			for (size_t c = 0; c < rs->tables[t].n_chains; c++)
+				add_of_chain(bench, &all, &rs->tables[t].chains[c]);
+		send_witnesses(bench, batch, &all);
+	}
+	set_claims_free(bench->claims[0]);
+	set_claims_free(bench->claims[1]);
+}
+
 void judge_ruleset(const struct subject *subject)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -526,12 +778,16 @@ void judge_ruleset(const struct subject *subject)
 		bench.before = read_back(&bench, arena);
 		judge_total.rulesets++;
 		judge_total.rules += rules_of(bench.rs);
+		bench.setting = (struct setting){ bench.router, bench.rs, bench.family,
+			bench.is_stateless };
 		for (size_t n = 0; n < judging.n_packets && bench.n_fails < MAX_FAILS; n += BATCH) {
 			router_turn(bench.router, n / BATCH);
 			batch->n = 0;
 			aim(&bench, batch);
 			judge(&bench, batch);
 		}
+		if (judging.has_sets)
+			judge_sets(&bench, batch);
 	}
 	free(batch);
 	router_free(bench.router);
@@ -608,7 +864,15 @@ void print_totals(void)
 		judge_total.rulesets, judge_total.unloadable, judge_total.rules,
 		judge_total.packets, judge_total.answers, judge_total.unsure, judge_total.passed,
 		judge_total.counters, judge_total.wrong);
-	if (judge_total.wrong)
+	if (judging.has_sets)
+		print_message(
+			"# sets: %zu chains (%zu with %d witnesses or more, %zu that nothing "
+			"reaches), %zu witnesses, %zu parts that cannot be sent, %zu of which a "
+			"count cannot be told, %zu rulesets without, %zu other alone\n",
+			judge_total.chains, judge_total.full_chains, N_WITNESSES,
+			judge_total.unreached, judge_total.witnesses, judge_total.unsendable,
+			judge_total.open, judge_total.without_sets, judge_total.differ);
+	if (judge_total.wrong || judge_total.differ)
 		fail_msg("PORTWALL_SEED=%llu repeats this", (unsigned long long)judging.seed);
 }
 

@@ -9,6 +9,8 @@
  * through it, and two things are held against a prediction: which packets came out, and by how much the counter of
  * every rule and of every policy rose. Packets go in batches; a batch that disagrees is sent again one by one.
  */
+#define N_WITNESSES 20 /* a chain */
+
 enum backend { BY_IPTABLES_NFT, BY_IPTABLES_LEGACY, BY_NFTABLES };
 
 /* What is loaded and sent. */
@@ -22,12 +24,16 @@ struct subject {
 
 extern struct judging {
 	uint64_t seed;
-	size_t n_packets; /* a ruleset and backend */
+	size_t n_packets; /* a ruleset and backend, at the boundaries of its rules */
+	bool has_sets;	  /* and witnesses of what is said of all packets at once (setclaims.h) */
 } judging;
 
 extern struct judge_totals {
 	size_t rulesets, unloadable, rules, packets, answers, unsure, beyond, counters, wrong,
 		passed;
+	/* of sets: chains by what there is of them; open: witnesses of which a count cannot be told; differ: of which
+	 * the set says something else than the packet alone */
+	size_t chains, full_chains, unreached, witnesses, unsendable, open, without_sets, differ;
 } judge_total;
 
 void judge_ruleset(const struct subject *subject);
