@@ -340,62 +340,63 @@ static unsigned counted_steps(const struct step *last)
 }
 
 /* Says the set the same as the packet alone? */
-static void claim(struct bench *bench, struct set_claims *claims, const struct rule_packet *packet,
-	size_t length, struct word *ret)
+static void compare_alone(struct bench *bench, struct set_claims *claims,
+	const struct rule_packet *packet, size_t length, const struct counting *counting,
+	const struct word *word)
 {
-	struct counting counting = { 0 };
-	const struct prediction *alone = &ret->prediction;
+	const struct prediction *alone = &word->prediction;
+	struct set_claim claim = word->claim;
 
-	if (prediction_is_sure(alone))
-		counting.last = alone->ends[0].last;
-	set_claims_ask(claims, packet, length, &ret->claim, count_claim, &counting);
-	if (ret->claim.is_beyond || !prediction_is_sure(alone))
-		return;
-	if (!counting.is_other && counting.n_found == counted_steps(counting.last) &&
-		(alone->ends[0].arrives ? ret->claim.may_arrive : ret->claim.may_be_lost))
+	if (!counting->last ||
+		(!counting->is_other && counting->n_found == counted_steps(counting->last) &&
+			(alone->ends[0].arrives ? claim.may_arrive : claim.may_be_lost)))
 		return;
 	judge_total.differ++;
 	if (bench->n_fails++ >= MAX_FAILS)
 		return;
 	print_packet(bench, packet, claims == bench->claims[1] ? ROUND_ANSWERS : ROUND_SURE);
-	print_message("#   of the set: %s%s, alone: %s\n",
-		ret->claim.may_arrive ? "may arrive " : "",
-		ret->claim.may_be_lost ? "may be lost" : "",
+	print_message("#   of the set: %s%s, alone: %s\n", claim.may_arrive ? "may arrive " : "",
+		claim.may_be_lost ? "may be lost" : "",
 		alone->ends[0].arrives ? "arrives" : "is lost");
-	set_claims_ask(claims, packet, length, &ret->claim, print_claim, &counting);
+	set_claims_ask(claims, packet, length, &claim, print_claim, (void *)(uintptr_t)counting);
 }
 
+/* is_counted: where the counters are known, they are counted. */
 static void speak(struct bench *bench, struct arena *arena, const struct rule_packet *packet,
-	bool is_answer, struct word *ret)
+	bool is_answer, bool is_counted, struct word *ret)
 {
 	struct set_claims *claims = bench->claims[is_answer];
+	const struct prediction *alone = &ret->prediction;
+	struct counting counting = { 0 };
 	uint8_t wire[NET_FRAME_SIZE];
 	size_t length = net_packet_build(&packet->frame, 1, wire, sizeof(wire));
 
 	predict(&bench->setting, arena, packet, length, &ret->prediction);
-	ret->is_sure = prediction_is_sure(&ret->prediction);
-	if (!bench->claims[0])
+	ret->is_sure = prediction_is_sure(alone);
+	if (ret->is_sure)
+		counting.last = alone->ends[0].last;
+	if (!bench->claims[0]) {
+		if (ret->is_sure && is_counted)
+			count(counting.last);
 		return;
-	set_claims_ask(claims, packet, length, &ret->claim, NULL, NULL);
-	ret->is_sure = !ret->claim.is_beyond && !ret->prediction.is_beyond;
+	}
+	is_counted &= !alone->is_beyond;
+	set_claims_ask(
+		claims, packet, length, &ret->claim, is_counted ? count_claim : NULL, &counting);
+	ret->is_sure = !ret->claim.is_beyond && !alone->is_beyond;
+	if (ret->is_sure && is_counted)
+		compare_alone(bench, claims, packet, length, &counting, ret);
 }
 
 /* Sends it if it belongs to the round, and counts what was said of it. */
 static void speak_and_send(struct bench *bench, struct arena *arena, struct rule_packet *packet,
 	enum round round, struct word *ret)
 {
-	bool is_answer = round == ROUND_ANSWERS;
-	size_t length;
-
-	speak(bench, arena, packet, is_answer, ret);
+	speak(bench, arena, packet, round == ROUND_ANSWERS, round != ROUND_UNSURE, ret);
 	if (ret->is_sure != (round != ROUND_UNSURE))
 		return;
 	packet->tag = net_new_tag(bench->router->net);
-	length = router_send(bench->router, packet->from, &packet->frame, packet->tag);
-	if (ret->is_sure && bench->claims[0])
-		claim(bench, bench->claims[is_answer], packet, length, ret);
-	else if (ret->is_sure)
-		count(ret->prediction.ends[0].last);
+	router_send(bench->router, packet->from, &packet->frame, packet->tag);
 }
 
 /* The answer, if one is made, to a packet that was predicted to arrive; of NAT the test knows nothing. */
@@ -819,7 +820,8 @@ static void judge_file(const char *path)
 	if (strstr(text.data, "\nCOMMIT")) {
 		is_v6 = strstr(name, "ip6") || strstr(name, "v6") ||
 			strstr(text.data, "by ip6tables");
-		for (enum backend backend = BY_IPTABLES_NFT; backend <= BY_IPTABLES_LEGACY;
+		for (enum backend backend = BY_IPTABLES_NFT;
+			backend <= (judging.is_short ? BY_IPTABLES_NFT : BY_IPTABLES_LEGACY);
 			backend++)
 			judge_ruleset(&(struct subject){ name, text.data, NULL, backend,
 				is_v6 ? FAMILY_IPV6 : FAMILY_IPV4, false });

@@ -24,6 +24,7 @@ struct subject {
 
 extern struct judging {
 	uint64_t seed;
+	bool is_short;	  /* files of iptables by iptables-nft alone */
 	size_t n_packets; /* a ruleset and backend, at the boundaries of its rules */
 	bool has_sets;	  /* and witnesses of what is said of all packets at once (setclaims.h) */
 } judging;

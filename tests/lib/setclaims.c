@@ -62,7 +62,7 @@ struct set_claims {
 	struct sets *sets;
 	bool is_of_answers, is_order_unknown;
 	uint64_t written; /* by any rule */
-	struct packet_set start, local, names_out, new_flows;
+	struct packet_set start, local, names_out, new_flows, usual;
 	struct packet_set answerable; /* what is refused and has a way back is a packet more */
 	struct packet_set arrives, lost, unknown, beyond; /* as they were sent */
 	VEC(struct record) records;
@@ -194,6 +194,20 @@ static struct packet_set sendable(struct set_claims *c)
 	host = set_and(sets, all, set_of_name(sets, FIELD_IN_IFACE, NULL));
 	narrow(c, &host, set_minus(sets, usable(c, FIELD_DST), c->local));
 	return set_or(sets, in, host);
+}
+
+/* What nearly no rule asks for, so that there is less to choose from. */
+static struct packet_set usual(struct set_claims *c)
+{
+	const struct addr none = { .family = c->setting->family };
+	struct packet_set all = number(c, FIELD_GID, 0);
+
+	narrow(c, &all, number(c, FIELD_PKTTYPE, PKT_HOST));
+	narrow(c, &all, of_addr(c, FIELD_CT_ORIG_SRC, &none));
+	narrow(c, &all, of_addr(c, FIELD_CT_ORIG_DST, &none));
+	narrow(c, &all, number(c, FIELD_CT_ORIG_SPORT, 0));
+	narrow(c, &all, number(c, FIELD_CT_ORIG_DPORT, 0));
+	return all;
 }
 
 /* net_frame_first_state */
@@ -628,6 +642,7 @@ static void make_world(struct set_claims *c)
 	c->names_out = names(c, FIELD_OUT_IFACE);
 	c->new_flows = first_packets(c);
 	c->start = sendable(c);
+	c->usual = usual(c);
 	c->arrives = c->lost = c->unknown = c->beyond = SET_EMPTY;
 }
 
@@ -692,8 +707,8 @@ static void collect(struct set_claims *c)
 	struct {
 		VEC(struct packet_set);
 	} keep = { 0 };
-	const struct packet_set own[] = { c->start, c->local, c->names_out, c->arrives, c->lost,
-		c->unknown, c->beyond };
+	const struct packet_set own[] = { c->start, c->local, c->names_out, c->usual, c->arrives,
+		c->lost, c->unknown, c->beyond };
 
 	if (!sets_should_collect(c->sets))
 		return;
@@ -1019,6 +1034,7 @@ bool set_claims_witness(struct set_claims *claims, size_t i, struct random *rand
 	size_t out, length;
 
 	collect(claims);
+	wish(claims, &set, claims->usual);
 	wish(claims, &set, some_name(claims, random, FIELD_OUT_IFACE));
 	wish(claims, &set, number(claims, FIELD_SPORT, 1024 + random_below(random, 64000)));
 	for (unsigned n = random_below(random, 4); n--;)
