@@ -254,7 +254,7 @@ static struct packet_set more_hops(struct set_claims *c, struct packet_set set, 
 		if (set_is_empty(some) || ttl + by < 0 || ttl + by > UINT8_MAX)
 			continue;
 		some = set_assign(sets, some, FIELD_BIT(FIELD_TTL),
-			number(c, FIELD_TTL, (uint64_t)(ttl + by)));
+			number(c, FIELD_TTL, (uint64_t)ttl + (uint64_t)by));
 		all = set_or(sets, all, some);
 	}
 	return all;
