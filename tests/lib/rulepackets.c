@@ -644,6 +644,8 @@ void rule_packet_settle(struct rule_packet *to, struct random *random, const str
 		if (mac_equal(p->eth_src, (struct mac){ { 0 } }) || (p->eth_src.bytes[0] & 1))
 			p->eth_src = router->ports[to->from].far_mac;
 		p->eth_dst = router->ports[to->from].mac;
+	} else {
+		p->eth_src = p->eth_dst = (struct mac){ { 0 } };
 	}
 
 	if (!is_usable(&p->src) &&
