@@ -651,12 +651,26 @@ static bool add_witness(struct bench *bench, struct witnesses *all, size_t part)
 	return false;
 }
 
-/* Its parts; those that cannot be sent are left out. */
+/* Of a chain; those that cannot be sent are left out. */
 struct parts {
 	VEC(size_t);
 };
 
-/* One of each part of the chain, and then some until there are enough. */
+/* A rule has as many parts as there are ways to it. */
+static bool has_like(
+	const struct bench *bench, const struct parts *parts, const struct set_part *part)
+{
+	vec_for_each (i, parts) {
+		struct set_part other;
+
+		set_claims_part(bench->claims[0], *i, &other);
+		if (other.rule == part->rule && other.is_match == part->is_match)
+			return true;
+	}
+	return false;
+}
+
+/* What each rule matched and let go by, by all ways until there are enough, and then some of any. */
 static void add_of_chain(struct bench *bench, struct witnesses *all, const struct chain *chain)
 {
 	struct parts parts = { 0 };
@@ -665,7 +679,8 @@ static void add_of_chain(struct bench *bench, struct witnesses *all, const struc
 	for (size_t i = 0; i < set_claims_parts(bench->claims[0]); i++) {
 		struct set_part part;
 
-		if (!set_claims_part(bench->claims[0], i, &part) || part.chain != chain)
+		if (!set_claims_part(bench->claims[0], i, &part) || part.chain != chain ||
+			(n >= N_WITNESSES && has_like(bench, &parts, &part)))
 			continue;
 		if (add_witness(bench, all, i)) {
 			*vec_push(&parts, bench->arena) = i;

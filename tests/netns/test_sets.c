@@ -15,7 +15,7 @@
 
 #include "rulejudge.h"
 
-#define N_RANDOM 4
+#define N_RANDOM 2
 
 static size_t n_random = N_RANDOM;
 
