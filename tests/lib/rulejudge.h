@@ -37,6 +37,7 @@ extern struct judge_totals {
 	size_t chains, full_chains, unreached, witnesses, unsendable, open, without_sets, differ;
 } judge_total;
 
+size_t judge_rules_of(const struct ruleset *rs); /* how many it has */
 void judge_ruleset(const struct subject *subject);
 /* As nft lists it; for each family that its tables have. */
 void judge_nft(const char *name, const char *text);
