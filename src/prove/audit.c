@@ -17,6 +17,14 @@
 	(FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN) |    \
 		FIELD_BIT(FIELD_PHYSDEV_OUT))
 
+/* What a packet has of its flow. */
+#define FLOW_FIELDS                                                                                \
+	(FIELD_BIT(FIELD_CT_STATE) | FIELD_BIT(FIELD_CT_MARK) | FIELD_BIT(FIELD_CT_STATUS) |       \
+		FIELD_BIT(FIELD_CT_DIRECTION) | FIELD_BIT(FIELD_CT_ORIG_SRC) |                     \
+		FIELD_BIT(FIELD_CT_ORIG_DST) | FIELD_BIT(FIELD_CT_ORIG_SPORT) |                    \
+		FIELD_BIT(FIELD_CT_ORIG_DPORT))
+#define PRIORITY_CONNTRACK (-200)
+
 struct sets *audit_world(const struct ruleset *rs, const struct ruleset *other,
 	const struct assignment *assignments, size_t n_assignments)
 {
@@ -156,6 +164,56 @@ static struct packet_set let_pass(struct audit *audit, const struct outcome *out
 		set_of_extra(audit->sets, sets_add_extra(audit->sets, words.data)));
 }
 
+/*
+ * What a rule that chose a zone left of INVALID packets (nf_conntrack_tmpl: a new flow of nobody's, whose addresses are zero) is
+ * theirs until conntrack is asked: then they are INVALID again.
+ */
+static struct packet_set looked_up(
+	struct audit *audit, struct packet_set set, struct packet_set asked)
+{
+	struct sets *sets = audit->sets;
+	const struct addr zero = { .family = audit->family };
+	const struct prefix none = prefix_of_addr(&zero);
+	struct packet_set templates = set_and(sets, set, set_of_ct_states(sets, CT_NEW)), again;
+
+	templates = set_and(sets, templates, set_of_prefix(sets, FIELD_CT_ORIG_SRC, &none));
+	templates = set_and(sets, templates, set_of_prefix(sets, FIELD_CT_ORIG_DST, &none));
+	templates =
+		set_and(sets, templates, set_of_number(sets, FIELD_CT_STATUS, CT_STATUS_CONFIRMED));
+	again = set_and(sets, asked, set_forget(sets, templates, FLOW_FIELDS));
+	again = set_and(sets, again, set_of_ct_states(sets, CT_INVALID));
+	return set_or(sets, set_minus(sets, set, templates), again);
+}
+
+/* Conntrack is asked between the chains of a hook. */
+static void run_place(struct audit *audit, struct eval *eval, const struct audit_place *place,
+	struct outcomes *ret)
+{
+	size_t n = place->n_chains, n_early = 0;
+	struct packet_set passed = SET_EMPTY;
+	struct outcomes early = { 0 };
+
+	while ((place->hook == HOOK_PREROUTING || place->hook == HOOK_OUTPUT) && n_early < n &&
+		place->chains[n_early].type != CHAIN_NAT &&
+		place->chains[n_early].priority < PRIORITY_CONNTRACK)
+		n_early++;
+	if (n_early == 0 || n_early == n) {
+		ruleset_eval_chains(
+			eval, place->chains, n, true, &audit->packet, NULL, &audit->decided, ret);
+		return;
+	}
+	ruleset_eval_chains(
+		eval, place->chains, n_early, true, &audit->packet, NULL, &audit->decided, &early);
+	vec_for_each (outcome, &early)
+		if (outcome->verdict == VERDICT_ACCEPT)
+			passed = set_or(audit->sets, passed, outcome->set);
+		else
+			*vec_push(ret, audit->arena) = *outcome;
+	eval->set = looked_up(audit, passed, place->asked);
+	ruleset_eval_chains(eval, place->chains + n_early, n - n_early, true, &audit->packet, NULL,
+		&audit->decided, ret);
+}
+
 static void ask_place(struct audit *audit, size_t p)
 {
 	struct audit_place *place = &audit->places[p];
@@ -177,8 +235,7 @@ static void ask_place(struct audit *audit, size_t p)
 											     << p;
 		place->is_order_unknown |= place->chains[i].is_order_unknown;
 	}
-	ruleset_eval_chains(&eval, place->chains, place->n_chains, true, &audit->packet, NULL,
-		&audit->decided, &seen->outcomes);
+	run_place(audit, &eval, place, &seen->outcomes);
 	vec_for_each (outcome, &seen->outcomes) {
 		if (outcome->verdict == VERDICT_CANNOT_TELL)
 			seen->open = set_or(sets, seen->open, outcome->set);

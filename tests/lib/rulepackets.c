@@ -575,15 +575,15 @@ static bool is_usable(const struct addr *addr)
 	return b[0] >= 0x20 && b[0] < 0xfd;
 }
 
-static struct addr some_addr(struct aim *aim)
+static struct addr some_addr(struct random *random, enum family family)
 {
-	struct addr addr = { .family = aim->family, .bytes = { 10, 77 } };
-	size_t end = aim->family == FAMILY_IPV6 ? 16 : 4;
+	struct addr addr = { .family = family, .bytes = { 10, 77 } };
+	size_t end = family == FAMILY_IPV6 ? 16 : 4;
 
-	if (aim->family == FAMILY_IPV6)
+	if (family == FAMILY_IPV6)
 		memcpy(addr.bytes, "\x20\x01\x0d\xb8\x00\x77", 6);
-	addr.bytes[end - 2] = (uint8_t)random_below(aim->random, 256);
-	addr.bytes[end - 1] = (uint8_t)(1 + random_below(aim->random, 254));
+	addr.bytes[end - 2] = (uint8_t)random_below(random, 256);
+	addr.bytes[end - 1] = (uint8_t)(1 + random_below(random, 254));
 	return addr;
 }
 
@@ -633,25 +633,32 @@ static const uint8_t snmp_request[] = {
 	0,
 };
 
-/* Makes it a packet that can be. */
-static void settle_on_something(struct aim *aim)
+void rule_packet_settle(struct rule_packet *to, struct random *random, const struct router *router,
+	enum family family)
 {
-	const struct router *router = aim->router;
-	struct rule_packet *to = aim->to;
 	struct packet *p = &to->frame.packet;
-	bool is_v6 = aim->family == FAMILY_IPV6;
+	bool is_v6 = family == FAMILY_IPV6;
+
+	p->in_iface = p->out_iface = p->physdev_in = p->physdev_out = NULL;
+	if (to->from < router->n_ports) {
+		if (mac_equal(p->eth_src, (struct mac){ { 0 } }) || (p->eth_src.bytes[0] & 1))
+			p->eth_src = router->ports[to->from].far_mac;
+		p->eth_dst = router->ports[to->from].mac;
+	} else {
+		p->eth_src = p->eth_dst = (struct mac){ { 0 } };
+	}
 
 	if (!is_usable(&p->src) &&
 		(to->from == router->n_ports || !router_is_local(router, &p->src)))
-		p->src = some_addr(aim);
+		p->src = some_addr(random, family);
 	if (router_is_local(router, &p->src) && router_is_local(router, &p->dst))
-		p->dst = some_addr(aim);
+		p->dst = some_addr(random, family);
 	/* what the host sends to itself never leaves */
 	if (to->from == router->n_ports && router_is_local(router, &p->dst))
-		p->dst = some_addr(aim);
+		p->dst = some_addr(random, family);
 	if ((to->from == router->n_ports || !router_is_local(router, &p->dst)) &&
 		(!is_usable(&p->dst) || addr_compare(&p->src, &p->dst) == 0))
-		p->dst = some_addr(aim);
+		p->dst = some_addr(random, family);
 	if (p->proto == (is_v6 ? PROTO_ICMP : PROTO_ICMPV6) || p->proto == 0 || p->proto == 2 ||
 		p->proto == 44 || p->proto == 43 || p->proto == 60 || p->proto == 41 ||
 		p->proto == 50 || p->proto == 51)
@@ -689,8 +696,8 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 
 	*ret = (struct rule_packet){ .from = random_below(random, (unsigned)router->n_ports) };
 	p->ethertype = family == FAMILY_IPV6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
-	p->src = some_addr(&aim);
-	p->dst = some_addr(&aim);
+	p->src = some_addr(random, family);
+	p->dst = some_addr(random, family);
 	p->proto = protos[random_below(random, 4)];
 	if (p->proto == PROTO_ICMP && family == FAMILY_IPV6)
 		p->proto = PROTO_ICMPV6;
@@ -709,12 +716,7 @@ void rule_packet_aim(struct rule_packet *ret, struct random *random, const struc
 		aim_rule(&aim, rule, goes_down ? !one_in(random, 6) : !one_in(random, 3));
 		chain = aim_target(&aim, &rule->target, !one_in(random, 6));
 	}
-	if (ret->from < router->n_ports) {
-		if (mac_equal(p->eth_src, (struct mac){ { 0 } }) || (p->eth_src.bytes[0] & 1))
-			p->eth_src = router->ports[ret->from].far_mac;
-		p->eth_dst = router->ports[ret->from].mac;
-	}
-	settle_on_something(&aim);
+	rule_packet_settle(ret, random, router, family);
 }
 
 bool nft_with_counters(const char *name, const char *text, struct text *ret)

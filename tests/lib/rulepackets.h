@@ -27,6 +27,9 @@ struct rule_packet {
 size_t rule_packet_ifaces(const struct ruleset *rs, char names[][16], size_t max);
 void rule_packet_aim(struct rule_packet *ret, struct random *random, const struct ruleset *rs,
 	const struct router *router, enum family family);
+/* Makes it one that can be sent: what no router takes, or this test does not know, becomes something else. */
+void rule_packet_settle(struct rule_packet *to, struct random *random, const struct router *router,
+	enum family family);
 /* The answer to a packet that was sent and arrived as it was; false: of this protocol none is made here. */
 bool rule_packet_answer(const struct rule_packet *sent, const struct packet *arrived,
 	const struct router *router, struct rule_packet *ret);

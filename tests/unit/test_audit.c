@@ -384,6 +384,22 @@ static void zones_of_conntrack_do_not_part_packets(void **state)
 	unload(&l);
 }
 
+/* Behind a zone rule a packet has a template until conntrack is asked: then it may be INVALID all the same. */
+static void what_a_zone_leaves_ends_where_conntrack_is_asked(void **state)
+{
+	(void)state;
+	assert_dead("*raw\n"
+		    ":PREROUTING ACCEPT [0:0]\n"
+		    "-A PREROUTING -j CT --zone 1\n"
+		    "-A PREROUTING -m conntrack --ctstate INVALID -j DROP\n"
+		    "COMMIT\n"
+		    "*mangle\n"
+		    ":PREROUTING ACCEPT [0:0]\n"
+		    "-A PREROUTING -m conntrack --ctstate INVALID -j DROP\n"
+		    "COMMIT\n",
+		"raw PREROUTING 2 shadowed by PREROUTING 1\n");
+}
+
 static void a_rule_of_inet_lives_for_either_family(void **state)
 {
 	(void)state;
@@ -683,6 +699,7 @@ int main(void)
 		cmocka_unit_test(chains_that_are_called_shadow_and_are_shadowed),
 		cmocka_unit_test(what_a_called_chain_sends_back_is_not_taken_there),
 		cmocka_unit_test(zones_of_conntrack_do_not_part_packets),
+		cmocka_unit_test(what_a_zone_leaves_ends_where_conntrack_is_asked),
 		cmocka_unit_test(a_rule_of_inet_lives_for_either_family),
 		cmocka_unit_test(a_return_takes_packets_too),
 		cmocka_unit_test(a_chain_of_an_earlier_table_shadows),
