@@ -116,6 +116,17 @@ static bool add_word(struct invocation *inv, enum option_id id, const char *arg,
 	return true;
 }
 
+/* How an answer is to look. */
+static bool set_look(struct invocation *inv, enum option_id id)
+{
+	inv->reply |= id == OPT_REPLY;
+	inv->every |= id == OPT_EVERY;
+	inv->brief |= id == OPT_BRIEF;
+	inv->dot |= id == OPT_DOT;
+	inv->svg |= id == OPT_SVG;
+	return true;
+}
+
 static bool option_set(
 	struct invocation *inv, enum option_id id, const char *arg, bool *ret_help, struct err *err)
 {
@@ -191,22 +202,13 @@ static bool option_set(
 		inv->state = arg;
 		return true;
 	case OPT_REPLY:
-		inv->reply = true;
-		return true;
 	case OPT_EVERY:
-		inv->every = true;
-		return true;
 	case OPT_BRIEF:
-		inv->brief = true;
-		return true;
+	case OPT_DOT:
+	case OPT_SVG:
+		return set_look(inv, id);
 	case OPT_PACKETS:
 		inv->packets_path = arg;
-		return true;
-	case OPT_DOT:
-		inv->dot = true;
-		return true;
-	case OPT_SVG:
-		inv->svg = true;
 		return true;
 	case OPT_CHECK:
 		inv->check = true;

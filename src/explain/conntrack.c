@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "explain/internal.h"
+#include "explain/conntrack_internal.h"
 
 #define ICMP_ECHO_REPLY	    0
 #define ICMP_ECHO	    8
@@ -20,16 +20,16 @@
 #define ICMPV6_NI_REPLY	    140
 #define ICMPV6_MLDV2_REPORT 143
 
-static bool proto_is_icmp(uint8_t proto)
+bool ct_proto_is_icmp(uint8_t proto)
 {
 	return proto == PROTO_ICMP || proto == PROTO_ICMPV6;
 }
 
-static struct flow_tuple tuple_of(const struct packet *packet)
+struct flow_tuple ct_tuple_of(const struct packet *packet)
 {
 	struct flow_tuple tuple = { .src = packet->src, .dst = packet->dst };
 
-	if (proto_is_icmp(packet->proto)) {
+	if (ct_proto_is_icmp(packet->proto)) {
 		tuple.dport = (uint16_t)(packet->icmp_type << 8 | packet->icmp_code);
 	} else if (proto_has_ports(packet->proto)) {
 		tuple.sport = packet->sport;
@@ -38,7 +38,7 @@ static struct flow_tuple tuple_of(const struct packet *packet)
 	return tuple;
 }
 
-static struct flow_tuple tuple_inverted(const struct flow_tuple *tuple, uint8_t proto)
+struct flow_tuple ct_tuple_inverted(const struct flow_tuple *tuple, uint8_t proto)
 {
 	static const struct {
 		uint8_t proto, type, answer;
@@ -54,7 +54,7 @@ static struct flow_tuple tuple_inverted(const struct flow_tuple *tuple, uint8_t 
 		.src = tuple->dst, .dst = tuple->src, .sport = tuple->dport, .dport = tuple->sport
 	};
 
-	if (!proto_is_icmp(proto))
+	if (!ct_proto_is_icmp(proto))
 		return inverted;
 	inverted.sport = tuple->sport;
 	inverted.dport = tuple->dport;
@@ -76,7 +76,7 @@ static bool tuple_matches(
 		return false;
 	if (key->dport != tuple->dport)
 		return false;
-	return proto_is_icmp(proto) || key->sport == tuple->sport;
+	return ct_proto_is_icmp(proto) || key->sport == tuple->sport;
 }
 
 /* 1: the direction of its first packet; -1: the other; 0: not this flow. */
@@ -98,7 +98,7 @@ static size_t flow_first(const struct netns *ns, const struct flow_tuple *tuple)
 static const struct conntrack_entry *entry_find(
 	const struct skb *skb, bool *ret_is_reply, bool *ret_is_ours)
 {
-	struct flow_tuple tuple = tuple_of(&skb->packet);
+	struct flow_tuple tuple = ct_tuple_of(&skb->packet);
 	int direction;
 
 	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before) {
@@ -115,7 +115,7 @@ static const struct conntrack_entry *entry_find(
 		i = netns_next(skb->ns, FLOWS_BY_ENDS, i)) {
 		direction = entry_direction(&skb->ns->conntrack[i / 2], &skb->packet, &tuple);
 		/* an echo request that is explained has an id of its own */
-		if (direction > 0 && proto_is_icmp(skb->packet.proto))
+		if (direction > 0 && ct_proto_is_icmp(skb->packet.proto))
 			continue;
 		if (direction) {
 			*ret_is_reply = direction < 0;
@@ -147,7 +147,7 @@ bool conntrack_is_taken(const struct skb *skb)
 }
 
 /* net/netfilter/nf_conntrack_proto_tcp.c: which flags may be together. */
-static bool tcp_flags_are_valid(uint8_t flags)
+bool ct_tcp_flags_are_valid(uint8_t flags)
 {
 	switch (flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK | TCP_URG)) {
 	case TCP_SYN:
@@ -165,14 +165,14 @@ static bool tcp_flags_are_valid(uint8_t flags)
 	}
 }
 
-static bool is_neighbour_or_mld(const struct packet *packet)
+bool ct_is_neighbour_or_mld(const struct packet *packet)
 {
 	return packet->proto == PROTO_ICMPV6 &&
 	       ((packet->icmp_type >= 130 && packet->icmp_type <= 137) ||
 		       packet->icmp_type == ICMPV6_MLDV2_REPORT);
 }
 
-static bool is_icmp_error(const struct packet *packet)
+bool ct_is_icmp_error(const struct packet *packet)
 {
 	if (packet->proto == PROTO_ICMPV6)
 		return packet->icmp_type < 128;
@@ -181,7 +181,7 @@ static bool is_icmp_error(const struct packet *packet)
 		       packet->icmp_type == 11 || packet->icmp_type == 12);
 }
 
-static bool may_begin(const struct skb *skb)
+bool ct_may_begin(const struct skb *skb)
 {
 	const struct packet *packet = &skb->packet;
 	uint8_t type = packet->icmp_type;
@@ -210,13 +210,12 @@ static bool fields_are_known(const struct skb *skb)
 		needed |= FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
 	if (packet->proto == PROTO_TCP)
 		needed |= FIELD_BIT(FIELD_TCP_FLAGS);
-	if (proto_is_icmp(packet->proto))
+	if (ct_proto_is_icmp(packet->proto))
 		needed |= FIELD_BIT(FIELD_ICMP_TYPE);
 	return !(packet->unknown & needed);
 }
 
-static bool tuple_agrees(
-	const struct flow_tuple *key, const struct flow_tuple *tuple, uint64_t unknown)
+bool ct_tuple_agrees(const struct flow_tuple *key, const struct flow_tuple *tuple, uint64_t unknown)
 {
 	return key->src.family == tuple->src.family &&
 	       (unknown & FIELD_BIT(FIELD_SRC) || !addr_compare(&key->src, &tuple->src)) &&
@@ -225,12 +224,12 @@ static bool tuple_agrees(
 	       (unknown & FIELD_BIT(FIELD_DPORT) || key->dport == tuple->dport);
 }
 
-static bool entry_agrees(const struct conntrack_entry *entry, const struct packet *packet,
+bool ct_entry_agrees(const struct conntrack_entry *entry, const struct packet *packet,
 	const struct flow_tuple *tuple, uint64_t open)
 {
 	return entry->proto == packet->proto && entry->zone == packet->ct_zone &&
-	       (tuple_agrees(&entry->orig, tuple, open) ||
-		       tuple_agrees(&entry->reply, tuple, open));
+	       (ct_tuple_agrees(&entry->orig, tuple, open) ||
+		       ct_tuple_agrees(&entry->reply, tuple, open));
 }
 
 /* With addresses or ports that are open: is there an entry that some value of them would find? */
@@ -240,7 +239,7 @@ static bool may_have_entry(const struct skb *skb)
 	const uint64_t ends = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST);
 	const struct packet *packet = &skb->packet;
 	const struct netns *ns = skb->ns;
-	struct flow_tuple tuple = tuple_of(packet);
+	struct flow_tuple tuple = ct_tuple_of(packet);
 	/* an echo's id is in no packet here */
 	uint64_t open = packet->unknown | (proto_has_ports(packet->proto) ? 0 : ports);
 	bool has_key = !(open & ends);
@@ -256,7 +255,7 @@ static bool may_have_entry(const struct skb *skb)
 	/* the index is by both ends: with one of them open there is no key to ask it by */
 	for (size_t i = has_key ? flow_first(ns, &tuple) : 0; i / 2 < ns->n_conntrack;
 		i = has_key ? netns_next(ns, FLOWS_BY_ENDS, i) : i + 2)
-		if (entry_agrees(&ns->conntrack[i / 2], packet, &tuple, open))
+		if (ct_entry_agrees(&ns->conntrack[i / 2], packet, &tuple, open))
 			return true;
 	return false;
 }
@@ -264,14 +263,14 @@ static bool may_have_entry(const struct skb *skb)
 static void begin(struct skb *skb)
 {
 	struct packet *packet = &skb->packet;
-	struct flow_tuple tuple = tuple_of(packet);
+	struct flow_tuple tuple = ct_tuple_of(packet);
 
 	skb->ct.is_tracked = skb->ct.is_new = true;
 	skb->ct.n_mapped = skb->n_mapped;
 	skb->ct.entry = (struct conntrack_entry){
 		.proto = packet->proto,
 		.orig = tuple,
-		.reply = tuple_inverted(&tuple, packet->proto),
+		.reply = ct_tuple_inverted(&tuple, packet->proto),
 		.zone = packet->ct_zone,
 	};
 	packet->ct_state = CT_NEW;
@@ -336,13 +335,13 @@ static enum tcp_fit tcp_fit(const char *state, uint8_t flags, bool is_reply)
 }
 
 /* An entry that was found, as far as its protocol takes the packet for a part of it. Gives the words. */
-static const char *fit_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
+const char *ct_fit_entry(struct skb *skb, const struct conntrack_entry *entry, bool is_reply)
 {
 	struct packet *packet = &skb->packet;
 	enum tcp_fit fit = TCP_FITS;
 
 	if (packet->proto == PROTO_TCP && entry->tcp_state &&
-		!tcp_flags_are_valid(packet->tcp_flags))
+		!ct_tcp_flags_are_valid(packet->tcp_flags))
 		fit = TCP_INVALID;
 	else if (packet->proto == PROTO_TCP && entry->tcp_state)
 		fit = tcp_fit(entry->tcp_state, packet->tcp_flags, is_reply);
@@ -365,15 +364,15 @@ static const char *judge(struct skb *skb)
 	struct packet *packet = &skb->packet;
 	const char *why;
 
-	if (is_icmp_error(packet)) {
+	if (ct_is_icmp_error(packet)) {
 		packet->unknown |= FIELD_BIT(FIELD_CT_STATE);
 		return "an ICMP error: related if it quotes a known flow, else invalid";
 	}
-	if (packet->proto == PROTO_TCP && !tcp_flags_are_valid(packet->tcp_flags)) {
+	if (packet->proto == PROTO_TCP && !ct_tcp_flags_are_valid(packet->tcp_flags)) {
 		packet->ct_state = CT_INVALID;
 		return "invalid: these TCP flags never go together";
 	}
-	if (!may_begin(skb)) {
+	if (!ct_may_begin(skb)) {
 		packet->ct_state = CT_INVALID;
 		return "invalid: it begins no flow and belongs to none";
 	}
@@ -406,24 +405,17 @@ static const char *assume(struct skb *skb)
 	return "the state is as asked for";
 }
 
-static bool is_untracked(const struct walk *walk, const struct packet *packet)
+bool ct_is_untracked(const struct walk *walk, const struct packet *packet)
 {
 	return packet->ct_state == CT_UNTRACKED && !walk->query->has_ct_state &&
 	       !(packet->unknown & FIELD_BIT(FIELD_CT_STATE));
 }
 
-/* What conntrack has of the packet. */
-struct found {
-	const struct conntrack_entry *entry; /* NULL: nothing */
-	bool is_reply, is_ours;
-	bool is_uncertain; /* which entry, if any, is not known */
-};
-
 static struct found find(const struct walk *walk, const struct skb *skb)
 {
 	struct found found = { 0 };
 
-	if (is_untracked(walk, &skb->packet) || is_neighbour_or_mld(&skb->packet))
+	if (ct_is_untracked(walk, &skb->packet) || ct_is_neighbour_or_mld(&skb->packet))
 		return found;
 	found.is_uncertain =
 		!fields_are_known(skb) && !walk->query->has_ct_state && may_have_entry(skb);
@@ -438,9 +430,9 @@ static const char *settle(struct walk *walk, struct skb *skb, const struct found
 	struct packet *packet = &skb->packet;
 	const char *note;
 
-	if (is_untracked(walk, packet))
+	if (ct_is_untracked(walk, packet))
 		return "not tracked: a rule says so";
-	if (is_neighbour_or_mld(packet)) {
+	if (ct_is_neighbour_or_mld(packet)) {
 		packet->ct_state = CT_UNTRACKED;
 		return "not tracked: IPv6 neighbour discovery and multicast listeners never are";
 	}
@@ -451,7 +443,7 @@ static const char *settle(struct walk *walk, struct skb *skb, const struct found
 		return "fields that identify the flow are not known";
 	}
 	if (found->entry) {
-		note = fit_entry(skb, found->entry, found->is_reply);
+		note = ct_fit_entry(skb, found->entry, found->is_reply);
 		if (walk->query->has_ct_state)
 			packet->ct_state = walk->query->packet.ct_state;
 		return note;
@@ -462,7 +454,7 @@ static const char *settle(struct walk *walk, struct skb *skb, const struct found
 	return assume(skb);
 }
 
-static void look_up(struct walk *walk, struct skb *skb, const struct found *found)
+void ct_look_up(struct walk *walk, struct skb *skb, const struct found *found)
 {
 	struct packet *packet = &skb->packet;
 	const char *note = settle(walk, skb, found);
@@ -480,322 +472,17 @@ static void look_up(struct walk *walk, struct skb *skb, const struct found *foun
 	node->entry = found->is_ours ? NULL : found->entry;
 }
 
-/* --- of a set --- */
-
-struct looking {
-	struct found found;
-	part_fn *go;
-	const void *data;
-};
-
-#define TUPLE_FIELDS                                                                               \
-	(FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_SPORT) |                    \
-		FIELD_BIT(FIELD_DPORT))
-#define ORIG_FIELDS                                                                                \
-	(FIELD_BIT(FIELD_CT_ORIG_SRC) | FIELD_BIT(FIELD_CT_ORIG_DST) |                             \
-		FIELD_BIT(FIELD_CT_ORIG_SPORT) | FIELD_BIT(FIELD_CT_ORIG_DPORT))
-
-static struct answer look_up_part(struct walk *walk, struct skb *skb, const void *data)
-{
-	const struct looking *looking = data;
-
-	look_up(walk, skb, &looking->found);
-	/* of many flows at once the entry is one of them */
-	if (skb->packet.unknown & TUPLE_FIELDS)
-		skb->packet.unknown |= ORIG_FIELDS;
-	return looking->go(walk, skb, looking->data);
-}
-
-static struct packet_set of_number(const struct walk *walk, enum field field, uint64_t number)
-{
-	return set_of_number(walk->sets, field, number);
-}
-
-static struct packet_set of_addr(const struct walk *walk, enum field field, const struct addr *addr)
-{
-	const struct prefix prefix = prefix_of_addr(addr);
-
-	return set_of_prefix(walk->sets, field, &prefix);
-}
-
-/* The packets of a tuple. */
-static struct packet_set tuple_set(
-	const struct walk *walk, const struct flow_tuple *tuple, uint8_t proto)
-{
-	struct sets *sets = walk->sets;
-	struct packet_set set = of_number(walk, FIELD_PROTO, proto);
-
-	set = set_and(sets, set, of_addr(walk, FIELD_SRC, &tuple->src));
-	set = set_and(sets, set, of_addr(walk, FIELD_DST, &tuple->dst));
-	if (proto_is_icmp(proto)) {
-		set = set_and(sets, set, of_number(walk, FIELD_ICMP_TYPE, tuple->dport >> 8));
-		return set_and(sets, set, of_number(walk, FIELD_ICMP_CODE, tuple->dport & 255));
-	}
-	if (!proto_has_ports(proto))
-		return set;
-	set = set_and(sets, set, of_number(walk, FIELD_SPORT, tuple->sport));
-	return set_and(sets, set, of_number(walk, FIELD_DPORT, tuple->dport));
-}
-
-/* Packets that find entries of which conntrack says the same. */
-struct alike {
-	struct found found;
-	struct skb as; /* one of them, found */
-	struct packet_set set;
-};
-struct all_alike {
-	VEC(struct alike);
-};
-
-#define MAX_ALIKE 64
-
-static bool is_mapped(const struct conntrack_entry *entry)
-{
-	return entry->status & (CT_STATUS_SRC_NAT | CT_STATUS_DST_NAT);
-}
-
-static bool finds_alike(const struct alike *a, const struct skb *b, const struct found *found)
-{
-	const struct packet *x = &a->as.packet, *y = &b->packet;
-
-	return a->found.entry && !is_mapped(a->found.entry) && !is_mapped(found->entry) &&
-	       a->found.is_reply == found->is_reply && x->ct_state == y->ct_state &&
-	       x->ct_mark == y->ct_mark && x->ct_status == y->ct_status &&
-	       x->unknown == y->unknown && a->as.ct.is_tracked == b->ct.is_tracked &&
-	       a->as.ct.is_uncertain == b->ct.is_uncertain;
-}
-
-static void add_entry(struct walk *walk, const struct skb *skb, struct all_alike *all,
-	const struct found *found, struct packet_set set)
-{
-	const struct flow_tuple *key = found->is_reply ? &found->entry->reply : &found->entry->orig;
-	struct skb as = *skb;
-	struct alike *new;
-
-	as.packet.src = key->src;
-	as.packet.dst = key->dst;
-	as.packet.sport = key->sport;
-	as.packet.dport = key->dport;
-	as.packet.unknown &= ~TUPLE_FIELDS;
-	fit_entry(&as, found->entry, found->is_reply);
-	vec_for_each (known, all) {
-		if (!finds_alike(known, &as, found))
-			continue;
-		known->set = set_or(walk->sets, known->set, set);
-		return;
-	}
-	if (all->n == MAX_ALIKE) {
-		/* they are too many to be told apart: all that are left are one part */
-		new = vec_push(all, walk->arena);
-		new->found.is_uncertain = true;
-		new->set = set;
-		return;
-	}
-	if (all->n > MAX_ALIKE) {
-		all->items[MAX_ALIKE].set = set_or(walk->sets, all->items[MAX_ALIKE].set, set);
-		return;
-	}
-	new = vec_push(all, walk->arena);
-	*new = (struct alike){ *found, as, set };
-}
-
-/* The entries of the snapshot that packets of *rest find, which are taken from it. */
-static void find_alike(
-	struct walk *walk, const struct skb *skb, struct packet_set *rest, struct all_alike *all)
-{
-	const struct packet *packet = &skb->packet;
-	const struct netns *ns = skb->ns;
-	struct flow_tuple tuple = tuple_of(packet);
-	const uint64_t ports = FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT);
-	uint64_t open = packet->unknown | (proto_has_ports(packet->proto) ? 0 : ports);
-
-	for (size_t i = 0; i < ns->n_conntrack; i++) {
-		const struct conntrack_entry *entry = &ns->conntrack[i];
-
-		if (skb_is_unknown(skb, FIELD_PROTO) ? entry->zone != packet->ct_zone
-						     : !entry_agrees(entry, packet, &tuple, open))
-			continue;
-		for (int is_reply = 0; is_reply < 2; is_reply++) {
-			const struct found found = { .entry = entry, .is_reply = is_reply };
-			struct packet_set set;
-
-			/* an echo request that is explained has an id of its own */
-			if (!is_reply && proto_is_icmp(entry->proto))
-				continue;
-			set = tuple_set(
-				walk, is_reply ? &entry->reply : &entry->orig, entry->proto);
-			set = set_and(walk->sets, *rest, set);
-			if (set_is_empty(set))
-				continue;
-			*rest = set_minus(walk->sets, *rest, set);
-			add_entry(walk, skb, all, &found, set);
-		}
-	}
-}
-
-/* Of an entry that this walk made: no packet of the set is of that flow any more, because of what NAT made of it. */
-static bool is_apart(const struct walk *walk, const struct skb *skb, const struct walked_flow *flow)
-{
-	const struct conntrack_entry *entry = &flow->entry;
-	const struct addr *src = &entry->reply.dst, *dst = &entry->reply.src;
-
-	/* what was mapped had another address before (nat_part); an answer would come from where this one goes */
-	if (entry->status & CT_STATUS_SRC_NAT && !skb_is_unknown(skb, FIELD_SRC) &&
-		!addr_compare(&skb->packet.src, src))
-		return set_is_empty(set_and(walk->sets, skb->set, of_addr(walk, FIELD_DST, src)));
-	if (entry->status & CT_STATUS_DST_NAT && !skb_is_unknown(skb, FIELD_DST) &&
-		!addr_compare(&skb->packet.dst, dst))
-		return set_is_empty(set_and(walk->sets, skb->set, of_addr(walk, FIELD_SRC, dst)));
-	return false;
-}
-
-/* An entry that the walk made on its way; false: none. */
-static bool find_ours(const struct walk *walk, const struct skb *skb, struct found *ret)
-{
-	for (const struct walked_flow *flow = skb->flows; flow; flow = flow->before) {
-		if (flow->ns != skb->ns || flow->entry.zone != skb->packet.ct_zone)
-			continue;
-		if (flow->n_mapped == skb->n_mapped)
-			*ret = (struct found){ .entry = &flow->entry, .is_ours = true };
-		else if (is_apart(walk, skb, flow))
-			continue;
-		else
-			*ret = (struct found){ .is_uncertain = true };
-		return true;
-	}
-	return false;
-}
-
-static struct answer look_up_entries(struct walk *walk, struct skb *skb, const void *data)
-{
-	struct looking looking = *(const struct looking *)data;
-	struct all_alike all = { 0 };
-	struct packet_set rest = skb->set;
-	struct answer answer = { 0 };
-
-	if (is_neighbour_or_mld(&skb->packet) || find_ours(walk, skb, &looking.found))
-		return look_up_part(walk, skb, &looking);
-	find_alike(walk, skb, &rest, &all);
-	answer = skb_part(walk, skb, rest, look_up_part, &looking);
-	vec_for_each (alike, &all) {
-		looking.found = alike->found;
-		answer = answer_of_cases(
-			walk, answer, skb_part(walk, skb, alike->set, look_up_part, &looking));
-	}
-	return answer;
-}
-
-/* What conntrack asks of a type of ICMP, or of TCP's flags: alike is alike. */
-static unsigned kind_of(const struct skb *skb)
-{
-	const struct packet *packet = &skb->packet;
-
-	if (packet->proto == PROTO_TCP)
-		return (packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_FIN | TCP_RST)) |
-		       (unsigned)tcp_flags_are_valid(packet->tcp_flags) << 8;
-	return (unsigned)is_neighbour_or_mld(packet) | (unsigned)is_icmp_error(packet) << 1 |
-	       (unsigned)may_begin(skb) << 2;
-}
-
-/* Parts it by TCP's flags or ICMP's type, of which one of each kind is put into the packet. */
-static struct answer look_up_by_kind(struct walk *walk, struct skb *skb, const void *data)
-{
-	bool is_tcp = skb->packet.proto == PROTO_TCP;
-	enum field field = is_tcp ? FIELD_TCP_FLAGS : FIELD_ICMP_TYPE;
-	struct answer answer = { 0 };
-	bool is_done[256] = { false };
-
-	if (skb_is_unknown(skb, FIELD_PROTO) || !skb_is_unknown(skb, field) ||
-		!(is_tcp || proto_is_icmp(skb->packet.proto)))
-		return look_up_entries(walk, skb, data);
-	for (unsigned i = 0; i < 256; i++) {
-		struct skb one = *skb, other = *skb;
-		struct packet_set set = SET_EMPTY;
-
-		if (is_done[i])
-			continue;
-		*(is_tcp ? &one.packet.tcp_flags : &one.packet.icmp_type) = (uint8_t)i;
-		for (unsigned k = i; k < 256; k++) {
-			*(is_tcp ? &other.packet.tcp_flags : &other.packet.icmp_type) = (uint8_t)k;
-			if (kind_of(&other) != kind_of(&one))
-				continue;
-			is_done[k] = true;
-			set = set_or(walk->sets, set, of_number(walk, field, k));
-		}
-		answer = answer_of_cases(walk, answer,
-			skb_part(walk, &one, set_and(walk->sets, skb->set, set), look_up_entries,
-				data));
-	}
-	return answer;
-}
-
-/* Protocols that conntrack looks into, each apart, then all others. */
-static struct answer look_up_by_proto(struct walk *walk, struct skb *skb, const void *data)
-{
-	static const uint8_t protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMPV6,
-		PROTO_SCTP, PROTO_DCCP, PROTO_UDPLITE };
-	struct packet_set rest = skb->set;
-	struct answer answer = { 0 };
-
-	if (!skb_is_unknown(skb, FIELD_PROTO))
-		return look_up_by_kind(walk, skb, data);
-	for (size_t i = 0; i < N_OF(protos); i++) {
-		struct packet_set part =
-			set_and(walk->sets, rest, of_number(walk, FIELD_PROTO, protos[i]));
-
-		rest = set_minus(walk->sets, rest, part);
-		answer = answer_of_cases(
-			walk, answer, skb_part(walk, skb, part, look_up_by_kind, data));
-	}
-	return answer_of_cases(walk, answer, skb_part(walk, skb, rest, look_up_entries, data));
-}
-
-struct packet_set conntrack_taken_set(struct walk *walk, const struct skb *skb)
-{
-	const struct flow_tuple tuple = tuple_of(&skb->packet);
-	uint64_t open = skb->packet.unknown;
-	struct packet_set all = SET_EMPTY;
-
-	if (!proto_has_ports(skb->packet.proto) || skb_is_unknown(skb, FIELD_PROTO))
-		open |= TUPLE_FIELDS & ~(FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST));
-	for (size_t i = 0; i < skb->ns->n_conntrack; i++) {
-		const struct conntrack_entry *entry = &skb->ns->conntrack[i];
-		const struct flow_tuple *keys[] = { &entry->reply, &entry->orig };
-
-		if (entry->zone != skb->packet.ct_zone || proto_is_icmp(entry->proto) ||
-			(!skb_is_unknown(skb, FIELD_PROTO) && entry->proto != skb->packet.proto))
-			continue;
-		for (size_t k = 0; k < N_OF(keys); k++) {
-			const struct flow_tuple asked = tuple_inverted(keys[k], entry->proto);
-			struct packet_set set;
-
-			if (!tuple_agrees(&asked, &tuple, open))
-				continue;
-			set = tuple_set(walk, &asked, entry->proto);
-			all = set_or(walk->sets, all, set_and(walk->sets, skb->set, set));
-		}
-	}
-	return all;
-}
-
 struct answer conntrack_look_up(struct walk *walk, struct skb *skb, part_fn *go, const void *data)
 {
-	const struct looking looking = { .go = go, .data = data };
 	struct found found;
 
 	if (skb->ct.is_looked_up)
 		return go(walk, skb, data);
 	skb->ct.is_looked_up = true;
-	if (walk->sets && (!skb_is_unknown(skb, FIELD_CT_STATE) || walk->query->has_ct_state)) {
-		skb_push(walk, skb);
-		return is_untracked(walk, &skb->packet) ? look_up_part(walk, skb, &looking)
-							: look_up_by_proto(walk, skb, &looking);
-	}
 	if (walk->sets)
-		return skb_split(walk, skb, set_of_ct_states(walk->sets, CT_UNTRACKED),
-			look_up_part, look_up_by_proto, &looking);
+		return ct_look_up_set(walk, skb, go, data);
 	found = find(walk, skb);
-	look_up(walk, skb, &found);
+	ct_look_up(walk, skb, &found);
 	return go(walk, skb, data);
 }
 

@@ -212,12 +212,24 @@ refuses 'a type of the other ICMP' 2 'of the other ICMP' pw explain --in tap1 ic
 refuses 'a type that is misspelt' 2 'did you mean router-advertisement' pw explain --in tap1 icmp 10.0.0.1 10.0.0.2 router-advertisment
 refuses 'ARP of IPv6' 2 'ARP is of IPv4 only' pw explain --in tap1 arp fe80::1 fe80::2
 refuses 'no protocol' 2 'the protocol comes first' pw explain --in tap1 10.0.0.1:5 10.0.0.2:80
-refuses 'a network in place of an address' 2 'leave the /LENGTH away' pw explain --in tap1 tcp 10.0.0.0/24 10.0.0.2:80
+refuses 'a list of two families' 2 'famil' pw explain --in tap1 tcp 10.0.0.0/24,2001:db8::/32 10.0.0.2:80
+refuses 'a set of nothing' 2 'none|no packet|nothing' pw explain --in tap1 tcp '!0.0.0.0/0' 10.0.0.2:80
+refuses 'a set of ARP' 2 'ARP' pw explain --in tap1 --every arp any 10.0.0.2
+refuses 'the reply of a set' 2 'are of one packet' pw explain --in tap1 --reply tcp 10.0.0.0/24 10.0.0.2:80
+refuses '--every with --packets' 2 'exclude each other' pw explain --every --packets /dev/null
+says 'a set in a line of --packets is an error of that line' 2 'more than one address' pw explain --packets <(echo '{"in": "tap1", "packet": "tcp 10.0.0.0/24 10.0.0.2"}')
 refuses 'a port as an option' 2 'a port stands behind its address' pw explain --in tap1 tcp 10.0.0.1 10.0.0.2 dport 80
 refuses 'a MAC alone' 2 'with quotes because of the shell' pw explain --in tap1 "${flow[@]}" mac fa:16:3e:00:00:01
 refuses 'a fragment that is two' 2 'first-frag. or a later one' pw explain --in tap1 "${flow[@]}" frag first-frag
 refuses 'a place without a name' 2 'in has no name' pw explain --in '' "${flow[@]}"
 refuses 'the beginning of names' 2 'no device or guest ta.*did you mean tap|no device or guest ta.*begin so' pw explain --in ta "${flow[@]}"
+says 'a set is answered by parts' 3 'for example tcp 10\.0\.0\.' pw explain --in tap1 tcp 10.0.0.1 10.0.0.0/24:any
+says 'the parts as JSON' 0 '^true$' sh -c '"$PORTWALL" explain --snapshot host.pws --in tap1 --json tcp any 10.0.0.0/24:!22 | python3 -c "
+import json, sys
+told = json.load(sys.stdin)
+parts = told[\"parts\"]
+print(str(told[\"asked\"].startswith(\"tcp any:any 10.0.0.0/24:!22\") and all(p[\"packets\"] and p[\"example\"] and p[\"words\"] for p in parts)).lower())"'
+says 'any is every value with --every' 3 'it depends on the packet|all of it ends alike' pw explain --in tap1 --every tcp any any
 says 'icmp6, as nft calls it' 3 '^dropped' pw explain --in tap1 --brief icmp6 fe80::1 fe80::2
 says 'a state in capitals' 0 '^delivered' pw explain --in tap1 --brief --state ESTABLISHED tcp 10.0.0.1:4000 10.0.0.2:22
 refuses 'a device of another namespace' 2 'the network namespace guest1 has no device tap1' pw explain --netns guest1 --in tap1 "${flow[@]}"

@@ -26,6 +26,7 @@
 #include "explain/explain.h"
 #include "host/file.h"
 #include "kernel/kernel.h"
+#include "counters.h"
 #include "mesh.h"
 #include "mesh_told.h"
 #include "packet/expr.h"
@@ -418,8 +419,8 @@ static void keep_host(const struct judge *judge)
 	printf("#   seed %lu\n", (unsigned long)judge->seed);
 	if (!folder)
 		return;
-	text_addf(&path, "%s/mesh-%lu-%zu.pws", folder, (unsigned long)judge->seed,
-		total.sets.wrong);
+	text_addf(
+		&path, "%s/mesh-%lu-%zu.pws", folder, (unsigned long)judge->seed, total.sets.wrong);
 	if (host_save(judge->host, path.data, true, &err))
 		printf("#   kept as %s\n", path.data);
 }
@@ -582,63 +583,6 @@ static bool arrivals_agree(const struct judge *judge, const struct item *item)
 	return n_seen == n_told;
 }
 
-static bool is_counted(const struct table *table, const struct chain *chain, size_t r)
-{
-	bool is_nft = table->source == SOURCE_NFT;
-
-	if (r == chain->n_rules)
-		return !is_nft && chain->is_base;
-	return !is_nft || chain->rules[r].has_counter;
-}
-
-static size_t compare_chain(const struct netns *ns, const struct table *table,
-	const struct chain *told, const struct chain *seen, bool is_printed)
-{
-	size_t n_wrong = 0;
-
-	for (size_t r = 0; r <= told->n_rules; r++) {
-		struct text line CLEANUP(text_done) = TEXT_INIT;
-		uint64_t wanted = r < told->n_rules ? told->rules[r].counters.packets
-						    : told->counters.packets;
-		uint64_t got = r < told->n_rules ? seen->rules[r].counters.packets
-						 : seen->counters.packets;
-
-		if (!is_counted(table, told, r))
-			continue;
-		total.counters++;
-		if (wanted == got)
-			continue;
-		n_wrong++;
-		if (!is_printed)
-			continue;
-		if (r < told->n_rules)
-			table_print_rule(&line, table, &told->rules[r]);
-		printf("#   ns \"%s\" %s %s (source %d) rule %zu \"%s\": %lld more than told\n",
-			ns->name, table->name, told->name, (int)table->source, r + 1, line.data,
-			(long long)(got - wanted));
-	}
-	return n_wrong;
-}
-
-/* Of every rule and policy in every namespace. */
-static size_t compare_counters(const struct host *told, const struct host *seen, bool is_printed)
-{
-	size_t n_wrong = 0;
-
-	assert_int_equal(told->n_netns, seen->n_netns);
-	for (size_t n = 0; n < told->n_netns; n++) {
-		const struct ruleset *a = told->netns[n].ruleset, *b = seen->netns[n].ruleset;
-
-		assert_int_equal(a->n_tables, b->n_tables);
-		for (size_t t = 0; t < a->n_tables; t++)
-			for (size_t c = 0; c < a->tables[t].n_chains; c++)
-				n_wrong += compare_chain(&told->netns[n], &a->tables[t],
-					&a->tables[t].chains[c], &b->tables[t].chains[c],
-					is_printed);
-	}
-	return n_wrong;
-}
-
 static void send_and_settle(struct judge *judge, struct item *items, size_t n)
 {
 	mesh_forget_arrivals(judge->mesh);
@@ -673,13 +617,13 @@ static void find_culprits(struct judge *judge)
 		send_and_settle(&alone, &item, 1);
 		bool is_right = arrivals_agree(&alone, &item);
 		read_host(&alone, arena);
-		if (is_right && !compare_counters(told, alone.host, false))
+		if (is_right && !counters_compare(told, alone.host, false, &total.counters))
 			continue;
 		judge->n_fails++;
 		print_item(judge, &item);
 		print_paths(item.told);
 		print_arrivals(judge, item.tag);
-		compare_counters(told, alone.host, true);
+		counters_compare(told, alone.host, true, &total.counters);
 	}
 }
 
@@ -734,10 +678,10 @@ static void judge_batch(struct judge *judge)
 	for (size_t p = 0; p < MESH_PLACES; p++)
 		total.arrived += judge->mesh->places[p].n_arrivals;
 	read_host(judge, arena);
-	is_right &= compare_counters(told, judge->host, false) == 0;
+	is_right &= counters_compare(told, judge->host, false, &total.counters) == 0;
 	if (!is_right) {
 		total.wrong++;
-		compare_counters(told, judge->host, true);
+		counters_compare(told, judge->host, true, &total.counters);
 		find_culprits(judge);
 	}
 	arena_free(judge->arena);
@@ -746,17 +690,6 @@ static void judge_batch(struct judge *judge)
 	judge->n_before = N_PACKETS;
 	if (!is_right)
 		read_host(judge, arena);
-}
-
-static size_t rules_of(const struct host *host)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < host->n_netns; i++)
-		for (size_t t = 0; t < host->netns[i].ruleset->n_tables; t++)
-			for (size_t c = 0; c < host->netns[i].ruleset->tables[t].n_chains; c++)
-				n += host->netns[i].ruleset->tables[t].chains[c].n_rules;
-	return n;
 }
 
 static bool judge_mesh(uint64_t seed)
@@ -772,7 +705,7 @@ static bool judge_mesh(uint64_t seed)
 	mesh_random_rules(judge->mesh, &judge->random, &judge->rules);
 	read_host(judge, judge->arena);
 	total.hosts++;
-	total.rules += rules_of(judge->host);
+	total.rules += counters_rules(judge->host);
 	for (size_t i = 0; i < N_BATCHES && !judge->n_fails; i++)
 		judge_batch(judge);
 	is_right = total.wrong == wrong;
