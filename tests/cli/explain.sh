@@ -229,7 +229,7 @@ import json, sys
 told = json.load(sys.stdin)
 parts = told[\"parts\"]
 print(str(told[\"asked\"].startswith(\"tcp any:any 10.0.0.0/24:!22\") and all(p[\"packets\"] and p[\"example\"] and p[\"words\"] for p in parts)).lower())"'
-says 'any is every value with --every' 3 'it depends on the packet|all of it ends alike' pw explain --in tap1 --every tcp any any
+says 'any is every value with --every' 5 'it depends on the packet|all of it ends alike' pw explain --in tap1 --every tcp any any
 says 'icmp6, as nft calls it' 3 '^dropped' pw explain --in tap1 --brief icmp6 fe80::1 fe80::2
 says 'a state in capitals' 0 '^delivered' pw explain --in tap1 --brief --state ESTABLISHED tcp 10.0.0.1:4000 10.0.0.2:22
 refuses 'a device of another namespace' 2 'the network namespace guest1 has no device tap1' pw explain --netns guest1 --in tap1 "${flow[@]}"
