@@ -54,6 +54,13 @@ static bool select_ipv4(
 	return true;
 }
 
+/* Addresses that ipv6_dev_get_saddr may choose. */
+static bool is_candidate(const struct address *address)
+{
+	return address->local.family == FAMILY_IPV6 && !address->is_link_scope &&
+	       !address->is_host_scope && !address->is_tentative;
+}
+
 /* Of several the kernel's choice has many rules: *ret_is_sure is false. */
 static bool select_ipv6(
 	const struct netns *ns, const struct link *out, struct addr *ret, bool *ret_is_sure)
@@ -64,8 +71,7 @@ static bool select_ipv6(
 	for (size_t i = 0; i < ns->n_addresses; i++) {
 		const struct address *address = &ns->addresses[i];
 
-		if (address->local.family != FAMILY_IPV6 || address->is_link_scope ||
-			address->is_host_scope || address->is_tentative)
+		if (!is_candidate(address))
 			continue;
 		if (address->index == out->index && !n_here++)
 			here = address->local;
@@ -132,7 +138,48 @@ static size_t n_primary(const struct netns *ns, const struct link *link)
 	return n;
 }
 
-static bool choose_masquerade(struct skb *skb, struct choice *choice)
+static bool is_own_candidate(const struct netns *ns, const struct addr *addr)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (is_candidate(&ns->addresses[i]) && !addr_compare(&ns->addresses[i].local, addr))
+			return true;
+	return false;
+}
+
+/* Of a set: packets to one of them. */
+static struct packet_set to_candidates(const struct walk *walk, const struct netns *ns)
+{
+	struct packet_set all = SET_EMPTY;
+
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct prefix prefix = prefix_of_addr(&ns->addresses[i].local);
+
+		if (is_candidate(&ns->addresses[i]))
+			all = set_or(
+				walk->sets, all, set_of_prefix(walk->sets, FIELD_DST, &prefix));
+	}
+	return all;
+}
+
+/* RFC 6724, 5, rule 1: what goes to an address of the host gets that one. */
+static bool choose_masquerade_ipv6(const struct walk *walk, const struct skb *skb,
+	const struct link *out, struct choice *choice)
+{
+	const struct addr *dst = &skb->packet.dst;
+
+	if (!skb_is_unknown(skb, FIELD_DST) && is_own_candidate(skb->ns, dst)) {
+		choice->addr = *dst;
+		return true;
+	}
+	if (!select_ipv6(skb->ns, out, &choice->addr, &choice->is_sure))
+		return false;
+	if (walk->sets && skb_is_unknown(skb, FIELD_DST) &&
+		!set_is_empty(set_and(walk->sets, skb->set, to_candidates(walk, skb->ns))))
+		choice->is_sure = false;
+	return true;
+}
+
+static bool choose_masquerade(const struct walk *walk, struct skb *skb, struct choice *choice)
 {
 	const struct packet *packet = &skb->packet;
 	const struct link *out = skb->out ? skb->out : skb->dev;
@@ -143,7 +190,7 @@ static bool choose_masquerade(struct skb *skb, struct choice *choice)
 
 	choice->has_addr = choice->is_sure = true;
 	if (packet->src.family == FAMILY_IPV6)
-		return select_ipv6(skb->ns, out, &choice->addr, &choice->is_sure);
+		return choose_masquerade_ipv6(walk, skb, out, choice);
 	if (!select_ipv4(skb->ns, out, next, &choice->addr))
 		return false;
 	/* which one of several depends on where it goes */
@@ -272,7 +319,8 @@ static void map_port(
 	}
 }
 
-static bool choose(struct skb *skb, enum hook hook, const struct nat *nat, struct choice *ret)
+static bool choose(const struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	struct choice *ret)
 {
 	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
 	bool is_found = true;
@@ -280,7 +328,7 @@ static bool choose(struct skb *skb, enum hook hook, const struct nat *nat, struc
 	*ret = (struct choice){ .is_sure = true };
 	switch (nat->kind) {
 	case NAT_MASQUERADE:
-		is_found = choose_masquerade(skb, ret);
+		is_found = choose_masquerade(walk, skb, ret);
 		break;
 	case NAT_REDIRECT:
 		is_found = choose_redirect(skb, hook, ret);
@@ -310,6 +358,7 @@ static bool choose(struct skb *skb, enum hook hook, const struct nat *nat, struc
 /* Of a set, packets that have already what they would get, stay as they are: they are a part of their own. */
 struct parting {
 	const struct nat *nat;
+	enum hook hook;
 	struct packet_set ports;
 	part_fn *go;
 	const void *data;
@@ -322,24 +371,39 @@ static struct answer part_by_port(struct walk *walk, struct skb *skb, const void
 	return skb_split(walk, skb, parting->ports, parting->go, parting->go, parting->data);
 }
 
-struct answer nat_part(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
-	part_fn *go, const void *data)
+static struct answer part_by_addr(struct walk *walk, struct skb *skb, const void *data)
 {
-	struct parting parting = { .nat = nat, .ports = SET_EMPTY, .go = go, .data = data };
-	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
+	const struct parting *parting = data;
+	struct parting next = *parting;
+	struct end end = end_of(skb, nat_manip_of(parting->hook) == MANIP_SRC);
 	struct packet_set same = SET_EMPTY;
 	struct choice choice;
 
-	if (!walk->sets || !choose(skb, hook, nat, &choice))
-		return go(walk, skb, data);
+	if (!choose(walk, skb, parting->hook, parting->nat, &choice))
+		return parting->go(walk, skb, parting->data);
 	if (choice.has_addr && choice.is_sure && skb_is_unknown(skb, end.field)) {
 		const struct prefix prefix = prefix_of_addr(&choice.addr);
 
 		same = set_of_prefix(walk->sets, end.field, &prefix);
 	}
-	if (nat->has_ports && skb_is_unknown(skb, end.port_field))
-		parting.ports = port_range(walk, end.port_field, nat);
-	return skb_split(walk, skb, same, part_by_port, part_by_port, &parting);
+	if (parting->nat->has_ports && skb_is_unknown(skb, end.port_field))
+		next.ports = port_range(walk, end.port_field, parting->nat);
+	return skb_split(walk, skb, same, part_by_port, part_by_port, &next);
+}
+
+struct answer nat_part(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
+	part_fn *go, const void *data)
+{
+	const struct parting parting = {
+		.nat = nat, .hook = hook, .ports = SET_EMPTY, .go = go, .data = data
+	};
+
+	if (!walk->sets)
+		return go(walk, skb, data);
+	if (nat->kind == NAT_MASQUERADE && skb->packet.src.family == FAMILY_IPV6)
+		return skb_split(walk, skb, to_candidates(walk, skb->ns), part_by_addr,
+			part_by_addr, &parting);
+	return part_by_addr(walk, skb, &parting);
 }
 
 bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct nat *nat,
@@ -348,7 +412,7 @@ bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct
 	struct end end = end_of(skb, nat_manip_of(hook) == MANIP_SRC);
 	struct choice choice;
 
-	if (!choose(skb, hook, nat, &choice))
+	if (!choose(walk, skb, hook, nat, &choice))
 		return false;
 	if (walk->sets) {
 		/* the flow's first packet is any of the set: what is the same in all of it counts */

@@ -288,6 +288,15 @@ static bool meets_another(const struct judge *judge, size_t n, const struct item
 	return false;
 }
 
+static bool is_own(const struct item *item)
+{
+	const struct addr *src = &item->frame.packet.src;
+	const struct addr own =
+		addr_at(src->family == FAMILY_IPV6, item->from == MESH_SOCKETS ? 10 : 11);
+
+	return addr_compare(src, &own) == 0;
+}
+
 /* One of a part of a set that the last batch asked about. */
 static bool take_witness(struct judge *judge, struct item *item)
 {
@@ -299,6 +308,9 @@ static bool take_witness(struct judge *judge, struct item *item)
 	*item = (struct item){ .from = judge->witnesses[at].from, .flow = ++judge->n_flows };
 	item->frame.packet = judge->witnesses[at].packet;
 	item->frame.packet.length = 0;
+	/* a process has an address of its host: of another one the kernel sends only some */
+	if (item->from >= MESH_SOCKETS && !is_own(item))
+		return false;
 	/* net_frame_build takes 0 for the usual one */
 	if (!item->frame.packet.ttl ||
 		(item->frame.packet.proto == PROTO_TCP && !item->frame.packet.tcp_flags))
