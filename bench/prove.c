@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
 	struct ruleset *rs = ruleset_new(arena);
-	enum family family = argc > 3 ? FAMILY_IPV6 : FAMILY_IPV4;
+	enum family family = argc > 3 && argv[3][3] == 54 ? FAMILY_IPV6 : FAMILY_IPV4;
 	const struct table *table;
 	const struct chain *chain;
 	struct packet packet = { .src.family = family, .dst.family = family };
@@ -61,7 +61,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	loaded = cpu_s();
-	table = ruleset_table(rs, family, "filter");
+	table = ruleset_table(rs, family, argc > 4 ? argv[4] : "filter");
 	chain = table ? table_chain(table, argv[2]) : NULL;
 	if (!chain)
 		return 1;
@@ -75,14 +75,13 @@ int main(int argc, char **argv)
 			.hook = ruleset_chain_hook(chain),
 			.sets = sets,
 			.set = set_and(sets, sets_real(sets), set_of_family(sets, family)),
+			.may_collect = true,
 			.record = record,
 			.data = &counted };
 
 		ruleset_eval_chain(&eval, table, chain, &packet, NULL, NULL, &outcomes);
 	}
-	vec_for_each (outcome, &outcomes)
-		if (outcome->verdict == VERDICT_ACCEPT)
-			accepted = set_or(sets, accepted, outcome->set);
+	accepted = outcomes_set(sets, &outcomes, VERDICT_BIT(VERDICT_ACCEPT));
 	if (!sets_ok(sets, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;

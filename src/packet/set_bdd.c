@@ -16,10 +16,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE    ((size_t)1 << 12)
-#define CACHE_MAX     ((size_t)1 << 22)
-#define COLLECT_MIN   ((size_t)1 << 20)
-#define COLLECT_TIMES 4
+#define FIRST_SIZE	 ((size_t)1 << 12)
+#define CACHE_MAX	 ((size_t)1 << 22)
+#define COLLECT_MIN	 ((size_t)1 << 18)
+#define COLLECT_TIMES	 2
+#define LARGE_PAGES_FROM ((size_t)1 << 21)
+
+struct halves {
+	uint32_t in, out;
+};
 
 static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -29,10 +34,22 @@ static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 	return (uint32_t)(h >> 32);
 }
 
+/* Work goes through these tables without any order: with small pages most of it would be waiting for the page tables. */
+static void *zeroed(size_t size)
+{
+	void *memory;
+
+	if (size < LARGE_PAGES_FROM)
+		return calloc(1, size);
+	memory = arena_large_pages(size);
+	memset(memory, 0, size);
+	return memory;
+}
+
 static void cache_resize(struct sets *sets)
 {
 	size_t size = sets->size < CACHE_MAX ? sets->size : CACHE_MAX;
-	struct set_cached *cache = size == sets->cache_size ? NULL : calloc(size, sizeof(*cache));
+	struct set_cached *cache = size == sets->cache_size ? NULL : zeroed(size * sizeof(*cache));
 
 	if (!cache)
 		return; /* the old one is as right */
@@ -53,13 +70,16 @@ static void put_into_bucket(struct sets *sets, uint32_t node)
 static bool grow(struct sets *sets)
 {
 	size_t size = sets->size ? 2 * sets->size : FIRST_SIZE;
-	struct set_node *nodes = realloc(sets->nodes, size * sizeof(*nodes));
+	struct set_node *nodes = zeroed(size * sizeof(*nodes));
 	uint32_t *buckets;
 
 	if (!nodes)
 		return false;
+	if (sets->n)
+		memcpy(nodes, sets->nodes, sets->n * sizeof(*nodes));
+	free(sets->nodes);
 	sets->nodes = nodes;
-	if (!(buckets = calloc(size, sizeof(*buckets))))
+	if (!(buckets = zeroed(size * sizeof(*buckets))))
 		return false;
 	free(sets->buckets);
 	sets->buckets = buckets;
@@ -75,6 +95,7 @@ bool sets_init_nodes(struct sets *sets)
 	if (!grow(sets))
 		return false;
 	sets->n = 2;
+	sets->collect_min = COLLECT_MIN;
 	for (uint32_t i = 0; i < 2; i++)
 		sets->nodes[i] = (struct set_node){ .low = i, .high = i, .level = LEVEL_END };
 	return true;
@@ -125,12 +146,12 @@ static struct set_cached *cached(struct sets *sets, uint32_t op, uint32_t a, uin
 
 static bool is_cached(const struct set_cached *c, uint32_t op, uint32_t a, uint32_t b)
 {
-	return c->op == op && c->a == a && c->b == b;
+	return c->op_a == (op << SET_OP_SHIFT | a) && c->b == b;
 }
 
 static uint32_t remember(struct sets *sets, uint32_t op, uint32_t a, uint32_t b, uint32_t result)
 {
-	*cached(sets, op, a, b) = (struct set_cached){ op, a, b, result };
+	*cached(sets, op, a, b) = (struct set_cached){ op << SET_OP_SHIFT | a, b, result, 0 };
 	return result;
 }
 
@@ -149,6 +170,17 @@ static uint32_t apply_at_once(enum set_op op, uint32_t a, uint32_t b)
 	default: /* OP_MINUS */
 		return !a || b == 1 || a == b ? 0 : !b ? a : UINT32_MAX;
 	}
+}
+
+/* Most of what is computed of a set is the set itself, whose node need not be found. */
+static uint32_t node_like(
+	struct sets *sets, uint32_t like, unsigned level, uint32_t low, uint32_t high)
+{
+	const struct set_node *n = &sets->nodes[like];
+
+	if (n->low == low && n->high == high && n->level == level)
+		return like;
+	return sets_node(sets, level, low, high);
 }
 
 static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
@@ -177,8 +209,50 @@ static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
 	if (nb.level != level)
 		nb.low = nb.high = b;
 	result = apply(sets, op, na.low, nb.low);
-	result = sets_node(sets, level, result, apply(sets, op, na.high, nb.high));
+	result = node_like(sets, a, level, result, apply(sets, op, na.high, nb.high));
 	return remember(sets, op, a, b, result);
+}
+
+/* Both halves of a at once: what is looked up of a and b for one of them is there for the other. */
+static struct halves split(struct sets *sets, uint32_t a, uint32_t b)
+{
+	struct halves low, high;
+	struct set_cached *c;
+	struct set_node na, nb;
+	unsigned level;
+
+	if (sets->has_failed)
+		return (struct halves){ 0, 0 };
+	if (!a || !b)
+		return (struct halves){ 0, a };
+	if (b == 1 || a == b)
+		return (struct halves){ a, 0 };
+	if (a == 1)
+		return (struct halves){ b, apply(sets, OP_MINUS, a, b) };
+	c = cached(sets, OP_SPLIT, a, b);
+	if (is_cached(c, OP_SPLIT, a, b))
+		return (struct halves){ c->result, c->rest };
+	na = sets->nodes[a];
+	nb = sets->nodes[b];
+	level = na.level < nb.level ? na.level : nb.level;
+	if (na.level != level)
+		na.low = na.high = a;
+	if (nb.level != level)
+		nb.low = nb.high = b;
+	low = split(sets, na.low, nb.low);
+	high = split(sets, na.high, nb.high);
+	low.in = node_like(sets, a, level, low.in, high.in);
+	low.out = node_like(sets, a, level, low.out, high.out);
+	*cached(sets, OP_SPLIT, a, b) =
+		(struct set_cached){ OP_SPLIT << SET_OP_SHIFT | a, b, low.in, low.out };
+	return low;
+}
+
+struct set_parts set_split(struct sets *sets, struct packet_set a, struct packet_set b)
+{
+	struct halves halves = split(sets, a.node, b.node);
+
+	return (struct set_parts){ { halves.in }, { halves.out } };
 }
 
 struct packet_set set_and(struct sets *sets, struct packet_set a, struct packet_set b)
@@ -481,19 +555,53 @@ bool sets_should_collect(const struct sets *sets)
 {
 	size_t n = sets_n_nodes(sets);
 
-	return n > COLLECT_MIN && n > COLLECT_TIMES * sets->n_kept;
+	/* there must be room for what comes before the next time that somebody asks */
+	if (!sets->collect_min)
+		return true;
+	return n > sets->collect_min && (n > COLLECT_TIMES * sets->n_kept ||
+						n - sets->n_kept > (sets->max - sets->n_kept) / 2);
 }
 
-void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep)
+void sets_push_keeper(struct sets *sets, struct set_keeper *keeper)
 {
-	if (sets->has_failed)
-		return;
-	for (size_t i = 0; i < n_keep; i++)
-		mark(sets, keep[i].node);
-	vec_for_each (set, &sets->remembered)
-		mark(sets, (*set)->node);
+	keeper->outer = sets->keepers;
+	sets->keepers = keeper;
+}
+
+void sets_pop_keeper(struct sets *sets)
+{
+	sets->keepers = sets->keepers->outer;
+}
+
+void sets_keep(struct sets *sets, struct packet_set set)
+{
+	mark(sets, set.node);
+}
+
+static bool is_kept(const struct sets *sets, uint32_t node)
+{
+	return node < 2 || sets->nodes[node].is_marked;
+}
+
+/* What is known of nodes that stay is as right as before. */
+static void keep_cache(struct sets *sets)
+{
+	for (size_t i = 0; i < sets->cache_size; i++) {
+		struct set_cached *c = &sets->cache[i];
+		uint32_t op = c->op_a >> SET_OP_SHIFT;
+		bool is_of_two = op <= OP_SPLIT || op == OP_LEAD;
+
+		if (!is_kept(sets, c->op_a & ((1u << SET_OP_SHIFT) - 1)) ||
+			(is_of_two && !is_kept(sets, c->b)) || !is_kept(sets, c->result) ||
+			!is_kept(sets, c->rest))
+			*c = (struct set_cached){ 0 };
+	}
+}
+
+/* From the last one to the first, so that those of low numbers, which lie together, are the first to be used again. */
+static void free_unmarked(struct sets *sets)
+{
 	memset(sets->buckets, 0, sets->size * sizeof(*sets->buckets));
-	memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
 	sets->free = 0;
 	sets->n_free = 0;
 	for (uint32_t i = (uint32_t)sets->n - 1; i >= 2; i--) {
@@ -508,5 +616,19 @@ void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_kee
 		sets->free = i;
 		sets->n_free++;
 	}
+}
+
+void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep)
+{
+	if (sets->has_failed)
+		return;
+	for (size_t i = 0; i < n_keep; i++)
+		mark(sets, keep[i].node);
+	for (const struct set_keeper *k = sets->keepers; k; k = k->outer)
+		k->keep(k->data, sets);
+	vec_for_each (set, &sets->remembered)
+		mark(sets, (*set)->node);
+	keep_cache(sets);
+	free_unmarked(sets);
 	sets->n_kept = sets_n_nodes(sets);
 }

@@ -27,10 +27,12 @@ struct set_node {
 };
 
 struct set_cached {
-	uint32_t op, a, b, result; /* op 0: nothing */
+	uint32_t op_a, b, result; /* op_a: the operation and its first set; 0: nothing */
+	uint32_t rest;		  /* of OP_SPLIT, whose result is two sets */
 };
 
-enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD };
+enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_SPLIT, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD };
+#define SET_OP_SHIFT 28 /* of the operation, above a node's number */
 
 /* One of the values that rules tell apart. */
 struct set_value {
@@ -54,7 +56,7 @@ struct sets {
 	bool has_failed, is_sealed;
 
 	struct set_field fields[N_FIELDS];
-	uint16_t family_level;
+	uint16_t family_level, first_extra;
 	VEC(const char *) extras;
 	struct map *by_words;	/* of extras */
 	VEC(uint16_t) block_of; /* a level's */
@@ -62,12 +64,14 @@ struct sets {
 	struct set_node *nodes;
 	uint32_t *buckets; /* as many as nodes have room; 0: none */
 	size_t n, size, max, peak, n_free, n_kept;
+	size_t collect_min; /* fewer nodes are not worth a collection; 0: whenever somebody asks, for tests */
 	uint32_t free; /* 0: none */
 	struct set_cached *cache;
 	size_t cache_size;
 	VEC(uint64_t) forgotten; /* masks of fields that OP_FORGET was asked for: its b */
 	struct map *by_list;	 /* of remembered; NULL: none */
 	VEC(struct packet_set *) remembered;
+	const struct set_keeper *keepers;
 	struct packet_set present[N_FIELDS]; /* set_of_present, of those in has_present */
 	uint64_t has_present;
 	uint32_t n_knows;

@@ -27,6 +27,13 @@ static const enum field order[N_FIELDS] = { FIELD_IN_IFACE, FIELD_PHYSDEV_IN, FI
 	FIELD_CT_ORIG_DPORT, FIELD_CT_ORIG_SPORT, FIELD_TTL, FIELD_TOS, FIELD_LENGTH, FIELD_UID,
 	FIELD_GID, FIELD_ARP_OP, FIELD_ARP_SPA, FIELD_ARP_SHA, FIELD_ARP_TPA, FIELD_ARP_THA };
 
+/*
+ * The booleans stand above this one. Those of a rule ("limit 3/s", of each its own) are different below each address and port that rules
+ * tell apart, and so is all that stands between. What IP packets do not have, and what is the same in nearly all of
+ * them, is below: hundreds of levels, which all sets share.
+ */
+#define BELOW_EXTRAS FIELD_LENGTH
+
 void sets_fail(struct sets *sets, enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;
@@ -84,10 +91,8 @@ unsigned sets_first_level(const struct sets *sets, unsigned block)
 {
 	if (block < N_FIELDS)
 		return sets->fields[block].first;
-	/* booleans are the last ones */
-	return block == BLOCK_FAMILY
-		       ? sets->family_level
-		       : (unsigned)(sets->block_of.n - sets->extras.n) + block - BLOCK_FIRST_EXTRA;
+	return block == BLOCK_FAMILY ? sets->family_level
+				     : sets->first_extra + block - BLOCK_FIRST_EXTRA;
 }
 
 unsigned sets_block_bits(const struct sets *sets, unsigned block)
@@ -116,6 +121,8 @@ struct sets *sets_new(size_t max_nodes)
 	sets->arena = arena;
 	sets->by_words = map_new(arena);
 	sets->max = max_nodes ? max_nodes : LIMIT_SET_NODES;
+	if (sets->max > (size_t)1 << SET_OP_SHIFT)
+		sets->max = (size_t)1 << SET_OP_SHIFT;
 	if (!sets_init_nodes(sets))
 		sets_fail(sets, ERR_LIMIT, "no memory for sets of packets");
 	for (unsigned i = 0; i < N_FIELDS; i++) {
@@ -267,19 +274,26 @@ static void seal_field(struct sets *sets, enum field field)
 		*vec_push(&sets->block_of, sets->arena) = (uint16_t)field;
 }
 
+/* More of them come while the world is in use, and levels cannot be put in between then. */
+static void place_extras(struct sets *sets)
+{
+	sets->first_extra = (uint16_t)sets->block_of.n;
+	for (size_t i = 0; i < LIMIT_SET_EXTRAS; i++)
+		*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + i);
+}
+
 void sets_seal(struct sets *sets)
 {
-	size_t n_extras = sets->extras.n;
-
 	if (sets->is_sealed)
 		return;
 	sets->is_sealed = true;
 	sets->block_of.n = 0;
 	*vec_push(&sets->block_of, sets->arena) = BLOCK_FAMILY;
-	for (unsigned i = 0; i < N_FIELDS; i++)
+	for (unsigned i = 0; i < N_FIELDS; i++) {
+		if (order[i] == BELOW_EXTRAS)
+			place_extras(sets);
 		seal_field(sets, order[i]);
-	for (size_t i = 0; i < n_extras; i++)
-		*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + i);
+	}
 	sets->known = arena_alloc(sets->arena, LEVEL_END);
 }
 
@@ -299,7 +313,6 @@ unsigned sets_add_extra(struct sets *sets, const char *words)
 		return 0;
 	}
 	*vec_push(&sets->extras, sets->arena) = copy;
-	*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + extra);
 	return extra;
 }
 

@@ -49,10 +49,13 @@ static void record(void *data, const struct table *table, const struct chain *ch
 	struct seen_rule *one = &seen->rules[rule - chain->rules];
 
 	one->reach = set_or(audit->sets, one->reach, reach);
-	one->matched = set_or(audit->sets, one->matched, matched);
 	seen->places |= 1u << audit->now;
-	if (!set_is_empty(matched))
-		audit->changed |= ruleset_rule_writes(table, rule);
+	if (set_is_empty(matched))
+		return;
+	one->has_matched = true;
+	audit->changed |= ruleset_rule_writes(table, rule);
+	if (rule == &chain->rules[chain->n_rules - 1])
+		seen->matched_last = set_or(audit->sets, seen->matched_last, matched);
 }
 
 static void make_chains(struct audit *audit)
@@ -79,44 +82,41 @@ static void make_chains(struct audit *audit)
 	}
 }
 
-struct kept {
-	VEC(struct packet_set);
-};
-
-static void keep_audit(struct kept *keep, struct arena *arena, const struct audit *audit)
+static void keep_audit(void *data, struct sets *sets)
 {
-	*vec_push(keep, arena) = audit->all;
+	const struct audit *audit = data;
+
+	sets_keep(sets, audit->all);
 	for (size_t p = 0; p < audit->n_places; p++) {
-		*vec_push(keep, arena) = audit->places[p].asked;
-		*vec_push(keep, arena) = audit->places[p].passed;
-		*vec_push(keep, arena) = audit->seen_places[p].open;
+		sets_keep(sets, audit->places[p].asked);
+		sets_keep(sets, audit->places[p].passed);
+		sets_keep(sets, audit->seen_places[p].open);
 		vec_for_each (outcome, &audit->seen_places[p].outcomes)
-			*vec_push(keep, arena) = outcome->set;
+			sets_keep(sets, outcome->set);
 	}
 	for (size_t c = 0; c < audit->n_chains; c++) {
-		*vec_push(keep, arena) = audit->chains[c].potential;
+		sets_keep(sets, audit->chains[c].potential);
+		sets_keep(sets, audit->chains[c].matched_last);
 		for (size_t r = 0; r < audit->chains[c].chain->n_rules; r++) {
-			*vec_push(keep, arena) = audit->chains[c].rules[r].reach;
-			*vec_push(keep, arena) = audit->chains[c].rules[r].matched;
-			*vec_push(keep, arena) = audit->chains[c].rules[r].self;
+			sets_keep(sets, audit->chains[c].rules[r].reach);
+			sets_keep(sets, audit->chains[c].rules[r].self);
 		}
 	}
 	if (audit->twin)
-		keep_audit(keep, arena, audit->twin);
+		keep_audit(audit->twin, sets);
 	if (audit->other)
-		keep_audit(keep, arena, audit->other);
+		keep_audit(audit->other, sets);
 }
 
 void audit_collect(struct audit *audit)
 {
-	struct arena *arena CLEANUP(arena_freep) = NULL;
-	struct kept keep = { 0 };
+	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
 
 	if (!sets_should_collect(audit->sets))
 		return;
-	arena = arena_new();
-	keep_audit(&keep, arena, audit);
-	sets_collect(audit->sets, keep.items, keep.n);
+	sets_push_keeper(audit->sets, &keeper);
+	sets_collect(audit->sets, NULL, 0);
+	sets_pop_keeper(audit->sets);
 }
 
 /* ---- through the hooks ---- */
@@ -166,8 +166,11 @@ static void ask_place(struct audit *audit, size_t p)
 		.hook = place->hook,
 		.sets = sets,
 		.is_blind_to_zones = true,
+		.may_collect = true,
 		.record = record,
 		.data = audit };
+	const unsigned open = VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN);
+	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
 
 	audit->now = p;
 	place->asked = eval.set = all_at(audit, place->hook);
@@ -177,17 +180,15 @@ static void ask_place(struct audit *audit, size_t p)
 											     << p;
 		place->is_order_unknown |= place->chains[i].is_order_unknown;
 	}
+	sets_push_keeper(sets, &keeper);
 	ruleset_eval_chains(&eval, place->chains, place->n_chains, true, &audit->packet, NULL,
 		&audit->decided, &seen->outcomes);
-	vec_for_each (outcome, &seen->outcomes) {
-		if (outcome->verdict == VERDICT_CANNOT_TELL)
-			seen->open = set_or(sets, seen->open, outcome->set);
-		if (outcome->verdict == VERDICT_CANNOT_TELL || outcome->verdict == VERDICT_STOLEN)
+	sets_pop_keeper(sets);
+	seen->open = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_CANNOT_TELL));
+	vec_for_each (outcome, &seen->outcomes)
+		if (VERDICT_BIT(outcome->verdict) & open)
 			outcome->set = let_pass(audit, outcome);
-		else if (outcome->verdict != VERDICT_ACCEPT)
-			continue;
-		place->passed = set_or(sets, place->passed, outcome->set);
-	}
+	place->passed = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_ACCEPT) | open);
 }
 
 /* ---- which place ---- */

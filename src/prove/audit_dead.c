@@ -279,7 +279,7 @@ static struct packet_set blame_losses(struct blaming *b, struct seen_chain *seen
 		at = low + 1;
 		/* behind the last rule everything that it did not match comes back */
 		lost = at < seen->chain->n_rules ? set_minus(sets, left, seen->rules[at].reach)
-						 : set_and(sets, left, seen->rules[low].matched);
+						 : set_and(sets, left, seen->matched_last);
 		if (!set_is_empty(lost))
 			blame_rule(b, seen, low, lost, depth);
 		left = set_minus(sets, left, lost);
@@ -383,7 +383,7 @@ static bool ends_open(struct audit *audit, const struct seen_chain *seen, struct
 static void name_callers(struct blaming *b, const struct seen_chain *seen)
 {
 	vec_for_each (caller, &seen->callers)
-		if (!set_is_empty(caller->chain->rules[caller->at].matched))
+		if (caller->chain->rules[caller->at].has_matched)
 			blame(b, caller->chain, caller->at, false);
 }
 
@@ -444,7 +444,7 @@ static bool lives_in_twin(const struct audit *audit, const struct seen_chain *se
 {
 	const struct seen_chain *twin = twin_of(audit, seen);
 
-	return twin && !set_is_empty(twin->rules[at].matched);
+	return twin && twin->rules[at].has_matched;
 }
 
 static bool is_reached_by_twin(const struct audit *audit, const struct seen_chain *seen)
@@ -480,7 +480,7 @@ bool audit_find_dead(
 			struct blaming b = { .audit = audit, .arena = arena, .dead = &dead };
 
 			deads.n_rules++;
-			if (!set_is_empty(seen->rules[r].matched) || lives_in_twin(audit, seen, r))
+			if (seen->rules[r].has_matched || lives_in_twin(audit, seen, r))
 				continue;
 			explain_dead(&b, seen, r);
 			*vec_push(&found, arena) = dead;

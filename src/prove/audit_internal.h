@@ -7,9 +7,9 @@
 /* Between the files of audit: what was seen while all packets went through the chains. */
 
 struct seen_rule {
-	struct packet_set reach, matched;
+	struct packet_set reach;
 	struct packet_set self; /* what it matches wherever it stands; has_self: it is known */
-	bool has_self;
+	bool has_self, has_matched;
 };
 
 struct seen_chain {
@@ -18,6 +18,8 @@ struct seen_chain {
 	struct seen_rule *rules;
 	unsigned places; /* bits: at which of audit.places packets came to it */
 	bool is_base;	 /* it is asked at one of them */
+	struct packet_set
+		matched_last; /* by its last rule: what the others matched does not come to the next one */
 	/* What can come to it if no rule before it took anything: by the conditions of those that call it. */
 	struct packet_set potential;
 	bool has_potential, is_in_work;
