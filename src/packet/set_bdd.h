@@ -48,6 +48,7 @@ struct set_field {
 	bool is_enumerated;
 	bool is_closed; /* the last value is the only one with the codes that are left, else "other" */
 	VEC(struct set_value) values;
+	struct map *by_key[2]; /* places of values, from 1 on: by name or bytes, and of prefixes */
 };
 
 struct sets {

@@ -100,13 +100,68 @@ unsigned sets_block_bits(const struct sets *sets, unsigned block)
 	return block < N_FIELDS ? sets->fields[block].n_bits : 1;
 }
 
+/* ---- the values of an enumerated field ---- */
+
+static size_t find_name(const struct sets *sets, enum field field, const char *name, bool is_prefix)
+{
+	const struct set_field *f = &sets->fields[field];
+	const struct map *map = f->by_key[is_prefix];
+	size_t place = map ? (size_t)(uintptr_t)map_find(map, name) : 0;
+
+	/* a toy world may have cut values off */
+	return place && place <= f->values.n ? place - 1 : SIZE_MAX;
+}
+
+#define VALUE_KEY_SIZE 33
+
+static void value_key(char key[VALUE_KEY_SIZE], const struct field_value *value)
+{
+	for (size_t i = 0; i < sizeof(value->bytes); i++) {
+		*key++ = "0123456789abcdef"[value->bytes[i] >> 4];
+		*key++ = "0123456789abcdef"[value->bytes[i] & 15];
+	}
+	*key = '\0';
+}
+
+static size_t find_value(const struct sets *sets, enum field field, const struct field_value *value)
+{
+	char key[VALUE_KEY_SIZE];
+
+	value_key(key, value);
+	return find_name(sets, field, key, false);
+}
+
+static void push_value(
+	struct sets *sets, enum field field, const char *key, const struct set_value *value)
+{
+	struct set_field *f = &sets->fields[field];
+	struct map **map = &f->by_key[value->is_prefix];
+
+	*vec_push(&f->values, sets->arena) = *value;
+	if (!*map)
+		*map = map_new(sets->arena);
+	map_add(*map, value->name ? value->name : arena_strdup(sets->arena, key),
+		(void *)(uintptr_t)f->values.n);
+}
+
+static void push_number(struct sets *sets, enum field field, const struct field_value *value)
+{
+	char key[VALUE_KEY_SIZE];
+
+	value_key(key, value);
+	push_value(sets, field, key, &(struct set_value){ .value = *value });
+}
+
 static void close_field(struct sets *sets, enum field field, const uint8_t *values, size_t n)
 {
 	struct set_field *f = &sets->fields[field];
 
 	f->is_enumerated = f->is_closed = true;
-	for (size_t i = 0; i < n; i++)
-		vec_push(&f->values, sets->arena)->value = field_value_of_number(values[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct field_value value = field_value_of_number(values[i]);
+
+		push_number(sets, field, &value);
+	}
 }
 
 struct sets *sets_new(size_t max_nodes)
@@ -154,27 +209,6 @@ void sets_freep(struct sets **sets)
 	*sets = NULL;
 }
 
-static size_t find_name(const struct sets *sets, enum field field, const char *name, bool is_prefix)
-{
-	const struct set_field *f = &sets->fields[field];
-
-	for (size_t i = 0; i < f->values.n; i++)
-		if (f->values.items[i].is_prefix == is_prefix &&
-			strcmp(f->values.items[i].name, name) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
-static size_t find_value(const struct sets *sets, enum field field, const struct field_value *value)
-{
-	const struct set_field *f = &sets->fields[field];
-
-	for (size_t i = 0; i < f->values.n; i++)
-		if (memcmp(&f->values.items[i].value, value, sizeof(*value)) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
 static bool may_add(struct sets *sets, enum field field, bool is_right_kind)
 {
 	if (sets->is_sealed || !is_right_kind)
@@ -185,14 +219,13 @@ static bool may_add(struct sets *sets, enum field field, bool is_right_kind)
 
 static void add_name(struct sets *sets, enum field field, const char *name, bool is_prefix)
 {
-	struct set_value *value;
+	struct set_value value = { .is_prefix = is_prefix };
 
 	if (!may_add(sets, field, sets_is_names(field)) ||
 		find_name(sets, field, name, is_prefix) != SIZE_MAX)
 		return;
-	value = vec_push(&sets->fields[field].values, sets->arena);
-	value->name = arena_strdup(sets->arena, name);
-	value->is_prefix = is_prefix;
+	value.name = arena_strdup(sets->arena, name);
+	push_value(sets, field, value.name, &value);
 }
 
 void sets_add_name(struct sets *sets, enum field field, const char *name)
@@ -236,7 +269,7 @@ void sets_add_value(struct sets *sets, enum field field, const struct field_valu
 	if (!may_add(sets, field, is_right_kind) || find_value(sets, field, value) != SIZE_MAX)
 		return;
 	f->is_enumerated = true;
-	vec_push(&f->values, sets->arena)->value = *value;
+	push_number(sets, field, value);
 }
 
 void sets_set_width(struct sets *sets, enum field field, unsigned bits)
@@ -449,11 +482,16 @@ static struct packet_set of_enumerated(struct sets *sets, enum field field,
 
 	for (unsigned i = 0; i < width; i++)
 		is_exact = is_exact && bit(mask, i, width);
-	for (size_t i = 0; i < f->values.n; i++) {
+	if (is_exact) {
+		size_t code = find_value(sets, field, from);
+
+		is_found = code != SIZE_MAX;
+		all = is_found ? sets_of_code(sets, field, code, false) : all;
+	}
+	for (size_t i = 0; i < f->values.n && !is_exact; i++) {
 		if (!is_value_in(&f->values.items[i].value, from, to, mask))
 			continue;
 		all = set_or(sets, all, sets_of_code(sets, field, i, false));
-		is_found = true;
 	}
 	if (!f->is_closed && !(is_exact && is_found) && fits(from, width)) {
 		sets_fail(sets, ERR_INPUT,
