@@ -9,7 +9,7 @@
  * in a while what is still needed (sets_collect). That is cheaper than counting on every step, and cannot be got wrong by
  * forgetting one.
  *
- * The cache holds one result a place and forgets what was there. When the nodes double, so does it, empty again.
+ * The cache holds one result a place and forgets what was there. When the nodes double, so does it.
  */
 #include "packet/set_bdd.h"
 
@@ -35,24 +35,40 @@ static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 }
 
 /* Work goes through these tables without any order: with small pages most of it would be waiting for the page tables. */
-static void *zeroed(size_t size)
+static void *table_new(size_t size)
 {
-	void *memory;
+	return size < LARGE_PAGES_FROM ? malloc(size) : arena_try_large_pages(size);
+}
 
-	if (size < LARGE_PAGES_FROM)
-		return calloc(1, size);
-	memory = arena_large_pages(size);
-	memset(memory, 0, size);
+static void *table_of_zeros(size_t size)
+{
+	void *memory = table_new(size);
+
+	if (memory)
+		memset(memory, 0, size);
 	return memory;
+}
+
+static struct set_cached *cached_in(
+	struct set_cached *cache, size_t size, uint32_t op, uint32_t a, uint32_t b)
+{
+	return &cache[hash3(a, b, op) & (size - 1)];
 }
 
 static void cache_resize(struct sets *sets)
 {
 	size_t size = sets->size < CACHE_MAX ? sets->size : CACHE_MAX;
-	struct set_cached *cache = size == sets->cache_size ? NULL : zeroed(size * sizeof(*cache));
+	struct set_cached *cache;
 
-	if (!cache)
+	if (size == sets->cache_size || !(cache = table_of_zeros(size * sizeof(*cache))))
 		return; /* the old one is as right */
+	for (size_t i = 0; i < sets->cache_size; i++) {
+		const struct set_cached *old = &sets->cache[i];
+
+		if (old->op_a)
+			*cached_in(cache, size, old->op_a >> SET_OP_SHIFT,
+				old->op_a & SET_NODE_MASK, old->b) = *old;
+	}
 	free(sets->cache);
 	sets->cache = cache;
 	sets->cache_size = size;
@@ -70,7 +86,7 @@ static void put_into_bucket(struct sets *sets, uint32_t node)
 static bool grow(struct sets *sets)
 {
 	size_t size = sets->size ? 2 * sets->size : FIRST_SIZE;
-	struct set_node *nodes = zeroed(size * sizeof(*nodes));
+	struct set_node *nodes = table_new(size * sizeof(*nodes));
 	uint32_t *buckets;
 
 	if (!nodes)
@@ -79,7 +95,7 @@ static bool grow(struct sets *sets)
 		memcpy(nodes, sets->nodes, sets->n * sizeof(*nodes));
 	free(sets->nodes);
 	sets->nodes = nodes;
-	if (!(buckets = zeroed(size * sizeof(*buckets))))
+	if (!(buckets = table_of_zeros(size * sizeof(*buckets))))
 		return false;
 	free(sets->buckets);
 	sets->buckets = buckets;
@@ -141,7 +157,7 @@ uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t hig
 
 static struct set_cached *cached(struct sets *sets, uint32_t op, uint32_t a, uint32_t b)
 {
-	return &sets->cache[hash3(a, b, op) & (sets->cache_size - 1)];
+	return cached_in(sets->cache, sets->cache_size, op, a, b);
 }
 
 static bool is_cached(const struct set_cached *c, uint32_t op, uint32_t a, uint32_t b)
@@ -591,7 +607,7 @@ static void keep_cache(struct sets *sets)
 		uint32_t op = c->op_a >> SET_OP_SHIFT;
 		bool is_of_two = op <= OP_SPLIT || op == OP_LEAD;
 
-		if (!is_kept(sets, c->op_a & ((1u << SET_OP_SHIFT) - 1)) ||
+		if (!is_kept(sets, c->op_a & SET_NODE_MASK) ||
 			(is_of_two && !is_kept(sets, c->b)) || !is_kept(sets, c->result) ||
 			!is_kept(sets, c->rest))
 			*c = (struct set_cached){ 0 };

@@ -32,7 +32,8 @@ struct set_cached {
 };
 
 enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_SPLIT, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD };
-#define SET_OP_SHIFT 28 /* of the operation, above a node's number */
+#define SET_OP_SHIFT  28 /* of the operation, above a node's number */
+#define SET_NODE_MASK ((1u << SET_OP_SHIFT) - 1)
 
 /* One of the values that rules tell apart. */
 struct set_value {
