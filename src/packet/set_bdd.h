@@ -86,6 +86,7 @@ void sets_fail(struct sets *sets, enum err_kind kind, const char *fmt, ...)
 /* set_bdd.c */
 bool sets_init_nodes(struct sets *sets);
 uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t high);
+void sets_put_into_bucket(struct sets *sets, uint32_t node);
 uint16_t sets_level(const struct sets *sets, uint32_t node);
 /* Every level with known[level] < 2 has that value. */
 struct packet_set sets_know(struct sets *sets, struct packet_set a);
@@ -98,6 +99,9 @@ bool sets_find_rows(struct sets *sets, struct packet_set a, size_t max, struct a
 	struct set_rows *ret);
 /* The sources that lead to that. */
 struct packet_set sets_of_row(struct sets *sets, struct packet_set a, struct packet_set row);
+
+/* Fewer nodes are not worth a collection. */
+#define SETS_COLLECT_MIN ((size_t)1 << 18)
 
 /* set_world.c */
 unsigned sets_block_of(const struct sets *sets, unsigned level);

@@ -178,6 +178,7 @@ struct sets *sets_new(size_t max_nodes)
 	sets->max = max_nodes ? max_nodes : LIMIT_SET_NODES;
 	if (sets->max > (size_t)1 << SET_OP_SHIFT)
 		sets->max = (size_t)1 << SET_OP_SHIFT;
+	sets->collect_min = SETS_COLLECT_MIN;
 	if (!sets_init_nodes(sets))
 		sets_fail(sets, ERR_LIMIT, "no memory for sets of packets");
 	for (unsigned i = 0; i < N_FIELDS; i++) {

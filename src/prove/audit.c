@@ -167,6 +167,7 @@ static void ask_place(struct audit *audit, size_t p)
 		.sets = sets,
 		.is_blind_to_zones = true,
 		.may_collect = true,
+		.is_blind_to_rules = true,
 		.record = record,
 		.data = audit };
 	const unsigned open = VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN);

@@ -148,6 +148,7 @@ static void run_chains(struct walk *walk, const struct chains_at *at, enum bridg
 			.hook = bridged_hooks[hook],
 			.sets = p->sets,
 			.set = one->set,
+			.is_blind_to_rules = p->sets != NULL,
 			.record = p->mets ? keep_met : NULL,
 			.data = walk };
 		struct outcomes outcomes = { 0 };

@@ -93,10 +93,13 @@ static bool is_same_nat(const struct nat *a, const struct nat *b)
 					addr_compare(&a->addr_max, &b->addr_max) == 0));
 }
 
-static bool outcome_equal(const struct outcome *a, const struct outcome *b)
+static bool outcome_equal(const struct eval *eval, const struct outcome *a, const struct outcome *b)
 {
-	return a->verdict == b->verdict && a->rule == b->rule && a->chain == b->chain &&
-	       is_same_nat(&a->nat, &b->nat) && is_same_packet(&a->packet, &b->packet);
+	if (a->verdict != b->verdict || !is_same_packet(&a->packet, &b->packet))
+		return false;
+	if (eval->is_blind_to_rules && a->verdict <= VERDICT_REJECT)
+		return a->nat.kind == b->nat.kind;
+	return a->rule == b->rule && a->chain == b->chain && is_same_nat(&a->nat, &b->nat);
 }
 
 /* The last ones first: a chain that is called again and again ends at the same few rules. */
@@ -105,7 +108,7 @@ void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const stru
 	for (size_t i = outcomes->n; i--;) {
 		struct outcome *other = &outcomes->items[i];
 
-		if (!outcome_equal(other, outcome))
+		if (!outcome_equal(eval, other, outcome))
 			continue;
 		if (eval->sets)
 			other->set = set_or(eval->sets, other->set, outcome->set);

@@ -93,6 +93,9 @@ struct eval {
 	struct sets *sets; /* NULL: one packet */
 	/* Who asks does not care for conntrack's zones: else packets of different ones are walked apart. */
 	bool is_blind_to_zones;
+	/* Nor for the rule that decided, nor to what NAT maps: all that is accepted (dropped, rejected) is one outcome, which
+	 * has the rule, the chain and the mapping of the first. */
+	bool is_blind_to_rules;
 	struct packet_set set; /* what comes in */
 	/* Nodes may be given back under way: all sets that the caller and those above it hold are kept (set_keeper). */
 	bool may_collect;
