@@ -29,15 +29,37 @@ struct bench {
 	enum family family;
 	const char *place;
 	size_t n_dead, n_nodes, n_classes[2];
+	VEC(const struct rule *) asked, matched;
 };
 
+/* A rule is asked once for each call of its chain. */
 static void record(void *data, const struct table *table, const struct chain *chain,
 	const struct rule *rule, struct packet_set reach, struct packet_set matched)
 {
-	size_t *dead = data;
+	struct bench *b = data;
 
-	(void)table, (void)chain, (void)rule, (void)reach;
-	*dead += set_is_empty(matched);
+	(void)table, (void)chain, (void)reach;
+	*vec_push(&b->asked, b->arena) = rule;
+	if (!set_is_empty(matched))
+		*vec_push(&b->matched, b->arena) = rule;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct rule *const *left = a, *const *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static size_t count_rules(const struct rule **rules, size_t n)
+{
+	size_t n_different = 0;
+
+	if (n)
+		qsort(rules, n, sizeof(*rules), by_address);
+	for (size_t i = 0; i < n; i++)
+		n_different += !i || rules[i] != rules[i - 1];
+	return n_different;
 }
 
 static bool find_set(struct bench *b, struct sets *sets, struct err *err)
@@ -54,7 +76,7 @@ static bool find_set(struct bench *b, struct sets *sets, struct err *err)
 		.may_collect = true,
 		.is_blind_to_rules = true,
 		.record = record,
-		.data = &b->n_dead };
+		.data = b };
 
 	snprintf(name, sizeof(name), "%.*s", slash ? (int)(slash - b->place) : 0, b->place);
 	table = ruleset_table(b->rs, b->family, name);
@@ -68,6 +90,8 @@ static bool find_set(struct bench *b, struct sets *sets, struct err *err)
 	eval.hook = ruleset_chain_hook(chain);
 	eval.set = set_and(sets, sets_real(sets), set_of_family(sets, b->family));
 	ruleset_eval_chain(&eval, table, chain, &packet, NULL, NULL, &outcomes);
+	b->n_dead = count_rules(b->asked.items, b->asked.n) -
+		    count_rules(b->matched.items, b->matched.n);
 	b->n_nodes = set_n_nodes(sets, outcomes_set(sets, &outcomes, VERDICT_BIT(VERDICT_ACCEPT)));
 	return sets_ok(sets, err);
 }
@@ -119,7 +143,8 @@ int main(int argc, char **argv)
 	b.place = argv[3];
 	b.family = argc > 4 ? FAMILY_IPV6 : FAMILY_IPV4;
 	if (!text_load(&text, argv[2], 1 << 28, &err) ||
-		!ruleset_parse_iptables(arena, b.rs, b.family, argv[2], text.data, &err)) {
+		!ruleset_parse_iptables_from(
+			arena, b.rs, SOURCE_IPTABLES_LEGACY, b.family, argv[2], text.data, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}

@@ -48,14 +48,18 @@ static void record(void *data, const struct table *table, const struct chain *ch
 	struct seen_chain *seen = seen_chain(audit, table, chain);
 	struct seen_rule *one = &seen->rules[rule - chain->rules];
 
-	one->reach = set_or(audit->sets, one->reach, reach);
+	if (audit->is_following) {
+		one->reach = set_or(audit->sets, one->reach, reach);
+		if (rule == &chain->rules[chain->n_rules - 1])
+			seen->matched_last = set_or(audit->sets, seen->matched_last, matched);
+		return;
+	}
 	seen->places |= 1u << audit->now;
+	seen->is_entered |= rule == chain->rules && !set_is_empty(reach);
 	if (set_is_empty(matched))
 		return;
 	one->has_matched = true;
 	audit->changed |= ruleset_rule_writes(table, rule);
-	if (rule == &chain->rules[chain->n_rules - 1])
-		seen->matched_last = set_or(audit->sets, seen->matched_last, matched);
 }
 
 static void make_chains(struct audit *audit)
@@ -87,6 +91,7 @@ static void keep_audit(void *data, struct sets *sets)
 	const struct audit *audit = data;
 
 	sets_keep(sets, audit->all);
+	sets_keep(sets, audit->followed);
 	for (size_t p = 0; p < audit->n_places; p++) {
 		sets_keep(sets, audit->places[p].asked);
 		sets_keep(sets, audit->places[p].passed);
@@ -156,35 +161,59 @@ static struct packet_set let_pass(struct audit *audit, const struct outcome *out
 		set_of_extra(audit->sets, sets_add_extra(audit->sets, words.data)));
 }
 
+static void send_through(
+	struct audit *audit, size_t p, struct packet_set packets, struct outcomes *ret)
+{
+	const struct audit_place *place = &audit->places[p];
+	const struct eval eval = { .arena = audit->arena,
+		.rs = audit->rs,
+		.hook = place->hook,
+		.sets = audit->sets,
+		.is_blind_to_zones = true,
+		.may_collect = true,
+		.is_blind_to_rules = true,
+		.set = packets,
+		.record = record,
+		.data = audit };
+	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
+
+	audit->now = p;
+	sets_push_keeper(audit->sets, &keeper);
+	ruleset_eval_chains(&eval, place->chains, place->n_chains, true, &audit->packet, NULL,
+		&audit->decided, ret);
+	sets_pop_keeper(audit->sets);
+}
+
+void audit_follow(struct audit *audit, struct packet_set packets)
+{
+	struct sets *sets = audit->sets;
+
+	audit->followed = set_forget(sets, packets, audit->changed);
+	audit->is_following = true;
+	for (size_t p = 0; p < audit->n_places; p++) {
+		struct outcomes outcomes = { 0 };
+
+		send_through(audit, p, set_and(sets, audit->places[p].asked, audit->followed),
+			&outcomes);
+	}
+	audit->is_following = false;
+}
+
 static void ask_place(struct audit *audit, size_t p)
 {
 	struct audit_place *place = &audit->places[p];
 	struct seen_place *seen = &audit->seen_places[p];
 	struct sets *sets = audit->sets;
-	struct eval eval = { .arena = audit->arena,
-		.rs = audit->rs,
-		.hook = place->hook,
-		.sets = sets,
-		.is_blind_to_zones = true,
-		.may_collect = true,
-		.is_blind_to_rules = true,
-		.record = record,
-		.data = audit };
 	const unsigned open = VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN);
-	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
 
-	audit->now = p;
-	place->asked = eval.set = all_at(audit, place->hook);
+	place->asked = all_at(audit, place->hook);
 	for (size_t i = 0; i < place->n_chains; i++) {
 		seen_chain(audit, place->chains[i].table, place->chains[i].chain)->is_base = true;
 		seen_chain(audit, place->chains[i].table, place->chains[i].chain)->places |= 1u
 											     << p;
 		place->is_order_unknown |= place->chains[i].is_order_unknown;
 	}
-	sets_push_keeper(sets, &keeper);
-	ruleset_eval_chains(&eval, place->chains, place->n_chains, true, &audit->packet, NULL,
-		&audit->decided, &seen->outcomes);
-	sets_pop_keeper(sets);
+	send_through(audit, p, place->asked, &seen->outcomes);
 	seen->open = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_CANNOT_TELL));
 	vec_for_each (outcome, &seen->outcomes)
 		if (VERDICT_BIT(outcome->verdict) & open)
