@@ -145,7 +145,7 @@ static struct packet_set all_at(const struct audit *audit, enum hook hook)
 }
 
 /* A boolean for what a target does that nobody models, or a program. */
-static struct packet_set let_pass(struct audit *audit, const struct outcome *outcome)
+static struct packet_set let_pass(const struct audit *audit, const struct outcome *outcome)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 
@@ -161,22 +161,46 @@ static struct packet_set let_pass(struct audit *audit, const struct outcome *out
 		set_of_extra(audit->sets, sets_add_extra(audit->sets, words.data)));
 }
 
-static void send_through(
-	struct audit *audit, size_t p, struct packet_set packets, struct outcomes *ret)
+#define OPEN_VERDICTS (VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN))
+
+static void let_open_pass(const struct audit *audit, struct outcomes *outcomes)
 {
-	const struct audit_place *place = &audit->places[p];
-	const struct eval eval = { .arena = audit->arena,
+	vec_for_each (outcome, outcomes)
+		if (VERDICT_BIT(outcome->verdict) & OPEN_VERDICTS)
+			outcome->set = let_pass(audit, outcome);
+}
+
+static struct eval eval_at(
+	const struct audit *audit, const struct audit_place *place, struct packet_set packets)
+{
+	return (struct eval){ .arena = audit->arena,
 		.rs = audit->rs,
 		.hook = place->hook,
 		.sets = audit->sets,
 		.is_blind_to_zones = true,
-		.may_collect = true,
-		.is_blind_to_rules = true,
-		.set = packets,
-		.record = record,
-		.data = audit };
+		.set = packets };
+}
+
+void audit_outcomes(const struct audit *audit, const struct audit_place *place,
+	struct packet_set packets, struct outcomes *ret)
+{
+	const struct eval eval = eval_at(audit, place, set_and(audit->sets, place->asked, packets));
+
+	ruleset_eval_chains(
+		&eval, place->chains, place->n_chains, true, &audit->packet, NULL, NULL, ret);
+	let_open_pass(audit, ret);
+}
+
+static void send_through(
+	struct audit *audit, size_t p, struct packet_set packets, struct outcomes *ret)
+{
+	const struct audit_place *place = &audit->places[p];
+	struct eval eval = eval_at(audit, place, packets);
 	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
 
+	eval.may_collect = eval.is_blind_to_rules = true;
+	eval.record = record;
+	eval.data = audit;
 	audit->now = p;
 	sets_push_keeper(audit->sets, &keeper);
 	ruleset_eval_chains(&eval, place->chains, place->n_chains, true, &audit->packet, NULL,
@@ -204,7 +228,6 @@ static void ask_place(struct audit *audit, size_t p)
 	struct audit_place *place = &audit->places[p];
 	struct seen_place *seen = &audit->seen_places[p];
 	struct sets *sets = audit->sets;
-	const unsigned open = VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN);
 
 	place->asked = all_at(audit, place->hook);
 	for (size_t i = 0; i < place->n_chains; i++) {
@@ -215,10 +238,9 @@ static void ask_place(struct audit *audit, size_t p)
 	}
 	send_through(audit, p, place->asked, &seen->outcomes);
 	seen->open = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_CANNOT_TELL));
-	vec_for_each (outcome, &seen->outcomes)
-		if (VERDICT_BIT(outcome->verdict) & open)
-			outcome->set = let_pass(audit, outcome);
-	place->passed = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_ACCEPT) | open);
+	let_open_pass(audit, &seen->outcomes);
+	place->passed =
+		outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_ACCEPT) | OPEN_VERDICTS);
 }
 
 /* ---- which place ---- */

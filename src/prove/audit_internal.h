@@ -33,8 +33,8 @@ struct seen_chain {
 };
 
 struct seen_place {
-	struct packet_set open; /* what ended at a rule that is not modelled */
-	struct outcomes outcomes;
+	struct packet_set open;	  /* what ended at a rule that is not modelled */
+	struct outcomes outcomes; /* one a verdict, but each rule of its own that is not modelled */
 	const struct table *table; /* the one chain that is asked; NULL: all */
 	const struct chain *chain;
 };
@@ -72,6 +72,9 @@ struct audit_rule audit_rule_of(const struct outcome *outcome);
 /* Sends these through the chains, and keeps what comes to each rule. They are as they are at the rule that is asked about: what
  * rules change is forgotten, so that they are followed whatever it was before. */
 void audit_follow(struct audit *audit, struct packet_set packets);
+/* Those of the packets that come to a place, by the rule that decides; of what is not modelled, what passes by its boolean. */
+void audit_outcomes(const struct audit *audit, const struct audit_place *place,
+	struct packet_set packets, struct outcomes *ret);
 /* In between, when it is time to: all that is not kept in it is void then. */
 void audit_collect(struct audit *audit);
 

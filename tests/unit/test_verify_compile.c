@@ -134,7 +134,7 @@ static void random_policies_compile_to_what_they_say(void **state)
 
 /* ---- what is remembered ---- */
 
-#define N_REMEMBERED 40 /* policies */
+#define N_REMEMBERED 16 /* policies */
 #define N_CHANGES    8	/* of each */
 
 /* False: there is nothing to change so. */
