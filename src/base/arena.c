@@ -84,16 +84,22 @@ void arena_freep(struct arena **arena)
 	*arena = NULL;
 }
 
-void *arena_large_pages(size_t size)
+void *arena_try_large_pages(size_t size)
 {
 	void *memory;
 
 	if (size > SIZE_MAX - LARGE_PAGE_SIZE)
-		die_if_null(NULL);
+		return NULL;
 	size = (size + LARGE_PAGE_SIZE - 1) & ~(LARGE_PAGE_SIZE - 1);
-	memory = die_if_null(aligned_alloc(LARGE_PAGE_SIZE, size));
-	madvise(memory, size, MADV_HUGEPAGE); /* where there are none small ones do */
+	memory = aligned_alloc(LARGE_PAGE_SIZE, size);
+	if (memory)
+		madvise(memory, size, MADV_HUGEPAGE); /* where there are none small ones do */
 	return memory;
+}
+
+void *arena_large_pages(size_t size)
+{
+	return die_if_null(arena_try_large_pages(size));
 }
 
 static struct arena_block *arena_grow(struct arena *arena, size_t size)

@@ -27,6 +27,7 @@ char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap);
 
 /* Memory for something large, to be freed with free; not zeroed. */
 void *arena_large_pages(size_t size);
+void *arena_try_large_pages(size_t size); /* NULL: there is no memory */
 /* What malloc gave is freed with the arena. */
 void arena_adopt(struct arena *arena, void *memory);
 

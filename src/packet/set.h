@@ -102,6 +102,11 @@ struct packet_set set_and(struct sets *sets, struct packet_set a, struct packet_
 struct packet_set set_or(struct sets *sets, struct packet_set a, struct packet_set b);
 struct packet_set set_minus(struct sets *sets, struct packet_set a, struct packet_set b);
 struct packet_set set_not(struct sets *sets, struct packet_set a);
+/* a and b, and a minus b, for little more than one of them. */
+struct set_parts {
+	struct packet_set in, out;
+};
+struct set_parts set_split(struct sets *sets, struct packet_set a, struct packet_set b);
 
 /* All n of them, joined by halves: one by one, each would go through all that there are already. */
 struct packet_set set_or_all(
@@ -169,6 +174,16 @@ void set_print(struct sets *sets, struct packet_set a, size_t max_parts, struct 
  * is time to: when there are several times as many nodes as were kept the last time. */
 bool sets_should_collect(const struct sets *sets);
 void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep);
+/* Who works for others, who hold sets too, cannot name these: so everybody puts a keeper on the world's list while others work for
+ * him, and takes it off again, the last one first. keep calls sets_keep for each set that must stay. */
+struct set_keeper {
+	void (*keep)(void *data, struct sets *sets);
+	void *data;
+	const struct set_keeper *outer; /* the world's */
+};
+void sets_push_keeper(struct sets *sets, struct set_keeper *keeper);
+void sets_pop_keeper(struct sets *sets);
+void sets_keep(struct sets *sets, struct packet_set set);
 
 /* For measurements: nodes of one set, and of the world now and at most. */
 size_t set_n_nodes(struct sets *sets, struct packet_set a);

@@ -9,17 +9,20 @@
  * in a while what is still needed (sets_collect). That is cheaper than counting on every step, and cannot be got wrong by
  * forgetting one.
  *
- * The cache holds one result a place and forgets what was there. When the nodes double, so does it, empty again.
+ * The cache holds one result a place and forgets what was there. When the nodes double, so does it.
  */
 #include "packet/set_bdd.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_SIZE    ((size_t)1 << 12)
-#define CACHE_MAX     ((size_t)1 << 22)
-#define COLLECT_MIN   ((size_t)1 << 20)
-#define COLLECT_TIMES 4
+#define FIRST_SIZE	 ((size_t)1 << 12)
+#define CACHE_MAX	 ((size_t)1 << 22)
+#define LARGE_PAGES_FROM ((size_t)1 << 21)
+
+struct halves {
+	uint32_t in, out;
+};
 
 static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 {
@@ -29,19 +32,47 @@ static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 	return (uint32_t)(h >> 32);
 }
 
+/* Work goes through these tables without any order: with small pages most of it would be waiting for the page tables. */
+static void *table_new(size_t size)
+{
+	return size < LARGE_PAGES_FROM ? malloc(size) : arena_try_large_pages(size);
+}
+
+static void *table_of_zeros(size_t size)
+{
+	void *memory = table_new(size);
+
+	if (memory)
+		memset(memory, 0, size);
+	return memory;
+}
+
+static struct set_cached *cached_in(
+	struct set_cached *cache, size_t size, uint32_t op, uint32_t a, uint32_t b)
+{
+	return &cache[hash3(a, b, op) & (size - 1)];
+}
+
 static void cache_resize(struct sets *sets)
 {
 	size_t size = sets->size < CACHE_MAX ? sets->size : CACHE_MAX;
-	struct set_cached *cache = size == sets->cache_size ? NULL : calloc(size, sizeof(*cache));
+	struct set_cached *cache;
 
-	if (!cache)
+	if (size == sets->cache_size || !(cache = table_of_zeros(size * sizeof(*cache))))
 		return; /* the old one is as right */
+	for (size_t i = 0; i < sets->cache_size; i++) {
+		const struct set_cached *old = &sets->cache[i];
+
+		if (old->op_a)
+			*cached_in(cache, size, old->op_a >> SET_OP_SHIFT,
+				old->op_a & SET_NODE_MASK, old->b) = *old;
+	}
 	free(sets->cache);
 	sets->cache = cache;
 	sets->cache_size = size;
 }
 
-static void put_into_bucket(struct sets *sets, uint32_t node)
+void sets_put_into_bucket(struct sets *sets, uint32_t node)
 {
 	struct set_node *n = &sets->nodes[node];
 	uint32_t *bucket = &sets->buckets[hash3(n->low, n->high, n->level) & (sets->size - 1)];
@@ -53,19 +84,22 @@ static void put_into_bucket(struct sets *sets, uint32_t node)
 static bool grow(struct sets *sets)
 {
 	size_t size = sets->size ? 2 * sets->size : FIRST_SIZE;
-	struct set_node *nodes = realloc(sets->nodes, size * sizeof(*nodes));
+	struct set_node *nodes = table_new(size * sizeof(*nodes));
 	uint32_t *buckets;
 
 	if (!nodes)
 		return false;
+	if (sets->n)
+		memcpy(nodes, sets->nodes, sets->n * sizeof(*nodes));
+	free(sets->nodes);
 	sets->nodes = nodes;
-	if (!(buckets = calloc(size, sizeof(*buckets))))
+	if (!(buckets = table_of_zeros(size * sizeof(*buckets))))
 		return false;
 	free(sets->buckets);
 	sets->buckets = buckets;
 	sets->size = size;
 	for (uint32_t i = 2; i < sets->n; i++)
-		put_into_bucket(sets, i);
+		sets_put_into_bucket(sets, i);
 	cache_resize(sets);
 	return sets->cache;
 }
@@ -112,7 +146,7 @@ uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t hig
 		node = (uint32_t)sets->n++;
 	}
 	sets->nodes[node] = (struct set_node){ .low = low, .high = high, .level = (uint16_t)level };
-	put_into_bucket(sets, node);
+	sets_put_into_bucket(sets, node);
 	if (sets->n - sets->n_free > sets->peak)
 		sets->peak = sets->n - sets->n_free;
 	return node;
@@ -120,17 +154,17 @@ uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t hig
 
 static struct set_cached *cached(struct sets *sets, uint32_t op, uint32_t a, uint32_t b)
 {
-	return &sets->cache[hash3(a, b, op) & (sets->cache_size - 1)];
+	return cached_in(sets->cache, sets->cache_size, op, a, b);
 }
 
 static bool is_cached(const struct set_cached *c, uint32_t op, uint32_t a, uint32_t b)
 {
-	return c->op == op && c->a == a && c->b == b;
+	return c->op_a == (op << SET_OP_SHIFT | a) && c->b == b;
 }
 
 static uint32_t remember(struct sets *sets, uint32_t op, uint32_t a, uint32_t b, uint32_t result)
 {
-	*cached(sets, op, a, b) = (struct set_cached){ op, a, b, result };
+	*cached(sets, op, a, b) = (struct set_cached){ op << SET_OP_SHIFT | a, b, result, 0 };
 	return result;
 }
 
@@ -149,6 +183,17 @@ static uint32_t apply_at_once(enum set_op op, uint32_t a, uint32_t b)
 	default: /* OP_MINUS */
 		return !a || b == 1 || a == b ? 0 : !b ? a : UINT32_MAX;
 	}
+}
+
+/* Most of what is computed of a set is the set itself, whose node need not be found. */
+static uint32_t node_like(
+	struct sets *sets, uint32_t like, unsigned level, uint32_t low, uint32_t high)
+{
+	const struct set_node *n = &sets->nodes[like];
+
+	if (n->low == low && n->high == high && n->level == level)
+		return like;
+	return sets_node(sets, level, low, high);
 }
 
 static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
@@ -177,8 +222,50 @@ static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
 	if (nb.level != level)
 		nb.low = nb.high = b;
 	result = apply(sets, op, na.low, nb.low);
-	result = sets_node(sets, level, result, apply(sets, op, na.high, nb.high));
+	result = node_like(sets, a, level, result, apply(sets, op, na.high, nb.high));
 	return remember(sets, op, a, b, result);
+}
+
+/* Both halves of a at once: what is looked up of a and b for one of them is there for the other. */
+static struct halves split(struct sets *sets, uint32_t a, uint32_t b)
+{
+	struct halves low, high;
+	struct set_cached *c;
+	struct set_node na, nb;
+	unsigned level;
+
+	if (sets->has_failed)
+		return (struct halves){ 0, 0 };
+	if (!a || !b)
+		return (struct halves){ 0, a };
+	if (b == 1 || a == b)
+		return (struct halves){ a, 0 };
+	if (a == 1)
+		return (struct halves){ b, apply(sets, OP_MINUS, a, b) };
+	c = cached(sets, OP_SPLIT, a, b);
+	if (is_cached(c, OP_SPLIT, a, b))
+		return (struct halves){ c->result, c->rest };
+	na = sets->nodes[a];
+	nb = sets->nodes[b];
+	level = na.level < nb.level ? na.level : nb.level;
+	if (na.level != level)
+		na.low = na.high = a;
+	if (nb.level != level)
+		nb.low = nb.high = b;
+	low = split(sets, na.low, nb.low);
+	high = split(sets, na.high, nb.high);
+	low.in = node_like(sets, a, level, low.in, high.in);
+	low.out = node_like(sets, a, level, low.out, high.out);
+	*cached(sets, OP_SPLIT, a, b) =
+		(struct set_cached){ OP_SPLIT << SET_OP_SHIFT | a, b, low.in, low.out };
+	return low;
+}
+
+struct set_parts set_split(struct sets *sets, struct packet_set a, struct packet_set b)
+{
+	struct halves halves = split(sets, a.node, b.node);
+
+	return (struct set_parts){ { halves.in }, { halves.out } };
 }
 
 struct packet_set set_and(struct sets *sets, struct packet_set a, struct packet_set b)
@@ -485,81 +572,4 @@ static uint32_t lead(struct sets *sets, uint32_t a, uint32_t row)
 struct packet_set sets_of_row(struct sets *sets, struct packet_set a, struct packet_set row)
 {
 	return (struct packet_set){ lead(sets, a.node, row.node) };
-}
-
-/* As many as were not marked before. */
-static size_t mark(struct sets *sets, uint32_t a)
-{
-	struct set_node *n;
-
-	if (a < 2 || sets->nodes[a].is_marked)
-		return 0;
-	n = &sets->nodes[a];
-	n->is_marked = true;
-	return 1 + mark(sets, n->low) + mark(sets, n->high);
-}
-
-static void unmark(struct sets *sets, uint32_t a)
-{
-	struct set_node *n;
-
-	if (a < 2 || !sets->nodes[a].is_marked)
-		return;
-	n = &sets->nodes[a];
-	n->is_marked = false;
-	unmark(sets, n->low);
-	unmark(sets, n->high);
-}
-
-size_t set_n_nodes(struct sets *sets, struct packet_set a)
-{
-	size_t n = mark(sets, a.node);
-
-	unmark(sets, a.node);
-	return n;
-}
-
-size_t sets_n_nodes(const struct sets *sets)
-{
-	return sets->n - sets->n_free;
-}
-
-size_t sets_n_nodes_peak(const struct sets *sets)
-{
-	return sets->peak;
-}
-
-/* A collection looks at every node, and work begins again with an empty cache: not for a few. */
-bool sets_should_collect(const struct sets *sets)
-{
-	size_t n = sets_n_nodes(sets);
-
-	return n > COLLECT_MIN && n > COLLECT_TIMES * sets->n_kept;
-}
-
-void sets_collect(struct sets *sets, const struct packet_set *keep, size_t n_keep)
-{
-	if (sets->has_failed)
-		return;
-	for (size_t i = 0; i < n_keep; i++)
-		mark(sets, keep[i].node);
-	vec_for_each (set, &sets->remembered)
-		mark(sets, (*set)->node);
-	memset(sets->buckets, 0, sets->size * sizeof(*sets->buckets));
-	memset(sets->cache, 0, sets->cache_size * sizeof(*sets->cache));
-	sets->free = 0;
-	sets->n_free = 0;
-	for (uint32_t i = (uint32_t)sets->n - 1; i >= 2; i--) {
-		struct set_node *n = &sets->nodes[i];
-
-		if (n->is_marked) {
-			n->is_marked = false;
-			put_into_bucket(sets, i);
-			continue;
-		}
-		n->next = sets->free;
-		sets->free = i;
-		sets->n_free++;
-	}
-	sets->n_kept = sets_n_nodes(sets);
 }

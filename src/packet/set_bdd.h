@@ -27,10 +27,23 @@ struct set_node {
 };
 
 struct set_cached {
-	uint32_t op, a, b, result; /* op 0: nothing */
+	uint32_t op_a, b, result; /* op_a: the operation and its first set; 0: nothing */
+	uint32_t rest;		  /* of OP_SPLIT, whose result is two sets */
 };
 
-enum set_op { OP_AND = 1, OP_OR, OP_MINUS, OP_FORGET, OP_SWAP, OP_KNOW, OP_LEAD, OP_RESTRICT };
+enum set_op {
+	OP_AND = 1,
+	OP_OR,
+	OP_MINUS,
+	OP_SPLIT,
+	OP_FORGET,
+	OP_SWAP,
+	OP_KNOW,
+	OP_LEAD,
+	OP_RESTRICT
+};
+#define SET_OP_SHIFT  28 /* of the operation, above a node's number */
+#define SET_NODE_MASK ((1u << SET_OP_SHIFT) - 1)
 
 /* One of the values that rules tell apart. */
 struct set_value {
@@ -46,6 +59,7 @@ struct set_field {
 	bool is_enumerated;
 	bool is_closed; /* the last value is the only one with the codes that are left, else "other" */
 	VEC(struct set_value) values;
+	struct map *by_key[2]; /* places of values, from 1 on: by name or bytes, and of prefixes */
 };
 
 struct sets {
@@ -54,7 +68,7 @@ struct sets {
 	bool has_failed, is_sealed;
 
 	struct set_field fields[N_FIELDS];
-	uint16_t family_level;
+	uint16_t family_level, first_extra;
 	VEC(const char *) extras;
 	struct map *by_words;	/* of extras */
 	VEC(uint16_t) block_of; /* a level's */
@@ -62,12 +76,14 @@ struct sets {
 	struct set_node *nodes;
 	uint32_t *buckets; /* as many as nodes have room; 0: none */
 	size_t n, size, max, peak, n_free, n_kept;
+	size_t collect_min; /* fewer nodes are not worth a collection; 0: whenever somebody asks, for tests */
 	uint32_t free; /* 0: none */
 	struct set_cached *cache;
 	size_t cache_size;
 	VEC(uint64_t) forgotten; /* masks of fields that OP_FORGET was asked for: its b */
 	struct map *by_list;	 /* of remembered; NULL: none */
 	VEC(struct packet_set *) remembered;
+	const struct set_keeper *keepers;
 	struct packet_set present[N_FIELDS]; /* set_of_present, of those in has_present */
 	uint64_t has_present;
 	uint32_t n_knows;
@@ -80,6 +96,7 @@ void sets_fail(struct sets *sets, enum err_kind kind, const char *fmt, ...)
 /* set_bdd.c */
 bool sets_init_nodes(struct sets *sets);
 uint32_t sets_node(struct sets *sets, unsigned level, uint32_t low, uint32_t high);
+void sets_put_into_bucket(struct sets *sets, uint32_t node);
 uint16_t sets_level(const struct sets *sets, uint32_t node);
 /* Every level with known[level] < 2 has that value. */
 struct packet_set sets_know(struct sets *sets, struct packet_set a);
@@ -92,6 +109,9 @@ bool sets_find_rows(struct sets *sets, struct packet_set a, size_t max, struct a
 	struct set_rows *ret);
 /* The sources that lead to that. */
 struct packet_set sets_of_row(struct sets *sets, struct packet_set a, struct packet_set row);
+
+/* Fewer nodes are not worth a collection. */
+#define SETS_COLLECT_MIN ((size_t)1 << 18)
 
 /* set_world.c */
 unsigned sets_block_of(const struct sets *sets, unsigned level);

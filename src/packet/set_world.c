@@ -27,6 +27,13 @@ static const enum field order[N_FIELDS] = { FIELD_IN_IFACE, FIELD_PHYSDEV_IN, FI
 	FIELD_CT_ORIG_DPORT, FIELD_CT_ORIG_SPORT, FIELD_TTL, FIELD_TOS, FIELD_LENGTH, FIELD_UID,
 	FIELD_GID, FIELD_ARP_OP, FIELD_ARP_SPA, FIELD_ARP_SHA, FIELD_ARP_TPA, FIELD_ARP_THA };
 
+/*
+ * The booleans stand above this one. Those of a rule ("limit 3/s", of each its own) are different below each address and port that rules
+ * tell apart, and so is all that stands between. What IP packets do not have, and what is the same in nearly all of
+ * them, is below: hundreds of levels, which all sets share.
+ */
+#define BELOW_EXTRAS FIELD_LENGTH
+
 void sets_fail(struct sets *sets, enum err_kind kind, const char *fmt, ...)
 {
 	va_list ap;
@@ -84,10 +91,8 @@ unsigned sets_first_level(const struct sets *sets, unsigned block)
 {
 	if (block < N_FIELDS)
 		return sets->fields[block].first;
-	/* booleans are the last ones */
-	return block == BLOCK_FAMILY
-		       ? sets->family_level
-		       : (unsigned)(sets->block_of.n - sets->extras.n) + block - BLOCK_FIRST_EXTRA;
+	return block == BLOCK_FAMILY ? sets->family_level
+				     : sets->first_extra + block - BLOCK_FIRST_EXTRA;
 }
 
 unsigned sets_block_bits(const struct sets *sets, unsigned block)
@@ -95,13 +100,68 @@ unsigned sets_block_bits(const struct sets *sets, unsigned block)
 	return block < N_FIELDS ? sets->fields[block].n_bits : 1;
 }
 
+/* ---- the values of an enumerated field ---- */
+
+static size_t find_name(const struct sets *sets, enum field field, const char *name, bool is_prefix)
+{
+	const struct set_field *f = &sets->fields[field];
+	const struct map *map = f->by_key[is_prefix];
+	size_t place = map ? (size_t)(uintptr_t)map_find(map, name) : 0;
+
+	/* a toy world may have cut values off */
+	return place && place <= f->values.n ? place - 1 : SIZE_MAX;
+}
+
+#define VALUE_KEY_SIZE 33
+
+static void value_key(char key[VALUE_KEY_SIZE], const struct field_value *value)
+{
+	for (size_t i = 0; i < sizeof(value->bytes); i++) {
+		*key++ = "0123456789abcdef"[value->bytes[i] >> 4];
+		*key++ = "0123456789abcdef"[value->bytes[i] & 15];
+	}
+	*key = '\0';
+}
+
+static size_t find_value(const struct sets *sets, enum field field, const struct field_value *value)
+{
+	char key[VALUE_KEY_SIZE];
+
+	value_key(key, value);
+	return find_name(sets, field, key, false);
+}
+
+static void push_value(
+	struct sets *sets, enum field field, const char *key, const struct set_value *value)
+{
+	struct set_field *f = &sets->fields[field];
+	struct map **map = &f->by_key[value->is_prefix];
+
+	*vec_push(&f->values, sets->arena) = *value;
+	if (!*map)
+		*map = map_new(sets->arena);
+	map_add(*map, value->name ? value->name : arena_strdup(sets->arena, key),
+		(void *)(uintptr_t)f->values.n);
+}
+
+static void push_number(struct sets *sets, enum field field, const struct field_value *value)
+{
+	char key[VALUE_KEY_SIZE];
+
+	value_key(key, value);
+	push_value(sets, field, key, &(struct set_value){ .value = *value });
+}
+
 static void close_field(struct sets *sets, enum field field, const uint8_t *values, size_t n)
 {
 	struct set_field *f = &sets->fields[field];
 
 	f->is_enumerated = f->is_closed = true;
-	for (size_t i = 0; i < n; i++)
-		vec_push(&f->values, sets->arena)->value = field_value_of_number(values[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct field_value value = field_value_of_number(values[i]);
+
+		push_number(sets, field, &value);
+	}
 }
 
 struct sets *sets_new(size_t max_nodes)
@@ -116,6 +176,9 @@ struct sets *sets_new(size_t max_nodes)
 	sets->arena = arena;
 	sets->by_words = map_new(arena);
 	sets->max = max_nodes ? max_nodes : LIMIT_SET_NODES;
+	if (sets->max > (size_t)1 << SET_OP_SHIFT)
+		sets->max = (size_t)1 << SET_OP_SHIFT;
+	sets->collect_min = SETS_COLLECT_MIN;
 	if (!sets_init_nodes(sets))
 		sets_fail(sets, ERR_LIMIT, "no memory for sets of packets");
 	for (unsigned i = 0; i < N_FIELDS; i++) {
@@ -147,27 +210,6 @@ void sets_freep(struct sets **sets)
 	*sets = NULL;
 }
 
-static size_t find_name(const struct sets *sets, enum field field, const char *name, bool is_prefix)
-{
-	const struct set_field *f = &sets->fields[field];
-
-	for (size_t i = 0; i < f->values.n; i++)
-		if (f->values.items[i].is_prefix == is_prefix &&
-			strcmp(f->values.items[i].name, name) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
-static size_t find_value(const struct sets *sets, enum field field, const struct field_value *value)
-{
-	const struct set_field *f = &sets->fields[field];
-
-	for (size_t i = 0; i < f->values.n; i++)
-		if (memcmp(&f->values.items[i].value, value, sizeof(*value)) == 0)
-			return i;
-	return SIZE_MAX;
-}
-
 static bool may_add(struct sets *sets, enum field field, bool is_right_kind)
 {
 	if (sets->is_sealed || !is_right_kind)
@@ -178,14 +220,13 @@ static bool may_add(struct sets *sets, enum field field, bool is_right_kind)
 
 static void add_name(struct sets *sets, enum field field, const char *name, bool is_prefix)
 {
-	struct set_value *value;
+	struct set_value value = { .is_prefix = is_prefix };
 
 	if (!may_add(sets, field, sets_is_names(field)) ||
 		find_name(sets, field, name, is_prefix) != SIZE_MAX)
 		return;
-	value = vec_push(&sets->fields[field].values, sets->arena);
-	value->name = arena_strdup(sets->arena, name);
-	value->is_prefix = is_prefix;
+	value.name = arena_strdup(sets->arena, name);
+	push_value(sets, field, value.name, &value);
 }
 
 void sets_add_name(struct sets *sets, enum field field, const char *name)
@@ -229,7 +270,7 @@ void sets_add_value(struct sets *sets, enum field field, const struct field_valu
 	if (!may_add(sets, field, is_right_kind) || find_value(sets, field, value) != SIZE_MAX)
 		return;
 	f->is_enumerated = true;
-	vec_push(&f->values, sets->arena)->value = *value;
+	push_number(sets, field, value);
 }
 
 void sets_set_width(struct sets *sets, enum field field, unsigned bits)
@@ -267,19 +308,26 @@ static void seal_field(struct sets *sets, enum field field)
 		*vec_push(&sets->block_of, sets->arena) = (uint16_t)field;
 }
 
+/* More of them come while the world is in use, and levels cannot be put in between then. */
+static void place_extras(struct sets *sets)
+{
+	sets->first_extra = (uint16_t)sets->block_of.n;
+	for (size_t i = 0; i < LIMIT_SET_EXTRAS; i++)
+		*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + i);
+}
+
 void sets_seal(struct sets *sets)
 {
-	size_t n_extras = sets->extras.n;
-
 	if (sets->is_sealed)
 		return;
 	sets->is_sealed = true;
 	sets->block_of.n = 0;
 	*vec_push(&sets->block_of, sets->arena) = BLOCK_FAMILY;
-	for (unsigned i = 0; i < N_FIELDS; i++)
+	for (unsigned i = 0; i < N_FIELDS; i++) {
+		if (order[i] == BELOW_EXTRAS)
+			place_extras(sets);
 		seal_field(sets, order[i]);
-	for (size_t i = 0; i < n_extras; i++)
-		*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + i);
+	}
 	sets->known = arena_alloc(sets->arena, LEVEL_END);
 }
 
@@ -299,7 +347,6 @@ unsigned sets_add_extra(struct sets *sets, const char *words)
 		return 0;
 	}
 	*vec_push(&sets->extras, sets->arena) = copy;
-	*vec_push(&sets->block_of, sets->arena) = (uint16_t)(BLOCK_FIRST_EXTRA + extra);
 	return extra;
 }
 
@@ -436,11 +483,16 @@ static struct packet_set of_enumerated(struct sets *sets, enum field field,
 
 	for (unsigned i = 0; i < width; i++)
 		is_exact = is_exact && bit(mask, i, width);
-	for (size_t i = 0; i < f->values.n; i++) {
+	if (is_exact) {
+		size_t code = find_value(sets, field, from);
+
+		is_found = code != SIZE_MAX;
+		all = is_found ? sets_of_code(sets, field, code, false) : all;
+	}
+	for (size_t i = 0; i < f->values.n && !is_exact; i++) {
 		if (!is_value_in(&f->values.items[i].value, from, to, mask))
 			continue;
 		all = set_or(sets, all, sets_of_code(sets, field, i, false));
-		is_found = true;
 	}
 	if (!f->is_closed && !(is_exact && is_found) && fits(from, width)) {
 		sets_fail(sets, ERR_INPUT,

@@ -73,11 +73,11 @@ struct judge {
 /* Says it of those that are left. True: now none is, so that further questions need not be asked. */
 static bool say(struct judge *j, struct decision decision, struct packet_set packets)
 {
-	packets = packets_and(j->q, j->left, packets);
-	if (set_is_empty(packets))
-		return set_is_empty(j->left);
-	j->said(j->arg, decision, packets);
-	j->left = packets_and(j->q, j->left, packets_not(j->q, packets));
+	struct set_parts parts = packets_split(j->q, j->left, packets);
+
+	if (!set_is_empty(parts.in))
+		j->said(j->arg, decision, parts.in);
+	j->left = parts.out;
 	return set_is_empty(j->left);
 }
 
@@ -383,7 +383,7 @@ void policy_judge(const struct question *q, const struct policy_port *port,
 		j.left = of_type;
 		if (!set_is_empty(of_type))
 			judge_frame(&j, types[i]);
-		others = packets_and(q, others, packets_not(q, of_type));
+		others = packets_split(q, others, of_type).out;
 	}
 	j.left = others;
 	because(&j, DROP_FRAME_TYPE, SET_FULL);

@@ -124,3 +124,11 @@ struct packet_set packets_not(const struct question *q, struct packet_set a)
 {
 	return q->packet ? all_or_none(set_is_empty(a)) : set_not(q->sets, a);
 }
+
+struct set_parts packets_split(const struct question *q, struct packet_set a, struct packet_set b)
+{
+	if (!q->packet)
+		return set_split(q->sets, a, b);
+	return set_is_empty(b) ? (struct set_parts){ SET_EMPTY, a }
+			       : (struct set_parts){ a, SET_EMPTY };
+}

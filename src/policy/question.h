@@ -38,6 +38,7 @@ struct packet_set packets_in_list(
 struct packet_set packets_and(const struct question *q, struct packet_set a, struct packet_set b);
 struct packet_set packets_or(const struct question *q, struct packet_set a, struct packet_set b);
 struct packet_set packets_not(const struct question *q, struct packet_set a);
+struct set_parts packets_split(const struct question *q, struct packet_set a, struct packet_set b);
 
 /*
  * What policy_decide says of all packets that are asked of: said is called with each decision and its packets (never

@@ -56,11 +56,18 @@ static void record(void *data, const struct table *table, const struct chain *ch
 	struct seen_chain *seen = seen_chain(audit, table, chain);
 	struct seen_rule *one = &seen->rules[rule - chain->rules];
 
-	one->reach = set_or(audit->sets, one->reach, reach);
-	one->matched = set_or(audit->sets, one->matched, matched);
+	if (audit->is_following) {
+		one->reach = set_or(audit->sets, one->reach, reach);
+		if (rule == &chain->rules[chain->n_rules - 1])
+			seen->matched_last = set_or(audit->sets, seen->matched_last, matched);
+		return;
+	}
 	seen->places |= 1u << audit->now;
-	if (!set_is_empty(matched))
-		audit->changed |= ruleset_rule_writes(table, rule);
+	seen->is_entered |= rule == chain->rules && !set_is_empty(reach);
+	if (set_is_empty(matched))
+		return;
+	one->has_matched = true;
+	audit->changed |= ruleset_rule_writes(table, rule);
 }
 
 static void make_chains(struct audit *audit)
@@ -87,44 +94,42 @@ static void make_chains(struct audit *audit)
 	}
 }
 
-struct kept {
-	VEC(struct packet_set);
-};
-
-static void keep_audit(struct kept *keep, struct arena *arena, const struct audit *audit)
+static void keep_audit(void *data, struct sets *sets)
 {
-	*vec_push(keep, arena) = audit->all;
+	const struct audit *audit = data;
+
+	sets_keep(sets, audit->all);
+	sets_keep(sets, audit->followed);
 	for (size_t p = 0; p < audit->n_places; p++) {
-		*vec_push(keep, arena) = audit->places[p].asked;
-		*vec_push(keep, arena) = audit->places[p].passed;
-		*vec_push(keep, arena) = audit->seen_places[p].open;
+		sets_keep(sets, audit->places[p].asked);
+		sets_keep(sets, audit->places[p].passed);
+		sets_keep(sets, audit->seen_places[p].open);
 		vec_for_each (outcome, &audit->seen_places[p].outcomes)
-			*vec_push(keep, arena) = outcome->set;
+			sets_keep(sets, outcome->set);
 	}
 	for (size_t c = 0; c < audit->n_chains; c++) {
-		*vec_push(keep, arena) = audit->chains[c].potential;
+		sets_keep(sets, audit->chains[c].potential);
+		sets_keep(sets, audit->chains[c].matched_last);
 		for (size_t r = 0; r < audit->chains[c].chain->n_rules; r++) {
-			*vec_push(keep, arena) = audit->chains[c].rules[r].reach;
-			*vec_push(keep, arena) = audit->chains[c].rules[r].matched;
-			*vec_push(keep, arena) = audit->chains[c].rules[r].self;
+			sets_keep(sets, audit->chains[c].rules[r].reach);
+			sets_keep(sets, audit->chains[c].rules[r].self);
 		}
 	}
 	if (audit->twin)
-		keep_audit(keep, arena, audit->twin);
+		keep_audit(audit->twin, sets);
 	if (audit->other)
-		keep_audit(keep, arena, audit->other);
+		keep_audit(audit->other, sets);
 }
 
 void audit_collect(struct audit *audit)
 {
-	struct arena *arena CLEANUP(arena_freep) = NULL;
-	struct kept keep = { 0 };
+	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
 
 	if (!sets_should_collect(audit->sets))
 		return;
-	arena = arena_new();
-	keep_audit(&keep, arena, audit);
-	sets_collect(audit->sets, keep.items, keep.n);
+	sets_push_keeper(audit->sets, &keeper);
+	sets_collect(audit->sets, NULL, 0);
+	sets_pop_keeper(audit->sets);
 }
 
 /* ---- through the hooks ---- */
@@ -148,7 +153,7 @@ static struct packet_set all_at(const struct audit *audit, enum hook hook)
 }
 
 /* A boolean for what a target does that nobody models, or a program. */
-static struct packet_set let_pass(struct audit *audit, const struct outcome *outcome)
+static struct packet_set let_pass(const struct audit *audit, const struct outcome *outcome)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 
@@ -169,7 +174,7 @@ static struct packet_set let_pass(struct audit *audit, const struct outcome *out
  * theirs until conntrack is asked: then they are INVALID again.
  */
 static struct packet_set looked_up(
-	struct audit *audit, struct packet_set set, struct packet_set asked)
+	const struct audit *audit, struct packet_set set, struct packet_set asked)
 {
 	struct sets *sets = audit->sets;
 	const struct addr zero = { .family = audit->family };
@@ -185,10 +190,27 @@ static struct packet_set looked_up(
 	return set_or(sets, set_minus(sets, set, templates), again);
 }
 
-/* Conntrack is asked between the chains of a hook. */
-static void run_place(struct audit *audit, struct eval *eval, const struct audit_place *place,
-	struct outcomes *ret)
+/* What is held while the chains in front of conntrack work. */
+struct held {
+	struct packet_set packets;
+	const struct outcomes *outcomes;
+};
+
+static void keep_held(void *data, struct sets *sets)
 {
+	const struct held *held = data;
+
+	sets_keep(sets, held->packets);
+	vec_for_each (outcome, held->outcomes)
+		sets_keep(sets, outcome->set);
+}
+
+/* Conntrack is asked between the chains of a hook. */
+static void run_place(const struct audit *audit, struct eval *eval, const struct audit_place *place,
+	uint64_t *decided, struct outcomes *ret)
+{
+	struct held held = { eval->set, ret };
+	struct set_keeper keeper = { .keep = keep_held, .data = &held };
 	size_t n = place->n_chains, n_early = 0;
 	struct packet_set passed = SET_EMPTY;
 	struct outcomes early = { 0 };
@@ -199,19 +221,81 @@ static void run_place(struct audit *audit, struct eval *eval, const struct audit
 		n_early++;
 	if (n_early == 0 || n_early == n) {
 		ruleset_eval_chains(
-			eval, place->chains, n, true, &audit->packet, NULL, &audit->decided, ret);
+			eval, place->chains, n, true, &audit->packet, NULL, decided, ret);
 		return;
 	}
+	sets_push_keeper(audit->sets, &keeper);
 	ruleset_eval_chains(
-		eval, place->chains, n_early, true, &audit->packet, NULL, &audit->decided, &early);
+		eval, place->chains, n_early, true, &audit->packet, NULL, decided, &early);
+	sets_pop_keeper(audit->sets);
 	vec_for_each (outcome, &early)
 		if (outcome->verdict == VERDICT_ACCEPT)
 			passed = set_or(audit->sets, passed, outcome->set);
 		else
 			*vec_push(ret, audit->arena) = *outcome;
-	eval->set = looked_up(audit, passed, place->asked);
+	eval->set = looked_up(audit, passed, held.packets);
 	ruleset_eval_chains(eval, place->chains + n_early, n - n_early, true, &audit->packet, NULL,
-		&audit->decided, ret);
+		decided, ret);
+}
+
+#define OPEN_VERDICTS (VERDICT_BIT(VERDICT_CANNOT_TELL) | VERDICT_BIT(VERDICT_STOLEN))
+
+static void let_open_pass(const struct audit *audit, struct outcomes *outcomes)
+{
+	vec_for_each (outcome, outcomes)
+		if (VERDICT_BIT(outcome->verdict) & OPEN_VERDICTS)
+			outcome->set = let_pass(audit, outcome);
+}
+
+static struct eval eval_at(
+	const struct audit *audit, const struct audit_place *place, struct packet_set packets)
+{
+	return (struct eval){ .arena = audit->arena,
+		.rs = audit->rs,
+		.hook = place->hook,
+		.sets = audit->sets,
+		.is_blind_to_zones = true,
+		.set = packets };
+}
+
+void audit_outcomes(const struct audit *audit, const struct audit_place *place,
+	struct packet_set packets, struct outcomes *ret)
+{
+	struct eval eval = eval_at(audit, place, set_and(audit->sets, place->asked, packets));
+
+	run_place(audit, &eval, place, NULL, ret);
+	let_open_pass(audit, ret);
+}
+
+static void send_through(
+	struct audit *audit, size_t p, struct packet_set packets, struct outcomes *ret)
+{
+	const struct audit_place *place = &audit->places[p];
+	struct eval eval = eval_at(audit, place, packets);
+	struct set_keeper keeper = { .keep = keep_audit, .data = audit };
+
+	eval.may_collect = eval.is_blind_to_rules = true;
+	eval.record = record;
+	eval.data = audit;
+	audit->now = p;
+	sets_push_keeper(audit->sets, &keeper);
+	run_place(audit, &eval, place, &audit->decided, ret);
+	sets_pop_keeper(audit->sets);
+}
+
+void audit_follow(struct audit *audit, struct packet_set packets)
+{
+	struct sets *sets = audit->sets;
+
+	audit->followed = set_forget(sets, packets, audit->changed);
+	audit->is_following = true;
+	for (size_t p = 0; p < audit->n_places; p++) {
+		struct outcomes outcomes = { 0 };
+
+		send_through(audit, p, set_and(sets, audit->places[p].asked, audit->followed),
+			&outcomes);
+	}
+	audit->is_following = false;
 }
 
 static void ask_place(struct audit *audit, size_t p)
@@ -219,32 +303,19 @@ static void ask_place(struct audit *audit, size_t p)
 	struct audit_place *place = &audit->places[p];
 	struct seen_place *seen = &audit->seen_places[p];
 	struct sets *sets = audit->sets;
-	struct eval eval = { .arena = audit->arena,
-		.rs = audit->rs,
-		.hook = place->hook,
-		.sets = sets,
-		.is_blind_to_zones = true,
-		.record = record,
-		.data = audit };
 
-	audit->now = p;
-	place->asked = eval.set = all_at(audit, place->hook);
+	place->asked = all_at(audit, place->hook);
 	for (size_t i = 0; i < place->n_chains; i++) {
 		seen_chain(audit, place->chains[i].table, place->chains[i].chain)->is_base = true;
 		seen_chain(audit, place->chains[i].table, place->chains[i].chain)->places |= 1u
 											     << p;
 		place->is_order_unknown |= place->chains[i].is_order_unknown;
 	}
-	run_place(audit, &eval, place, &seen->outcomes);
-	vec_for_each (outcome, &seen->outcomes) {
-		if (outcome->verdict == VERDICT_CANNOT_TELL)
-			seen->open = set_or(sets, seen->open, outcome->set);
-		if (outcome->verdict == VERDICT_CANNOT_TELL || outcome->verdict == VERDICT_STOLEN)
-			outcome->set = let_pass(audit, outcome);
-		else if (outcome->verdict != VERDICT_ACCEPT)
-			continue;
-		place->passed = set_or(sets, place->passed, outcome->set);
-	}
+	send_through(audit, p, place->asked, &seen->outcomes);
+	seen->open = outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_CANNOT_TELL));
+	let_open_pass(audit, &seen->outcomes);
+	place->passed =
+		outcomes_set(sets, &seen->outcomes, VERDICT_BIT(VERDICT_ACCEPT) | OPEN_VERDICTS);
 }
 
 /* ---- which place ---- */

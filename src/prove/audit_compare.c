@@ -2,8 +2,8 @@
 /*
  * What one ruleset passes and another one does not.
  *
- * The difference of two sets, cut by who decided: the outcomes of the one that passes it, and those of the other one in which
- * it gets lost. Only outcomes that have something of it are paired, and pairs are made until it is used up.
+ * The difference of two sets, sent through both again and cut by who decided: the outcomes of the one that passes it, and those of
+ * the other one in which it gets lost. Only outcomes that have something of it are paired, and pairs are made until it is used up.
  *
  * Where rules change a field (a mark), packets look different at the end: that field is left out of what is compared. As long as
  * no rule asks for it nothing is lost by that; else two that differ there alone may look equal, and "changed" says so.
@@ -45,13 +45,15 @@ static bool is_passing(const struct outcome *outcome)
  */
 static void pick(struct comparing *c, struct side *side, struct packet_set difference, bool passes)
 {
-	const struct seen_place *seen;
+	struct outcomes outcomes = { 0 };
 
 	side->outcomes.n = 0;
-	if (!side->place)
+	if (!side->place || set_is_empty(difference))
 		return;
-	seen = &side->audit->seen_places[side->place - side->audit->places];
-	vec_for_each (outcome, &seen->outcomes) {
+	/* as they may have come in, and whatever the booleans are */
+	audit_outcomes(side->audit, side->place,
+		set_forget(c->sets, difference, c->forgotten | SET_EXTRA_BITS), &outcomes);
+	vec_for_each (outcome, &outcomes) {
 		struct outcome one = *outcome;
 
 		if (passes ? !is_passing(outcome) : outcome->verdict == VERDICT_ACCEPT)

@@ -279,7 +279,7 @@ static struct packet_set blame_losses(struct blaming *b, struct seen_chain *seen
 		at = low + 1;
 		/* behind the last rule everything that it did not match comes back */
 		lost = at < seen->chain->n_rules ? set_minus(sets, left, seen->rules[at].reach)
-						 : set_and(sets, left, seen->rules[low].matched);
+						 : set_and(sets, left, seen->matched_last);
 		if (!set_is_empty(lost))
 			blame_rule(b, seen, low, lost, depth);
 		left = set_minus(sets, left, lost);
@@ -383,44 +383,81 @@ static bool ends_open(struct audit *audit, const struct seen_chain *seen, struct
 static void name_callers(struct blaming *b, const struct seen_chain *seen)
 {
 	vec_for_each (caller, &seen->callers)
-		if (!set_is_empty(caller->chain->rules[caller->at].matched))
+		if (caller->chain->rules[caller->at].has_matched)
 			blame(b, caller->chain, caller->at, false);
 }
 
-static void explain_dead(struct blaming *b, struct seen_chain *seen, size_t at)
+/* False: only when they are followed it can be said who took them. */
+static bool explain_at_once(struct blaming *b, struct seen_chain *seen, size_t at)
 {
 	struct audit *audit = b->audit;
-	struct packet_set self = self_of(audit, seen, at), wanted;
+	struct packet_set self = self_of(audit, seen, at);
 
 	if (set_is_empty(self)) {
 		b->dead->set_name = empty_set_of(audit, seen->table, b->dead->rule.rule);
 		b->dead->reason = b->dead->set_name ? DEAD_EMPTY_SET : DEAD_CONTRADICTION;
-		return;
+		return true;
 	}
-	wanted = set_and(audit->sets, self, potential_of(audit, seen, 0));
-	if (set_is_empty(wanted)) {
+	b->wanted = set_and(audit->sets, self, potential_of(audit, seen, 0));
+	if (set_is_empty(b->wanted)) {
 		b->dead->reason = seen->is_base ? DEAD_NOT_AT_HOOK : DEAD_NOT_CALLED_SO;
 		if (!seen->is_base)
 			name_callers(b, seen);
-		return;
+		return true;
 	}
 	b->dead->reason = DEAD_SHADOWED;
-	b->dead->is_unsure = ends_open(audit, seen, wanted);
-	b->wanted = wanted;
-	b->is_changed = !set_equal(set_forget(audit->sets, wanted, audit->changed), wanted);
+	b->dead->is_unsure = ends_open(audit, seen, b->wanted);
+	b->is_changed = !set_equal(set_forget(audit->sets, b->wanted, audit->changed), b->wanted);
 	b->path[0] = seen;
 	b->n_path = 1;
-	if (!b->is_changed && blame_one(b, seen, at))
+	return !b->is_changed && blame_one(b, seen, at);
+}
+
+/* Dead rules whose packets have to be followed. */
+struct lost {
+	struct seen_chain *seen;
+	size_t at, dead;
+	struct packet_set wanted;
+	bool is_changed;
+};
+struct losts {
+	VEC(struct lost);
+};
+
+static struct packet_set wanted_of(void *data, size_t i)
+{
+	return ((const struct losts *)data)->items[i].wanted;
+}
+
+static void keep_losts(void *data, struct sets *sets)
+{
+	vec_for_each (lost, (const struct losts *)data)
+		sets_keep(sets, lost->wanted);
+}
+
+/* dead: those that lost are places in. */
+static void follow_losts(
+	struct audit *audit, struct arena *arena, struct losts *losts, struct audit_dead *dead)
+{
+	if (!losts->n)
 		return;
-	b->n_path = 0;
-	blame_before(b, seen, at, wanted, 0);
-	leave_out(b);
+	audit_follow(audit, set_or_all(audit->sets, losts->n, wanted_of, losts));
+	vec_for_each (lost, losts) {
+		struct blaming b = { .audit = audit,
+			.arena = arena,
+			.dead = &dead[lost->dead],
+			.wanted = lost->wanted,
+			.is_changed = lost->is_changed };
+
+		blame_before(&b, lost->seen, lost->at, lost->wanted, 0);
+		leave_out(&b);
+		audit_collect(audit);
+	}
 }
 
 static bool is_reached(const struct seen_chain *seen)
 {
-	return seen->places && seen->chain->n_rules &&
-	       (seen->is_base || !set_is_empty(seen->rules[0].reach));
+	return seen->places && seen->chain->n_rules && (seen->is_base || seen->is_entered);
 }
 
 /* Is it one of those that were asked at all: not of bridges, not a second print of the same one? */
@@ -444,7 +481,7 @@ static bool lives_in_twin(const struct audit *audit, const struct seen_chain *se
 {
 	const struct seen_chain *twin = twin_of(audit, seen);
 
-	return twin && !set_is_empty(twin->rules[at].matched);
+	return twin && twin->rules[at].has_matched;
 }
 
 static bool is_reached_by_twin(const struct audit *audit, const struct seen_chain *seen)
@@ -454,45 +491,63 @@ static bool is_reached_by_twin(const struct audit *audit, const struct seen_chai
 	return twin && is_reached(twin);
 }
 
+struct finding {
+	struct audit *audit;
+	struct arena *arena;
+	struct losts losts;
+	VEC(struct audit_dead) found;
+	VEC(struct audit_unreached) unreached;
+	size_t n_rules;
+};
+
+static void look_at_rules(struct finding *f, struct seen_chain *seen)
+{
+	for (size_t r = 0; r < seen->chain->n_rules; r++) {
+		struct audit_dead *dead;
+		struct blaming b = { .audit = f->audit, .arena = f->arena };
+
+		f->n_rules++;
+		if (seen->rules[r].has_matched || lives_in_twin(f->audit, seen, r))
+			continue;
+		b.dead = dead = vec_push(&f->found, f->arena);
+		dead->rule = (struct audit_rule){ seen->table, seen->chain, &seen->chain->rules[r],
+			r + 1 };
+		if (!explain_at_once(&b, seen, r))
+			*vec_push(&f->losts, f->arena) =
+				(struct lost){ seen, r, f->found.n - 1, b.wanted, b.is_changed };
+		audit_collect(f->audit);
+	}
+}
+
+static void look_at_chain(struct finding *f, struct seen_chain *seen)
+{
+	if (is_reached(seen))
+		look_at_rules(f, seen);
+	else if (f->audit->is_everywhere && seen->chain->n_rules &&
+		 !is_reached_by_twin(f->audit, seen) && !seen->chain->is_base &&
+		 is_audited(f->audit, seen->table))
+		*vec_push(&f->unreached, f->arena) =
+			(struct audit_unreached){ seen->table, seen->chain, seen->callers.n > 0 };
+}
+
 bool audit_find_dead(
 	struct audit *audit, struct arena *arena, struct audit_deads *ret, struct err *err)
 {
-	struct audit_deads deads = { 0 };
-	VEC(struct audit_dead) found = { 0 };
-	VEC(struct audit_unreached) unreached = { 0 };
+	struct finding f = { .audit = audit, .arena = arena };
+	struct set_keeper keeper = { .keep = keep_losts, .data = &f.losts };
 
 	find_callers(audit);
-	for (size_t c = 0; c < audit->n_chains; c++) {
-		struct seen_chain *seen = &audit->chains[c];
-
-		if (!is_reached(seen)) {
-			if (audit->is_everywhere && seen->chain->n_rules &&
-				!is_reached_by_twin(audit, seen) && !seen->chain->is_base &&
-				is_audited(audit, seen->table))
-				*vec_push(&unreached, arena) =
-					(struct audit_unreached){ seen->table, seen->chain,
-						seen->callers.n > 0 };
-			continue;
-		}
-		for (size_t r = 0; r < seen->chain->n_rules; r++) {
-			struct audit_dead dead = { .rule = { seen->table, seen->chain,
-							   &seen->chain->rules[r], r + 1 } };
-			struct blaming b = { .audit = audit, .arena = arena, .dead = &dead };
-
-			deads.n_rules++;
-			if (!set_is_empty(seen->rules[r].matched) || lives_in_twin(audit, seen, r))
-				continue;
-			explain_dead(&b, seen, r);
-			*vec_push(&found, arena) = dead;
-			audit_collect(audit);
-		}
-	}
+	sets_push_keeper(audit->sets, &keeper);
+	for (size_t c = 0; c < audit->n_chains; c++)
+		look_at_chain(&f, &audit->chains[c]);
+	follow_losts(audit, arena, &f.losts, f.found.items);
+	sets_pop_keeper(audit->sets);
 	if (!sets_ok(audit->sets, err))
 		return false;
-	deads.dead = found.items;
-	deads.n_dead = found.n;
-	deads.unreached = unreached.items;
-	deads.n_unreached = unreached.n;
-	*ret = deads;
+	*ret = (struct audit_deads){ .dead = f.found.items,
+		.n_dead = f.found.n,
+		.unreached = f.unreached.items,
+		.n_unreached = f.unreached.n,
+		.n_rules = f.n_rules };
 	return true;
 }

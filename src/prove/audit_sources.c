@@ -5,39 +5,37 @@
  *
  * An interface is the one that the packet came in by; of a name that some rule asks for as the port of a bridge, that port.
  */
-#include <string.h>
-
+#include "base/map.h"
 #include "prove/audit_internal.h"
 
-static bool is_port_of(const struct chain *chain, const char *iface)
+/* Names that some rule asks for as a port. */
+static struct map *port_names(const struct audit *audit, struct arena *arena)
 {
-	for (size_t r = 0; r < chain->n_rules; r++)
-		for (size_t m = 0; m < chain->rules[r].n_matches; m++) {
-			const struct match *match = &chain->rules[r].matches[m];
+	struct map *names = map_new(arena);
 
-			if ((match->kind == MATCH_PHYSDEV_IN || match->kind == MATCH_PHYSDEV_OUT) &&
-				strcmp(match->name, iface) == 0)
-				return true;
-		}
-	return false;
+	for (size_t c = 0; c < audit->n_chains; c++) {
+		const struct chain *chain = audit->chains[c].chain;
+
+		for (size_t r = 0; audit->chains[c].places && r < chain->n_rules; r++)
+			for (size_t m = 0; m < chain->rules[r].n_matches; m++) {
+				struct match *match = &chain->rules[r].matches[m];
+
+				if (match->kind == MATCH_PHYSDEV_IN ||
+					match->kind == MATCH_PHYSDEV_OUT)
+					map_add(names, match->name, match);
+			}
+	}
+	return names;
 }
 
-/* Does some rule ask for it as a port? */
-static bool is_port(const struct audit *audit, const char *iface)
-{
-	for (size_t c = 0; c < audit->n_chains; c++)
-		if (audit->chains[c].places && is_port_of(audit->chains[c].chain, iface))
-			return true;
-	return false;
-}
-
-static struct packet_set at_iface(const struct audit *audit, const char *iface)
+static struct packet_set at_iface(
+	const struct audit *audit, const struct map *ports, const char *iface)
 {
 	struct sets *sets = audit->sets;
 	struct packet_set here = set_of_pattern(sets, FIELD_IN_IFACE, iface);
 	struct packet_set port = set_of_pattern(sets, FIELD_PHYSDEV_IN, iface);
 
-	return is_port(audit, iface) ? set_or(sets, here, port) : here;
+	return map_find(ports, iface) ? set_or(sets, here, port) : here;
 }
 
 static struct packet_set first_passed(const struct audit *audit, const struct audit_place *place)
@@ -59,6 +57,7 @@ bool audit_find_sources(const struct audit *audit, const struct audit_place *pla
 	struct arena *arena, struct audit_sources **ret, size_t *ret_n, struct err *err)
 {
 	struct sets *sets = audit->sets;
+	const struct map *ports = port_names(audit, arena);
 	struct packet_set first = first_passed(audit, place), rest = first;
 	const char *const *names;
 	VEC(struct packet_set) found = { 0 };
@@ -67,7 +66,7 @@ bool audit_find_sources(const struct audit *audit, const struct audit_place *pla
 
 	ruleset_iface_names(arena, audit->rs, &names, &n);
 	for (size_t i = 0; i <= n; i++) { /* the last: all others */
-		struct packet_set here = i < n ? at_iface(audit, names[i]) : SET_FULL;
+		struct packet_set here = i < n ? at_iface(audit, ports, names[i]) : SET_FULL;
 		struct packet_set sources =
 			sources_of(audit, set_and(sets, i < n ? first : rest, here));
 		size_t at = 0;
@@ -98,9 +97,10 @@ bool audit_find_sources(const struct audit *audit, const struct audit_place *pla
 bool audit_certify(const struct audit *audit, const struct audit_place *place,
 	const struct assignment *assignment, struct audit_certificate *ret, struct err *err)
 {
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct sets *sets = audit->sets;
-	struct packet_set bad =
-		set_and(sets, first_passed(audit, place), at_iface(audit, assignment->iface));
+	struct packet_set bad = set_and(sets, first_passed(audit, place),
+		at_iface(audit, port_names(audit, arena), assignment->iface));
 	struct audit_certificate certificate = { .assignment = assignment };
 
 	for (size_t i = 0; i < assignment->n_prefixes; i++)

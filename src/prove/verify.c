@@ -25,6 +25,7 @@ struct verifier {
 	struct bridged_chains found, wanted;
 	bool has_policy;
 	VEC(struct verify_difference) differences;
+	struct remembering *remembering; /* NULL: nothing is */
 	/* By class: what comes in; the same with all that conntrack may find; that with any mark of the packet. */
 	struct packet_set start[N_VERIFY_CLASSES], all[N_VERIFY_CLASSES], tracked[N_VERIFY_CLASSES];
 };
@@ -162,11 +163,13 @@ static struct fate expected_of(struct comparing *c)
 {
 	struct sets *sets = c->v->sets;
 	struct fate fate = { .unknown = SET_EMPTY };
+	struct set_parts parts;
 
 	if (!c->v->has_policy)
 		return fate_of(c, &c->v->wanted, &c->port->expected_way, NULL);
-	fate.passes = set_and(sets, c->all, c->policy);
-	fate.dropped = set_minus(sets, c->all, fate.passes);
+	parts = set_split(sets, c->all, c->policy);
+	fate.passes = parts.in;
+	fate.dropped = parts.out;
 	return fate;
 }
 
@@ -405,11 +408,16 @@ static void verify_direction(
 
 static void verify_port(struct verifier *v, const struct verify_port *port)
 {
+	struct text words CLEANUP(text_done) = TEXT_INIT;
 	size_t before = v->differences.n;
 	bool is_different = false;
 	const char *why =
 		port->way.why_unknown ? port->way.why_unknown : port->expected_way.why_unknown;
 
+	if (v->remembering && !why && memory_has(v->remembering, port, &words)) {
+		v->ret->n_remembered++;
+		return;
+	}
 	for (int d = DIR_INGRESS; d <= DIR_EGRESS && !why; d++)
 		verify_direction(v, port, (enum direction)d);
 	if (why) {
@@ -419,6 +427,9 @@ static void verify_port(struct verifier *v, const struct verify_port *port)
 	}
 	for (size_t i = before; i < v->differences.n; i++)
 		is_different |= v->differences.items[i].kind != VERIFY_CANNOT_TELL;
+	/* of a world that failed nothing is true */
+	if (v->remembering && v->differences.n == before && sets_ok(v->sets, &(struct err){ 0 }))
+		memory_keep(v->remembering, &words);
 	v->ret->n_different += is_different;
 	v->ret->n_cannot_tell += !is_different && v->differences.n > before;
 }
@@ -436,6 +447,8 @@ static bool run(struct arena *arena, const struct verify_input *input, bool is_b
 	bridged_chains_init(arena, input->found, &v.found);
 	bridged_chains_init(arena, input->wanted, &v.wanted);
 	ret->has_nat = v.found.has_nat;
+	if (input->memory && v.has_policy)
+		v.remembering = remembering_new(arena, input, &v.found);
 	starts_make(&v);
 	for (size_t i = 0; i < input->n_ports && sets_ok(sets, err); i++)
 		verify_port(&v, &input->ports[i]);

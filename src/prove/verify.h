@@ -38,6 +38,15 @@ struct verify_port {
 	struct verify_way expected_way; /* on the host that is compared with */
 };
 
+/*
+ * What was proved before, for who verifies a host again and again: ports that were equal to their policy, each with all that this
+ * follows from (the words of its rules, of the sets that they name, of its policy, its way). A port of which all of that is the same is
+ * not proved again. Differences are always looked for anew. What was not asked for in the last run is forgotten.
+ */
+struct verify_memory;
+struct verify_memory *verify_memory_new(void);
+void verify_memory_free(struct verify_memory *memory); /* NULL is fine */
+
 struct verify_input {
 	const struct ruleset *found;
 	/* With a policy: what it compiles to; it tells only which rule is missing. Else the rules of the other host. */
@@ -46,6 +55,7 @@ struct verify_input {
 	size_t n_ports;
 	uint32_t
 		cut_mark; /* flows with a bit of it in their mark were cut, and are not looked at */
+	struct verify_memory *memory;			 /* NULL: none. Only with a policy. */
 	void (*progress)(void *data, const char *stage); /* NULL: nobody */
 	void *progress_data;
 };
@@ -101,7 +111,8 @@ struct verification {
 	struct verify_difference *items; /* in the order of the ports */
 	size_t n;
 	size_t n_ports, n_different, n_cannot_tell; /* ports; each port counts once */
-	bool has_nat; /* there are chains of NAT, which were not judged */
+	size_t n_remembered; /* of the equal ones: those that were not proved again */
+	bool has_nat;	     /* there are chains of NAT, which were not judged */
 	size_t n_nodes_peak;
 };
 

@@ -49,6 +49,19 @@ struct passage {
  * them all. */
 void passage_run(const struct passage *passage, struct outcomes *ret);
 
+/* What rules see as interfaces at a hook. */
+void bridged_interfaces(const struct verify_way *way, enum direction direction,
+	enum bridged_hook at, bool is_ip, struct packet *packet);
+extern const enum hook bridged_hooks[N_BRIDGED_HOOKS];
+
+/* verify_memory.c: one run. */
+struct remembering;
+struct remembering *remembering_new(
+	struct arena *arena, const struct verify_input *input, const struct bridged_chains *found);
+/* Was it equal with all of this the same? ret_words: for memory_keep. */
+bool memory_has(struct remembering *r, const struct verify_port *port, struct text *ret_words);
+void memory_keep(struct remembering *r, const struct text *words);
+
 /* verify_cause.c: sends the witness through both, and fills in what is different. */
 struct cause_question {
 	struct arena *arena;

@@ -19,7 +19,8 @@
 #define PRIORITY_CONNTRACK (-200)
 #define PRIORITY_BRNF	   0
 
-static const enum hook hooks[N_BRIDGED_HOOKS] = { HOOK_PREROUTING, HOOK_FORWARD, HOOK_POSTROUTING };
+const enum hook bridged_hooks[N_BRIDGED_HOOKS] = { HOOK_PREROUTING, HOOK_FORWARD,
+	HOOK_POSTROUTING };
 
 static struct chains_at chains_at(struct arena *arena, const struct ruleset *rs, enum family family,
 	enum hook hook, bool *has_nat)
@@ -44,9 +45,9 @@ void bridged_chains_init(struct arena *arena, const struct ruleset *rs, struct b
 	for (size_t h = 0; h < N_BRIDGED_HOOKS; h++) {
 		bool ignored = false;
 
-		ret->of_bridge[h] = chains_at(arena, rs, FAMILY_BRIDGE, hooks[h], &ignored);
+		ret->of_bridge[h] = chains_at(arena, rs, FAMILY_BRIDGE, bridged_hooks[h], &ignored);
 		for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
-			ret->of_ip[f][h] = chains_at(arena, rs, f, hooks[h], &ret->has_nat);
+			ret->of_ip[f][h] = chains_at(arena, rs, f, bridged_hooks[h], &ret->has_nat);
 	}
 }
 
@@ -54,7 +55,6 @@ void bridged_chains_init(struct arena *arena, const struct ruleset *rs, struct b
 
 struct walk {
 	const struct passage *p;
-	const char *in, *out; /* ports of the bridge */
 	VEC(struct outcome) alive;
 	struct outcomes *ret;
 	bool is_tracked; /* conntrack was asked */
@@ -107,16 +107,18 @@ static void end_here(struct walk *walk, const struct outcome *outcome)
 		end->set = with_flow(walk, end->set);
 }
 
-/* What rules see as interfaces at a hook (net/bridge/br_netfilter_hooks.c). */
-static void name_interfaces(
-	const struct walk *walk, enum bridged_hook at, bool is_ip, struct packet *packet)
+/* net/bridge/br_netfilter_hooks.c */
+void bridged_interfaces(const struct verify_way *way, enum direction direction,
+	enum bridged_hook at, bool is_ip, struct packet *packet)
 {
-	const char *bridge = walk->p->way->bridge;
+	bool is_out = direction == DIR_EGRESS;
+	const char *in = is_out ? way->device : way->other;
+	const char *out = is_out ? way->other : way->device;
 
-	packet->in_iface = is_ip ? bridge : walk->in;
-	packet->physdev_in = walk->in;
-	packet->out_iface = is_ip ? bridge : walk->out;
-	packet->physdev_out = walk->out;
+	packet->in_iface = is_ip ? way->bridge : in;
+	packet->physdev_in = in;
+	packet->out_iface = is_ip ? way->bridge : out;
+	packet->physdev_out = out;
 	if (at == BRIDGED_PREROUTING)
 		packet->out_iface = packet->physdev_out = NULL;
 	if (at == BRIDGED_POSTROUTING)
@@ -143,14 +145,15 @@ static void run_chains(struct walk *walk, const struct chains_at *at, enum bridg
 	vec_for_each (one, &before) {
 		const struct eval eval = { .arena = p->arena,
 			.rs = p->chains->rs,
-			.hook = hooks[hook],
+			.hook = bridged_hooks[hook],
 			.sets = p->sets,
 			.set = one->set,
+			.is_blind_to_rules = p->sets != NULL,
 			.record = p->mets ? keep_met : NULL,
 			.data = walk };
 		struct outcomes outcomes = { 0 };
 
-		name_interfaces(walk, hook, is_ip, &one->packet);
+		bridged_interfaces(p->way, p->direction, hook, is_ip, &one->packet);
 		ruleset_eval_chains(&eval, &at->items[first], n, false, &one->packet, one->last,
 			NULL, &outcomes);
 		vec_for_each (outcome, &outcomes) {
@@ -216,11 +219,7 @@ static void run_hook(struct walk *walk, enum bridged_hook hook)
 
 void passage_run(const struct passage *p, struct outcomes *ret)
 {
-	bool is_out = p->direction == DIR_EGRESS;
-	struct walk walk = { .p = p,
-		.in = is_out ? p->way->device : p->way->other,
-		.out = is_out ? p->way->other : p->way->device,
-		.ret = ret };
+	struct walk walk = { .p = p, .ret = ret };
 	struct outcome *start = vec_push(&walk.alive, p->arena);
 
 	*start =

@@ -32,6 +32,7 @@ struct asking {
 	const struct packet
 		*packet;       /* of a set: its family, and names of interfaces that are not open */
 	struct packet_set set; /* of a set: these are asked */
+	struct packet_set rest; /* of a set: those of which rule_matches said no */
 	uint64_t decided;
 };
 

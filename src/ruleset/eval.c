@@ -53,8 +53,15 @@ struct called {
 	struct packet_set entering; /* that have yet to be sent through it */
 };
 
+/* What is alive in the chains that called the one that is walked, for sets_collect. */
+struct alive {
+	const struct live *live;
+	const struct alive *outer;
+};
+
 struct walk {
 	struct asking asking; /* packet: the one that is asked about just now */
+	const struct alive *alive;
 	const struct chain *base;
 	struct outcomes *ret;
 	size_t n_asked;
@@ -86,10 +93,13 @@ static bool is_same_nat(const struct nat *a, const struct nat *b)
 					addr_compare(&a->addr_max, &b->addr_max) == 0));
 }
 
-static bool outcome_equal(const struct outcome *a, const struct outcome *b)
+static bool outcome_equal(const struct eval *eval, const struct outcome *a, const struct outcome *b)
 {
-	return a->verdict == b->verdict && a->rule == b->rule && a->chain == b->chain &&
-	       is_same_nat(&a->nat, &b->nat) && is_same_packet(&a->packet, &b->packet);
+	if (a->verdict != b->verdict || !is_same_packet(&a->packet, &b->packet))
+		return false;
+	if (eval->is_blind_to_rules && a->verdict <= VERDICT_REJECT)
+		return a->nat.kind == b->nat.kind;
+	return a->rule == b->rule && a->chain == b->chain && is_same_nat(&a->nat, &b->nat);
 }
 
 /* The last ones first: a chain that is called again and again ends at the same few rules. */
@@ -98,7 +108,7 @@ void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const stru
 	for (size_t i = outcomes->n; i--;) {
 		struct outcome *other = &outcomes->items[i];
 
-		if (!outcome_equal(other, outcome))
+		if (!outcome_equal(eval, other, outcome))
 			continue;
 		if (eval->sets)
 			other->set = set_or(eval->sets, other->set, outcome->set);
@@ -110,6 +120,27 @@ void outcomes_add(const struct eval *eval, struct outcomes *outcomes, const stru
 		outcomes->cap = 1;
 	}
 	*vec_push(outcomes, eval->arena) = *outcome;
+}
+
+struct among_outcomes {
+	const struct outcomes *outcomes;
+	unsigned verdicts;
+};
+
+static struct packet_set set_of_outcome(void *data, size_t i)
+{
+	const struct among_outcomes *among = data;
+	const struct outcome *outcome = &among->outcomes->items[i];
+
+	return among->verdicts & VERDICT_BIT(outcome->verdict) ? outcome->set : SET_EMPTY;
+}
+
+struct packet_set outcomes_set(
+	struct sets *sets, const struct outcomes *outcomes, unsigned verdicts)
+{
+	struct among_outcomes among = { outcomes, verdicts };
+
+	return set_or_all(sets, outcomes->n, set_of_outcome, &among);
 }
 
 static const struct step *step_new(struct arena *arena, const struct step *step)
@@ -196,6 +227,41 @@ struct matched {
 	struct live *stays, *returned;
 };
 
+/* ---- nodes that are not needed any more ---- */
+
+static void keep_alive(struct walk *walk, struct alive *alive, const struct live *live)
+{
+	*alive = (struct alive){ live, walk->alive };
+	walk->alive = alive;
+}
+
+static void keep_walk(void *data, struct sets *sets)
+{
+	const struct walk *walk = data;
+
+	sets_keep(sets, walk->asking.eval->set);
+	for (const struct alive *alive = walk->alive; alive; alive = alive->outer)
+		for (size_t i = 0; i < alive->live->n; i++)
+			sets_keep(sets, alive->live->items[i].set);
+	vec_for_each (called, &walk->called) {
+		sets_keep(sets, (*called)->returns);
+		sets_keep(sets, (*called)->entering);
+	}
+	vec_for_each (outcome, walk->ret)
+		sets_keep(sets, outcome->set);
+}
+
+/* Between two rules. */
+static void collect_nodes(const struct walk *walk)
+{
+	const struct eval *eval = walk->asking.eval;
+
+	if (eval->sets && eval->may_collect && sets_should_collect(eval->sets))
+		sets_collect(eval->sets, NULL, 0);
+}
+
+/* ---- rules ---- */
+
 /* To where a target sends it. */
 static void go(struct walk *walk, const struct matched *at, const struct target *target,
 	struct live_packet one, struct step *step)
@@ -255,20 +321,28 @@ static void go(struct walk *walk, const struct matched *at, const struct target 
 static void go_parts(
 	struct walk *walk, const struct matched *at, struct live_packet one, struct step *step)
 {
-	struct sets *sets = walk->asking.eval->sets;
-	const struct target *target;
+	struct live rest = { .items[0] = one, .n = 1 };
+	struct packet_set *left = &rest.items[0].set;
 	struct live_packet part = one;
+	const struct target *target;
+	struct alive alive;
 
+	keep_alive(walk, &alive, &rest);
 	for (size_t i = 0;; i++) {
-		ask_about(walk, &one);
-		if (set_is_empty(one.set) ||
+		struct set_parts parts;
+
+		ask_about(walk, &rest.items[0]);
+		if (set_is_empty(*left) ||
 			!target_part(&walk->asking, &at->rule->target, i, &part.set, &target))
 			break;
-		one.set = set_minus(sets, one.set, part.set);
+		parts = set_split(walk->asking.eval->sets, *left, part.set);
+		part.set = parts.in;
+		*left = parts.out;
 		if (!set_is_empty(part.set))
 			go(walk, at, target, part, step);
 	}
-	live_add(walk, at->stays, &one, at->chain, at->rule);
+	walk->alive = alive.outer;
+	live_add(walk, at->stays, &rest.items[0], at->chain, at->rule);
 }
 
 static void follow(struct walk *walk, const struct matched *at, struct live_packet one,
@@ -291,7 +365,7 @@ static void follow(struct walk *walk, const struct matched *at, struct live_pack
 }
 
 /* Of a set: those that match are parted from the others. */
-static void run_rule_of_set(struct walk *walk, const struct matched *at, const struct live *before)
+static void run_rule_of_set(struct walk *walk, const struct matched *at, struct live *before)
 {
 	const struct eval *eval = walk->asking.eval;
 
@@ -302,13 +376,13 @@ static void run_rule_of_set(struct walk *walk, const struct matched *at, const s
 
 		ask_about(walk, &one);
 		one.set = rule_matches(&walk->asking, at->rule, &unknown).set;
+		before->items[i].set = walk->asking.rest;
 		if (eval->record && !walk->is_quiet)
 			eval->record(eval->data, walk->asking.table, at->chain, at->rule, reach,
 				one.set);
 		if (!set_is_empty(one.set))
 			follow(walk, at, one, STEP_MATCH, NULL);
-		one.set = set_minus(eval->sets, reach, one.set);
-		live_add(walk, at->stays, &one, at->chain, at->rule);
+		live_add(walk, at->stays, &before->items[i], at->chain, at->rule);
 	}
 }
 
@@ -318,10 +392,13 @@ static void run_rule(struct walk *walk, const struct chain *chain, const struct 
 {
 	const struct matched at = { chain, rule, depth, live, returned };
 	struct live before = *live;
+	struct alive alive;
 
 	live->n = 0;
 	if (walk->asking.eval->sets) {
+		keep_alive(walk, &alive, &before);
 		run_rule_of_set(walk, &at, &before);
+		walk->alive = alive.outer;
 		return;
 	}
 	for (size_t i = 0; i < before.n; i++) {
@@ -380,10 +457,14 @@ static bool run_known(struct walk *walk, const struct chain *chain, const struct
 static void run_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
 {
+	const struct alive *outer = walk->alive;
 	struct live returned;
 	struct asked asked;
+	struct alive alive[2];
 
 	returned.n = 0;
+	keep_alive(walk, &alive[0], live);
+	keep_alive(walk, &alive[1], &returned);
 	walk->asking.chain = chain;
 	/* no rule changes interfaces: what holds for one holds for all that are alive in it */
 	asked_begin(&asked, chain, live->items[0].packet);
@@ -405,9 +486,11 @@ static void run_chain(
 			run_known(walk, chain, &chain->rules[i], depth, live, &returned))
 			continue;
 		run_rule(walk, chain, &chain->rules[i], depth, live, &returned);
+		collect_nodes(walk);
 	}
 	for (size_t i = 0; i < returned.n; i++)
 		live_add(walk, live, &returned.items[i], chain, NULL);
+	walk->alive = outer;
 }
 
 /* ---- calls of a set ---- */
@@ -509,7 +592,9 @@ static void call_chain(
 	struct walk *walk, const struct chain *chain, unsigned depth, struct live *live)
 {
 	struct sets *sets = walk->asking.eval->sets;
+	struct packet_set returns;
 	struct called *called;
+	struct alive alive;
 	bool is_first;
 
 	if (!sets) {
@@ -528,10 +613,13 @@ static void call_chain(
 		run_chain(walk, chain, depth, live);
 		return;
 	}
-	ask_about(walk, &live->items[0]);
 	if (!walk->is_quiet)
 		called->entering = set_or(sets, called->entering, live->items[0].set);
-	live->items[0].set = set_and(sets, live->items[0].set, returns_of(walk, called, depth));
+	ask_about(walk, &live->items[0]);
+	keep_alive(walk, &alive, live);
+	returns = returns_of(walk, called, depth);
+	walk->alive = alive.outer;
+	live->items[0].set = set_and(sets, live->items[0].set, returns);
 	live->n = !set_is_empty(live->items[0].set);
 }
 
@@ -581,8 +669,11 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
 	struct walk walk = {
 		.asking = { .eval = eval, .table = table }, .base = chain, .ret = ret
 	};
+	struct set_keeper keeper = { .keep = keep_walk, .data = &walk };
 	struct live live;
 
+	if (eval->may_collect)
+		sets_push_keeper(eval->sets, &keeper);
 	live.items[0] = (struct live_packet){ packet, eval->set, before };
 	live.n = !eval->sets || !set_is_empty(eval->set);
 	if (live.n)
@@ -590,6 +681,8 @@ void ruleset_eval_chain(const struct eval *eval, const struct table *table,
 	for (size_t i = 0; i < live.n; i++)
 		policy_of(&walk, &live.items[i]);
 	run_collected(&walk, packet);
+	if (eval->may_collect)
+		sets_pop_keeper(eval->sets);
 	if (decided)
 		*decided |= walk.asking.decided;
 }

@@ -97,7 +97,12 @@ struct eval {
 	struct sets *sets; /* NULL: one packet */
 	/* Who asks does not care for conntrack's zones: else packets of different ones are walked apart. */
 	bool is_blind_to_zones;
+	/* Nor for the rule that decided, nor to what NAT maps: all that is accepted (dropped, rejected) is one outcome, which
+	 * has the rule, the chain and the mapping of the first. */
+	bool is_blind_to_rules;
 	struct packet_set set; /* what comes in */
+	/* Nodes may be given back under way: all sets that the caller and those above it hold are kept (set_keeper). */
+	bool may_collect;
 	/* Called for each rule that packets reach; may be NULL. reach: those that come to it, matched: of them. */
 	void (*record)(void *data, const struct table *table, const struct chain *chain,
 		const struct rule *rule, struct packet_set reach, struct packet_set matched);
@@ -159,6 +164,10 @@ struct outcome {
 struct outcomes {
 	VEC(struct outcome);
 };
+/* Of a set: all that ended with one of these verdicts (VERDICT_BITs). */
+#define VERDICT_BIT(verdict) (1u << (verdict))
+struct packet_set outcomes_set(
+	struct sets *sets, const struct outcomes *outcomes, unsigned verdicts);
 
 /*
  * One base chain. Outcomes are added to ret. Equal ones (same verdict, rule, packet and nat) are one.

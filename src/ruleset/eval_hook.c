@@ -288,6 +288,25 @@ struct hook_walk {
 	struct outcomes *ret;
 };
 
+/* While a chain is asked: what came in, what came out of the ones before it and waits for its turn, and what ended. */
+struct waiting {
+	struct set_keeper keeper;
+	const struct hook_walk *walk;
+	const struct outcome *sofar;
+	const struct outcomes *outcomes;
+};
+
+static void keep_waiting(void *data, struct sets *sets)
+{
+	const struct waiting *waiting = data;
+
+	sets_keep(sets, waiting->sofar->set);
+	vec_for_each (outcome, waiting->outcomes)
+		sets_keep(sets, outcome->set);
+	vec_for_each (outcome, waiting->walk->ret)
+		sets_keep(sets, outcome->set);
+}
+
 static void add_outcome(struct hook_walk *walk, const struct outcome *outcome)
 {
 	outcomes_add(walk->eval, walk->ret, outcome);
@@ -299,6 +318,10 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 {
 	struct eval eval = *walk->eval;
 	struct outcomes outcomes = { 0 };
+	struct waiting waiting = { .keeper = { .keep = keep_waiting, .data = &waiting },
+		.walk = walk,
+		.sofar = sofar,
+		.outcomes = &outcomes };
 	const struct hook_chain *at;
 
 	while (i < n && chains[i].type == CHAIN_NAT && (!is_first_of_flow || sofar->nat.kind))
@@ -309,6 +332,8 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 	}
 	at = &chains[i];
 	eval.set = sofar->set;
+	if (eval.may_collect)
+		sets_push_keeper(eval.sets, &waiting.keeper);
 	ruleset_eval_chain(
 		&eval, at->table, at->chain, &sofar->packet, sofar->last, walk->decided, &outcomes);
 	vec_for_each (outcome, &outcomes) {
@@ -319,6 +344,8 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 		else
 			add_outcome(walk, outcome);
 	}
+	if (eval.may_collect)
+		sets_pop_keeper(eval.sets);
 }
 
 /* All orders of the chains from place i on, where several of one priority have an unknown one. */

@@ -22,7 +22,7 @@ enum family packet_family(const struct packet *packet);
 /* eval_match.c: what all kinds of rules have */
 struct says match_eval(struct asking *asking, const struct match *match);
 /* YES: all; NO: one does not; CANNOT_TELL: *ret is the first that could not be told. Of a set: those of
- * asking->set that all matches say yes to. */
+ * asking->set that all matches say yes to; the others are in asking->rest. */
 struct says rule_matches(
 	struct asking *asking, const struct rule *rule, const struct match **ret_unknown);
 /* Which interface a table means: in those of frames, the bridge's port. */

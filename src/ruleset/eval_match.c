@@ -459,7 +459,11 @@ struct says rule_matches(
 		all = says_and(asking, all, one);
 	}
 	/* the small sets of matches first, and then once what is large */
-	if (is_of_set(asking))
-		all = says_set(set_and(asking->eval->sets, asking->set, all.set));
+	if (is_of_set(asking)) {
+		struct set_parts parts = set_split(asking->eval->sets, asking->set, all.set);
+
+		asking->rest = parts.out;
+		all = says_set(parts.in);
+	}
 	return all;
 }

@@ -354,7 +354,7 @@ bool ruleset_parse_ipset(struct arena *arena, struct ruleset *rs, const char *na
 	return ok;
 }
 
-static void print_set(struct text *out, const struct set *set)
+void ipset_print(struct text *out, const struct set *set)
 {
 	if (set->opaque) {
 		text_addf(out, "%s\n%s", set->opaque, set->written ? set->written : "");
@@ -400,5 +400,5 @@ void ruleset_print_ipset(struct text *out, const struct ruleset *rs)
 		sets[i] = &rs->sets[i];
 	qsort(sets, rs->n_sets, sizeof(sets[0]), set_by_line);
 	for (size_t i = 0; i < rs->n_sets; i++)
-		print_set(out, sets[i]);
+		ipset_print(out, sets[i]);
 }

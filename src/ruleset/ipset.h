@@ -17,5 +17,7 @@ const struct ipset_type *ipset_type_find(const char *name);
 bool ipset_member_parse(struct arena *arena, const struct ipset_type *type, enum family family,
 	uint8_t netmask, const char *text, struct ipset_member *ret);
 void ipset_member_print(struct text *out, const struct set *set, const struct ipset_member *member);
+/* One set as ipset save prints it. */
+void ipset_print(struct text *out, const struct set *set);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/interned.h"
 #include "base/limits.h"
 #include "base/map.h"
 #include "base/places.h"
@@ -201,9 +202,29 @@ static void a_file_is_saved_whole_and_read_back(void **state)
 	assert_int_equal(err.kind, ERR_INPUT);
 }
 
+static void texts_keep_their_numbers_for_two_rounds(void **state)
+{
+	struct interned *interned = interned_new();
+	uint64_t one = interned_number(interned, "one"), two = interned_number(interned, "two");
+
+	(void)state;
+	assert_int_not_equal(one, two);
+	assert_int_equal(interned_number(interned, "one"), one);
+	assert_int_equal(interned_find(interned, "three"), 0);
+	interned_next_round(interned);
+	assert_int_equal(interned_find(interned, "one"), one);
+	interned_next_round(interned);
+	/* asked for in the round before; not asked for since two rounds */
+	assert_int_equal(interned_find(interned, "one"), one);
+	assert_int_equal(interned_find(interned, "two"), 0);
+	assert_true(interned_number(interned, "two") > two);
+	interned_free(interned);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(texts_keep_their_numbers_for_two_rounds),
 		cmocka_unit_test(context_reads_from_the_outside_in),
 		cmocka_unit_test(a_text_that_does_not_fit_is_cut_not_overrun),
 		cmocka_unit_test(a_number_is_whole_or_refused),

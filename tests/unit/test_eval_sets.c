@@ -9,7 +9,7 @@
 #include <dirent.h>
 #include <string.h>
 
-#include "packet/set.h"
+#include "packet/set_bdd.h"
 #include "random_iptables.h"
 #include "ruleset/eval_internal.h"
 
@@ -144,6 +144,43 @@ static bool changes_packets(const struct ruleset *rs)
 	return false;
 }
 
+struct held {
+	struct packet_set start;
+	const struct outcomes *outcomes;
+};
+
+static void keep_held(void *data, struct sets *sets)
+{
+	const struct held *held = data;
+
+	sets_keep(sets, held->start);
+	vec_for_each (outcome, held->outcomes)
+		sets_keep(sets, outcome->set);
+}
+
+/* The same again, with all nodes given back behind each rule that nobody says he needs. */
+static void check_collected(
+	struct asked_chain *asked, struct eval eval, const struct outcomes *outcomes)
+{
+	struct held held = { eval.set, outcomes };
+	struct set_keeper keeper = { .keep = keep_held, .data = &held };
+	struct outcomes again = { 0 };
+
+	asked->sets->collect_min = 0;
+	eval.may_collect = true;
+	eval.record = NULL;
+	sets_push_keeper(asked->sets, &keeper);
+	ruleset_eval_chain(&eval, asked->table, asked->chain, &asked->packet, NULL, NULL, &again);
+	sets_pop_keeper(asked->sets);
+	assert_int_equal(again.n, outcomes->n);
+	for (size_t i = 0; i < again.n; i++)
+		if (again.items[i].rule != outcomes->items[i].rule ||
+			again.items[i].verdict != outcomes->items[i].verdict ||
+			!set_equal(again.items[i].set, outcomes->items[i].set))
+			fail_msg("%s: with nodes given back under way it is another set",
+				asked->name);
+}
+
 static void check_chain(struct asked_chain *asked)
 {
 	struct eval eval = { .arena = asked->arena,
@@ -163,6 +200,7 @@ static void check_chain(struct asked_chain *asked)
 	if (!sets_ok(asked->sets, &err))
 		fail_msg("%s: %s", asked->name, err.text);
 	check_outcomes(asked, &outcomes, eval.set, changes_packets(asked->rs));
+	check_collected(asked, eval, &outcomes);
 	if (!sets_ok(asked->sets, &err))
 		fail_msg("%s: %s", asked->name, err.text);
 	sets_freep(&asked->sets);

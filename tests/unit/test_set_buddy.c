@@ -143,12 +143,18 @@ static struct both random_both(struct random *random, unsigned depth)
 		return random_changed(random, depth);
 	a = random_both(random, depth - 1);
 	b = random_both(random, depth - 1);
-	switch (random_below(random, 4)) {
+	switch (random_below(random, 6)) {
 	case 0:
 		return (struct both){ set_and(sets, a.ours, b.ours),
 			kept(bdd_and(a.theirs, b.theirs)) };
 	case 1:
 		return (struct both){ set_minus(sets, a.ours, b.ours),
+			kept(bdd_apply(a.theirs, b.theirs, bddop_diff)) };
+	case 3:
+		return (struct both){ set_split(sets, a.ours, b.ours).in,
+			kept(bdd_and(a.theirs, b.theirs)) };
+	case 4:
+		return (struct both){ set_split(sets, a.ours, b.ours).out,
 			kept(bdd_apply(a.theirs, b.theirs, bddop_diff)) };
 	case 2:
 		return (struct both){ set_or(sets, set_not(sets, a.ours), b.ours),

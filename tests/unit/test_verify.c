@@ -40,6 +40,7 @@ struct faulty {
 	struct text texts[N_TEXTS];
 	struct ruleset *found;
 	struct verify_port *ports;
+	struct verify_memory *memory; /* NULL: none */
 	struct verification v;
 };
 
@@ -174,6 +175,7 @@ static void verify(struct faulty *h)
 		.wanted = h->bench.rs,
 		.ports = h->ports,
 		.n_ports = h->bench.policy->n_ports,
+		.memory = h->memory,
 		.cut_mark = COMPILE_CUT_MARK };
 	struct err err = { 0 };
 
@@ -193,6 +195,7 @@ static void faulty_end(struct faulty *h)
 {
 	for (size_t i = 0; i < N_TEXTS; i++)
 		text_done(&h->texts[i]);
+	verify_memory_free(h->memory);
 	arena_free(h->bench.arena);
 }
 
@@ -273,6 +276,18 @@ static void check_witnesses(const struct faulty *h)
 	}
 }
 
+/* Before, all is equal and remembered: no fault is missed for that. */
+static void remember_without_faults(struct faulty *h)
+{
+	h->memory = verify_memory_new();
+	read_texts(h);
+	verify(h);
+	if (h->v.n)
+		fail_found(h, "without a fault");
+	verify(h);
+	assert_int_equal(h->v.n_remembered, h->bench.policy->n_ports);
+}
+
 static void each_planted_fault_is_found_with_its_rule_and_owner(void **state)
 {
 	(void)state;
@@ -283,6 +298,7 @@ static void each_planted_fault_is_found_with_its_rule_and_owner(void **state)
 		struct faulty h;
 
 		faulty_begin(&h, fault->plugs, fault->yaml ? fault->yaml : USUAL);
+		remember_without_faults(&h);
 		for (size_t e = 0; e < N_OF(fault->edits) && fault->edits[e].line; e++)
 			edit_text(&h.texts[fault->edits[e].which], &fault->edits[e]);
 		read_texts(&h);

@@ -132,6 +132,223 @@ static void random_policies_compile_to_what_they_say(void **state)
 	printf("# %lu policies\n", n);
 }
 
+/* ---- what is remembered ---- */
+
+#define N_REMEMBERED 16 /* policies */
+#define N_CHANGES    8	/* of each */
+
+/* False: there is nothing to change so. */
+static bool change_rules(struct random *random, struct ruleset *rs)
+{
+	struct table *table = &rs->tables[random_below(random, (unsigned)rs->n_tables)];
+	struct chain *chain = &table->chains[random_below(random, (unsigned)table->n_chains)];
+	unsigned n = (unsigned)chain->n_rules, at = n ? random_below(random, n) : 0;
+	struct rule *rule = &chain->rules[at];
+
+	if (one_in(random, 8) && chain->policy)
+		chain->policy = strcmp(chain->policy, "DROP") == 0 ? "ACCEPT" : "DROP";
+	else if (!n)
+		return false;
+	else if (one_in(random, 3))
+		memmove(rule, rule + 1, (--chain->n_rules - at) * sizeof(*rule));
+	else if (one_in(random, 2) && at + 1 < n) {
+		struct rule first = *rule;
+
+		*rule = rule[1];
+		rule[1] = first;
+	} else if (rule->n_matches && one_in(random, 2))
+		rule->n_matches--;
+	else if (rule->target.kind == TARGET_ACCEPT || rule->target.kind == TARGET_RETURN)
+		rule->target.kind = TARGET_DROP;
+	else if (rule->target.kind == TARGET_DROP)
+		rule->target.kind = TARGET_RETURN;
+	else
+		return false;
+	return true;
+}
+
+static bool change_set(struct random *random, struct ruleset *rs)
+{
+	struct table *table = &rs->tables[random_below(random, (unsigned)rs->n_tables)];
+	bool is_ipset = one_in(random, 2);
+	size_t n = is_ipset ? rs->n_sets : table->n_sets;
+	struct set *set;
+
+	if (!n)
+		return false;
+	set = &(is_ipset ? rs->sets : table->sets)[random_below(random, (unsigned)n)];
+	if (!set->n_elements || set->members)
+		return false;
+	set->n_elements--;
+	return true;
+}
+
+static bool change_policy_rule(struct random *random, struct policy_rule *rule)
+{
+	struct prefix_list *list =
+		rule->remote_group
+			? (struct prefix_list *)&rule->remote_group->members[rule->ethertype]
+		: rule->remote_address_group ? (struct prefix_list *)&rule->remote_address_group
+						       ->addresses[rule->ethertype]
+					     : NULL;
+
+	if (list && list->n && one_in(random, 2))
+		list->n--;
+	else if (rule->has_ports && one_in(random, 2))
+		rule->port_max++;
+	else if (rule->has_icmp_type)
+		rule->icmp_type++;
+	else if (rule->has_prefix && rule->prefix.len > 8)
+		rule->has_prefix = false;
+	else
+		rule->direction = rule->direction == DIR_EGRESS ? DIR_INGRESS : DIR_EGRESS;
+	return true;
+}
+
+static bool change_policy(struct random *random, struct policy *policy, struct policy_port *port)
+{
+	struct policy_group *group;
+
+	switch (random_below(random, 7)) {
+	case 0:
+		port->mac.bytes[5] ^= 1;
+		return true;
+	case 1:
+		port->port_security = !port->port_security;
+		return true;
+	case 2:
+		port->stateful = !port->stateful;
+		return true;
+	case 3:
+		port->n_fixed_ips -= port->n_fixed_ips > 1;
+		return true;
+	case 4:
+		port->n_pairs -= port->n_pairs > 0;
+		return true;
+	default:
+		if (!policy->n_groups)
+			return false;
+		group = &policy->groups[random_below(random, (unsigned)policy->n_groups)];
+		if (!group->n_rules)
+			return false;
+		return change_policy_rule(
+			random, &group->rules[random_below(random, (unsigned)group->n_rules)]);
+	}
+}
+
+static bool change_way(struct random *random, struct verify_way *way)
+{
+	way->is_called[random_below(random, 2)] ^= true;
+	if (one_in(random, 2))
+		way->other = strcmp(way->other, "eth9") == 0 ? "eth8" : "eth9";
+	return true;
+}
+
+static void change(struct random *random, struct policy *policy, const struct verify_input *input)
+{
+	size_t at = random_below(random, (unsigned)input->n_ports);
+	struct verify_port *port = (struct verify_port *)&input->ports[at];
+	bool is_done = false;
+
+	while (!is_done)
+		switch (random_below(random, 6)) {
+		case 0:
+			is_done = change_set(random, (struct ruleset *)input->found);
+			break;
+		case 1:
+			is_done = change_policy(random, policy, (struct policy_port *)port->port);
+			break;
+		case 2:
+			is_done = one_in(random, 4) && change_way(random, &port->way);
+			break;
+		default:
+			is_done = change_rules(random, (struct ruleset *)input->found);
+		}
+}
+
+static void assert_same(const struct verification *a, const struct verification *b)
+{
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->n_different, b->n_different);
+	assert_int_equal(a->n_cannot_tell, b->n_cannot_tell);
+	for (size_t i = 0; i < a->n; i++) {
+		const struct verify_difference *x = &a->items[i], *y = &b->items[i];
+
+		assert_ptr_equal(x->port, y->port);
+		assert_int_equal(x->direction, y->direction);
+		assert_int_equal(x->class, y->class);
+		assert_int_equal(x->kind, y->kind);
+		assert_string_equal(x->words ? x->words : "", y->words ? y->words : "");
+	}
+}
+
+struct remembered {
+	size_t n, n_ports, n_different;
+};
+
+/* Changes add up; after each a run that remembers must say what one says that does not. */
+static void change_and_verify(struct random *random, struct policy *policy,
+	struct verify_input input, struct remembered *r)
+{
+	struct verify_memory *memory = verify_memory_new();
+
+	for (unsigned i = 0; i <= N_CHANGES; i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct verification remembering, full;
+		struct err err;
+
+		input.memory = memory;
+		if (!verify_run(arena, &input, &remembering, &err))
+			fail_msg("%s", err.text);
+		input.memory = NULL;
+		if (!verify_run(arena, &input, &full, &err))
+			fail_msg("%s", err.text);
+		assert_same(&remembering, &full);
+		assert_int_equal(full.n_remembered, 0);
+		r->n += remembering.n_remembered;
+		r->n_ports += input.n_ports;
+		r->n_different += full.n_different;
+		change(random, policy, &input);
+	}
+	verify_memory_free(memory);
+}
+
+static void what_is_remembered_is_what_a_full_run_says(void **state)
+{
+	static const enum bench_plugs kinds[] = { HYBRID, SHARED, ROUTED };
+	const struct compile_options options = { .scope = compile_default_scope };
+	struct random random = random_seeded();
+	struct text yaml CLEANUP(text_done) = TEXT_INIT;
+	struct remembered r = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < N_REMEMBERED;) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		const struct policy *policy;
+		const struct ruleset *rs = NULL;
+		struct verify_input input;
+		struct plug *plugs;
+		struct err err;
+		size_t n;
+
+		text_clear(&yaml);
+		random_policy(&random, &yaml);
+		if (!policy_parse(arena, "random", yaml.data, yaml.len, "host", &policy, &err))
+			continue;
+		plugs = plugs_of(arena, policy, pick(&random, kinds), &n);
+		if (!n)
+			continue;
+		if (!compile_policy(arena, policy, plugs, n, &options, &rs, &err))
+			fail_msg("%s", err.text);
+		input = compiled(arena, policy, plugs, rs);
+		change_and_verify(&random, (struct policy *)policy, input, &r);
+		i++;
+	}
+	printf("# of %zu ports %zu were remembered, %zu were different\n", r.n_ports, r.n,
+		r.n_different);
+	assert_true(r.n > 0 && r.n_different > 0);
+}
+
 /* ---- all policies of up to three rules ---- */
 
 static const struct shape {
@@ -268,6 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_policies_compile_to_what_they_say),
+		cmocka_unit_test(what_is_remembered_is_what_a_full_run_says),
 		cmocka_unit_test(all_policies_of_three_rules_compile_to_what_they_say),
 	};
 
