@@ -413,9 +413,27 @@ static struct packet_set only_where_present(struct sets *sets)
 	return all;
 }
 
+/* The other family's ICMP: nobody sends it, and who leaves it out need not say so. */
+static struct packet_set of_own_icmp(struct sets *sets)
+{
+	struct packet_set v6 = set_of_family(sets, FAMILY_IPV6);
+	struct packet_set not_in_v6 = set_not(sets, set_of_number(sets, FIELD_PROTO, PROTO_ICMP));
+	struct packet_set not_in_v4 = set_not(sets, set_of_number(sets, FIELD_PROTO, PROTO_ICMPV6));
+
+	return set_or(sets, set_and(sets, v6, not_in_v6), set_minus(sets, not_in_v4, v6));
+}
+
+static struct packet_set restrict_to(
+	struct sets *sets, struct packet_set a, struct packet_set among, struct packet_set care)
+{
+	if (set_is_subset(sets, among, care))
+		a.node = restricted(sets, a.node, care.node);
+	return a;
+}
+
 struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct packet_set among)
 {
-	struct packet_set care = only_where_present(sets), now = a;
+	struct packet_set now = a;
 
 	/* what is seldom spoken of first */
 	for (unsigned field = N_FIELDS; field-- > 0;) {
@@ -424,10 +442,8 @@ struct packet_set set_shorten(struct sets *sets, struct packet_set a, struct pac
 		if (set_equal(set_and(sets, without, among), a))
 			now = without;
 	}
-	if (!set_is_subset(sets, among, care))
-		return now;
-	now.node = restricted(sets, now.node, care.node);
-	return now;
+	now = restrict_to(sets, now, among, only_where_present(sets));
+	return restrict_to(sets, now, among, of_own_icmp(sets));
 }
 
 struct packet_set set_assign(

@@ -12,9 +12,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MAX_PARTS ((size_t)10000)
-#define MAX_PATHS ((size_t)65536) /* of one field's values */
-#define MAX_ITEMS ((size_t)100)	  /* printed of one list */
+#define MAX_PARTS  ((size_t)10000)
+#define MAX_PATHS  ((size_t)65536) /* of one field's values */
+#define MAX_ITEMS  ((size_t)100)   /* printed of one list */
+#define MANY_ITEMS ((size_t)16)	   /* too many to be read, if masks are fewer */
 
 struct literal {
 	unsigned block;
@@ -296,6 +297,14 @@ void sets_print_item(struct text *out, enum field field, enum family family, boo
 	}
 }
 
+/* Of other fields a mask is the last resort: nobody reads 10.0.0.1/255.255.254.255. */
+static bool is_read_by_bits(enum field field)
+{
+	return field == FIELD_MARK || field == FIELD_CT_MARK || field == FIELD_CT_STATUS ||
+	       field == FIELD_TOS || field == FIELD_TCP_FLAGS || field == FIELD_ETH_SRC ||
+	       field == FIELD_ETH_DST;
+}
+
 static void print_numbers(struct sets *sets, struct arena *arena, struct text *out,
 	enum field field, enum family family, struct packet_set values)
 {
@@ -308,6 +317,8 @@ static void print_numbers(struct sets *sets, struct arena *arena, struct text *o
 		struct set_items next =
 			sets_list(sets, arena, i & 1 ? others : values, first, n, i >= 2);
 
+		if (i >= 2 && !is_read_by_bits(field) && !best.is_cut && best.list.n <= MANY_ITEMS)
+			break;
 		if (next.list.n && is_shorter(&next, &best)) {
 			best = next;
 			is_not = i & 1;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Sets of packets over a small router: which parts there are, in words, and that each witness ends as its part does. */
+#include "unit.h"
+
+#include <string.h>
+
+#include "explain/every.h"
+#include "hostbuild.h"
+#include "packet/expr.h"
+
+#define GATEWAY "02:00:00:00:00:01"
+
+/* lan 10.0.0.1/24 and 10.0.1.1/24, wan 192.0.2.1/24 with a default route. */
+static struct host_build *router(struct arena *arena, const char *rules)
+{
+	struct host_build *b = host_build_new(arena);
+	struct mac mac;
+
+	assert_true(mac_parse(GATEWAY, &mac));
+	build_link(b, 0, "", "lan")->mac = mac;
+	build_link(b, 0, "", "dmz");
+	build_link(b, 0, "", "wan");
+	build_address(b, "lan", "10.0.0.1/24");
+	build_address(b, "dmz", "10.0.1.1/24");
+	build_address(b, "wan", "192.0.2.1/24");
+	build_route(b, "0.0.0.0/0", "wan", "192.0.2.254");
+	build_neighbour(b, "wan", "192.0.2.254", "02:00:00:00:00:fe");
+	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
+	build_iptables(b, 0, rules);
+	return b;
+}
+
+static void ask(struct arena *arena, struct host_build *b, const char *text, struct every *ret)
+{
+	const struct host *host = host_built(b);
+	struct packet_choices choices = { 0 };
+	struct query query;
+	struct err err = { 0 };
+
+	if (!explain_find_entry(host, "lan", &query, &err) ||
+		!packet_expr_parse_set(arena, text, &query.packet, &choices, &err) ||
+		!explain_every(arena, explainer_new(arena, host), &query, &choices, ret, &err))
+		fail_msg("%s", err.text);
+}
+
+/* "delivered wan: dst ...; dropped lan: ..." in the order of the answer. */
+static void assert_parts(const char *rules, const char *text, const char *expected)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text told CLEANUP(text_done) = TEXT_INIT;
+	struct every every = { 0 };
+
+	ask(arena, router(arena, rules), text, &every);
+	vec_for_each (part, &every.parts) {
+		text_addf(&told, "%s %s: ", final_name(part->final), part->leaf->last->link->name);
+		every_print_set(&told, &every, part->set, SIZE_MAX);
+		if (part->final == FINAL_REWRITTEN) {
+			text_add(&told, "  becomes ");
+			every_print_set(&told, &every, part->into, SIZE_MAX);
+		}
+		if (part->why)
+			text_addf(&told, "  %s\n", part->why);
+		assert_false(part->is_contradicted);
+		if (part->final != FINAL_CANNOT_TELL)
+			assert_int_equal(part->explanation->final, part->final);
+	}
+	sets_free(every.sets);
+	assert_string_equal(told.data, expected);
+}
+
+#define FILTER(rules)                                                                              \
+	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" rules        \
+	"COMMIT\n"
+#define NAT(rules)                                                                                 \
+	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING " \
+	"ACCEPT [0:0]\n" rules "COMMIT\n"
+#define TO_LAN " mac any > " GATEWAY
+
+static void rules_part_a_set(void **state)
+{
+	(void)state;
+	assert_parts(FILTER("-A FORWARD -p tcp --dport 22 -s 10.0.0.8/30 -j DROP\n"),
+		"tcp 10.0.0.0/24 198.51.100.1" TO_LAN,
+		"dropped lan: IPv4 src 10.0.0.8/30 dport 22\n"
+		"delivered wan: IPv4 src 10.0.0.0,10.0.0.2-10.0.0.7,10.0.0.12-10.0.0.255\n"
+		"IPv4 src 10.0.0.8/30 dport not 22\n"
+		"dropped lan: IPv4 src 10.0.0.1\n");
+}
+
+static void routes_part_a_set(void **state)
+{
+	(void)state;
+	assert_parts(FILTER(""), "udp 10.0.0.5:53 10.0.0.0/15:53" TO_LAN,
+		"delivered wan: IPv4 dst 10.0.2.0-10.1.255.255\n"
+		"delivered lan: IPv4 dst 10.0.0.0,10.0.0.2-10.0.0.255\n"
+		"dropped lan: IPv4 dst 10.0.0.1,10.0.1.1\n"
+		"delivered dmz: IPv4 dst 10.0.1.0,10.0.1.2-10.0.1.255\n");
+}
+
+static void nat_maps_a_set(void **state)
+{
+	(void)state;
+	assert_parts(NAT("-A POSTROUTING -s 10.0.0.0/25 -o wan -j MASQUERADE\n"
+			 "-A POSTROUTING -p tcp -o wan -j SNAT --to-source 192.0.2.7:1024-2047\n"),
+		"tcp 10.0.0.64/26:any 198.51.100.1:443" TO_LAN,
+		"rewritten wan: all of them\n"
+		"  becomes IPv4 src 192.0.2.1\n");
+	assert_parts(NAT("-A POSTROUTING -p tcp -o wan -j SNAT --to-source 192.0.2.7:1024-2047\n"),
+		"tcp 10.0.0.64/26:1000-3000 198.51.100.1:443" TO_LAN,
+		"rewritten wan: IPv4 sport 1024-2047\n"
+		"  becomes IPv4 src 192.0.2.7\n"
+		"rewritten wan: IPv4 sport 1000-1023,2048-3000\n"
+		"  becomes IPv4 src 192.0.2.7 sport 1024-2047\n");
+}
+
+static void what_is_not_modelled_is_told_by_its_words(void **state)
+{
+	(void)state;
+	assert_parts(FILTER("-A FORWARD -p udp -m limit --limit 3/sec -j DROP\n"),
+		"any 10.0.0.5 198.51.100.1" TO_LAN,
+		"delivered wan: IPv4 proto not udp\n"
+		"cannot-tell wan: IPv4 proto udp\n"
+		"  delivered or dropped, by the value of [-m limit --limit 3/sec (rule 1 of FORWARD, table filter)]\n");
+}
+
+static void a_mark_is_set_and_asked(void **state)
+{
+	(void)state;
+	assert_parts(
+		"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"
+		":OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+		"-A PREROUTING -p tcp --dport 80:90 -j MARK --set-mark 7\nCOMMIT\n" FILTER(
+			"-A FORWARD -m mark --mark 7 -j DROP\n"),
+		"tcp 10.0.0.5 198.51.100.0/24:!85" TO_LAN,
+		"dropped lan: IPv4 dport 80-84,86-90\n"
+		"delivered wan: IPv4 dport not 80-90\n");
+}
+
+static void ttl_ends_where_it_is_one(void **state)
+{
+	(void)state;
+	assert_parts(FILTER(""), "icmp 10.0.0.5 198.51.100.1 ttl 1-3" TO_LAN,
+		"dropped lan: IPv4 ttl 1\n"
+		"delivered wan: IPv4 ttl 2-3\n");
+}
+
+static void a_set_of_nothing_is_refused(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct host *host = host_built(router(arena, FILTER("")));
+	struct packet_range none = { field_value_of_number(70000), field_value_of_number(70001) };
+	struct packet_choice choice = { .field = FIELD_DPORT, .ranges = &none, .n = 1 };
+	struct packet_choices choices = { { &choice, 1, 1 } };
+	struct every every = { 0 };
+	struct query query;
+	struct err err = { 0 };
+
+	(void)state;
+	assert_true(explain_find_entry(host, "lan", &query, &err));
+	assert_true(packet_expr_parse("tcp 10.0.0.5 10.0.1.5:80", &query.packet, &err));
+	query.packet.unknown |= FIELD_BIT(FIELD_DPORT);
+	assert_false(
+		explain_every(arena, explainer_new(arena, host), &query, &choices, &every, &err));
+	assert_string_equal(err.text, "there is no such packet");
+	sets_free(every.sets);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rules_part_a_set),
+		cmocka_unit_test(routes_part_a_set),
+		cmocka_unit_test(nat_maps_a_set),
+		cmocka_unit_test(what_is_not_modelled_is_told_by_its_words),
+		cmocka_unit_test(a_mark_is_set_and_asked),
+		cmocka_unit_test(ttl_ends_where_it_is_one),
+		cmocka_unit_test(a_set_of_nothing_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
