@@ -69,4 +69,11 @@ static void print_paths(const struct explanation *told)
 	printf("%s", text.data);
 }
 
+/* By the raw sockets of a place. */
+static inline bool is_heard(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
+	       proto == PROTO_ICMP || proto == PROTO_ICMPV6;
+}
+
 #endif

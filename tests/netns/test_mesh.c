@@ -521,12 +521,6 @@ static const struct mesh_place *place_of(const struct judge *judge, const struct
 	return NULL;
 }
 
-static bool is_heard(uint8_t proto)
-{
-	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_SCTP ||
-	       proto == PROTO_ICMP || proto == PROTO_ICMPV6;
-}
-
 static bool looks_like(const struct packet *told, const struct mesh_arrival *seen, bool is_frame)
 {
 	const struct packet *look = &seen->look;
