@@ -53,10 +53,15 @@ static struct query opened(const struct query *query)
 {
 	struct query open = *query;
 
-	if (open.packet.unknown & FIELD_BIT(FIELD_PROTO))
+	if (open.packet.unknown & FIELD_BIT(FIELD_PROTO)) {
 		open.packet.unknown |= FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT) |
 				       FIELD_BIT(FIELD_TCP_FLAGS) | FIELD_BIT(FIELD_ICMP_TYPE) |
 				       FIELD_BIT(FIELD_ICMP_CODE);
+		/* of the packets that are no protocol's of those with a way of their own */
+		open.packet.proto = 0;
+		open.packet.sport = open.packet.dport = 0;
+		open.packet.tcp_flags = open.packet.icmp_type = open.packet.icmp_code = 0;
+	}
 	return open;
 }
 
