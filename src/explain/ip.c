@@ -115,7 +115,8 @@ static enum drop source_check(
 		return DROP_NONE;
 	}
 	/* back out by the same interface: the kernel looks closer, to see whom it may redirect */
-	if (rp_filter || has_custom_rules(skb->ns) || (out == dev && sends_redirects(skb, dev)))
+	if (rp_filter || has_custom_rules(skb->ns) ||
+		(out && out == dev && sends_redirects(skb, dev)))
 		return source_check_routes(skb, dev, out, rp_filter, ret_why);
 	if (dev->is_loopback || !skb_owns(skb, &skb->packet.src))
 		return DROP_NONE;
