@@ -143,7 +143,10 @@ static struct packet_set sendable(struct set_claims *c)
 	narrow(c, &all, set_of_family(sets, c->setting->family));
 	narrow(c, &all, number(c, FIELD_ETHERTYPE, is_v6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4));
 	narrow(c, &all, number(c, FIELD_FRAGMENT, 0));
+	/* each frame has the router's MAC */
+	narrow(c, &all, number(c, FIELD_PKTTYPE, PKT_HOST));
 	narrow(c, &all, number(c, FIELD_UID, ROUTER_UID));
+	narrow(c, &all, number(c, FIELD_GID, 0));
 	narrow(c, &all, set_of_name(sets, FIELD_PHYSDEV_IN, NULL));
 	narrow(c, &all, set_of_name(sets, FIELD_PHYSDEV_OUT, NULL));
 	narrow(c, &all, set_of_numbers(sets, FIELD_TTL, 2, UINT8_MAX));
@@ -170,10 +173,8 @@ static struct packet_set sendable(struct set_claims *c)
 static struct packet_set usual(struct set_claims *c)
 {
 	const struct addr none = { .family = c->setting->family };
-	struct packet_set all = number(c, FIELD_GID, 0);
+	struct packet_set all = of_addr(c, FIELD_CT_ORIG_SRC, &none);
 
-	narrow(c, &all, number(c, FIELD_PKTTYPE, PKT_HOST));
-	narrow(c, &all, of_addr(c, FIELD_CT_ORIG_SRC, &none));
 	narrow(c, &all, of_addr(c, FIELD_CT_ORIG_DST, &none));
 	narrow(c, &all, number(c, FIELD_CT_ORIG_SPORT, 0));
 	narrow(c, &all, number(c, FIELD_CT_ORIG_DPORT, 0));
@@ -645,7 +646,7 @@ struct set_claims *set_claims_new(
 	c->setting = setting;
 	c->is_of_answers = is_of_answers;
 	c->written = written_by(setting->rs);
-	if (c->written & ~(STATE_BITS | FIXED_BITS)) {
+	if (c->written & ~(STATE_BITS | ORIG_BITS | FIXED_BITS)) {
 		text_add(why, "rules change fields of packets");
 		set_claims_free(c);
 		return NULL;
