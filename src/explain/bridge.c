@@ -410,13 +410,12 @@ static bool is_on_link(const struct skb *skb, const struct link *link, const str
  * The MAC was left open. A sender asks by ARP for the destination or for its gateway, so the bridge's
  * own MAC can only be meant where the host has an address that it could have answered for: is_maybe; is_yes: it must be.
  */
-static void decide_unknown_mac(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_unknown_mac(struct skb *skb, struct decision *ret)
 {
 	const struct packet *packet = &skb->packet;
 	const struct link *bridge = bridge_of(skb);
 	bool is_known;
 
-	(void)walk;
 	if (!skb->in_port || packet_inner_ethertype(packet) == ETHERTYPE_ARP)
 		return;
 	ret->is_yes = ret->is_maybe = skb_owns_next_hop(skb, &is_known);

@@ -156,15 +156,12 @@ static bool is_routed(enum drop drop, bool is_ipv6)
 	}
 }
 
-static void decide_changed(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_changed(struct skb *skb, struct decision *ret)
 {
 	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
 
-	(void)walk;
 	ret->drop = ip_route_input(skb, bridge, &ret->is_local, &ret->why);
-	ret->route = skb->route;
-	ret->out = skb->out;
-	ret->gateway = skb->gateway;
+	skb_note_route(skb, ret);
 }
 
 static struct answer finish_changed(

@@ -510,8 +510,6 @@ void conntrack_unshare(struct walk *walk, struct skb *skb)
 /* What is known of its flow is left behind when a packet leaves a host's stack; a new flow stays. */
 void conntrack_reset(struct walk *walk, struct skb *skb)
 {
-	const uint64_t of_conntrack =
-		(FIELD_BIT(FIELD_CT_ORIG_DPORT + 1) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1);
 	struct packet *packet = &skb->packet;
 	struct packet fresh = *packet;
 
@@ -529,7 +527,7 @@ void conntrack_reset(struct walk *walk, struct skb *skb)
 		skb->flows = flow;
 	}
 	skb->ct = (struct tracking){ 0 };
-	fresh.unknown &= ~of_conntrack;
+	fresh.unknown &= ~FIELDS_OF_FLOW;
 	fresh.ct_state = CT_INVALID;
 	fresh.ct_mark = fresh.ct_zone = 0;
 	fresh.ct_status = 0;

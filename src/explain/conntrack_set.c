@@ -34,13 +34,6 @@ static struct packet_set of_number(const struct walk *walk, enum field field, ui
 	return set_of_number(walk->sets, field, number);
 }
 
-static struct packet_set of_addr(const struct walk *walk, enum field field, const struct addr *addr)
-{
-	const struct prefix prefix = prefix_of_addr(addr);
-
-	return set_of_prefix(walk->sets, field, &prefix);
-}
-
 /* The packets of a tuple. */
 static struct packet_set tuple_set(
 	const struct walk *walk, const struct flow_tuple *tuple, uint8_t proto)
@@ -48,8 +41,8 @@ static struct packet_set tuple_set(
 	struct sets *sets = walk->sets;
 	struct packet_set set = of_number(walk, FIELD_PROTO, proto);
 
-	set = set_and(sets, set, of_addr(walk, FIELD_SRC, &tuple->src));
-	set = set_and(sets, set, of_addr(walk, FIELD_DST, &tuple->dst));
+	set = set_and(sets, set, set_of_addr(walk->sets, FIELD_SRC, &tuple->src));
+	set = set_and(sets, set, set_of_addr(walk->sets, FIELD_DST, &tuple->dst));
 	if (ct_proto_is_icmp(proto)) {
 		set = set_and(sets, set, of_number(walk, FIELD_ICMP_TYPE, tuple->dport >> 8));
 		return set_and(sets, set, of_number(walk, FIELD_ICMP_CODE, tuple->dport & 255));
@@ -107,15 +100,12 @@ static void add_entry(struct walk *walk, const struct skb *skb, struct all_alike
 		known->set = set_or(walk->sets, known->set, set);
 		return;
 	}
-	if (all->n == MAX_ALIKE) {
-		/* they are too many to be told apart: all that are left are one part */
-		new = vec_push(all, walk->arena);
-		new->found.is_uncertain = true;
-		new->set = set;
-		return;
-	}
-	if (all->n > MAX_ALIKE) {
-		all->items[MAX_ALIKE].set = set_or(walk->sets, all->items[MAX_ALIKE].set, set);
+	/* too many to be told apart: all that are left are one part */
+	if (all->n >= MAX_ALIKE) {
+		if (all->n == MAX_ALIKE)
+			vec_push(all, walk->arena)->found.is_uncertain = true;
+		new = &all->items[MAX_ALIKE];
+		new->set = set_or(walk->sets, new->set, set);
 		return;
 	}
 	new = vec_push(all, walk->arena);
@@ -166,10 +156,12 @@ static bool is_apart(const struct walk *walk, const struct skb *skb, const struc
 	/* what was mapped had another address before (nat_part); an answer would come from where this one goes */
 	if (entry->status & CT_STATUS_SRC_NAT && !skb_is_unknown(skb, FIELD_SRC) &&
 		!addr_compare(&skb->packet.src, src))
-		return set_is_empty(set_and(walk->sets, skb->set, of_addr(walk, FIELD_DST, src)));
+		return set_is_empty(
+			set_and(walk->sets, skb->set, set_of_addr(walk->sets, FIELD_DST, src)));
 	if (entry->status & CT_STATUS_DST_NAT && !skb_is_unknown(skb, FIELD_DST) &&
 		!addr_compare(&skb->packet.dst, dst))
-		return set_is_empty(set_and(walk->sets, skb->set, of_addr(walk, FIELD_SRC, dst)));
+		return set_is_empty(
+			set_and(walk->sets, skb->set, set_of_addr(walk->sets, FIELD_SRC, dst)));
 	return false;
 }
 

@@ -18,8 +18,7 @@
 	(((FIELD_BIT(FIELD_CT_STATE) - 1) & ~(FIELD_BIT(FIELD_ETH_SRC) - 1) &                      \
 		 ~FIELD_BIT(FIELD_PKTTYPE)) |                                                      \
 		FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID))
-#define FRAME_FIELDS (FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_VLAN_ID))
-#define MAX_REGIONS  512
+#define MAX_REGIONS 512
 
 /* --- what is asked --- */
 

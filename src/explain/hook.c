@@ -11,9 +11,8 @@
 
 #include "explain/internal.h"
 
-#define PRIORITY_CONNTRACK (-200)
-#define PRIORITY_NAT_DST   (-100)
-#define PRIORITY_NAT_SRC   100
+#define PRIORITY_NAT_DST (-100)
+#define PRIORITY_NAT_SRC 100
 
 /* --- plans --- */
 

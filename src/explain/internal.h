@@ -204,6 +204,8 @@ struct table_writes {
 	uint64_t fields;
 };
 uint64_t walk_table_writes(struct walk *walk, const struct table *table);
+/* What a tag changes of a frame. */
+#define FRAME_FIELDS (FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_VLAN_ID))
 /* Packets with these values, and what is behind a tag. */
 struct packet_set packet_values(struct sets *sets, const struct packet *packet, uint64_t fields);
 /* The set learns what the walk has written into the packet. */
@@ -238,7 +240,7 @@ struct decision {
 	struct addr gateway;
 	struct mac mac;
 };
-typedef void decide_fn(struct walk *walk, struct skb *skb, struct decision *ret);
+typedef void decide_fn(struct skb *skb, struct decision *ret);
 typedef struct answer decided_fn(
 	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data);
 /*
@@ -247,7 +249,8 @@ typedef struct answer decided_fn(
  */
 struct answer skb_decide(struct walk *walk, struct skb *skb, uint64_t fields, decide_fn *decide,
 	decided_fn *go, const void *data);
-/* Takes the route of the decision. */
+/* The route that the packet has, into the decision, and out of it. */
+void skb_note_route(const struct skb *skb, struct decision *ret);
 void skb_take_route(struct skb *skb, const struct decision *decision);
 
 /* space.c: the sources (FIELD_SRC) or destinations of a family, by what a namespace knows of them. All of one class are one to the walk there. */
@@ -274,6 +277,8 @@ uint16_t packet_inner_ethertype(const struct packet *packet);
 bool packet_is_tagged(const struct packet *packet);
 void packet_tag(struct packet *packet, uint16_t vlan);
 void packet_untag(struct packet *packet);
+/* Whose MAC is asked for: the gateway, or the destination itself. */
+const struct addr *skb_next_hop(const struct skb *skb);
 void skb_clear_mark(struct skb *skb);
 bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);

@@ -320,7 +320,7 @@ static void route_node(struct walk *walk, struct skb *skb)
 	node->hop = skb->route.hop;
 }
 
-static void decide_output(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_output(struct skb *skb, struct decision *ret)
 {
 	struct fib_query query = { .family = skb->packet.dst.family,
 		.dst = skb->packet.dst,
@@ -333,7 +333,6 @@ static void decide_output(struct walk *walk, struct skb *skb, struct decision *r
 	struct fib_result result = { .status = FIB_CANNOT_TELL,
 		.why = "the destination is not known, so neither is the route" };
 
-	(void)walk;
 	if (!skb_is_unknown(skb, FIELD_DST))
 		result = fib_lookup(skb->ns, &query);
 	take_result(skb, &result);
@@ -343,9 +342,7 @@ static void decide_output(struct walk *walk, struct skb *skb, struct decision *r
 			if (skb->ns->links[i].is_loopback)
 				skb->out = &skb->ns->links[i];
 	}
-	ret->route = result;
-	ret->out = skb->out;
-	ret->gateway = skb->gateway;
+	skb_note_route(skb, ret);
 }
 
 /* Where the way goes on behind a route. */
@@ -491,13 +488,10 @@ static struct answer ip_forward(struct walk *walk, struct skb *skb, const struct
 	return forward_on(walk, skb);
 }
 
-static void decide_input(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_input(struct skb *skb, struct decision *ret)
 {
-	(void)walk;
 	ret->drop = ip_route_input(skb, skb->dev, &ret->is_local, &ret->why);
-	ret->route = skb->route;
-	ret->out = skb->out;
-	ret->gateway = skb->gateway;
+	skb_note_route(skb, ret);
 	ret->is_out_of_scope = skb->out && is_out_of_scope(skb);
 }
 
@@ -558,9 +552,8 @@ static enum drop refusal_ipv6(const struct skb *skb)
 }
 
 /* By its addresses, before any hook is asked. */
-static void decide_receive(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_receive(struct skb *skb, struct decision *ret)
 {
-	(void)walk;
 	if (skb_is_unknown(skb, FIELD_ETH_DST) && !skb->dev->is_loopback && !skb->dev->is_noarp &&
 		!may_be_addressed(skb, &ret->why))
 		ret->drop = DROP_OTHER_HOST;

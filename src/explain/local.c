@@ -64,14 +64,13 @@ static struct answer to_sockets_of_set(struct walk *walk, struct skb *skb, const
 	for (size_t i = 0; i < skb->ns->n_sockets; i++) {
 		const struct socket *socket = &skb->ns->sockets[i];
 		struct packet_set part = set_of_number(sets, FIELD_DPORT, socket->port);
-		const struct prefix local = prefix_of_addr(&socket->local);
 		struct packet one = skb->packet;
 
 		one.dport = socket->port;
 		if (skb_is_unknown(skb, FIELD_DST) && !addr_is_zero(&socket->local) &&
 			socket->family == one.dst.family) {
 			one.dst = socket->local;
-			part = set_and(sets, part, set_of_prefix(sets, FIELD_DST, &local));
+			part = set_and(sets, part, set_of_addr(sets, FIELD_DST, &socket->local));
 		}
 		part = set_and(sets, rest, part);
 		if (set_is_empty(part) || !socket_takes(socket, &one, skb->dev))
@@ -257,36 +256,28 @@ static struct mac multicast_mac(const struct addr *addr)
 }
 
 /* The next hop's MAC: mac; is_maybe: it would be asked for. */
-static void decide_neighbour(struct walk *walk, struct skb *skb, struct decision *ret)
+static void decide_neighbour(struct skb *skb, struct decision *ret)
 {
 	const struct packet *packet = &skb->packet;
 	bool is_broadcast = skb->route.route && skb->route.route->type == ROUTE_BROADCAST;
 	bool failed = false;
-	struct addr next = skb->gateway.family == packet->dst.family && !addr_is_zero(&skb->gateway)
-				   ? skb->gateway
-				   : packet->dst;
 
-	(void)walk;
 	if (is_broadcast) {
 		ret->mac = (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	} else if (addr_is_multicast(&packet->dst)) {
 		ret->is_yes = true;
 		ret->mac = multicast_mac(&packet->dst);
-	} else if (!neighbour_find(skb, skb->dev, &next, &ret->mac, &failed)) {
+	} else if (!neighbour_find(skb, skb->dev, skb_next_hop(skb), &ret->mac, &failed)) {
 		ret->why = failed ? NULL : neighbour_unread(skb);
 		ret->drop = failed ? DROP_NEIGHBOUR : DROP_NONE;
 		ret->is_maybe = !failed;
 	}
 }
 
-static bool goes_to_dst(const struct skb *skb)
-{
-	return skb->gateway.family != skb->packet.dst.family || addr_is_zero(&skb->gateway);
-}
-
 static struct answer behind_neighbour(
 	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
 {
+	const struct addr *next = skb_next_hop(skb);
 	struct packet *packet = &skb->packet;
 	const char *note = NULL;
 
@@ -305,8 +296,8 @@ static struct answer behind_neighbour(
 	skb->has_next_hop = decision->is_maybe;
 	if (decision->is_maybe) {
 		skb_free(walk, skb, FIELD_ETH_DST, SET_FULL);
-		skb->next_hop = goes_to_dst(skb) ? packet->dst : skb->gateway;
-		skb->is_next_hop_dst = goes_to_dst(skb) && skb_is_unknown(skb, FIELD_DST);
+		skb->next_hop = *next;
+		skb->is_next_hop_dst = next == &packet->dst && skb_is_unknown(skb, FIELD_DST);
 		skb->n_mapped_then = skb->n_mapped;
 		note = packet->dst.family == FAMILY_IPV6
 			       ? "the neighbour is not known: it would be solicited"

@@ -151,13 +151,10 @@ static struct packet_set to_candidates(const struct walk *walk, const struct net
 {
 	struct packet_set all = SET_EMPTY;
 
-	for (size_t i = 0; i < ns->n_addresses; i++) {
-		const struct prefix prefix = prefix_of_addr(&ns->addresses[i].local);
-
+	for (size_t i = 0; i < ns->n_addresses; i++)
 		if (is_candidate(&ns->addresses[i]))
-			all = set_or(
-				walk->sets, all, set_of_prefix(walk->sets, FIELD_DST, &prefix));
-	}
+			all = set_or(walk->sets, all,
+				set_of_addr(walk->sets, FIELD_DST, &ns->addresses[i].local));
 	return all;
 }
 
@@ -183,10 +180,7 @@ static bool choose_masquerade(const struct walk *walk, struct skb *skb, struct c
 {
 	const struct packet *packet = &skb->packet;
 	const struct link *out = skb->out ? skb->out : skb->dev;
-	const struct addr *next =
-		skb->gateway.family == packet->src.family && !addr_is_zero(&skb->gateway)
-			? &skb->gateway
-			: &packet->dst;
+	const struct addr *next = skb_next_hop(skb);
 
 	choice->has_addr = choice->is_sure = true;
 	if (packet->src.family == FAMILY_IPV6)
@@ -381,11 +375,8 @@ static struct answer part_by_addr(struct walk *walk, struct skb *skb, const void
 
 	if (!choose(walk, skb, parting->hook, parting->nat, &choice))
 		return parting->go(walk, skb, parting->data);
-	if (choice.has_addr && choice.is_sure && skb_is_unknown(skb, end.field)) {
-		const struct prefix prefix = prefix_of_addr(&choice.addr);
-
-		same = set_of_prefix(walk->sets, end.field, &prefix);
-	}
+	if (choice.has_addr && choice.is_sure && skb_is_unknown(skb, end.field))
+		same = set_of_addr(walk->sets, end.field, &choice.addr);
 	if (parting->nat->has_ports && skb_is_unknown(skb, end.port_field))
 		next.ports = port_range(walk, end.port_field, parting->nat);
 	return skb_split(walk, skb, same, part_by_port, part_by_port, &next);

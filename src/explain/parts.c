@@ -57,8 +57,6 @@ static bool is_known_alike(const struct packet *a, const struct packet *b, enum 
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-#define FRAME_FIELDS (FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_VLAN_ID))
-
 /* A tag does not take away what is behind it. */
 static struct packet untagged(const struct packet *packet)
 {
@@ -301,7 +299,7 @@ static bool decide_all(struct walk *walk, const struct skb *skb, uint64_t fields
 
 			probe_end(&probe, &src, s);
 			probe_end(&probe, &dst, d);
-			decide(walk, &probe, &decision);
+			decide(&probe, &decision);
 			group = group_of(walk, &here, &decision);
 			group->set = set_or(walk->sets, group->set, s->set);
 		}
@@ -336,9 +334,8 @@ struct answer skb_decide(struct walk *walk, struct skb *skb, uint64_t fields, de
 
 	if (!walk->sets || !(skb->packet.unknown & fields)) {
 		struct decision decision = { 0 };
-		struct skb probe = *skb;
 
-		decide(walk, &probe, &decision);
+		decide(skb, &decision);
 		return go(walk, skb, &decision, data);
 	}
 	skb_push(walk, skb);
@@ -352,6 +349,13 @@ struct answer skb_decide(struct walk *walk, struct skb *skb, uint64_t fields, de
 				&deciding));
 	}
 	return answer;
+}
+
+void skb_note_route(const struct skb *skb, struct decision *ret)
+{
+	ret->route = skb->route;
+	ret->out = skb->out;
+	ret->gateway = skb->gateway;
 }
 
 void skb_take_route(struct skb *skb, const struct decision *decision)

@@ -43,6 +43,14 @@ void packet_untag(struct packet *packet)
 	packet->vlan_id = 0;
 }
 
+const struct addr *skb_next_hop(const struct skb *skb)
+{
+	bool has_gateway =
+		skb->gateway.family == skb->packet.dst.family && !addr_is_zero(&skb->gateway);
+
+	return has_gateway ? &skb->gateway : &skb->packet.dst;
+}
+
 /* skb_scrub_packet: at the way into another namespace. */
 void skb_clear_mark(struct skb *skb)
 {
@@ -119,21 +127,15 @@ struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind)
 	return node;
 }
 
-static const struct part *part_new(
-	const struct walk *walk, struct packet_set set, const struct leaf *leaf)
-{
-	struct part *part = arena_new_one(walk->arena, struct part);
-
-	*part = (struct part){ set, leaf };
-	return part;
-}
-
 static struct answer end(struct walk *walk, struct skb *skb, struct leaf *leaf)
 {
 	struct answer answer = { .final = leaf->final, .leaf = leaf };
 
 	if (walk->sets) {
-		answer.parts = part_new(walk, skb_origin(walk, skb), leaf);
+		struct part *part = arena_new_one(walk->arena, struct part);
+
+		*part = (struct part){ skb_origin(walk, skb), leaf };
+		answer.parts = part;
 		answer.n_parts = 1;
 	}
 	skb_node(walk, skb, NODE_END);
@@ -385,8 +387,7 @@ struct answer answer_of_copies(const struct walk *walk, struct answer a, struct 
 /* What the set does not say is what a packet begins with. */
 static void skb_begin(const struct walk *walk, struct skb *skb)
 {
-	const uint64_t own = FIELD_BIT(FIELD_PKTTYPE) |
-			     ((FIELD_BIT(FIELD_UID) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1));
+	const uint64_t own = FIELD_BIT(FIELD_PKTTYPE) | FIELDS_OF_FLOW;
 
 	skb->set = set_and(walk->sets, walk->set, packet_values(walk->sets, &skb->packet, own));
 	skb->synced = skb->packet;

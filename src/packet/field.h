@@ -56,6 +56,8 @@ enum field {
 };
 
 #define FIELD_BIT(field) ((uint64_t)1 << (field))
+/* What a packet has of its flow. */
+#define FIELDS_OF_FLOW ((FIELD_BIT(FIELD_UID) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1))
 
 /* A number of up to 128 bits, big-endian, at the end of bytes: comparable with memcmp. */
 struct field_value {

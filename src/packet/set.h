@@ -76,6 +76,7 @@ struct packet_set set_of_mask(struct sets *sets, enum field field, enum family f
 	const struct field_value *value,
 	const struct field_value *mask); /* field & mask == value */
 struct packet_set set_of_prefix(struct sets *sets, enum field field, const struct prefix *prefix);
+struct packet_set set_of_addr(struct sets *sets, enum field field, const struct addr *addr);
 /* The same for fields of up to 64 bits that are no addresses: ports, MACs, marks, flags. */
 struct packet_set set_of_number(struct sets *sets, enum field field, uint64_t number);
 struct packet_set set_of_numbers(struct sets *sets, enum field field, uint64_t from, uint64_t to);

@@ -196,6 +196,22 @@ static uint32_t node_like(
 	return sets_node(sets, level, low, high);
 }
 
+/* What both say at the upper level of the two; one that does not ask it says itself. */
+static unsigned open_both(const struct sets *sets, uint32_t a, uint32_t b, struct set_node *ret_a,
+	struct set_node *ret_b)
+{
+	unsigned level;
+
+	*ret_a = sets->nodes[a];
+	*ret_b = sets->nodes[b];
+	level = ret_a->level < ret_b->level ? ret_a->level : ret_b->level;
+	if (ret_a->level != level)
+		ret_a->low = ret_a->high = a;
+	if (ret_b->level != level)
+		ret_b->low = ret_b->high = b;
+	return level;
+}
+
 static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
 {
 	uint32_t result = apply_at_once(op, a, b);
@@ -214,13 +230,7 @@ static uint32_t apply(struct sets *sets, enum set_op op, uint32_t a, uint32_t b)
 	c = cached(sets, op, a, b);
 	if (is_cached(c, op, a, b))
 		return c->result;
-	na = sets->nodes[a];
-	nb = sets->nodes[b];
-	level = na.level < nb.level ? na.level : nb.level;
-	if (na.level != level)
-		na.low = na.high = a;
-	if (nb.level != level)
-		nb.low = nb.high = b;
+	level = open_both(sets, a, b, &na, &nb);
 	result = apply(sets, op, na.low, nb.low);
 	result = node_like(sets, a, level, result, apply(sets, op, na.high, nb.high));
 	return remember(sets, op, a, b, result);
@@ -245,13 +255,7 @@ static struct halves split(struct sets *sets, uint32_t a, uint32_t b)
 	c = cached(sets, OP_SPLIT, a, b);
 	if (is_cached(c, OP_SPLIT, a, b))
 		return (struct halves){ c->result, c->rest };
-	na = sets->nodes[a];
-	nb = sets->nodes[b];
-	level = na.level < nb.level ? na.level : nb.level;
-	if (na.level != level)
-		na.low = na.high = a;
-	if (nb.level != level)
-		nb.low = nb.high = b;
+	level = open_both(sets, a, b, &na, &nb);
 	low = split(sets, na.low, nb.low);
 	high = split(sets, na.high, nb.high);
 	low.in = node_like(sets, a, level, low.in, high.in);

@@ -572,6 +572,13 @@ struct packet_set set_of_prefix(struct sets *sets, enum field field, const struc
 	return set_of_mask(sets, field, prefix->addr.family, &value, &mask);
 }
 
+struct packet_set set_of_addr(struct sets *sets, enum field field, const struct addr *addr)
+{
+	const struct prefix prefix = prefix_of_addr(addr);
+
+	return set_of_prefix(sets, field, &prefix);
+}
+
 struct packet_set set_of_number(struct sets *sets, enum field field, uint64_t number)
 {
 	return set_of_numbers(sets, field, number, number);

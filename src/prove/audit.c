@@ -17,14 +17,6 @@
 	(FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE) | FIELD_BIT(FIELD_PHYSDEV_IN) |    \
 		FIELD_BIT(FIELD_PHYSDEV_OUT))
 
-/* What a packet has of its flow. */
-#define FLOW_FIELDS                                                                                \
-	(FIELD_BIT(FIELD_CT_STATE) | FIELD_BIT(FIELD_CT_MARK) | FIELD_BIT(FIELD_CT_STATUS) |       \
-		FIELD_BIT(FIELD_CT_DIRECTION) | FIELD_BIT(FIELD_CT_ORIG_SRC) |                     \
-		FIELD_BIT(FIELD_CT_ORIG_DST) | FIELD_BIT(FIELD_CT_ORIG_SPORT) |                    \
-		FIELD_BIT(FIELD_CT_ORIG_DPORT))
-#define PRIORITY_CONNTRACK (-200)
-
 struct sets *audit_world(const struct ruleset *rs, const struct ruleset *other,
 	const struct assignment *assignments, size_t n_assignments)
 {
@@ -178,14 +170,13 @@ static struct packet_set looked_up(
 {
 	struct sets *sets = audit->sets;
 	const struct addr zero = { .family = audit->family };
-	const struct prefix none = prefix_of_addr(&zero);
 	struct packet_set templates = set_and(sets, set, set_of_ct_states(sets, CT_NEW)), again;
 
-	templates = set_and(sets, templates, set_of_prefix(sets, FIELD_CT_ORIG_SRC, &none));
-	templates = set_and(sets, templates, set_of_prefix(sets, FIELD_CT_ORIG_DST, &none));
+	templates = set_and(sets, templates, set_of_addr(sets, FIELD_CT_ORIG_SRC, &zero));
+	templates = set_and(sets, templates, set_of_addr(sets, FIELD_CT_ORIG_DST, &zero));
 	templates =
 		set_and(sets, templates, set_of_number(sets, FIELD_CT_STATUS, CT_STATUS_CONFIRMED));
-	again = set_and(sets, asked, set_forget(sets, templates, FLOW_FIELDS));
+	again = set_and(sets, asked, set_forget(sets, templates, FIELDS_OF_FLOW));
 	again = set_and(sets, again, set_of_ct_states(sets, CT_INVALID));
 	return set_or(sets, set_minus(sets, set, templates), again);
 }

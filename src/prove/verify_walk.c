@@ -16,8 +16,7 @@
 
 #include "prove/verify_internal.h"
 
-#define PRIORITY_CONNTRACK (-200)
-#define PRIORITY_BRNF	   0
+#define PRIORITY_BRNF 0
 
 const enum hook bridged_hooks[N_BRIDGED_HOOKS] = { HOOK_PREROUTING, HOOK_FORWARD,
 	HOOK_POSTROUTING };

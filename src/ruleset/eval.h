@@ -32,6 +32,9 @@ enum hook ruleset_chain_hook(const struct chain *chain);
 
 enum chain_type { CHAIN_FILTER, CHAIN_NAT, CHAIN_ROUTE };
 
+/* NF_IP_PRI_CONNTRACK: where conntrack stands among the chains of prerouting and output. */
+#define PRIORITY_CONNTRACK (-200)
+
 /* A base chain at a hook. */
 struct hook_chain {
 	const struct table *table;

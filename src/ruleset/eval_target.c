@@ -86,7 +86,7 @@ uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 	case TARGET_CT: /* the template is an entry of its own (take_template) */
 	case TARGET_CT_NOTRACK:
 	case TARGET_NOTRACK:
-		return fields | ((FIELD_BIT(FIELD_UID) - 1) & ~(FIELD_BIT(FIELD_CT_STATE) - 1));
+		return fields | FIELDS_OF_FLOW;
 	case TARGET_TOS:
 	case TARGET_DSCP:
 		return fields | FIELD_BIT(FIELD_TOS);

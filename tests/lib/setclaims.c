@@ -12,8 +12,6 @@
 #include "setclaims_internal.h"
 #include "unit.h"
 
-#define PRIORITY_CONNTRACK (-200)
-
 /* What all packets begin with, whatever is sent. */
 #define STATE_BITS                                                                                 \
 	(FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CT_STATE) | FIELD_BIT(FIELD_CT_MARK) |            \
@@ -69,13 +67,6 @@ static struct packet_set prefix(struct set_claims *c, enum field field, const ch
 	return set_of_prefix(c->sets, field, &prefix);
 }
 
-static struct packet_set of_addr(struct set_claims *c, enum field field, const struct addr *addr)
-{
-	const struct prefix one = prefix_of_addr(addr);
-
-	return set_of_prefix(c->sets, field, &one);
-}
-
 static struct packet_set own_addresses(struct set_claims *c, enum field field)
 {
 	const struct router *router = c->setting->router;
@@ -83,7 +74,7 @@ static struct packet_set own_addresses(struct set_claims *c, enum field field)
 
 	for (size_t i = 0; i < router->n_ports; i++)
 		all = set_or(c->sets, all,
-			of_addr(c, field, &router->ports[i].addrs[c->setting->family]));
+			set_of_addr(c->sets, field, &router->ports[i].addrs[c->setting->family]));
 	return all;
 }
 
@@ -173,9 +164,9 @@ static struct packet_set sendable(struct set_claims *c)
 static struct packet_set usual(struct set_claims *c)
 {
 	const struct addr none = { .family = c->setting->family };
-	struct packet_set all = of_addr(c, FIELD_CT_ORIG_SRC, &none);
+	struct packet_set all = set_of_addr(c->sets, FIELD_CT_ORIG_SRC, &none);
 
-	narrow(c, &all, of_addr(c, FIELD_CT_ORIG_DST, &none));
+	narrow(c, &all, set_of_addr(c->sets, FIELD_CT_ORIG_DST, &none));
 	narrow(c, &all, number(c, FIELD_CT_ORIG_SPORT, 0));
 	narrow(c, &all, number(c, FIELD_CT_ORIG_DPORT, 0));
 	return all;
@@ -433,7 +424,7 @@ static void map_to(struct set_claims *c, const struct branch *branch, struct pac
 		at_port = SET_FULL;
 	}
 	if (addr) {
-		to = of_addr(c, FIELD_DST, addr);
+		to = set_of_addr(c->sets, FIELD_DST, addr);
 		fields = FIELD_BIT(FIELD_DST);
 	}
 	same = set_and(sets, set, set_and(sets, to, set_or(sets, at_port, set_not(sets, ports))));
