@@ -30,36 +30,31 @@ struct search {
 	size_t n;
 };
 
-static void add_candidate(
-	struct search *search, const struct change *change, const struct host *host)
+/* What cannot be done (a rule that cannot be written) is no way out: there are others. */
+static void add_candidate(struct search *search, struct change change)
 {
-	if (search->n < CANDIDATES_MAX)
-		search->candidates[search->n++] = (struct candidate){ *change, host };
+	struct text command CLEANUP(text_done) = TEXT_INIT;
+	const struct host *host;
+	struct err err;
+
+	if (search->n == CANDIDATES_MAX ||
+		!host_edited(search->arena, search->host, change.ns, &change.edit, 1, &host, &err))
+		return;
+	if (!change.command) {
+		host_edit_print_command(&command, &change.edit);
+		change.command = arena_strdup(search->arena, command.data);
+	}
+	search->candidates[search->n++] = (struct candidate){ change, host };
 }
 
 /* --- rules --- */
 
-static void add_rule(struct search *search, struct change change, const struct edit *edit)
-{
-	const struct host *host;
-
-	if (host_with_rule(search->arena, search->host, change.ns, edit, &host))
-		add_candidate(search, &change, host);
-}
-
-static void add_own_rule(struct search *search, const struct node *node, const struct edit *edit,
+static void add_own_rule(struct search *search, const struct node *node, struct host_edit edit,
 	enum change_kind kind, const char *words, const char *note)
 {
-	struct text command CLEANUP(text_done) = TEXT_INIT;
-
-	edit_print_command(&command, edit);
-	add_rule(search,
-		(struct change){ .kind = kind,
-			.ns = node->ns,
-			.words = words,
-			.command = arena_strdup(search->arena, command.data),
-			.note = note },
-		edit);
+	add_candidate(search,
+		(struct change){
+			.kind = kind, .ns = node->ns, .words = words, .note = note, .edit = edit });
 }
 
 /* The place in the base chain from which the packet went where it was lost. */
@@ -109,7 +104,8 @@ static void add_accepts(
 {
 	const char *rule = accept_rule(search->arena, node);
 	const struct chain *user = table_chain(node->table, "DOCKER-USER");
-	struct edit edit = { node->table, node->chain, base_place(node), rule };
+	struct host_edit edit = host_edit_of_rule(
+		search->arena, node->table, node->chain, base_place(node), rule, false);
 	const char *note = NULL;
 
 	/* rules are not written in ebtables' words */
@@ -117,10 +113,9 @@ static void add_accepts(
 		return;
 	/* the one chain that Docker leaves to others */
 	if (user && node->table->source != SOURCE_NFT && passes_chain(node, user->name)) {
-		struct edit in_user = { node->table, user, 0, rule };
-
-		add_own_rule(search, node, &in_user, CHANGE_RULE,
-			accept_words(search->arena, node, user->name),
+		add_own_rule(search, node,
+			host_edit_of_rule(search->arena, node->table, user, 0, rule, false),
+			CHANGE_RULE, accept_words(search->arena, node, user->name),
 			"Docker keeps what others put into DOCKER-USER");
 	}
 	if (is_of_group)
@@ -132,7 +127,7 @@ static void add_accepts(
 		note = arena_printf(search->arena,
 			"%s may put its own rules in front of it again, or take it away",
 			owner->name);
-	add_own_rule(search, node, &edit, CHANGE_RULE,
+	add_own_rule(search, node, edit, CHANGE_RULE,
 		accept_words(search->arena, node, node->chain->name), note);
 }
 
@@ -142,15 +137,14 @@ static void add_rule_changes(struct search *search, const struct node *node)
 		owner_of_rule(search->arena, node->table, node->rule_chain, node->rule);
 	struct group_port port;
 	struct change change;
-	struct edit edit;
 	bool is_of_group = group_port_find(node, &port);
 
 	if (!node->packet->src.family && packet_inner_ethertype(node->packet) == ETHERTYPE_ARP)
 		return; /* rules for ARP are of another kind */
 	if (is_of_group &&
-		(group_rule_change(search->arena, node, &port, &owner, &edit, &change) ||
-			address_pair_change(search->arena, node, &port, &owner, &edit, &change)))
-		add_rule(search, change, &edit);
+		(group_rule_change(search->arena, node, &port, &owner, &change) ||
+			address_pair_change(search->arena, node, &port, &owner, &change)))
+		add_candidate(search, change);
 	if (!is_of_group || search->is_bypass)
 		add_accepts(search, node, &owner, is_of_group);
 }
@@ -195,10 +189,10 @@ static void add_nat_exception(
 	struct search *search, const struct node *nat, const struct node *node)
 {
 	bool is_of_bridge = is_bridged(nat);
-	struct edit edit = { node->table, node->chain, 0,
-		exception_rule(search->arena, node, is_of_bridge) };
+	struct host_edit edit = host_edit_of_rule(search->arena, node->table, node->chain, 0,
+		exception_rule(search->arena, node, is_of_bridge), false);
 
-	add_own_rule(search, node, &edit, CHANGE_NAT_EXCEPTION,
+	add_own_rule(search, node, edit, CHANGE_NAT_EXCEPTION,
 		arena_printf(search->arena, "a first rule in chain %s of table %s that spares %s",
 			node->chain->name, node->table->name,
 			is_of_bridge ? "bridged packets" : "just this packet"),
@@ -231,58 +225,42 @@ static bool has_bridged_rewriting(const struct leaf *leaf)
 static void add_sysctl(struct search *search, const struct node *node, const char *name,
 	const char *value, const char *words)
 {
-	struct change change = { .kind = CHANGE_SYSCTL,
-		.ns = node->ns,
-		.words = words,
-		.command = arena_printf(search->arena, "sysctl -w %s=%s", name, value) };
-
-	add_candidate(search, &change,
-		host_with_sysctl(search->arena, search->host, node->ns, name, value));
+	add_candidate(search, (struct change){ .kind = CHANGE_SYSCTL,
+				      .ns = node->ns,
+				      .words = words,
+				      .edit = { .kind = HOST_EDIT_SYSCTL,
+					      .name = name,
+					      .value = value,
+					      .before = netns_sysctl(node->ns, name) } });
 }
 
-static void add_link(struct search *search, const struct node *node, const struct host *host,
-	const char *words, const char *command)
+static void add_link(struct search *search, const struct node *node, enum link_flag flag, bool on,
+	const char *words)
 {
-	struct change change = {
-		.kind = CHANGE_LINK, .ns = node->ns, .words = words, .command = command
-	};
-
-	add_candidate(search, &change, host);
+	add_candidate(search, (struct change){ .kind = CHANGE_LINK,
+				      .ns = node->ns,
+				      .words = words,
+				      .edit = { .kind = HOST_EDIT_LINK,
+					      .name = node->link->name,
+					      .flag = flag,
+					      .value = on ? "on" : "off",
+					      .before = on ? "off" : "on" } });
 }
 
 /* A flag of a bridge port, as bridge(8) names it. */
-static void add_port_flag(struct search *search, const struct node *node, const char *flag, bool on)
+static void add_port_flag(
+	struct search *search, const struct node *node, enum link_flag flag, bool on)
 {
-	struct link *link;
-	const struct host *host =
-		host_with_link(search->arena, search->host, node->ns, node->link, &link);
-	const char *name = node->link->name;
-
-	if (strcmp(flag, "isolated") == 0)
-		link->is_isolated = on;
-	else if (strcmp(flag, "locked") == 0)
-		link->is_locked = on;
-	else
-		link->has_hairpin = on;
-	add_link(search, node, host,
-		arena_printf(search->arena, "%s %s at the bridge port %s", flag, on ? "on" : "off",
-			name),
-		arena_printf(search->arena, "bridge link set dev %s %s %s", name, flag,
-			on ? "on" : "off"));
+	add_link(search, node, flag, on,
+		arena_printf(search->arena, "%s %s at the bridge port %s", link_flag_name(flag),
+			on ? "on" : "off", node->link->name));
 }
 
 static void add_link_up(struct search *search, const struct node *node)
 {
-	struct link *link;
-	const struct host *host;
-
-	if (node->link->is_up)
-		return; /* its cable, or the other end: nothing to set here */
-	host = host_with_link(search->arena, search->host, node->ns, node->link, &link);
-	link->is_up = true;
-	link->has_carrier = true;
-	add_link(search, node, host, arena_printf(search->arena, "%s up", link->name),
-		arena_printf(search->arena, "ip link set %s up", link->name));
+	if (!node->link->is_up) /* else its cable, or the other end: nothing to set here */
+		add_link(search, node, LINK_FLAG_UP, true,
+			arena_printf(search->arena, "%s up", node->link->name));
 }
 
 static void add_setting_changes(struct search *search, enum drop drop, const struct node *node)
@@ -307,13 +285,13 @@ static void add_setting_changes(struct search *search, enum drop drop, const str
 		add_link_up(search, node);
 		return;
 	case DROP_BRIDGE_ISOLATED:
-		add_port_flag(search, node, "isolated", false);
+		add_port_flag(search, node, LINK_FLAG_ISOLATED, false);
 		return;
 	case DROP_BRIDGE_LOCKED:
-		add_port_flag(search, node, "locked", false);
+		add_port_flag(search, node, LINK_FLAG_LOCKED, false);
 		return;
 	case DROP_BRIDGE_HAIRPIN:
-		add_port_flag(search, node, "hairpin", true);
+		add_port_flag(search, node, LINK_FLAG_HAIRPIN, true);
 		return;
 	default:
 		return;

@@ -190,6 +190,10 @@ const struct explanation *explain(
 /* The query of the answer to a packet that was delivered: same way back, flows kept. */
 bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 
+/* The same question to another version of its host (host/edit.h). */
+struct query query_moved(struct arena *arena, const struct query *query, const struct host *from,
+	const struct host *to);
+
 /* A device ("tapX"), or a guest by name ("instance-0001"), as the place where packets enter. */
 bool explain_find_entry(
 	const struct host *host, const char *name, struct query *ret, struct err *err);

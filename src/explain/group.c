@@ -233,7 +233,7 @@ static bool is_portwalls(const struct owner *owner)
 }
 
 bool group_rule_change(struct arena *arena, const struct node *node, const struct group_port *port,
-	const struct owner *owner, struct edit *ret_edit, struct change *ret)
+	const struct owner *owner, struct change *ret)
 {
 	struct text rule CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
@@ -244,8 +244,6 @@ bool group_rule_change(struct arena *arena, const struct node *node, const struc
 		return false;
 	packet_print_matches(&rule, node->table, packet,
 		MATCHED_SERVICE | (port->is_ingress ? MATCHED_SRC : MATCHED_DST));
-	*ret_edit = (struct edit){ node->table, port->chain, at,
-		arena_printf(arena, "%s -j RETURN", rule.data + 1) };
 	if (is_portwalls(owner)) {
 		command = policy_rule(arena, packet, port);
 		note = "a line for security_group_rules in the policy file; then: portwall apply FILE";
@@ -261,13 +259,14 @@ bool group_rule_change(struct arena *arena, const struct node *node, const struc
 		.ns = node->ns,
 		.words = group_rule_words(arena, packet, port),
 		.command = command,
-		.note = note };
+		.note = note,
+		.edit = host_edit_of_rule(arena, node->table, port->chain, at,
+			arena_printf(arena, "%s -j RETURN", rule.data + 1), false) };
 	return true;
 }
 
 bool address_pair_change(struct arena *arena, const struct node *node,
-	const struct group_port *port, const struct owner *owner, struct edit *ret_edit,
-	struct change *ret)
+	const struct group_port *port, const struct owner *owner, struct change *ret)
 {
 	struct text src CLEANUP(text_done) = TEXT_INIT, mac CLEANUP(text_done) = TEXT_INIT;
 	const struct packet *packet = node->packet;
@@ -284,8 +283,6 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 		mac_openstack = arena_printf(arena, ",mac-address=%s", mac.data);
 		mac_policy = arena_printf(arena, ", mac_address: \"%s\"", mac.data);
 	}
-	*ret_edit = (struct edit){ node->table, node->rule_chain, 0,
-		arena_printf(arena, "-s %s%s -j RETURN", src.data, mac_match) };
 	if (is_portwalls(owner)) {
 		command = arena_printf(arena, "allowed_address_pairs: [{ip_address: \"%s\"%s}]",
 			src.data, mac_policy);
@@ -302,6 +299,8 @@ bool address_pair_change(struct arena *arena, const struct node *node,
 		.words = arena_printf(arena, "an allowed address pair of port %s: %s%s",
 			port->device, src.data, mac_words),
 		.command = command,
-		.note = note };
+		.note = note,
+		.edit = host_edit_of_rule(arena, node->table, node->rule_chain, 0,
+			arena_printf(arena, "-s %s%s -j RETURN", src.data, mac_match), false) };
 	return true;
 }

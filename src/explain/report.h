@@ -3,6 +3,7 @@
 #define EXPLAIN_REPORT_H
 
 #include "explain/explain.h"
+#include "host/edit.h"
 #include "ruleset/owner.h"
 
 /*
@@ -46,6 +47,8 @@ struct change {
 	const char *words;   /* a phrase: "a rule of the group that lets in ipip from 10.0.0.2" */
 	const char *command; /* for a shell in ns; of portwall's policy: its line of the file */
 	const char *note;    /* what to know before; NULL: nothing */
+	/* What was tried in a copy of ns; of a security group: what its agent would write then. */
+	struct host_edit edit;
 };
 
 /*

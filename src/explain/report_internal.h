@@ -4,7 +4,6 @@
 
 #include "explain/report.h"
 #include "packet/field.h"
-#include "ruleset/edit.h"
 
 /* What the files of the report share. */
 
@@ -12,10 +11,9 @@
 bool group_port_find(const struct node *node, struct group_port *ret);
 /* What the port lacks, and the rule that its agent would write then; false: it would not help. */
 bool group_rule_change(struct arena *arena, const struct node *node, const struct group_port *port,
-	const struct owner *owner, struct edit *ret_edit, struct change *ret);
+	const struct owner *owner, struct change *ret);
 bool address_pair_change(struct arena *arena, const struct node *node,
-	const struct group_port *port, const struct owner *owner, struct edit *ret_edit,
-	struct change *ret);
+	const struct group_port *port, const struct owner *owner, struct change *ret);
 void packet_print_service(struct text *out, const struct packet *packet); /* "tcp to port 443" */
 
 /* change.c */
@@ -33,18 +31,6 @@ enum matched_parts {
 };
 void packet_print_matches(
 	struct text *out, const struct table *table, const struct packet *packet, unsigned parts);
-
-/* what_if.c: a host with one thing changed; all else is shared. ns is of host. */
-bool host_with_rule(struct arena *arena, const struct host *host, const struct netns *ns,
-	const struct edit *edit, const struct host **ret);
-const struct host *host_with_sysctl(struct arena *arena, const struct host *host,
-	const struct netns *ns, const char *name, const char *value);
-/* ret_link: the copy of link, to be changed. */
-const struct host *host_with_link(struct arena *arena, const struct host *host,
-	const struct netns *ns, const struct link *link, struct link **ret_link);
-/* The same question to another version of its host. */
-struct query query_moved(struct arena *arena, const struct query *query, const struct host *from,
-	const struct host *to);
 
 /* The chain whose rule or policy took the packet; NULL: something else did, or nothing. */
 const struct node *leaf_decider(const struct leaf *leaf);

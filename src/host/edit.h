@@ -44,7 +44,8 @@ struct host_edit {
 	enum table_source source;
 	enum family family;
 	const char *table, *chain;
-	size_t at; /* place in the chain, 0: the first */
+	size_t at;    /* place in the chain, 0: the first */
+	bool is_last; /* HOST_EDIT_RULE_ADD: at is behind all rules */
 	const char *rule, *before;
 
 	/* sysctls (names as of struct sysctl), links */
@@ -54,6 +55,11 @@ struct host_edit {
 	const struct conntrack_entry *const *flows;
 	size_t n_flows;
 };
+
+/* The rule at its place in a chain that is there; rule NULL: the one that stands there is removed; replaces: it is
+ * replaced. */
+struct host_edit host_edit_of_rule(struct arena *arena, const struct table *table,
+	const struct chain *chain, size_t at, const char *rule, bool replaces);
 
 /* ns with the edits done in this order; all that did not change is shared, and indexes of links stay. Errors: a
  * rule or table that cannot be read, a table, chain, rule or link that is not there. */

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/vec.h"
 #include "host/index.h"
+#include "host/internal.h"
 
 const char *bridge_switch_name(enum bridge_switch which)
 {
@@ -131,6 +132,13 @@ static bool has_bridge_settings(const struct netns *ns)
 	return false;
 }
 
+void netns_derive_settings(struct netns *ns)
+{
+	ns->has_br_netfilter = has_bridge_settings(ns);
+	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
+	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
+}
+
 void netns_finish(struct arena *arena, struct netns *ns)
 {
 	struct sysctl *sysctls = arena_new_array(arena, struct sysctl, ns->n_sysctls + 1);
@@ -150,9 +158,7 @@ void netns_finish(struct arena *arena, struct netns *ns)
 		sort(sysctls, ns->n_sysctls, sizeof(*sysctls), sysctl_by_name);
 	}
 	ns->sysctls = sysctls;
-	ns->has_br_netfilter = has_bridge_settings(ns);
-	ns->nf_call[FAMILY_IPV4] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-iptables");
-	ns->nf_call[FAMILY_IPV6] = sysctl_is_on(ns, "net.bridge.bridge-nf-call-ip6tables");
+	netns_derive_settings(ns);
 	netns_index(arena, ns);
 }
 

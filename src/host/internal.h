@@ -11,6 +11,9 @@
 bool host_parse_text(struct arena *arena, const char *name, char *data, size_t size,
 	const struct host **ret, struct err *err);
 
+/* What follows from the sysctls: has_br_netfilter, nf_call. */
+void netns_derive_settings(struct netns *ns);
+
 /* Of many files (tar) or of another packing than gzip: sosreports come so. */
 bool host_is_archive(const char *data, size_t size);
 bool host_refuse_archive(const char *name, struct err *err);

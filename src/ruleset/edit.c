@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "ruleset/print.h"
-
 static bool parse_rule(
 	struct arena *arena, const struct edit *edit, struct rule *ret, struct err *err)
 {
@@ -40,32 +38,80 @@ static void *copy_of(struct arena *arena, const void *items, size_t n, size_t n_
 	return copy;
 }
 
+static void copy_tables(
+	struct arena *arena, const struct ruleset *rs, size_t n_room, struct ruleset *ret)
+{
+	*ret = *rs;
+	ret->tables = copy_of(arena, rs->tables, rs->n_tables, n_room, sizeof(rs->tables[0]));
+	ret->cap_tables = rs->n_tables + n_room;
+}
+
 bool ruleset_edit(struct arena *arena, const struct ruleset *rs, const struct edit *edit,
 	const struct ruleset **ret, struct err *err)
 {
 	struct ruleset *copy = arena_new_one(arena, struct ruleset);
 	size_t t = (size_t)(edit->table - rs->tables);
 	size_t c = (size_t)(edit->chain - edit->table->chains);
+	size_t n_behind = edit->chain->n_rules - edit->at - edit->replaces;
 	struct table *table;
 	struct chain *chain;
 	struct rule rule;
 
-	if (!parse_rule(arena, edit, &rule, err))
+	if (edit->rule && !parse_rule(arena, edit, &rule, err))
 		return false;
-	*copy = *rs;
-	copy->tables = copy_of(arena, rs->tables, rs->n_tables, 0, sizeof(rs->tables[0]));
-	copy->cap_tables = rs->n_tables;
+	copy_tables(arena, rs, 0, copy);
 	table = &copy->tables[t];
 	table->chains = copy_of(arena, table->chains, table->n_chains, 0, sizeof(table->chains[0]));
 	table->cap_chains = table->n_chains;
 	chain = &table->chains[c];
 	chain->rules = copy_of(arena, chain->rules, chain->n_rules, 1, sizeof(chain->rules[0]));
-	memmove(&chain->rules[edit->at + 1], &chain->rules[edit->at],
-		(chain->n_rules - edit->at) * sizeof(chain->rules[0]));
-	chain->rules[edit->at] = rule;
-	chain->cap_rules = ++chain->n_rules;
+	chain->index = NULL; /* of the rules as they stood */
+	memmove(&chain->rules[edit->at + (edit->rule != NULL)],
+		&chain->rules[edit->at + edit->replaces], n_behind * sizeof(chain->rules[0]));
+	if (edit->rule)
+		chain->rules[edit->at] = rule;
+	chain->n_rules = edit->at + (edit->rule != NULL) + n_behind;
+	chain->cap_rules = chain->n_rules;
 	*ret = copy;
 	return true;
+}
+
+bool ruleset_add_nft_text(struct arena *arena, const struct ruleset *rs, const char *text,
+	const struct ruleset **ret, struct err *err)
+{
+	struct ruleset *parsed = ruleset_new(arena), *copy = arena_new_one(arena, struct ruleset);
+
+	if (!ruleset_parse_nft(arena, parsed, "the new table", text, err))
+		return false;
+	copy_tables(arena, rs, parsed->n_tables, copy);
+	for (size_t i = 0; i < parsed->n_tables; i++) {
+		const struct table *table = &parsed->tables[i];
+		struct table *added;
+
+		for (size_t t = 0; t < rs->n_tables; t++)
+			if (rs->tables[t].source == SOURCE_NFT &&
+				rs->tables[t].family == table->family &&
+				strcmp(rs->tables[t].name, table->name) == 0)
+				return err_conflict(err, "the table %s %s is there already",
+					nft_family_name(table->family), table->name);
+		added = ruleset_add_table_from(arena, copy, SOURCE_NFT, table->family, table->name);
+		*added = *table;
+	}
+	*ret = copy;
+	return true;
+}
+
+const struct ruleset *ruleset_without(
+	struct arena *arena, const struct ruleset *rs, const struct table *table)
+{
+	struct ruleset *copy = arena_new_one(arena, struct ruleset);
+	size_t at = (size_t)(table - rs->tables);
+
+	copy_tables(arena, rs, 0, copy);
+	memmove(&copy->tables[at], &copy->tables[at + 1],
+		(rs->n_tables - at - 1) * sizeof(copy->tables[0]));
+	copy->n_tables--;
+	return copy;
 }
 
 const char *table_program(const struct table *table)
@@ -85,29 +131,4 @@ const char *table_program(const struct table *table)
 		break;
 	}
 	return is_ipv6 ? "ip6tables" : "iptables";
-}
-
-void edit_print_command(struct text *out, const struct edit *edit)
-{
-	const struct table *table = edit->table;
-	const struct chain *chain = edit->chain;
-
-	if (table->source == SOURCE_NFT) {
-		bool is_last = edit->at == chain->n_rules;
-
-		text_addf(out, "nft %s rule %s %s %s", is_last ? "add" : "insert",
-			nft_family_name(table->family), table->name, chain->name);
-		if (!is_last && edit->at)
-			text_addf(out, " index %zu", edit->at);
-		/* quotes are nft's own: the shell must not take them */
-		text_addf(out, " '%s'", edit->rule);
-		return;
-	}
-	text_addf(out, "%s", table_program(table));
-	if (strcmp(table->name, "filter") != 0)
-		text_addf(out, " -t %s", table->name);
-	if (edit->at == chain->n_rules)
-		text_addf(out, " -A %s %s", chain->name, edit->rule);
-	else
-		text_addf(out, " -I %s %zu %s", chain->name, edit->at + 1, edit->rule);
 }

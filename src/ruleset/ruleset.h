@@ -599,6 +599,8 @@ struct ruleset {
 	size_t n_remarks, cap_remarks;
 };
 
+const char *nft_family_name(enum family family); /* "ip6" */
+
 struct ruleset *ruleset_new(struct arena *arena);
 /* _add: finds or makes. Pointers are stale after the next _add into the same vector. */
 struct table *ruleset_add_table(

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef DOCTOR_INTERNAL_H
+#define DOCTOR_INTERNAL_H
+
+#include "doctor/doctor.h"
+#include "explain/every.h"
+
+/* What the checks share. */
+
+struct doctor {
+	struct arena *arena;
+	const struct host *host;
+	const struct explainer *explainer;
+	const struct doctor_options *options;
+	struct diagnosis *diagnosis;
+	struct vm_ports *ports;	   /* made when first asked for */
+	struct sweep *sweep;	   /* the same */
+	struct services *services; /* the same */
+};
+
+/* ---- ports.c: where virtual machines are ---- */
+
+struct vm_addr {
+	struct addr addr;
+	struct mac mac;
+};
+struct vm_port {
+	const struct netns *ns;
+	const struct link *link;   /* the tap */
+	const struct link *bridge; /* never NULL */
+	bool is_filtered[N_IP_FAMILIES]; /* bridged packets of the family pass iptables' hooks */
+	bool has_groups[N_IP_FAMILIES];	 /* rules call chains of a security group for it */
+	/* Addresses that it is known to have: of its anti-spoofing rules, or of neighbours with its MAC. */
+	struct {
+		VEC(struct vm_addr);
+	} addrs;
+};
+struct vm_ports {
+	VEC(struct vm_port);
+};
+/* Taps and the like in bridges: of namespaces as the host has them, then by name. */
+const struct vm_ports *doctor_ports(struct doctor *doctor);
+/* Is this an address of a port of the host? NULL: of none. */
+const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *addr);
+/* A bridge that a container program made, by its name: whose; NULL: of none. */
+const char *container_bridge_owner(const char *name);
+
+/* ---- sweep.c: what becomes of all packets of all ports ---- */
+
+enum harm_kind {
+	HARM_SOURCE,	  /* its source is rewritten while it is bridged */
+	HARM_DESTINATION, /* its destination is */
+	HARM_LOST,	  /* dropped or rejected, and not by the port's security groups */
+};
+struct harm {
+	enum harm_kind kind;
+	const struct vm_port *port;
+	bool is_egress; /* sent by the port's machine; else to it */
+	enum family family;
+	bool is_known_source; /* egress: asked was about addresses that the port has */
+	/* Of packets between known addresses of ports, or to anywhere: it is felt now. Else others have to choose addresses first. */
+	bool is_felt;
+	struct query witness;
+	const struct explanation *explanation;
+	const struct node *node; /* the chain that did it; NULL: no rule and no policy did (leaf->drop says what) */
+	size_t number;		 /* of its rule in node->rule_chain, from 1; 0: the policy */
+	struct owner owner;
+	const char *packets; /* all of them, in words: lines of set_print, at most 4 */
+};
+struct sweep {
+	VEC(struct harm);
+};
+/* One harm for each port, direction, family and deciding rule. What could not be told is noted in the name of check. */
+const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *check);
+
+/* ---- services.c: what the host's other programs serve, and must go on to serve ---- */
+
+/* Does everything of others that works today (containers' ways out, published ports, ports of their own through the
+ * host's address) work in the same way on the other version of the host? *ret_words: what was looked at, or what breaks. */
+bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words);
+
+/* ---- finding.c: how a check tells what it found ---- */
+
+/* which: part of the id, NULL for none: a device, say. */
+struct finding *finding_add(struct doctor *doctor, const struct check *check,
+	enum severity severity, const struct netns *ns, const char *which);
+/* title, symptom: set by the check, with arena_printf(doctor->arena, ..). */
+void finding_prove(struct doctor *doctor, struct finding *finding, const char *kind,
+	const char *where, const char *text);
+/* number 0: the chain's policy. */
+void finding_prove_rule(struct doctor *doctor, struct finding *finding, const struct table *table,
+	const struct chain *chain, size_t number);
+/* Of the finding's namespace; what it is when it is not set: absent, NULL: nothing is quoted then. */
+void finding_prove_sysctl(
+	struct doctor *doctor, struct finding *finding, const char *name, const char *absent);
+void finding_port(struct doctor *doctor, struct finding *finding, const char *device);
+/* Walks it and keeps the report. */
+const struct report *finding_witness(
+	struct doctor *doctor, struct finding *finding, const struct query *query);
+
+/* A fix that the walk is asked about: with the edits in place the witness is delivered as it was sent (with arrives: it
+ * at least arrives where it should, wanted by the check), and services are kept. Not offered, and false, otherwise. */
+typedef bool cured_fn(const struct explanation *after, const void *data);
+bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
+	cured_fn *is_cured, const void *data);
+/* Delivered, with the addresses and ports that it was sent with. */
+bool is_untouched(const struct explanation *after, const void *data);
+/* A fix in words and commands only (a daemon's settings): nothing is tried; says so. */
+void finding_advise(struct doctor *doctor, struct finding *finding, const char *name,
+	const char *words, const char *commands, const char *consequence);
+/* The edits as a vector that grows: for fixes of several. */
+struct edits {
+	VEC(struct host_edit);
+};
+
+void doctor_untold(struct doctor *doctor, const struct check *check, const char *why, const char *next);
+/* Something that the check needs was not read in this namespace: noted, and true. */
+bool doctor_is_unread(struct doctor *doctor, const struct check *check, const struct netns *ns,
+	const char *what);
+
+#endif
