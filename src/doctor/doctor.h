@@ -26,17 +26,22 @@ const char *severity_name(enum severity severity); /* "broken" */
 
 /* What is quoted of the host. */
 struct proof {
-	const char *kind;  /* "rule", "policy", "sysctl", "route", "link", "flow", "address", "socket" */
-	const char *where; /* "rule 1 of chain POSTROUTING, table nat (iptables), line 12"; "" when text says it */
-	const char *text;  /* as the host's own tools print it */
+	const char *
+		kind; /* "rule", "policy", "sysctl", "route", "link", "flow", "address", "socket" */
+	const char *
+		where; /* "rule 1 of chain POSTROUTING, table nat (iptables), line 12"; "" when text says it */
+	const char *text; /* as the host's own tools print it */
 };
 
 /* A thing to do. What was tried: edits, in this order, in the namespace of the finding. */
 struct fix {
-	const char *name;	 /* "guard": stable, and what --fix takes behind the finding's id */
-	const char *words;	 /* a phrase: "a first rule of POSTROUTING that spares what leaves by qbr+" */
-	const char *consequence; /* sentences: what it costs, and what undoes it; NULL: nothing to know */
-	const struct host_edit *edits; /* n_edits 0: portwall does not do it itself; the commands are advice */
+	const char *name; /* "guard": stable, and what --fix takes behind the finding's id */
+	const char *
+		words; /* a phrase: "a first rule of POSTROUTING that spares what leaves by qbr+" */
+	const char *
+		consequence; /* sentences: what it costs, and what undoes it; NULL: nothing to know */
+	const struct host_edit
+		*edits; /* n_edits 0: portwall does not do it itself; the commands are advice */
 	size_t n_edits;
 	const char *commands; /* lines for a shell in the namespace */
 	const char *undo;     /* the same for the way back; "" when there is none */
@@ -57,6 +62,10 @@ struct finding {
 	} proofs;
 	/* A packet that shows it. NULL: it is about no packet in particular (a HINT). */
 	const struct report *witness;
+	/* Further packets that show it, at other ports: a fix cures them all. */
+	struct {
+		VEC(struct query);
+	} others;
 	struct {
 		VEC(const char *);
 	} ports; /* devices that it was seen at; in the order of the host */
@@ -74,9 +83,10 @@ struct untold {
 };
 
 struct check {
-	const char *id;		 /* "nat-source": stable */
-	const char *title;	 /* what it finds: a phrase */
-	const char *description; /* sentences: what goes wrong, how it is found, for docs and --list */
+	const char *id;	   /* "nat-source": stable */
+	const char *title; /* what it finds: a phrase */
+	const char
+		*description; /* sentences: what goes wrong, how it is found, for docs and --list */
 	const char *const *references; /* issues, bugs, sources; NULL at the end */
 	void (*run)(struct doctor *doctor, const struct check *check);
 };

@@ -26,8 +26,8 @@ struct vm_addr {
 };
 struct vm_port {
 	const struct netns *ns;
-	const struct link *link;   /* the tap */
-	const struct link *bridge; /* never NULL */
+	const struct link *link;	 /* the tap */
+	const struct link *bridge;	 /* never NULL */
 	bool is_filtered[N_IP_FAMILIES]; /* bridged packets of the family pass iptables' hooks */
 	bool has_groups[N_IP_FAMILIES];	 /* rules call chains of a security group for it */
 	/* Addresses that it is known to have: of its anti-spoofing rules, or of neighbours with its MAC. */
@@ -62,10 +62,8 @@ struct harm {
 	bool is_felt;
 	struct query witness;
 	const struct explanation *explanation;
-	const struct node *node; /* the chain that did it; NULL: no rule and no policy did (leaf->drop says what) */
-	size_t number;		 /* of its rule in node->rule_chain, from 1; 0: the policy */
-	struct owner owner;
-	const char *packets; /* all of them, in words: lines of set_print, at most 4 */
+	struct decider decider; /* whose rule or policy did it */
+	const char *packets;	/* all of them, in words: lines of set_print, at most 4 */
 };
 struct sweep {
 	VEC(struct harm);
@@ -113,9 +111,10 @@ struct edits {
 	VEC(struct host_edit);
 };
 
-void doctor_untold(struct doctor *doctor, const struct check *check, const char *why, const char *next);
+void doctor_untold(
+	struct doctor *doctor, const struct check *check, const char *why, const char *next);
 /* Something that the check needs was not read in this namespace: noted, and true. */
-bool doctor_is_unread(struct doctor *doctor, const struct check *check, const struct netns *ns,
-	const char *what);
+bool doctor_is_unread(
+	struct doctor *doctor, const struct check *check, const struct netns *ns, const char *what);
 
 #endif

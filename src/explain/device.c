@@ -317,6 +317,13 @@ static struct answer to_hardware(struct walk *walk, struct skb *skb, enum place 
 	return end_delivered(walk, skb, place);
 }
 
+static bool leaves_bound(const struct walk *walk, const struct skb *skb)
+{
+	const struct link *within = walk->query->within;
+
+	return within && skb->ns == walk->query->ns && skb->dev->master_index == within->index;
+}
+
 static struct answer behind_egress(struct walk *walk, struct skb *skb)
 {
 	const struct link *dev = skb->dev;
@@ -325,6 +332,8 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 
 	if (dev->has_tc_egress)
 		return end_program(walk, skb, "a filter of tc (egress)");
+	if (leaves_bound(walk, skb))
+		return end_delivered(walk, skb, PLACE_WIRE);
 	if (dev->is_loopback) {
 		/* its entry goes with it, and POSTROUTING has made that a known one */
 		if (skb->ct.is_tracked)

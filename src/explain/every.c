@@ -99,8 +99,9 @@ static struct packet_set asked_set(
 	return set_and(sets, set, sets_real(sets));
 }
 
-static struct sets *world_of(struct arena *arena, const struct host *host)
+struct sets *explain_world(const struct host *host)
 {
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct ruleset **rulesets =
 		arena_new_array(arena, const struct ruleset *, host->n_netns + 1);
 	struct sets *sets = sets_new(0);
@@ -415,12 +416,22 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err)
 {
+	return explain_every_in(
+		arena, explainer, explain_world(explainer->host), query, allowed, ret, err);
+}
+
+bool explain_every_in(struct arena *arena, const struct explainer *explainer, struct sets *sets,
+	const struct query *query, const struct packet_choices *allowed, struct every *ret,
+	struct err *err)
+{
 	const struct query open = opened(query);
-	struct sets *sets = world_of(arena, explainer->host);
-	struct packet_set set = asked_set(sets, &open.packet, allowed);
+	struct packet_set set;
 	struct regions regions = { 0 };
 	struct answer answer;
 
+	if (sets_should_collect(sets))
+		sets_collect(sets, NULL, 0);
+	set = asked_set(sets, &open.packet, allowed);
 	*ret = (struct every){ .sets = sets, .asked = set };
 	if (!sets_ok(sets, err))
 		return false;

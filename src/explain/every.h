@@ -38,6 +38,13 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err);
 
+/* The same, for who asks often: in a world that explain_world made of the host. The sets of an answer are void when the next one is
+ * asked for; sets_free. */
+struct sets *explain_world(const struct host *host);
+bool explain_every_in(struct arena *arena, const struct explainer *explainer, struct sets *sets,
+	const struct query *query, const struct packet_choices *allowed, struct every *ret,
+	struct err *err);
+
 /* In words, at most max_parts lines, each behind indent: "dst 10.0.0.0/8 dport 22". "all of them": of the whole set. */
 void every_print_set(
 	struct text *out, const struct every *every, struct packet_set set, size_t max_parts);

@@ -26,7 +26,9 @@ struct query {
 	struct packet packet;  /* the interfaces in it are not read */
 	bool has_ct_state; /* packet.ct_state holds in every namespace; else conntrack's entries say */
 	const struct walked_flow
-		*flows;	    /* entries that an earlier walk made (leaf.flows), newest first */
+		*flows; /* entries that an earlier walk made (leaf.flows), newest first */
+	/* What leaves this bridge of ns by one of its ports is delivered: where it goes from there is not asked. NULL: no bound. */
+	const struct link *within;
 	unsigned max_steps; /* 0: LIMIT_WALK_STEPS */
 };
 

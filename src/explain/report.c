@@ -54,7 +54,7 @@ const struct node *leaf_decider(const struct leaf *leaf)
 	return NULL;
 }
 
-static struct decider decider_of(struct arena *arena, const struct node *node)
+struct decider decider_of(struct arena *arena, const struct node *node)
 {
 	struct decider decider = { .node = node };
 	struct group_port port;

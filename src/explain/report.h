@@ -94,6 +94,10 @@ void report_print_missing(struct text *out, const struct report *report);
 
 /* The way to a leaf, from its begin; in the arena. */
 const struct node *const *leaf_path(struct arena *arena, const struct leaf *leaf, size_t *ret_n);
+/* The chain whose rule or policy took the packet; NULL: something else did, or nothing. */
+const struct node *leaf_decider(const struct leaf *leaf);
+/* Of a NODE_CHAIN. */
+struct decider decider_of(struct arena *arena, const struct node *node);
 /* The rewriting rule of a NODE_NAT; NULL: an older flow's. */
 const struct node *node_rewriter(const struct node *nat);
 /* The points of the OpenStack picture: A the guest's own interface, B tap, C qbr, D qvb and qvo, E br-int,

@@ -32,7 +32,4 @@ enum matched_parts {
 void packet_print_matches(
 	struct text *out, const struct table *table, const struct packet *packet, unsigned parts);
 
-/* The chain whose rule or policy took the packet; NULL: something else did, or nothing. */
-const struct node *leaf_decider(const struct leaf *leaf);
-
 #endif

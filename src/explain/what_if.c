@@ -11,6 +11,8 @@ struct query query_moved(struct arena *arena, const struct query *query, const s
 	moved.ns = &to->netns[query->ns - from->netns];
 	if (query->in)
 		moved.in = &moved.ns->links[query->in - query->ns->links];
+	if (query->within)
+		moved.within = &moved.ns->links[query->within - query->ns->links];
 	for (const struct walked_flow *flow = query->flows; flow; flow = flow->before) {
 		struct walked_flow *copy = arena_new_one(arena, struct walked_flow);
 

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "base/vec.h"
 #include "ruleset/ebtables.h"
+#include "ruleset/nft_eval.h"
 #include "ruleset/print.h"
 
 struct ruleset *ruleset_new(struct arena *arena)
@@ -322,4 +323,28 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 		if (!match_equal(&a->matches[i], &b->matches[i]))
 			return false;
 	return true;
+}
+
+static bool nft_dport(const struct nft_match *nft, uint16_t *ret)
+{
+	if (nft->keys.n != 1 || nft->keys.items[0]->field != FIELD_DPORT || nft->op != NFT_EQ ||
+		nft->n_values != 1 || nft->set_name || nft->set)
+		return false;
+	*ret = (uint16_t)field_value_number(&nft->values[0].min);
+	return true;
+}
+
+bool rule_dport(const struct rule *rule, uint16_t *ret)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		if (match->kind == MATCH_DPORT && !match->inverted && match->ports.n_ranges) {
+			*ret = match->ports.ranges[0].min;
+			return true;
+		}
+		if (match->kind == MATCH_NFT_FIELD && nft_dport(match->nft, ret))
+			return true;
+	}
+	return false;
 }

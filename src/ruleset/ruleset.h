@@ -683,6 +683,8 @@ void ruleset_print_ipset(struct text *out, const struct ruleset *rs);
 void ruleset_print_nft(struct text *out, const struct ruleset *rs, bool has_counters);
 /* A rule as its table's program prints it: rule_print of any table; protocols as they were read. */
 void table_print_rule(struct text *out, const struct table *table, const struct rule *rule);
+/* The first destination port that the rule asks for, of whatever protocol; false: it asks for none. */
+bool rule_dport(const struct rule *rule, uint16_t *ret);
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
 void rule_print_words(struct text *out, const struct rule *rule);
 

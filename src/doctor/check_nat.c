@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Rules of NAT that catch bridged packets of machines. Docker's "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE" is the well-known one; a
+ * rule is judged by what the sweep saw it do, so that it does not matter who wrote it, how, or what spares it.
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "compile/guard.h"
+#include "doctor/checks.h"
+
+#define MAX_OTHERS 64 /* packets that a fix is tried with beside the one that is shown */
+
+/* ---- fixes ---- */
+
+struct cure {
+	struct doctor *doctor;
+	struct finding *finding;
+	const struct harm *harm;
+	const struct node *node; /* that rewrites */
+};
+
+/* Of one rule? */
+static bool is_same_harm(const struct harm *a, const struct harm *b)
+{
+	return a->kind == b->kind && a->port->ns == b->port->ns &&
+	       a->decider.node->rule == b->decider.node->rule &&
+	       a->decider.node->rule_chain == b->decider.node->rule_chain;
+}
+
+/* The table of the guard, for the bridges that there are. */
+static void offer_guard(const struct cure *cure)
+{
+	struct arena *arena = cure->doctor->arena;
+	struct text table CLEANUP(text_done) = TEXT_INIT;
+	struct guard guard;
+	struct fix fix = { .name = "guard",
+		.words =
+			"the guard: an nft table of its own, asked before all other NAT, that maps bridged "
+			"packets of machines to their own addresses",
+		.consequence =
+			"It stays when Docker restarts, makes networks or is reloaded, and when nat tables are "
+			"flushed or restored. `nft flush ruleset` removes it, unless portwall guard run holds it "
+			"(the service portwall-guard), which also takes in bridges that come later.",
+		.is_recommended = true,
+		.n_edits = 1 };
+
+	guard_of_netns(arena, cure->harm->port->ns, &guard);
+	guard_print(&table, &guard, false);
+	fix.edits = arena_new_one(arena, struct host_edit);
+	*(struct host_edit *)fix.edits = (struct host_edit){ .kind = HOST_EDIT_TABLE_ADD,
+		.source = SOURCE_NFT,
+		.family = FAMILY_INET,
+		.table = GUARD_TABLE,
+		.rule = arena_strdup(arena, table.data ? table.data : "") };
+	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+}
+
+/* "qbr+": every machine's bridge of Neutron's hybrid plug is hit alike. */
+static const char *bridge_pattern(const char *bridge)
+{
+	return text_has_prefix(bridge, "qbr") ? "qbr+" : bridge;
+}
+
+/* The bridges at which it was seen, each once. */
+struct patterns {
+	VEC(const char *);
+};
+
+static void find_patterns(const struct cure *cure, struct patterns *ret)
+{
+	vec_for_each (harm, doctor_sweep(cure->doctor, cure->finding->check)) {
+		const char *pattern = bridge_pattern((*harm).port->bridge->name);
+		bool is_known = false;
+
+		if (!is_same_harm(harm, cure->harm))
+			continue;
+		vec_for_each (known, ret)
+			is_known = is_known || strcmp(*known, pattern) == 0;
+		if (!is_known)
+			*vec_push(ret, cure->doctor->arena) = pattern;
+	}
+}
+
+/* First rules of the chain that return what goes by the bridges. */
+static void offer_return(const struct cure *cure)
+{
+	struct arena *arena = cure->doctor->arena;
+	const struct node *node = cure->node;
+	bool is_source = cure->harm->kind == HARM_SOURCE;
+	struct patterns patterns = { 0 };
+	struct host_edit *edits;
+	struct fix fix = { .name = "return" };
+
+	if (node->table->source == SOURCE_NFT)
+		return; /* other base chains would be asked all the same */
+	find_patterns(cure, &patterns);
+	edits = arena_new_array(arena, struct host_edit, patterns.n);
+	for (size_t i = 0; i < patterns.n; i++)
+		edits[i] = host_edit_of_rule(arena, node->table, node->chain, i,
+			arena_printf(arena, "%s %s -j RETURN", is_source ? "-o" : "-i",
+				patterns.items[i]),
+			false);
+	fix.edits = edits;
+	fix.n_edits = patterns.n;
+	fix.words =
+		arena_printf(arena, "a first rule in %s of table %s that spares what %s by %s%s",
+			node->chain->name, node->table->name, is_source ? "leaves" : "comes in",
+			patterns.items[0], patterns.n > 1 ? ", and so for each bridge" : "");
+	fix.consequence = arena_printf(arena,
+		"It is undone when %s puts its own rules on top again: Docker does so at each start of "
+		"dockerd, and docker network create inserts above it.",
+		cure->finding->owner.is_known ? cure->finding->owner.name : "their owner");
+	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+}
+
+/* "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE": of which bridge; NULL: another kind of rule. */
+static const char *masqueraded_bridge(const struct node *node)
+{
+	const struct rule *rule = node->rule;
+
+	if (node->table->source == SOURCE_NFT || rule->target.kind != TARGET_NAT ||
+		rule->target.mapping->kind != NAT_MASQUERADE)
+		return NULL;
+	for (size_t i = 0; i < rule->n_matches; i++)
+		if (rule->matches[i].kind == MATCH_OUT_IFACE && rule->matches[i].inverted)
+			return rule->matches[i].name;
+	return NULL;
+}
+
+/* What comes in by the bridge is marked, and only what is marked is masqueraded. */
+static void offer_mark(const struct cure *cure)
+{
+	struct arena *arena = cure->doctor->arena;
+	const struct node *node = cure->node;
+	const char *bridge = masqueraded_bridge(node);
+	const struct chain *pre = bridge ? table_chain(node->table, "PREROUTING") : NULL;
+	struct host_edit *edits = arena_new_array(arena, struct host_edit, 2);
+	struct text rule CLEANUP(text_done) = TEXT_INIT;
+	const char *target;
+	struct fix fix = { .name = "mark", .edits = edits, .n_edits = 2 };
+
+	if (!pre)
+		return;
+	rule_print(&rule, node->table->family, node->rule);
+	target = strstr(rule.data, "-j MASQUERADE");
+	if (!target)
+		return;
+	edits[0] = host_edit_of_rule(arena, node->table, pre, pre->n_rules,
+		arena_printf(arena, "-i %s -j MARK --set-xmark 0x10000/0x10000", bridge), false);
+	edits[1] = host_edit_of_rule(arena, node->table, node->rule_chain,
+		(size_t)(node->rule - node->rule_chain->rules),
+		arena_printf(arena, "%.*s-m mark --mark 0x10000/0x10000 %s",
+			(int)(target - rule.data), rule.data, target),
+		true);
+	fix.words = arena_printf(arena,
+		"a mark (0x10000) for packets that come in by %s; only what has it is masqueraded",
+		bridge);
+	fix.consequence = arena_printf(arena,
+		"It is undone at each start of dockerd, which inserts its broad rule again. It is for %s "
+		"only: each Docker network needs its own. Packets that the host itself sends with an address "
+		"of %s are no longer masqueraded.",
+		bridge, bridge);
+	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+}
+
+/* ---- the findings ---- */
+
+/* "POSTROUTING-1": of which rule; in which table, where that is not the usual one. */
+static const char *which_rule(struct arena *arena, const struct decider *decider)
+{
+	const struct table *table = decider->node->table;
+	const char *prefix = "";
+
+	if (table->source == SOURCE_NFT)
+		prefix = arena_printf(arena, "%s-%s-", nft_family_name(table->family), table->name);
+	else if (table->source == SOURCE_IPTABLES_LEGACY)
+		prefix = table->family == FAMILY_IPV6 ? "legacy6-" : "legacy-";
+	else if (table->family == FAMILY_IPV6)
+		prefix = "ip6-";
+	return arena_printf(
+		arena, "%s%s-%zu", prefix, decider->node->rule_chain->name, decider->number);
+}
+
+static const char *title_of(struct arena *arena, const struct harm *harm)
+{
+	bool is_source = harm->kind == HARM_SOURCE;
+
+	return arena_printf(arena, "%s%s rewrites the %s of bridged packets %s %s%s",
+		harm->decider.owner.is_known ? harm->decider.owner.name : "a rule",
+		harm->decider.owner.is_known ? "'s rule" : "", is_source ? "source" : "destination",
+		harm->is_egress ? "of" : "to", harm->port->link->name,
+		harm->is_felt ? "" : ", when others choose such addresses");
+}
+
+static const char source_symptom[] =
+	"The other side sees the host's address in place of the machine's: it answers to the wrong place or "
+	"its own filter drops it. Captures differ between the tap and the other side of the bridge; ARP "
+	"and the other family work.";
+static const char destination_symptom[] =
+	"What the machine sends to that address and port reaches a service of the host or a container in "
+	"place of the machine that it was meant for.";
+
+/* One finding for each rule, at all the ports where it was seen; the worst of them is shown. */
+static void find(struct doctor *doctor, const struct check *check, enum harm_kind kind)
+{
+	const struct sweep *sweep = doctor_sweep(doctor, check);
+
+	for (size_t i = 0; i < sweep->n; i++) {
+		const struct harm *shown = &sweep->items[i];
+		struct cure cure = { .doctor = doctor };
+		struct finding *finding;
+		bool is_first = true;
+
+		for (size_t j = 0; j < i; j++)
+			is_first = is_first && !is_same_harm(&sweep->items[j], shown);
+		if (shown->kind != kind || !is_first)
+			continue;
+		for (size_t j = i; j < sweep->n; j++)
+			if (is_same_harm(&sweep->items[j], shown) && sweep->items[j].is_felt &&
+				!shown->is_felt)
+				shown = &sweep->items[j];
+		finding =
+			finding_add(doctor, check, shown->is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
+				shown->port->ns, which_rule(doctor->arena, &shown->decider));
+		finding->title = title_of(doctor->arena, shown);
+		finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
+		finding->owner = shown->decider.owner;
+		finding_prove_rule(doctor, finding, shown->decider.node->table,
+			shown->decider.node->rule_chain, shown->decider.number);
+		finding_prove_sysctl(doctor, finding,
+			shown->family == FAMILY_IPV6 ? "net.bridge.bridge-nf-call-ip6tables"
+						     : "net.bridge.bridge-nf-call-iptables",
+			NULL);
+		finding_witness(doctor, finding, &shown->witness);
+		for (size_t j = i; j < sweep->n; j++) {
+			if (!is_same_harm(&sweep->items[j], shown))
+				continue;
+			finding_port(doctor, finding, sweep->items[j].port->link->name);
+			if (finding->others.n < MAX_OTHERS && &sweep->items[j] != shown)
+				*vec_push(&finding->others, doctor->arena) =
+					sweep->items[j].witness;
+		}
+		cure.finding = finding;
+		cure.harm = shown;
+		cure.node = shown->decider.node;
+		offer_guard(&cure);
+		offer_return(&cure);
+		if (kind == HARM_SOURCE)
+			offer_mark(&cure);
+	}
+}
+
+static void run_source(struct doctor *doctor, const struct check *check)
+{
+	find(doctor, check, HARM_SOURCE);
+}
+
+static void run_destination(struct doctor *doctor, const struct check *check)
+{
+	find(doctor, check, HARM_DESTINATION);
+}
+
+static const char *const source_references[] = {
+	"https://bugs.launchpad.net/neutron/+bug/1908957",
+	"https://bugs.launchpad.net/kolla-ansible/+bug/1923203",
+	"https://github.com/firewalld/firewalld/issues/661",
+	"https://github.com/KatharaFramework/Kathara/issues/211",
+	"net/netfilter/nf_nat_core.c, nf_nat_inet_fn",
+	NULL,
+};
+
+const struct check check_nat_source = {
+	.id = "nat-source",
+	.title = "NAT that rewrites the source of bridged packets",
+	.description =
+		"With bridge-nf-call-iptables on, frames that a bridge forwards pass iptables' and nft's NAT chains "
+		"as if the host routed them. A rule that is meant for containers or for the way out, and does not "
+		"say by which device packets come in, catches machines' packets too, when their addresses are in "
+		"its network. Every packet of every port is walked; a rule is judged by what it does to them.",
+	.references = source_references,
+	.run = run_source,
+};
+
+static const char *const destination_references[] = {
+	"https://bugs.launchpad.net/neutron/+bug/1908957",
+	"net/bridge/br_netfilter_hooks.c, br_nf_pre_routing_finish",
+	NULL,
+};
+
+const struct check check_nat_destination = {
+	.id = "nat-destination",
+	.title = "NAT that rewrites the destination of bridged packets",
+	.description =
+		"A published port, a node port, a redirection to a proxy: a rule of PREROUTING that names no device "
+		"takes bridged packets of machines too. Docker's takes those to an address that the host owns, such as "
+		"a tenant's gateway that is docker0's address as well; such a packet is delivered into a container.",
+	.references = destination_references,
+	.run = run_destination,
+};

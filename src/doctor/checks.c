@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The table of checks, in the order in which they are made. */
+#include "doctor/checks.h"
+
+#include "base/vec.h"
+
+const struct check *const doctor_checks[] = {
+	&check_nat_source,
+	&check_nat_destination,
+};
+const size_t doctor_n_checks = N_OF(doctor_checks);

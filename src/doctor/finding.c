@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How a check tells what it found; what it says of the host is quoted, and what it offers was tried. */
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/internal.h"
+#include "ruleset/edit.h"
+
+/* "pid 812 (qemu)": an id is one word. */
+static const char *word_of(struct arena *arena, const char *name)
+{
+	char *word = arena_strdup(arena, name);
+
+	for (char *at = word; *at; at++)
+		if (*at == ' ')
+			*at = '-';
+	return word;
+}
+
+struct finding *finding_add(struct doctor *doctor, const struct check *check,
+	enum severity severity, const struct netns *ns, const char *which)
+{
+	struct finding *finding = arena_new_one(doctor->arena, struct finding);
+
+	finding->check = check;
+	finding->severity = severity;
+	finding->ns = ns;
+	finding->title = finding->symptom = "";
+	finding->id = which ? arena_printf(doctor->arena, "%s.%s", check->id, which) : check->id;
+	/* the same device may be in several namespaces */
+	if (ns && *ns->name)
+		finding->id = arena_printf(
+			doctor->arena, "%s@%s", finding->id, word_of(doctor->arena, ns->name));
+	*vec_push(&doctor->diagnosis->findings, doctor->arena) = finding;
+	return finding;
+}
+
+void finding_prove(struct doctor *doctor, struct finding *finding, const char *kind,
+	const char *where, const char *text)
+{
+	*vec_push(&finding->proofs, doctor->arena) =
+		(struct proof){ kind, where, arena_strdup(doctor->arena, text) };
+}
+
+void finding_prove_rule(struct doctor *doctor, struct finding *finding, const struct table *table,
+	const struct chain *chain, size_t number)
+{
+	struct text where CLEANUP(text_done) = TEXT_INIT, text CLEANUP(text_done) = TEXT_INIT;
+	const struct rule *rule = number ? &chain->rules[number - 1] : NULL;
+	unsigned line = rule ? rule->line : chain->line;
+
+	if (number)
+		text_addf(&where, "rule %zu of chain %s", number, chain->name);
+	else
+		text_addf(&where, "chain %s", chain->name);
+	if (table->source == SOURCE_NFT)
+		text_addf(&where, ", nft table %s %s", nft_family_name(table->family), table->name);
+	else
+		text_addf(&where, ", table %s (%s)", table->name, table_program(table));
+	if (line)
+		text_addf(&where, ", line %u of its listing", line);
+	if (rule && table->source != SOURCE_NFT)
+		text_addf(&text, "-A %s ", chain->name);
+	if (rule)
+		table_print_rule(&text, table, rule);
+	else
+		text_addf(&text, "policy %s", chain->policy ? chain->policy : "accept");
+	finding_prove(doctor, finding, rule ? "rule" : "policy",
+		arena_strdup(doctor->arena, where.data), text.data);
+}
+
+void finding_prove_sysctl(
+	struct doctor *doctor, struct finding *finding, const char *name, const char *absent)
+{
+	const char *value = netns_sysctl(finding->ns, name);
+
+	if (!value)
+		value = absent;
+	if (value)
+		finding_prove(doctor, finding, "sysctl", "",
+			arena_printf(doctor->arena, "%s = %s", name, value));
+}
+
+void finding_port(struct doctor *doctor, struct finding *finding, const char *device)
+{
+	vec_for_each (port, &finding->ports)
+		if (strcmp(*port, device) == 0)
+			return;
+	*vec_push(&finding->ports, doctor->arena) = device;
+}
+
+const struct report *finding_witness(
+	struct doctor *doctor, struct finding *finding, const struct query *query)
+{
+	struct query *kept = arena_new_one(doctor->arena, struct query);
+	struct report *report = arena_new_one(doctor->arena, struct report);
+
+	*kept = *query;
+	report_make(doctor->arena, doctor->explainer, kept, 0, report);
+	finding->witness = report;
+	return report;
+}
+
+/* ---- fixes ---- */
+
+bool is_untouched(const struct explanation *after, const void *data)
+{
+	(void)data;
+	return after->final == FINAL_DELIVERED;
+}
+
+static const char *commands_of(
+	struct arena *arena, const struct host_edit *edits, size_t n, bool is_undo)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t before = out.len;
+
+		if (is_undo) /* the last one first */
+			host_edit_print_undo(&out, &edits[n - 1 - i]);
+		else
+			host_edit_print_command(&out, &edits[i]);
+		if (out.len > before)
+			text_add(&out, "\n");
+	}
+	return arena_strdup(arena, out.data ? out.data : "");
+}
+
+static const char *proof_words(
+	struct doctor *doctor, const struct explanation *after, const char *services)
+{
+	return arena_printf(doctor->arena, "with it the packet is %s%s%s; %s",
+		final_name(after->final), after->leaf && after->leaf->drop ? ": " : "",
+		after->leaf && after->leaf->drop ? drop_words(after->leaf->drop) : "", services);
+}
+
+static const struct explanation *ask_other(struct doctor *doctor, const struct host *other,
+	const struct explainer *explainer, const struct query *query)
+{
+	struct query moved = query_moved(doctor->arena, query, doctor->host, other);
+
+	return explain(doctor->arena, explainer, &moved);
+}
+
+bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
+	cured_fn *is_cured, const void *data)
+{
+	const struct host *other;
+	const struct explainer *explainer;
+	const struct explanation *after;
+	const char *services = NULL;
+	struct fix offered = *fix;
+	struct err err;
+
+	if (!finding->witness || !host_edited(doctor->arena, doctor->host, finding->ns, fix->edits,
+					 fix->n_edits, &other, &err))
+		return false;
+	explainer = explainer_new(doctor->arena, other);
+	after = ask_other(doctor, other, explainer, finding->witness->query);
+	if (!is_cured(after, data))
+		return false;
+	vec_for_each (query, &finding->others)
+		if (!is_cured(ask_other(doctor, other, explainer, query), data))
+			return false;
+	if (!services_are_kept(doctor, other, &services))
+		return false;
+	offered.commands = commands_of(doctor->arena, fix->edits, fix->n_edits, false);
+	offered.undo = commands_of(doctor->arena, fix->edits, fix->n_edits, true);
+	offered.proved = proof_words(doctor, after, services);
+	*vec_push(&finding->fixes, doctor->arena) = offered;
+	return true;
+}
+
+void finding_advise(struct doctor *doctor, struct finding *finding, const char *name,
+	const char *words, const char *commands, const char *consequence)
+{
+	*vec_push(&finding->fixes, doctor->arena) = (struct fix){ .name = name,
+		.words = words,
+		.commands = commands,
+		.consequence = consequence,
+		.undo = "",
+		.proved = "not tried: it is a setting of another program" };
+}
+
+/* ---- what cannot be told ---- */
+
+void doctor_untold(
+	struct doctor *doctor, const struct check *check, const char *why, const char *next)
+{
+	vec_for_each (known, &doctor->diagnosis->untold) {
+		if (known->check == check && strcmp(known->why, why) == 0) {
+			known->n++;
+			return;
+		}
+	}
+	*vec_push(&doctor->diagnosis->untold, doctor->arena) =
+		(struct untold){ check, why, next, 1 };
+}
+
+bool doctor_is_unread(
+	struct doctor *doctor, const struct check *check, const struct netns *ns, const char *what)
+{
+	const char *why;
+
+	if (!netns_is_unread(ns, what, &why))
+		return false;
+	doctor_untold(doctor, check,
+		arena_printf(doctor->arena, "%s%s%s was not read: %s", what,
+			*ns->name ? " of namespace " : "", ns->name, why),
+		"run it as root on the host, or take a new snapshot there as root");
+	return true;
+}

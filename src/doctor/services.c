@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What other programs serve through the host today: a fix must leave all of it as it is. Asked are, as single packets, the ways out of
+ * each bridge whose address the host has (containers, libvirt's networks), each published port from outside, and the same port from a
+ * container by the host's address (hairpin). What does not work today need not work with the fix.
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/internal.h"
+#include "packet/expr.h"
+
+#define MAX_SERVICES 200 /* of a kind: hosts with thousands of published ports are sampled evenly */
+
+struct service {
+	struct query query;
+	const struct explanation *today;
+};
+struct services {
+	VEC(struct service);
+	size_t n_ways_out, n_published, n_hairpins;
+};
+
+/* Where packets of a bridge of others, or of the outside, come in; and who is there. */
+struct side {
+	const struct link *link; /* the device itself; a bridge */
+	const struct link *port; /* where they come in */
+	struct addr host, station;
+};
+struct sides {
+	VEC(struct side);
+};
+
+static bool is_alike(const struct explanation *a, const struct explanation *b)
+{
+	const struct node *x = a->leaf->last, *y = b->leaf->last;
+
+	return a->final == b->final && a->leaf->place == b->leaf->place &&
+	       strcmp(x->link ? x->link->name : "", y->link ? y->link->name : "") == 0 &&
+	       addr_compare(&x->packet->src, &y->packet->src) == 0 &&
+	       addr_compare(&x->packet->dst, &y->packet->dst) == 0 &&
+	       x->packet->dport == y->packet->dport;
+}
+
+static bool works(const struct explanation *today)
+{
+	return today->final == FINAL_DELIVERED || today->final == FINAL_REWRITTEN;
+}
+
+/* Adds it when it works today. */
+static bool add_service(
+	struct doctor *doctor, const struct netns *ns, const struct link *in, const char *packet)
+{
+	struct services *services = doctor->services;
+	struct service service = { .query = { .from = FROM_DEVICE, .ns = ns, .in = in } };
+	struct err err;
+
+	if (!packet_expr_parse(packet, &service.query.packet, &err))
+		return false;
+	service.today = explain(doctor->arena, doctor->explainer, &service.query);
+	if (!works(service.today))
+		return false;
+	*vec_push(services, doctor->arena) = service;
+	return true;
+}
+
+/* ---- who is where ---- */
+
+/* Another address of the network: the one behind the host's. */
+static struct addr station_of(const struct address *address)
+{
+	struct addr addr = address->local;
+	size_t last = addr.family == FAMILY_IPV4 ? 3 : 15;
+
+	addr.bytes[last] = (uint8_t)(addr.bytes[last] == 0xfe ? 0xfd : addr.bytes[last] + 1);
+	return addr;
+}
+
+static const struct link *first_port(const struct netns *ns, const struct link *bridge)
+{
+	for (size_t i = 0; i < ns->n_links; i++)
+		if (ns->links[i].master_index == bridge->index && ns->links[i].is_up)
+			return &ns->links[i];
+	return NULL;
+}
+
+/* Bridges that the host is a router for, and all other devices with an address: the outside. */
+static void find_sides(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct sides *bridges, struct sides *outsides)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++) {
+		const struct address *address = &ns->addresses[i];
+		const struct link *link = netns_link_by_index(ns, address->index);
+		bool is_bridge = link && strcmp(link->kind, "bridge") == 0;
+		struct side side = { .link = link, .port = link };
+
+		if (!link || link->is_loopback || !link->is_up || address->is_link_scope ||
+			address->local.family != family || address->len >= (family ? 127 : 31))
+			continue;
+		side.host = address->local;
+		side.station = station_of(address);
+		if (is_bridge)
+			side.port = first_port(ns, link);
+		if (side.port)
+			*vec_push(is_bridge ? bridges : outsides, doctor->arena) = side;
+	}
+}
+
+static const char *packet_text(struct doctor *doctor, const struct addr *src,
+	const struct addr *dst, unsigned dport, struct mac mac)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	bool is_ipv6 = src->family == FAMILY_IPV6;
+
+	text_add(&out, is_ipv6 ? "tcp [" : "tcp ");
+	addr_print(&out, src);
+	text_add(&out, is_ipv6 ? "]:40000 [" : ":40000 ");
+	addr_print(&out, dst);
+	text_addf(&out, "%s:%u mac 02:70:77:00:00:02 > ", is_ipv6 ? "]" : "", dport);
+	mac_print(&out, mac);
+	return arena_strdup(doctor->arena, out.data);
+}
+
+/* ---- published ports ---- */
+
+static bool is_dnat(const struct rule *rule)
+{
+	if (rule->target.kind == TARGET_NAT)
+		return rule->target.mapping->kind == NAT_DNAT;
+	return rule->target.kind == TARGET_NFT_NAT && rule->target.nat->kind == NFT_DNAT;
+}
+
+struct ports {
+	VEC(uint16_t);
+};
+
+static void find_published(
+	struct arena *arena, const struct ruleset *rs, enum family family, struct ports *ret)
+{
+	for (size_t t = 0; rs && t < rs->n_tables; t++) {
+		const struct table *table = &rs->tables[t];
+
+		if (table->family != family && table->family != FAMILY_INET)
+			continue;
+		for (size_t c = 0; c < table->n_chains; c++) {
+			const struct chain *chain = &table->chains[c];
+
+			for (size_t r = 0; r < chain->n_rules; r++) {
+				uint16_t port;
+
+				if (is_dnat(&chain->rules[r]) &&
+					rule_dport(&chain->rules[r], &port))
+					*vec_push(ret, arena) = port;
+			}
+		}
+	}
+}
+
+/* ---- all of them ---- */
+
+static void find_ways_out(struct doctor *doctor, const struct netns *ns,
+	const struct sides *bridges, const struct sides *outsides)
+{
+	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
+
+	vec_for_each (side, bridges) {
+		struct addr far;
+
+		(void)addr_parse(anybody[side->host.family], &far);
+		doctor->services->n_ways_out += add_service(doctor, ns, side->port,
+			packet_text(doctor, &side->station, &far, 80, side->link->mac));
+		vec_for_each (outside, outsides)
+			doctor->services->n_ways_out += add_service(doctor, ns, side->port,
+				packet_text(doctor, &side->station, &outside->station, 80,
+					side->link->mac));
+	}
+}
+
+static void find_ports(struct doctor *doctor, const struct netns *ns, const struct ports *ports,
+	const struct sides *bridges, const struct sides *outsides)
+{
+	size_t step = ports->n / MAX_SERVICES + 1;
+
+	for (size_t i = 0; i < ports->n; i += step) {
+		vec_for_each (outside, outsides) {
+			doctor->services->n_published += add_service(doctor, ns, outside->port,
+				packet_text(doctor, &outside->station, &outside->host,
+					ports->items[i], outside->link->mac));
+			vec_for_each (side, bridges)
+				doctor->services->n_hairpins += add_service(doctor, ns, side->port,
+					packet_text(doctor, &side->station, &outside->host,
+						ports->items[i], side->link->mac));
+		}
+	}
+}
+
+static void find_services(struct doctor *doctor)
+{
+	doctor->services = arena_new_one(doctor->arena, struct services);
+	for (size_t n = 0; n < doctor->host->n_netns; n++) {
+		const struct netns *ns = &doctor->host->netns[n];
+
+		for (unsigned family = 0; ns->ruleset && family < N_IP_FAMILIES; family++) {
+			struct sides bridges = { 0 }, outsides = { 0 };
+			struct ports ports = { 0 };
+
+			find_sides(doctor, ns, (enum family)family, &bridges, &outsides);
+			find_published(doctor->arena, ns->ruleset, (enum family)family, &ports);
+			find_ways_out(doctor, ns, &bridges, &outsides);
+			find_ports(doctor, ns, &ports, &bridges, &outsides);
+		}
+	}
+}
+
+static const char *broken_words(struct doctor *doctor, const struct query *query)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	text_addf(
+		&out, "but a packet of others would no longer be served: at %s, ", query->in->name);
+	packet_expr_print(&out, &query->packet);
+	return arena_strdup(doctor->arena, out.data);
+}
+
+bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words)
+{
+	const struct explainer *explainer = explainer_new(doctor->arena, other);
+	struct services *services;
+
+	if (!doctor->services)
+		find_services(doctor);
+	services = doctor->services;
+	vec_for_each (service, services) {
+		struct query query =
+			query_moved(doctor->arena, &service->query, doctor->host, other);
+
+		if (is_alike(service->today, explain(doctor->arena, explainer, &query)))
+			continue;
+		*ret_words = broken_words(doctor, &service->query);
+		return false;
+	}
+	*ret_words =
+		services->n
+			? arena_printf(doctor->arena,
+				  "%zu ways out, %zu published ports and %zu of them from within "
+				  "(hairpin) work as before",
+				  services->n_ways_out, services->n_published, services->n_hairpins)
+			: "nothing else is served through this host";
+	return true;
+}

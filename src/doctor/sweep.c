@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What becomes of all packets of all ports: from each machine to the wire and to another machine of its bridge, and from the wire to
+ * each machine, as sets (explain/every.h). Kept is what somebody else does to them: a rule of NAT that rewrites them while
+ * they are bridged, a rule or policy that loses them and is no security group's.
+ *
+ * A rule is judged by what it does, however it is spelled, and by whom it does it to: to a machine's own addresses where they are
+ * known. Frames are asked about up to the other side of the machine's own bridge; where MACs live there is taken as a bridge that has
+ * heard everybody would have it, or each question would be one about a flood to all ports.
+ */
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/internal.h"
+#include "host/index.h"
+#include "packet/expr.h"
+
+/* Locally administered, and nobody's. */
+static const struct mac wire_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };
+
+struct sweeping {
+	struct doctor *doctor;
+	const struct check *check;
+	struct sweep *sweep;
+	const struct host *host; /* where every bridge knows where each station is */
+	const struct explainer *explainer;
+	struct sets *sets;
+};
+
+/* One question: what a machine sends, or what is sent to it. */
+struct question {
+	const struct vm_port *port;
+	bool is_egress;
+	enum family family;
+	const struct link *in;	    /* where it enters the bridge */
+	struct mac mac, remote_mac; /* the machine's, the other station's */
+};
+
+/* ---- the bridges that have heard everybody ---- */
+
+static struct mac made_up_mac(size_t number)
+{
+	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
+}
+
+static struct mac mac_of_port(const struct vm_ports *ports, const struct vm_port *port)
+{
+	const struct netns *ns = port->ns;
+
+	if (port->addrs.n)
+		return port->addrs.items[0].mac;
+	for (size_t i = netns_first(ns, FDB_BY_PORT, (uint64_t)port->link->index); i < ns->n_fdb;
+		i = netns_next(ns, FDB_BY_PORT, i))
+		if (ns->fdb[i].port_index == port->link->index && !ns->fdb[i].is_permanent)
+			return ns->fdb[i].mac;
+	return made_up_mac((size_t)(port - ports->items));
+}
+
+static bool is_port_of_machine(const struct vm_ports *ports, const struct link *link)
+{
+	vec_for_each (port, ports)
+		if (port->link == link)
+			return true;
+	return false;
+}
+
+/* The way out of a machine's bridge; NULL: there is none. */
+static const struct link *uplink_of(const struct vm_ports *ports, const struct vm_port *port)
+{
+	const struct netns *ns = port->ns;
+
+	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
+		i < ns->n_links; i = netns_next(ns, LINKS_BY_MASTER, i)) {
+		const struct link *link = &ns->links[i];
+
+		if (link->master_index == port->bridge->index && link->is_up &&
+			!is_port_of_machine(ports, link))
+			return link;
+	}
+	return NULL;
+}
+
+static const struct host *host_that_has_heard(struct doctor *doctor)
+{
+	const struct vm_ports *ports = doctor_ports(doctor);
+	struct host *copy = arena_new_one(doctor->arena, struct host);
+
+	*copy = *doctor->host;
+	copy->netns = arena_new_array(doctor->arena, struct netns, copy->n_netns);
+	memcpy(copy->netns, doctor->host->netns, copy->n_netns * sizeof(*copy->netns));
+	for (size_t n = 0; n < copy->n_netns; n++) {
+		const struct netns *ns = &doctor->host->netns[n];
+		struct {
+			VEC(struct fdb_entry);
+		} fdb = { 0 };
+
+		for (size_t i = 0; i < ns->n_fdb; i++)
+			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
+		vec_for_each (port, ports) {
+			const struct link *uplink = uplink_of(ports, port);
+
+			if (port->ns != ns)
+				continue;
+			*vec_push(&fdb, doctor->arena) =
+				(struct fdb_entry){ .bridge_index = port->bridge->index,
+					.port_index = port->link->index,
+					.mac = mac_of_port(ports, port) };
+			if (uplink)
+				*vec_push(&fdb, doctor->arena) =
+					(struct fdb_entry){ .bridge_index = port->bridge->index,
+						.port_index = uplink->index,
+						.mac = wire_mac };
+		}
+		copy->netns[n].fdb = fdb.items;
+		copy->netns[n].n_fdb = fdb.n;
+		netns_index(doctor->arena, &copy->netns[n]);
+	}
+	return copy;
+}
+
+/* ---- asking ---- */
+
+static bool has_known_addrs(const struct vm_port *port, enum family family)
+{
+	vec_for_each (known, &port->addrs)
+		if (known->addr.family == family)
+			return true;
+	return false;
+}
+
+/* "10.0.0.5,10.0.0.6", or every address. */
+static void print_addrs(struct text *out, const struct vm_port *port, enum family family)
+{
+	size_t n = 0;
+
+	vec_for_each (known, &port->addrs) {
+		if (known->addr.family != family)
+			continue;
+		text_add(out, n++ ? "," : "");
+		addr_print(out, &known->addr);
+	}
+	if (!n)
+		text_add(out, family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0");
+}
+
+static void print_question(struct text *out, const struct question *q)
+{
+	const char *all = q->family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0";
+
+	text_add(out, "any ");
+	if (!q->is_egress)
+		text_addf(out, "%s ", all);
+	print_addrs(out, q->port, q->family);
+	if (q->is_egress)
+		text_addf(out, " %s", all);
+	text_add(out, " mac ");
+	mac_print(out, q->is_egress ? q->mac : q->remote_mac);
+	text_add(out, " > ");
+	mac_print(out, q->is_egress ? q->remote_mac : q->mac);
+}
+
+/* ---- judging ---- */
+
+/* An address that means "anybody": of two different networks, or a rule about one of them would seem to be about all. */
+static struct packet_set of_anywhere(
+	struct sets *sets, enum field field, enum family family, unsigned which)
+{
+	static const char *const texts[N_IP_FAMILIES][2] = {
+		[FAMILY_IPV4] = { "203.0.113.77", "8.8.8.8" },
+		[FAMILY_IPV6] = { "2001:db8:ffff::77", "2001:4860:4860::8888" },
+	};
+	struct addr addr;
+
+	(void)addr_parse(texts[family][which], &addr);
+	return set_of_addr(sets, field, &addr);
+}
+
+static struct packet_set of_machines(
+	const struct sweeping *s, const struct question *q, enum field field)
+{
+	struct packet_set all = SET_EMPTY;
+
+	vec_for_each (port, doctor_ports(s->doctor))
+		vec_for_each (known, &port->addrs)
+			if (port != q->port && known->addr.family == q->family)
+				all = set_or(
+					s->sets, all, set_of_addr(s->sets, field, &known->addr));
+	return all;
+}
+
+/* Are there packets of it between the machine and another one, or anybody? */
+static bool is_felt(const struct sweeping *s, const struct question *q, struct packet_set set)
+{
+	enum field remote = q->is_egress ? FIELD_DST : FIELD_SRC;
+	enum field own = q->is_egress ? FIELD_SRC : FIELD_DST;
+	struct sets *sets = s->sets;
+
+	if (!has_known_addrs(q->port, q->family))
+		set = set_and(sets, set, of_anywhere(sets, own, q->family, 0));
+	if (!set_is_empty(set_and(sets, set, of_machines(s, q, remote))))
+		return true;
+	return !set_is_empty(set_and(sets, set, of_anywhere(sets, remote, q->family, 0))) &&
+	       !set_is_empty(set_and(sets, set, of_anywhere(sets, remote, q->family, 1)));
+}
+
+static bool is_bridged(const struct node *nat)
+{
+	return nat->packet->physdev_in || nat->packet->physdev_out;
+}
+
+/* Programs that filter the ports because somebody asked them to. */
+static bool is_filter_of_ports(const struct decider *decider)
+{
+	static const char *const names[] = { "Neutron", "portwall", "Nova", "libvirt (nwfilter)",
+		"Proxmox VE", "CloudStack" };
+
+	for (size_t i = 0; i < N_OF(names); i++)
+		if (strcmp(decider->owner.name, names[i]) == 0)
+			return true;
+	return decider->port != NULL;
+}
+
+static bool passes_any(const struct every *every)
+{
+	vec_for_each (part, &every->parts)
+		if (part->final == FINAL_DELIVERED || part->final == FINAL_REWRITTEN)
+			return true;
+	return false;
+}
+
+static const char *words_of(
+	const struct sweeping *s, const struct every *every, struct packet_set set)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	every_print_set(&out, every, set, 4);
+	return arena_strdup(s->doctor->arena, out.data ? out.data : "");
+}
+
+static void add_harm(const struct sweeping *s, const struct question *q, const struct every *every,
+	const struct every_part *part, const struct node *node, enum harm_kind kind)
+{
+	bool felt = is_felt(s, q, part->set);
+	struct harm *harm;
+
+	vec_for_each (known, s->sweep) {
+		if (known->port != q->port || known->is_egress != q->is_egress ||
+			known->family != q->family || known->kind != kind ||
+			known->decider.node->rule != node->rule ||
+			known->decider.node->chain != node->chain)
+			continue;
+		if (known->is_felt || !felt)
+			return;
+		known->is_felt = true;
+		known->witness = part->witness;
+		known->explanation = part->explanation;
+		known->packets = words_of(s, every, part->set);
+		return;
+	}
+	harm = vec_push(s->sweep, s->doctor->arena);
+	*harm = (struct harm){ .kind = kind,
+		.port = q->port,
+		.is_egress = q->is_egress,
+		.family = q->family,
+		.is_known_source = has_known_addrs(q->port, q->family),
+		.is_felt = felt,
+		.witness = part->witness,
+		.explanation = part->explanation,
+		.decider = decider_of(s->doctor->arena, node),
+		.packets = words_of(s, every, part->set) };
+}
+
+/* The first rewriting of a bridged packet on the way, and what it changed. */
+static const struct node *find_rewriter(const struct leaf *leaf, enum harm_kind *ret)
+{
+	const struct node *found = NULL;
+
+	for (const struct node *node = leaf->last; node; node = node->before) {
+		const struct node *by = node->kind == NODE_NAT ? node_rewriter(node) : NULL;
+
+		if (!by || !is_bridged(node))
+			continue;
+		found = by;
+		*ret = by->hook == HOOK_POSTROUTING || by->hook == HOOK_INPUT ? HARM_SOURCE
+									      : HARM_DESTINATION;
+	}
+	return found;
+}
+
+static void judge(const struct sweeping *s, const struct question *q, const struct every *every,
+	const struct every_part *part)
+{
+	const struct leaf *leaf = part->explanation ? part->explanation->leaf : NULL;
+	enum harm_kind kind = HARM_LOST;
+	const struct node *node = leaf ? find_rewriter(leaf, &kind) : NULL;
+	struct decider decider;
+
+	if (node) {
+		add_harm(s, q, every, part, node, kind);
+		return;
+	}
+	if (part->final == FINAL_CANNOT_TELL) {
+		doctor_untold(s->doctor, s->check,
+			arena_printf(s->doctor->arena, "packets of %s: %s", q->port->link->name,
+				part->why ? part->why : "it is not known why"),
+			"ask portwall explain --every about that device");
+		return;
+	}
+	node = leaf && (part->final == FINAL_DROPPED || part->final == FINAL_REJECTED)
+		       ? leaf_decider(leaf)
+		       : NULL;
+	if (!node)
+		return;
+	decider = decider_of(s->doctor->arena, node);
+	/* what nobody known wrote, and lets others pass, is meant so */
+	if (is_filter_of_ports(&decider) || (!decider.owner.is_known && passes_any(every)))
+		return;
+	add_harm(s, q, every, part, node, HARM_LOST);
+}
+
+static void ask(const struct sweeping *s, const struct question *q)
+{
+	struct arena *arena = s->doctor->arena;
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct packet_choices choices = { 0 };
+	struct query query = { .from = FROM_DEVICE };
+	struct every every;
+	struct err err;
+
+	print_question(&text, q);
+	query.ns = &s->host->netns[q->port->ns - s->doctor->host->netns];
+	query.in = &query.ns->links[q->in - q->port->ns->links];
+	query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
+	if (!packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err) ||
+		!explain_every_in(arena, s->explainer, s->sets, &query, &choices, &every, &err)) {
+		doctor_untold(s->doctor, s->check,
+			arena_printf(arena, "packets of %s: %s", q->port->link->name, err.text),
+			NULL);
+		return;
+	}
+	vec_for_each (part, &every.parts)
+		judge(s, q, &every, part);
+}
+
+static const struct vm_port *another_port(const struct vm_ports *ports, const struct vm_port *port)
+{
+	vec_for_each (other, ports)
+		if (other != port && other->bridge == port->bridge)
+			return other;
+	return NULL;
+}
+
+static void ask_about_port(
+	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
+{
+	const struct link *uplink = uplink_of(ports, port);
+	const struct vm_port *other = another_port(ports, port);
+	struct question q = { .port = port, .mac = mac_of_port(ports, port) };
+
+	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
+		q.family = (enum family)family;
+		q.is_egress = true;
+		q.in = port->link;
+		q.remote_mac = wire_mac;
+		if (uplink)
+			ask(s, &q);
+		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
+		if (other)
+			ask(s, &q);
+		q.is_egress = false;
+		q.in = uplink;
+		q.remote_mac = wire_mac;
+		if (uplink)
+			ask(s, &q);
+	}
+}
+
+/* Queries and what was found are of the host that has heard everybody: told is what the host itself says. */
+static void ask_the_host(struct doctor *doctor, struct harm *harm, const struct host *heard)
+{
+	harm->witness = query_moved(doctor->arena, &harm->witness, heard, doctor->host);
+	harm->witness.within = NULL;
+}
+
+const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *check)
+{
+	const struct vm_ports *ports = doctor_ports(doctor);
+	struct sweeping s = { .doctor = doctor, .check = check };
+
+	if (doctor->sweep)
+		return doctor->sweep;
+	doctor->sweep = s.sweep = arena_new_one(doctor->arena, struct sweep);
+	if (!ports->n)
+		return s.sweep;
+	s.host = host_that_has_heard(doctor);
+	s.explainer = explainer_new(doctor->arena, s.host);
+	s.sets = explain_world(s.host);
+	vec_for_each (port, ports)
+		ask_about_port(&s, ports, port);
+	sets_free(s.sets);
+	vec_for_each (harm, s.sweep)
+		ask_the_host(doctor, harm, s.host);
+	return s.sweep;
+}
