@@ -31,10 +31,17 @@ struct guard {
 /* Bridges of the namespace that are to be guarded: that have a VM's port (a tap or a name of Nova's), or are named
  * as Neutron names them (qbr..., brq...), unless they are Docker's, podman's, a CNI's, LXD's, or a libvirt network that the host does NAT for. */
 void guard_of_netns(struct arena *arena, const struct netns *ns, struct guard *ret);
+/* Is it a name that nft takes between quotes as just that? Others are not guarded. */
+bool guard_can_name(const char *name);
+/* One bridge, whatever it is; bridge is of ns. */
+struct guard_bridge guard_bridge_of_link(const struct netns *ns, const struct link *bridge);
 /* The table as "nft list table" prints it. is_owned: with "flags owner". Not the commands around it. */
 void guard_print(struct text *out, const struct guard *guard, bool is_owned);
 /* The guard that stands in a namespace; false: there is none. *ret_is_whole: its rules are those that guard_print
  * writes, for whatever bridges. */
 bool guard_find(struct arena *arena, const struct netns *ns, struct guard *ret, bool *ret_is_whole);
+/* Is it a process's own ("flags owner"), which nobody else can change? */
+bool guard_is_owned(const struct netns *ns);
+bool guard_equal(const struct guard *a, const struct guard *b); /* the same bridges */
 
 #endif

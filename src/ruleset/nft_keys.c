@@ -418,6 +418,11 @@ static bool name_value_parse(struct arena *arena, const char *text, struct nft_v
 {
 	size_t len = strlen(text);
 
+	/* "iif 0": no device, which iifname has as an empty name */
+	if (!strcmp(text, "0")) {
+		value->name = "";
+		return true;
+	}
 	if (len < 3 || text[0] != '"' || text[len - 1] != '"' || strchr(text, '\\'))
 		return false;
 	text++;

@@ -549,6 +549,24 @@ static bool parse_nat_lookup(
 	return true;
 }
 
+/*
+ * "snat ip to ip saddr", "dnat ip6 to ip6 daddr", in tables of one family "snat to ip saddr": a packet gets
+ * the address that it has.
+ */
+static bool parse_nat_identity(
+	const struct nft_parser *p, size_t at, size_t end, struct nft_nat *nat)
+{
+	enum family family = nat->family == FAMILY_INET ? p->table->family : nat->family;
+
+	if (at + 2 != end || (nat->kind != NFT_SNAT && nat->kind != NFT_DNAT) ||
+		(family != FAMILY_IPV4 && family != FAMILY_IPV6) ||
+		!nft_token_is(p, at, family == FAMILY_IPV6 ? "ip6" : "ip") ||
+		!nft_token_is(p, at + 1, nat->kind == NFT_SNAT ? "saddr" : "daddr"))
+		return false;
+	nat->is_identity = true;
+	return true;
+}
+
 static bool parse_nat(struct nft_parser *p, size_t at, size_t end, struct target *ret)
 {
 	static const char *const words[] = { [NFT_SNAT] = "snat",
@@ -586,6 +604,7 @@ static bool parse_nat(struct nft_parser *p, size_t at, size_t end, struct target
 	else if (at + 1 < end && nft_token_is(p, at, "to"))
 		nat->is_known =
 			!nat->is_prefix && ((at + 2 == end && parse_nat_constant(p, at + 1, nat)) ||
+						   parse_nat_identity(p, at + 1, end, nat) ||
 						   parse_nat_lookup(p, at + 1, end,
 							   nat->family == FAMILY_IPV6 ||
 								   p->table->family == FAMILY_IPV6,

@@ -41,6 +41,7 @@ static const struct {
 	{ SIGN_TABLE, "lxd", "LXD" },
 	{ SIGN_TABLE, "incus", "Incus" },
 	{ SIGN_TABLE, "portwall", "portwall" },
+	{ SIGN_TABLE, "portwall-guard", "portwall" },
 	{ SIGN_TABLE, "io.systemd.nat", "systemd-networkd" },
 	{ SIGN_TABLE, "sshguard", "sshguard" },
 	{ SIGN_TABLE_PREFIX, "f2b-", "fail2ban" },
@@ -97,8 +98,10 @@ static const struct {
 	{ SIGN_IFACE, "docker_gwbridge", "Docker" },
 	{ SIGN_IFACE, "cni0", "CNI plugins" },
 	{ SIGN_IFACE, "lxcbr0", "LXC" },
-	{ SIGN_IFACE, "lxdbr0", "LXD" },
-	{ SIGN_IFACE, "incusbr0", "Incus" },
+	{ SIGN_IFACE_PREFIX, "lxdbr", "LXD" },
+	{ SIGN_IFACE_PREFIX, "incusbr", "Incus" },
+	{ SIGN_IFACE_PREFIX, "cni-podman", "podman (CNI plugins)" },
+	{ SIGN_IFACE, "kube-bridge", "kube-router" },
 	{ SIGN_IFACE_PREFIX, "virbr", "libvirt" },
 	{ SIGN_IFACE_PREFIX, "podman", "podman (netavark)" },
 	{ SIGN_IFACE_PREFIX, "flannel.", "flannel" },
@@ -164,7 +167,7 @@ static const char *owner_of_whole_table(const struct table *table, const char **
 	return NULL;
 }
 
-static const char *owner_of_iface(const char *name)
+const char *owner_of_device(const char *name)
 {
 	return is_docker_bridge(name) ? "Docker" : look_up(SIGN_IFACE, SIGN_IFACE_PREFIX, name);
 }
@@ -214,7 +217,7 @@ static bool owner_of_lone_rule(
 	for (size_t i = 0; i < rule->n_matches; i++) {
 		const char *iface = iface_of(&rule->matches[i]);
 
-		owner = iface ? owner_of_iface(iface) : NULL;
+		owner = iface ? owner_of_device(iface) : NULL;
 		if (!owner)
 			continue;
 		*ret = known(arena, owner, "the interface", iface);

@@ -18,4 +18,7 @@ struct owner {
 struct owner owner_of_rule(struct arena *arena, const struct table *table,
 	const struct chain *chain, const struct rule *rule);
 
+/* Which program makes devices of this name: "Docker" of docker0; NULL: nobody known. */
+const char *owner_of_device(const char *name);
+
 #endif

@@ -139,7 +139,7 @@ struct nft_key; /* ruleset/nft_eval.h: "ip saddr", "tcp dport", "meta mark" .. *
 /* One value, prefix, range or wildcard. */
 struct nft_value {
 	struct field_value min, max; /* numbers, both included */
-	const char *name;	     /* interfaces: without quotes and the * of is_open */
+	const char *name;	     /* interfaces: without quotes and the * of is_open; "": none */
 	const char *text;   /* as it was written, where that is not how it is printed; else NULL */
 	bool is_open;	    /* a name that goes on: "tap*" */
 	bool is_any;	    /* "*", an element for everything else */
@@ -376,6 +376,7 @@ struct nft_nat {
 	struct addr addr_min, addr_max;
 	uint16_t port_min, port_max;
 	bool is_random, is_persistent, is_fully_random, is_prefix; /* is_prefix: netmap */
+	bool is_identity; /* "snat ip to ip saddr": set up, and the address stays what it is */
 	bool is_known; /* false: address or port come from what is not modelled */
 	const struct nft_lookup
 		*lookup; /* the address (and port, where two) of a map's element; else NULL */

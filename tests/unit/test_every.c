@@ -113,6 +113,31 @@ static void nat_maps_a_set(void **state)
 		"  becomes IPv4 src 192.0.2.7 sport 1024-2047\n");
 }
 
+static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text told CLEANUP(text_done) = TEXT_INIT;
+	struct host_build *b =
+		router(arena, NAT("-A POSTROUTING -s 10.0.0.0/24 -o wan -j MASQUERADE\n"));
+	struct every every = { 0 };
+
+	(void)state;
+	build_nft(b, 0,
+		"table inet own {\n\tchain post {\n"
+		"\t\ttype nat hook postrouting priority -199; policy accept;\n"
+		"\t\toifname \"wan\" tcp dport 443 snat ip to ip saddr\n\t}\n}\n");
+	ask(arena, b, "tcp 10.0.0.64/26:any 198.51.100.1:any" TO_LAN, &every);
+	vec_for_each (part, &every.parts) {
+		text_addf(&told, "%s: ", final_name(part->final));
+		every_print_set(&told, &every, part->set, SIZE_MAX);
+		assert_false(part->is_contradicted);
+		assert_int_equal(part->explanation->final, part->final);
+	}
+	sets_free(every.sets);
+	assert_string_equal(told.data, "rewritten: IPv4 dport not 443\n"
+				       "delivered: IPv4 dport 443\n");
+}
+
 static void what_is_not_modelled_is_told_by_its_words(void **state)
 {
 	(void)state;
@@ -171,6 +196,7 @@ int main(void)
 		cmocka_unit_test(rules_part_a_set),
 		cmocka_unit_test(routes_part_a_set),
 		cmocka_unit_test(nat_maps_a_set),
+		cmocka_unit_test(a_set_that_is_mapped_to_itself_stays_what_it_is),
 		cmocka_unit_test(what_is_not_modelled_is_told_by_its_words),
 		cmocka_unit_test(a_mark_is_set_and_asked),
 		cmocka_unit_test(ttl_ends_where_it_is_one),

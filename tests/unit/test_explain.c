@@ -373,6 +373,43 @@ static void dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address(voi
 	assert_int_equal(walk(b, "tapA", &packet)->final, FINAL_DELIVERED);
 }
 
+/* An identity mapping is one: no later chain of type nat is asked; an accept leaves the question open. */
+static void what_is_mapped_to_itself_is_mapped_by_nobody_else(void **state)
+{
+	static const struct {
+		const char *rule;
+		enum final final;
+	} cases[] = {
+		{ "oifname { \"qbrA\", \"qbrB\" } snat ip to ip saddr", FINAL_DELIVERED },
+		{ "oifname \"qbr*\" iif 0 fib saddr type != local snat ip to ip saddr",
+			FINAL_DELIVERED },
+		{ "oifname \"qbr*\" accept", FINAL_REWRITTEN },
+		{ "oifname \"qbr*\" snat ip6 to ip6 saddr", FINAL_REWRITTEN },
+		{ "oifname \"qbr*\" iif \"qbrA\" snat ip to ip saddr", FINAL_REWRITTEN },
+	};
+	struct packet packet = packet_of(PROTO_TCP, "172.17.0.8", "172.17.0.9");
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct host_build *b = hybrid(arena);
+		const struct explanation *e;
+
+		build_link(b, 0, "", "lo");
+		build_link(b, 0, "", "eth0");
+		build_address(b, "eth0", "198.18.0.1/24");
+		build_nft(b, 0,
+			arena_printf(arena,
+				"%stable inet own {\n\tchain post {\n"
+				"\t\ttype nat hook postrouting priority -199; policy accept;\n"
+				"\t\t%s\n\t}\n}\n",
+				docker_nat, cases[i].rule));
+		e = walk(b, "tapA", &packet);
+		if (e->final != cases[i].final)
+			fail_msg("%s: %s", cases[i].rule, final_name(e->final));
+	}
+}
+
 static void a_published_port_leads_a_bridged_frame_to_where_dnat_says(void **state)
 {
 	static const char rules[] = "table ip nat {\n\tchain PREROUTING {\n"
@@ -744,6 +781,7 @@ int main(void)
 		cmocka_unit_test(of_copies_that_rules_drop_that_of_the_receiver_is_told),
 		cmocka_unit_test(a_port_in_another_vlan_of_ovs_gets_nothing),
 		cmocka_unit_test(dockers_masquerade_rewrites_a_bridged_frame_to_the_hosts_address),
+		cmocka_unit_test(what_is_mapped_to_itself_is_mapped_by_nobody_else),
 		cmocka_unit_test(a_published_port_leads_a_bridged_frame_to_where_dnat_says),
 		cmocka_unit_test(a_routed_packet_gets_the_gateways_mac_and_one_hop_less),
 		cmocka_unit_test(a_router_drops_for_the_reasons_that_the_kernel_has),

@@ -232,6 +232,9 @@ static void rules_print_back_and_nothing_is_opaque(void **state)
 		"ct state vmap { invalid : drop, established : accept, related : accept }",
 		"ip daddr 10.0.0.9 tcp dport 80 dnat to 172.17.0.2:8080",
 		"masquerade to :1024-65535 random,persistent",
+		"oifname @bridges snat ip to ip saddr",
+		"iifname @bridges dnat ip6 to ip6 daddr random",
+		"oifname \"br0\" iif 0 fib saddr type != local snat ip to ip saddr",
 		"ip daddr . tcp dport vmap @services",
 		"fib daddr type local counter packets 0 bytes 0 jump c",
 		"icmpv6 type { nd-neighbor-solicit, nd-router-advert } accept",
@@ -279,6 +282,9 @@ static void matches_answer_for_packets(void **state)
 		{ "ct state established", NO },
 		{ "iifname \"tap*\"", YES },
 		{ "oifname != \"x\"", YES },
+		{ "iif 0", NO },
+		{ "oif 0", YES },
+		{ "oif != 0", NO },
 		{ "meta nfproto ipv6", NO },
 		{ "ip dscp cs1", YES },
 		{ "meta mark & 0x0000000f == 0x00000005", YES },
@@ -324,9 +330,47 @@ static void matches_answer_for_packets(void **state)
 	}
 }
 
+/* "to" an address that is another one's: of the other end, of a part, of another family. */
+static void a_mapping_to_the_address_that_a_packet_has_is_understood(void **state)
+{
+	static const struct {
+		const char *family, *rule;
+		bool is_identity;
+	} cases[] = {
+		{ "inet", "snat ip to ip saddr", true },
+		{ "inet", "dnat ip to ip daddr", true },
+		{ "inet", "snat ip6 to ip6 saddr", true },
+		{ "inet", "dnat ip6 to ip6 daddr persistent", true },
+		{ "ip", "snat to ip saddr", true },
+		{ "ip", "dnat to ip daddr", true },
+		{ "ip6", "snat to ip6 saddr", true },
+		{ "inet", "snat ip to ip daddr", false },
+		{ "inet", "dnat ip to ip saddr", false },
+		{ "inet", "snat to ip saddr", false },
+		{ "ip", "snat to ip6 saddr", false },
+		{ "inet", "snat ip to ip saddr & 255.255.255.0", false },
+		{ "inet", "redirect to ip saddr", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		const struct ruleset *rs = parse(
+			arena, arena_printf(arena, "table %s t {\n\tchain c {\n\t\t%s\n\t}\n}\n",
+				       cases[i].family, cases[i].rule));
+		const struct target *target = &rs->tables[0].chains[0].rules[0].target;
+
+		if (target->kind != TARGET_NFT_NAT ||
+			target->nat->is_identity != cases[i].is_identity ||
+			!target_not_understood(target) != cases[i].is_identity)
+			fail_msg("%s: %s", cases[i].family, cases[i].rule);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_mapping_to_the_address_that_a_packet_has_is_understood),
 		cmocka_unit_test(real_listings_print_back),
 		cmocka_unit_test(rules_print_back_and_nothing_is_opaque),
 		cmocka_unit_test(matches_answer_for_packets),
