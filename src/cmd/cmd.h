@@ -21,8 +21,9 @@ enum exit_code {
 	EXIT_DROPPED = 3, /* or rejected, or consumed */
 	EXIT_REWRITTEN = 4,
 	EXIT_CANNOT_TELL = 5,
-	/* audit, verify */
-	EXIT_FOUND = 3, /* a difference, a dead rule, a source that is let in and should not */
+	/* audit, verify, doctor */
+	EXIT_FOUND =
+		3, /* a difference, a dead rule, a source that is let in and should not; a finding */
 };
 
 enum option_id {
@@ -59,6 +60,11 @@ enum option_id {
 	OPT_FAMILY,
 	OPT_SERVICE,
 	OPT_ASSIGN,
+	OPT_LIST,
+	OPT_FIX,
+	OPT_UNDO,
+	OPT_KEEP,
+	OPT_CONFIRM,
 	N_OPTIONS,
 };
 
@@ -81,6 +87,9 @@ struct invocation {
 	const char *chain, *family;
 	const char *against[16], *services[16], *assigns[256];
 	size_t n_against, n_services, n_assigns;
+	/* doctor */
+	bool list, fix, undo, keep;
+	unsigned confirm_s;
 	enum exit_code exit; /* of a run that did not fail */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
@@ -114,6 +123,7 @@ bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
+bool cmd_doctor(struct invocation *invocation, struct err *err);
 
 /* options.c */
 /* Reads argv behind the command's name. *ret_help: --help was asked for. */
@@ -125,6 +135,8 @@ void options_print_completion(struct text *out); /* for bash */
 void options_print_man(struct text *out);	 /* portwall(1) */
 
 /* netns.c */
+/* The host that is asked about: that of --snapshot, or this one; only_own: the namespace that portwall was called in alone. */
+bool read_host(struct invocation *inv, bool only_own, const struct host **ret, struct err *err);
 /* Of a host, by --netns; NULL or "": the one that it was read from. */
 bool find_netns(
 	const struct host *host, const char *name, const struct netns **ret, struct err *err);

@@ -23,6 +23,9 @@ static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_
 static const enum option_id audit_options[] = { OPT_AGAINST, OPT_CHAIN, OPT_FAMILY, OPT_SERVICE,
 	OPT_ASSIGN, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
 
+static const enum option_id doctor_options[] = { OPT_LIST, OPT_SNAPSHOT, OPT_FIX, OPT_DRY_RUN,
+	OPT_CONFIRM, OPT_UNDO, OPT_KEEP, OPT_WAIT, OPT_BRIEF, OPT_JSON, OPT_HELP };
+
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
 const struct command commands[] = {
@@ -198,6 +201,34 @@ const struct command commands[] = {
 			"portwall audit --chain forward --svg host.pws > who.svg\n",
 		OPTIONS(audit_options),
 		.run = cmd_audit,
+	},
+	{
+		.name = "doctor",
+		.args = "[CHECK...]",
+		.max_args = 64,
+		.summary = "find what other programs do to the ports of this host, and fix it",
+		.description =
+			"Makes every check (or each CHECK that is named) over this host and prints what it found, worst "
+			"first: what is wrong, the rules and settings that show it, whose they are, a packet that "
+			"shows it with its way, what users see, and fixes as commands. Nothing is reported that the walk "
+			"of a packet does not show, and no fix is offered that was not tried in a copy of the host: "
+			"with it the packet passes as it was sent, and what other programs serve is served as before. "
+			"With --fix a fix is applied, whole or not at all; conntrack entries that the fault left behind "
+			"are deleted, no others; the host is looked at again, and the way back is printed. With --fix, --undo "
+			"and --keep the words are findings (\"nat-source.POSTROUTING-1\"), or a finding and one of its fixes "
+			"(\"nat-source.POSTROUTING-1:return\"). Needs root; a snapshot needs none.",
+		.exit_status =
+			"3 there are findings, 5 there are none, but a check could not be made",
+		.examples =
+			"portwall doctor\n"
+			"portwall doctor --list                         # what it looks for\n"
+			"portwall doctor --snapshot host.pws nat-source # one check, of another host\n"
+			"portwall doctor --fix --dry-run                # what would be done\n"
+			"portwall doctor --fix nat-source.POSTROUTING-1 --confirm 60\n"
+			"portwall doctor --keep                         # within these 60 seconds\n"
+			"portwall doctor --undo\n",
+		OPTIONS(doctor_options),
+		.run = cmd_doctor,
 	},
 	{
 		.name = "snapshot",

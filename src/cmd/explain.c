@@ -6,21 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "host/file.h"
 #include "packet/expr.h"
-
-static bool read_host(struct invocation *inv, const struct host **ret, struct err *err)
-{
-	const struct host_read_options options = { 0 };
-	bool is_file = inv->n_snapshots, is_read;
-
-	inv->agent.progress(
-		inv->agent.progress_data, is_file ? "reading the snapshot" : "reading this host");
-	is_read = is_file ? host_load(inv->arena, inv->snapshots, inv->n_snapshots, ret, err)
-			  : kernel_host_read(inv->arena, &options, ret, err);
-	inv->agent.progress(inv->agent.progress_data, NULL);
-	return is_read;
-}
 
 static bool read_state(const char *name, enum ct_state *ret, struct err *err)
 {
@@ -216,7 +202,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	uint64_t macs;
 	size_t n = 1;
 
-	if (!check_usage(inv, err) || !read_host(inv, &host, err))
+	if (!check_usage(inv, err) || !read_host(inv, false, &host, err))
 		return false;
 	if (inv->packets_path)
 		return explain_packets(inv, host, err);

@@ -10,6 +10,8 @@
 
 enum colour explain_colour(enum final final);
 void report_print_text(const struct invocation *inv, struct text *out, const struct report *report);
+/* The way alone, a line a node. */
+void report_print_path(const struct invocation *inv, struct text *out, const struct report *report);
 /* The rules that took or rewrote the packet, and whose they are. */
 void report_print_deciders(struct text *out, const struct report *report);
 /* is_short: without the path. */

@@ -133,6 +133,11 @@ static void print_path(const struct invocation *inv, struct text *out,
 		print_guest(out);
 }
 
+void report_print_path(const struct invocation *inv, struct text *out, const struct report *report)
+{
+	print_path(inv, out, report->path, report->n_path, report->explanation->leaf);
+}
+
 static void print_decider(struct text *out, const char *what, const struct decider *decider)
 {
 	const struct node *node = decider->node;

@@ -2,6 +2,8 @@
 /* A network namespace of a host, by its name. */
 #include "cmd/cmd.h"
 
+#include "host/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,4 +43,17 @@ bool find_netns(
 		return true;
 	}
 	return refuse_netns(host, name, err);
+}
+
+bool read_host(struct invocation *inv, bool only_own, const struct host **ret, struct err *err)
+{
+	const struct host_read_options options = { .only_own = only_own };
+	bool is_file = inv->n_snapshots, is_read;
+
+	inv->agent.progress(
+		inv->agent.progress_data, is_file ? "reading the snapshot" : "reading this host");
+	is_read = is_file ? host_load(inv->arena, inv->snapshots, inv->n_snapshots, ret, err)
+			  : kernel_host_read(inv->arena, &options, ret, err);
+	inv->agent.progress(inv->agent.progress_data, NULL);
+	return is_read;
 }

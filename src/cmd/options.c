@@ -79,9 +79,18 @@ static const struct option_spec {
 	[OPT_ASSIGN] = { "assign", 0, "IFACE=NETS",
 		"the addresses behind an interface (eth0=10.0.0.0/8, eth+=...): are no others let in by "
 		"it? Again for each" },
+	[OPT_LIST] = { "list", 'l', NULL, "the checks that there are, and what each looks for" },
+	[OPT_FIX] = { "fix", 0, NULL,
+		"apply the fix that each finding recommends, or that of FINDING, or FINDING:FIX" },
+	[OPT_UNDO] = { "undo", 0, NULL,
+		"take back the fix that was applied last, or that of FINDING" },
+	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
+	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
+		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
 };
 
-#define WAIT_MAX_S 3600
+#define WAIT_MAX_S    3600
+#define CONFIRM_MAX_S 86400
 
 static bool is_option_of(const struct command *command, int id)
 {
@@ -218,6 +227,24 @@ static bool option_set(
 		return true;
 	case OPT_FAMILY:
 		inv->family = arg;
+		return true;
+	case OPT_LIST:
+		inv->list = true;
+		return true;
+	case OPT_FIX:
+		inv->fix = true;
+		return true;
+	case OPT_UNDO:
+		inv->undo = true;
+		return true;
+	case OPT_KEEP:
+		inv->keep = true;
+		return true;
+	case OPT_CONFIRM:
+		if (!text_to_u32(arg, 1, CONFIRM_MAX_S, &seconds))
+			return err_input(err, "--confirm %s: must be whole seconds, 1 to %d", arg,
+				CONFIRM_MAX_S);
+		inv->confirm_s = seconds;
 		return true;
 	case N_OPTIONS:
 		break;

@@ -16,19 +16,11 @@ struct job {
 	VEC(const char *) warnings;
 };
 
-static bool read_host(struct invocation *inv, struct job *job, struct err *err)
+static bool read_hosts(struct invocation *inv, struct job *job, struct err *err)
 {
-	const struct host_read_options options = { .only_own = true };
-	bool is_file = inv->n_snapshots, is_read;
-
-	inv->agent.progress(
-		inv->agent.progress_data, is_file ? "reading the snapshot" : "reading this host");
-	is_read = is_file ? host_load(inv->arena, inv->snapshots, inv->n_snapshots, &job->host, err)
-			  : kernel_host_read(inv->arena, &options, &job->host, err);
-	if (is_read && inv->n_against)
-		is_read = host_load(inv->arena, inv->against, inv->n_against, &job->other, err);
-	inv->agent.progress(inv->agent.progress_data, NULL);
-	return is_read;
+	return read_host(inv, true, &job->host, err) &&
+	       (!inv->n_against ||
+		       host_load(inv->arena, inv->against, inv->n_against, &job->other, err));
 }
 
 static bool read_policy(struct invocation *inv, struct job *job, struct err *err)
@@ -302,7 +294,7 @@ bool cmd_verify(struct invocation *inv, struct err *err)
 	/* of this host, first the policy: it may have a mistake, and reading a host takes long */
 	if (!inv->n_snapshots && !inv->n_against && !read_policy(inv, &job, err))
 		return false;
-	if (!read_host(inv, &job, err))
+	if (!read_hosts(inv, &job, err))
 		return false;
 	if (inv->n_against) {
 		ports_of_both(inv, &job);

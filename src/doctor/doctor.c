@@ -42,6 +42,14 @@ static bool unknown_check(const char *id, struct err *err)
 	return err_next(err, "portwall doctor --list has them");
 }
 
+bool doctor_check_names(const char *const *ids, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!find_check(ids[i]))
+			return unknown_check(ids[i], err);
+	return true;
+}
+
 static bool is_wanted(const struct doctor_options *options, const struct check *check)
 {
 	for (size_t i = 0; i < options->n_only; i++)
@@ -89,9 +97,8 @@ bool doctor_run(struct arena *arena, const struct host *host, const struct docto
 		.options = options,
 		.diagnosis = diagnosis };
 
-	for (size_t i = 0; i < options->n_only; i++)
-		if (!find_check(options->only[i]))
-			return unknown_check(options->only[i], err);
+	if (!doctor_check_names(options->only, options->n_only, err))
+		return false;
 	for (size_t i = 0; i < doctor_n_checks; i++) {
 		if (!is_wanted(options, doctor_checks[i]))
 			continue;

@@ -82,6 +82,7 @@ struct untold {
 	size_t n;	  /* at how many places */
 };
 
+struct doctor;
 struct check {
 	const char *id;	   /* "nat-source": stable */
 	const char *title; /* what it finds: a phrase */
@@ -110,6 +111,8 @@ struct diagnosis {
 	size_t n_checks, n_ports; /* made; looked at */
 };
 
+/* Is each of them a check's id? Else ERR_INPUT. */
+bool doctor_check_names(const char *const *ids, size_t n, struct err *err);
 /* All lives in arena; host must live as long. False: an id of options->only is no check's (ERR_INPUT). */
 bool doctor_run(struct arena *arena, const struct host *host, const struct doctor_options *options,
 	struct diagnosis *ret, struct err *err);
