@@ -228,10 +228,7 @@ static void find(struct doctor *doctor, const struct check *check, enum harm_kin
 		finding->owner = shown->decider.owner;
 		finding_prove_rule(doctor, finding, shown->decider.node->table,
 			shown->decider.node->rule_chain, shown->decider.number);
-		finding_prove_sysctl(doctor, finding,
-			shown->family == FAMILY_IPV6 ? "net.bridge.bridge-nf-call-ip6tables"
-						     : "net.bridge.bridge-nf-call-iptables",
-			NULL);
+		finding_prove_filtered(doctor, finding, shown->port->bridge, shown->family);
 		finding_witness(doctor, finding, &shown->witness);
 		for (size_t j = i; j < sweep->n; j++) {
 			if (!is_same_harm(&sweep->items[j], shown))

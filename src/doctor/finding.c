@@ -81,6 +81,22 @@ void finding_prove_sysctl(
 			arena_printf(doctor->arena, "%s = %s", name, value));
 }
 
+void finding_prove_filtered(struct doctor *doctor, struct finding *finding,
+	const struct link *bridge, enum family family)
+{
+	static const char *const sysctls[N_IP_FAMILIES] = { "net.bridge.bridge-nf-call-iptables",
+		"net.bridge.bridge-nf-call-ip6tables" };
+	static const enum bridge_switch switches[N_IP_FAMILIES] = { SWITCH_NF_CALL_IPTABLES,
+		SWITCH_NF_CALL_IP6TABLES };
+
+	if (finding->ns->nf_call[family])
+		finding_prove_sysctl(doctor, finding, sysctls[family], NULL);
+	else
+		finding_prove(doctor, finding, "link", "",
+			arena_printf(doctor->arena, "bridge %s: %s %d", bridge->name,
+				bridge_switch_name(switches[family]), bridge->nf_call[family]));
+}
+
 void finding_port(struct doctor *doctor, struct finding *finding, const char *device)
 {
 	vec_for_each (port, &finding->ports)

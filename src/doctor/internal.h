@@ -60,8 +60,7 @@ struct harm {
 	bool is_known_source; /* egress: asked was about addresses that the port has */
 	/* Of packets between known addresses of ports, or to anywhere: it is felt now. Else others have to choose addresses first. */
 	bool is_felt;
-	struct query witness;
-	const struct explanation *explanation;
+	struct query witness;	/* up to the other side of the bridge (query.within) */
 	struct decider decider; /* whose rule or policy did it */
 	const char *packets;	/* all of them, in words: lines of set_print, at most 4 */
 };
@@ -91,6 +90,9 @@ void finding_prove_rule(struct doctor *doctor, struct finding *finding, const st
 /* Of the finding's namespace; what it is when it is not set: absent, NULL: nothing is quoted then. */
 void finding_prove_sysctl(
 	struct doctor *doctor, struct finding *finding, const char *name, const char *absent);
+/* Which switch makes bridged packets pass iptables' hooks. */
+void finding_prove_filtered(struct doctor *doctor, struct finding *finding,
+	const struct link *bridge, enum family family);
 void finding_port(struct doctor *doctor, struct finding *finding, const char *device);
 /* Walks it and keeps the report. */
 const struct report *finding_witness(

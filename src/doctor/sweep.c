@@ -188,19 +188,23 @@ static struct packet_set of_machines(
 	return all;
 }
 
-/* Are there packets of it between the machine and another one, or anybody? */
-static bool is_felt(const struct sweeping *s, const struct question *q, struct packet_set set)
+/* Those of it that the machine, another one or anybody would notice now; and the best of them to show: between machines. */
+static struct packet_set felt_of(
+	const struct sweeping *s, const struct question *q, struct packet_set set)
 {
 	enum field remote = q->is_egress ? FIELD_DST : FIELD_SRC;
 	enum field own = q->is_egress ? FIELD_SRC : FIELD_DST;
 	struct sets *sets = s->sets;
+	struct packet_set one, two;
 
 	if (!has_known_addrs(q->port, q->family))
 		set = set_and(sets, set, of_anywhere(sets, own, q->family, 0));
-	if (!set_is_empty(set_and(sets, set, of_machines(s, q, remote))))
-		return true;
-	return !set_is_empty(set_and(sets, set, of_anywhere(sets, remote, q->family, 0))) &&
-	       !set_is_empty(set_and(sets, set, of_anywhere(sets, remote, q->family, 1)));
+	one = set_and(sets, set, of_machines(s, q, remote));
+	if (!set_is_empty(one))
+		return one;
+	one = set_and(sets, set, of_anywhere(sets, remote, q->family, 0));
+	two = set_and(sets, set, of_anywhere(sets, remote, q->family, 1));
+	return set_is_empty(two) ? SET_EMPTY : one;
 }
 
 static bool is_bridged(const struct node *nat)
@@ -237,37 +241,39 @@ static const char *words_of(
 	return arena_strdup(s->doctor->arena, out.data ? out.data : "");
 }
 
+static struct harm *find_harm(const struct sweeping *s, const struct question *q,
+	const struct node *node, enum harm_kind kind)
+{
+	vec_for_each (known, s->sweep)
+		if (known->port == q->port && known->is_egress == q->is_egress &&
+			known->family == q->family && known->kind == kind &&
+			known->decider.node->rule == node->rule &&
+			known->decider.node->chain == node->chain)
+			return known;
+	return NULL;
+}
+
 static void add_harm(const struct sweeping *s, const struct question *q, const struct every *every,
 	const struct every_part *part, const struct node *node, enum harm_kind kind)
 {
-	bool felt = is_felt(s, q, part->set);
-	struct harm *harm;
+	struct packet_set felt = felt_of(s, q, part->set);
+	struct harm *harm = find_harm(s, q, node, kind);
 
-	vec_for_each (known, s->sweep) {
-		if (known->port != q->port || known->is_egress != q->is_egress ||
-			known->family != q->family || known->kind != kind ||
-			known->decider.node->rule != node->rule ||
-			known->decider.node->chain != node->chain)
-			continue;
-		if (known->is_felt || !felt)
-			return;
-		known->is_felt = true;
-		known->witness = part->witness;
-		known->explanation = part->explanation;
-		known->packets = words_of(s, every, part->set);
+	if (harm && (harm->is_felt || set_is_empty(felt)))
 		return;
-	}
-	harm = vec_push(s->sweep, s->doctor->arena);
+	if (!harm)
+		harm = vec_push(s->sweep, s->doctor->arena);
 	*harm = (struct harm){ .kind = kind,
 		.port = q->port,
 		.is_egress = q->is_egress,
 		.family = q->family,
 		.is_known_source = has_known_addrs(q->port, q->family),
-		.is_felt = felt,
+		.is_felt = !set_is_empty(felt),
 		.witness = part->witness,
-		.explanation = part->explanation,
 		.decider = decider_of(s->doctor->arena, node),
 		.packets = words_of(s, every, part->set) };
+	if (harm->is_felt)
+		(void)every_witness(every, felt, &harm->witness);
 }
 
 /* The first rewriting of a bridged packet on the way, and what it changed. */
@@ -379,7 +385,6 @@ static void ask_about_port(
 static void ask_the_host(struct doctor *doctor, struct harm *harm, const struct host *heard)
 {
 	harm->witness = query_moved(doctor->arena, &harm->witness, heard, doctor->host);
-	harm->witness.within = NULL;
 }
 
 const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *check)

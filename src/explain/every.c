@@ -307,7 +307,7 @@ static bool parts_are_alike(const struct every_part *a, const struct every_part 
 /* --- a witness for each --- */
 
 /* A field that a packet was left open in stays so where the part does not ask for it. */
-static uint64_t settled_fields(struct sets *sets, const struct every_part *part, uint64_t open)
+static uint64_t settled_fields(struct sets *sets, struct packet_set set, uint64_t open)
 {
 	const uint64_t always = FIELD_BIT(FIELD_SRC) | FIELD_BIT(FIELD_DST) |
 				FIELD_BIT(FIELD_PROTO) | FIELD_BIT(FIELD_SPORT) |
@@ -317,34 +317,34 @@ static uint64_t settled_fields(struct sets *sets, const struct every_part *part,
 
 	for (unsigned field = 0; field < N_FIELDS; field++) {
 		uint64_t bit = FIELD_BIT(field);
-		struct packet_set without = set_forget(sets, part->set, bit);
+		struct packet_set without = set_forget(sets, set, bit);
 
 		/* that there is some length makes no difference */
 		if (field == FIELD_LENGTH)
 			without = set_minus(sets, without, set_of_number(sets, field, 0));
-		if (open & ~always & bit && !set_equal(part->set, without))
+		if (open & ~always & bit && !set_equal(set, without))
 			settled |= bit;
 	}
 	return settled;
 }
 
-static bool find_witness(
-	const struct every *every, const struct query *query, struct every_part *part)
+bool every_witness(const struct every *every, struct packet_set among, struct query *ret)
 {
 	struct sets *sets = every->sets;
-	struct packet *packet = &part->witness.packet;
+	struct query witness = every->query;
+	struct packet *packet = &witness.packet;
 	struct packet one;
 	uint64_t settled;
 
-	part->witness = *query;
-	if (!set_witness(sets, part->set, &one))
+	if (!set_witness(sets, among, &one))
 		return false;
-	settled = settled_fields(sets, part, query->packet.unknown);
+	settled = settled_fields(sets, among, packet->unknown);
 	set_know(sets, set_of_packet(sets, &one, settled), settled, packet);
 	if (!proto_has_ports(packet->proto))
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 	if (packet->proto != PROTO_ICMP && packet->proto != PROTO_ICMPV6)
 		packet->unknown &= ~(FIELD_BIT(FIELD_ICMP_TYPE) | FIELD_BIT(FIELD_ICMP_CODE));
+	*ret = witness;
 	return true;
 }
 
@@ -432,7 +432,7 @@ bool explain_every_in(struct arena *arena, const struct explainer *explainer, st
 	if (sets_should_collect(sets))
 		sets_collect(sets, NULL, 0);
 	set = asked_set(sets, &open.packet, allowed);
-	*ret = (struct every){ .sets = sets, .asked = set };
+	*ret = (struct every){ .sets = sets, .query = open, .asked = set };
 	if (!sets_ok(sets, err))
 		return false;
 	if (set_is_empty(set))
@@ -450,7 +450,7 @@ bool explain_every_in(struct arena *arena, const struct explainer *explainer, st
 	}
 	add_missing(arena, ret);
 	vec_for_each (part, &ret->parts)
-		if (find_witness(ret, &open, part))
+		if (every_witness(ret, part->set, &part->witness))
 			ask_witness(arena, explainer, part);
 	return sets_ok(sets, err);
 }

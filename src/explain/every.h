@@ -27,6 +27,7 @@ struct every_part {
 
 struct every {
 	struct sets *sets;
+	struct query query; /* with all that depends on a protocol open, where that is */
 	struct packet_set asked;
 	VEC(struct every_part) parts; /* in the order of the walk */
 };
@@ -44,6 +45,9 @@ struct sets *explain_world(const struct host *host);
 bool explain_every_in(struct arena *arena, const struct explainer *explainer, struct sets *sets,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err);
+
+/* Another packet of these, as a part's witness is made; false: there is none. */
+bool every_witness(const struct every *every, struct packet_set among, struct query *ret);
 
 /* In words, at most max_parts lines, each behind indent: "dst 10.0.0.0/8 dport 22". "all of them": of the whole set. */
 void every_print_set(
