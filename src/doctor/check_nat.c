@@ -43,6 +43,8 @@ static void offer_guard(const struct cure *cure)
 			"flushed or restored. `nft flush ruleset` removes it, unless portwall guard run holds it "
 			"(the service portwall-guard), which also takes in bridges that come later.",
 		.is_recommended = true,
+		.commands = "portwall guard install\n",
+		.undo = "portwall guard remove\n",
 		.n_edits = 1 };
 
 	guard_of_netns(arena, cure->harm->port->ns, &guard);

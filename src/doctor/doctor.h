@@ -43,9 +43,10 @@ struct fix {
 	const struct host_edit
 		*edits; /* n_edits 0: portwall does not do it itself; the commands are advice */
 	size_t n_edits;
-	const char *commands; /* lines for a shell in the namespace */
-	const char *undo;     /* the same for the way back; "" when there is none */
-	const char *proved;   /* a sentence: what the walk said with it in place */
+	const char *
+		commands; /* lines for a shell in the namespace; a check leaves it NULL: those of the edits */
+	const char *undo;   /* the same for the way back; "" when there is none */
+	const char *proved; /* a sentence: what the walk said with it in place */
 	bool is_recommended;
 };
 

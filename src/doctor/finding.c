@@ -181,8 +181,10 @@ bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fi
 			return false;
 	if (!services_are_kept(doctor, other, &services))
 		return false;
-	offered.commands = commands_of(doctor->arena, fix->edits, fix->n_edits, false);
-	offered.undo = commands_of(doctor->arena, fix->edits, fix->n_edits, true);
+	if (!offered.commands)
+		offered.commands = commands_of(doctor->arena, fix->edits, fix->n_edits, false);
+	if (!offered.undo)
+		offered.undo = commands_of(doctor->arena, fix->edits, fix->n_edits, true);
 	offered.proved = proof_words(doctor, after, services);
 	*vec_push(&finding->fixes, doctor->arena) = offered;
 	return true;
