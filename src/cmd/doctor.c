@@ -39,8 +39,8 @@ static void add_witness(const struct invocation *inv, struct text *out, const st
 	report_print_verdict(out, report);
 	text_add(out, "\n");
 	if (report->query->in)
-		text_addf(out, "    portwall explain --in %s '%s'\n", report->query->in->name,
-			packet.data);
+		text_addf(out, "    portwall explain --in %s%s '%s'\n", report->query->in->name,
+			report->query->has_ct_state ? " --state new" : "", packet.data);
 	if (!inv->brief)
 		report_print_path(inv, out, report);
 }

@@ -22,9 +22,12 @@ struct sweeping {
 	struct doctor *doctor;
 	const struct check *check;
 	struct sweep *sweep;
-	const struct host *host; /* where every bridge knows where each station is */
-	const struct explainer *explainer;
-	struct sets *sets;
+	/* The host whose bridges know where each station is; and the same without what the groups of single ports say. */
+	struct version {
+		const struct host *host;
+		const struct explainer *explainer;
+	} heard, bare;
+	struct sets *sets; /* of both */
 };
 
 /* One question: what a machine sends, or what is sent to it. */
@@ -232,15 +235,6 @@ static bool passes_any(const struct every *every)
 	return false;
 }
 
-static const char *words_of(
-	const struct sweeping *s, const struct every *every, struct packet_set set)
-{
-	struct text out CLEANUP(text_done) = TEXT_INIT;
-
-	every_print_set(&out, every, set, 4);
-	return arena_strdup(s->doctor->arena, out.data ? out.data : "");
-}
-
 static struct harm *find_harm(const struct sweeping *s, const struct question *q,
 	const struct node *node, enum harm_kind kind)
 {
@@ -253,13 +247,12 @@ static struct harm *find_harm(const struct sweeping *s, const struct question *q
 	return NULL;
 }
 
-static void add_harm(const struct sweeping *s, const struct question *q, const struct every *every,
-	const struct every_part *part, const struct node *node, enum harm_kind kind)
+static void add_harm(const struct sweeping *s, const struct question *q,
+	const struct query *witness, bool is_felt, const struct node *node, enum harm_kind kind)
 {
-	struct packet_set felt = felt_of(s, q, part->set);
 	struct harm *harm = find_harm(s, q, node, kind);
 
-	if (harm && (harm->is_felt || set_is_empty(felt)))
+	if (harm && (harm->is_felt || !is_felt))
 		return;
 	if (!harm)
 		harm = vec_push(s->sweep, s->doctor->arena);
@@ -268,12 +261,9 @@ static void add_harm(const struct sweeping *s, const struct question *q, const s
 		.is_egress = q->is_egress,
 		.family = q->family,
 		.is_known_source = has_known_addrs(q->port, q->family),
-		.is_felt = !set_is_empty(felt),
-		.witness = part->witness,
-		.decider = decider_of(s->doctor->arena, node),
-		.packets = words_of(s, every, part->set) };
-	if (harm->is_felt)
-		(void)every_witness(every, felt, &harm->witness);
+		.is_felt = is_felt,
+		.witness = query_moved(s->doctor->arena, witness, s->heard.host, s->doctor->host),
+		.decider = decider_of(s->doctor->arena, node) };
 }
 
 /* The first rewriting of a bridged packet on the way, and what it changed. */
@@ -293,60 +283,187 @@ static const struct node *find_rewriter(const struct leaf *leaf, enum harm_kind 
 	return found;
 }
 
-static void judge(const struct sweeping *s, const struct question *q, const struct every *every,
-	const struct every_part *part)
+/* Whose rule or policy harms such packets; NULL: none does. others_pass: something of the same question gets through. */
+static const struct node *find_culprit(const struct sweeping *s,
+	const struct explanation *explanation, bool others_pass, enum harm_kind *ret)
 {
-	const struct leaf *leaf = part->explanation ? part->explanation->leaf : NULL;
-	enum harm_kind kind = HARM_LOST;
-	const struct node *node = leaf ? find_rewriter(leaf, &kind) : NULL;
+	const struct leaf *leaf = explanation ? explanation->leaf : NULL;
+	const struct node *node = leaf ? find_rewriter(leaf, ret) : NULL;
 	struct decider decider;
 
-	if (node) {
-		add_harm(s, q, every, part, node, kind);
-		return;
-	}
-	if (part->final == FINAL_CANNOT_TELL) {
-		doctor_untold(s->doctor, s->check,
-			arena_printf(s->doctor->arena, "packets of %s: %s", q->port->link->name,
-				part->why ? part->why : "it is not known why"),
-			"ask portwall explain --every about that device");
-		return;
-	}
-	node = leaf && (part->final == FINAL_DROPPED || part->final == FINAL_REJECTED)
-		       ? leaf_decider(leaf)
-		       : NULL;
+	if (node || !leaf)
+		return node;
+	*ret = HARM_LOST;
+	if (explanation->final != FINAL_DROPPED && explanation->final != FINAL_REJECTED)
+		return NULL;
+	node = leaf_decider(leaf);
 	if (!node)
-		return;
+		return NULL;
 	decider = decider_of(s->doctor->arena, node);
 	/* what nobody known wrote, and lets others pass, is meant so */
-	if (is_filter_of_ports(&decider) || (!decider.owner.is_known && passes_any(every)))
-		return;
-	add_harm(s, q, every, part, node, HARM_LOST);
+	if (is_filter_of_ports(&decider) || (!decider.owner.is_known && others_pass))
+		return NULL;
+	return node;
 }
 
-static void ask(const struct sweeping *s, const struct question *q)
+static bool ask(const struct sweeping *s, const struct version *version, const struct question *q,
+	struct every *ret)
 {
 	struct arena *arena = s->doctor->arena;
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct packet_choices choices = { 0 };
-	struct query query = { .from = FROM_DEVICE };
-	struct every every;
+	/* what rules do to a flow is done to its first packet; those that there are have it behind them */
+	struct query query = { .from = FROM_DEVICE, .has_ct_state = true };
 	struct err err;
 
 	print_question(&text, q);
-	query.ns = &s->host->netns[q->port->ns - s->doctor->host->netns];
+	query.ns = &version->host->netns[q->port->ns - s->doctor->host->netns];
 	query.in = &query.ns->links[q->in - q->port->ns->links];
 	query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
-	if (!packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err) ||
-		!explain_every_in(arena, s->explainer, s->sets, &query, &choices, &every, &err)) {
-		doctor_untold(s->doctor, s->check,
-			arena_printf(arena, "packets of %s: %s", q->port->link->name, err.text),
-			NULL);
-		return;
+	if (packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err)) {
+		query.packet.ct_state = CT_NEW;
+		if (explain_every_in(
+			    arena, version->explainer, s->sets, &query, &choices, ret, &err))
+			return true;
 	}
-	vec_for_each (part, &every.parts)
-		judge(s, q, &every, part);
+	doctor_untold(s->doctor, s->check,
+		arena_printf(arena, "packets of %s: %s", q->port->link->name, err.text), NULL);
+	return false;
 }
+
+/* One packet, through all rules: is it harmed? Then it is noted. */
+static bool confirm(const struct sweeping *s, const struct question *q, const struct query *witness,
+	const struct host *of, bool is_felt, bool others_pass)
+{
+	struct arena *arena = s->doctor->arena;
+	struct query query = query_moved(arena, witness, of, s->heard.host);
+	enum harm_kind kind;
+	const struct node *node =
+		find_culprit(s, explain(arena, s->heard.explainer, &query), others_pass, &kind);
+
+	if (node)
+		add_harm(s, q, &query, is_felt, node, kind);
+	return node != NULL;
+}
+
+/* The part, if it is harmed, by the best packet of it; false: not shown by that. */
+static bool judge(const struct sweeping *s, const struct version *version, const struct question *q,
+	const struct every *every, const struct every_part *part)
+{
+	bool others_pass = passes_any(every);
+	struct packet_set felt;
+	struct query witness;
+	enum harm_kind kind;
+
+	if (!find_culprit(s, part->explanation, others_pass, &kind))
+		return true;
+	felt = felt_of(s, q, part->set);
+	if (!set_is_empty(felt) && every_witness(every, felt, &witness) &&
+		confirm(s, q, &witness, version->host, true, others_pass))
+		return true;
+	return confirm(s, q, &part->witness, version->host, false, others_pass) &&
+	       set_is_empty(felt);
+}
+
+/*
+ * First without what the groups of single ports say, which is most of the rules: where nobody else does anything, that is seen at once; where
+ * somebody does, one packet through all rules mostly shows it. Only what is left is asked about all packets and all rules.
+ */
+static void ask_both(const struct sweeping *s, const struct question *q)
+{
+	bool is_settled = true;
+	struct every every;
+
+	if (!ask(s, &s->bare, q, &every))
+		return;
+	vec_for_each (part, &every.parts)
+		if (part->final == FINAL_CANNOT_TELL || !judge(s, &s->bare, q, &every, part))
+			is_settled = false;
+	if (is_settled || !ask(s, &s->heard, q, &every))
+		return;
+	vec_for_each (part, &every.parts) {
+		(void)judge(s, &s->heard, q, &every, part);
+		if (part->final == FINAL_CANNOT_TELL)
+			doctor_untold(s->doctor, s->check,
+				arena_printf(s->doctor->arena, "packets of %s: %s",
+					q->port->link->name,
+					part->why ? part->why : "it is not known why"),
+				"ask portwall explain --every about that device");
+	}
+}
+
+/* ---- without groups ---- */
+
+/* "neutron-openvswi-i812bd281-f": a chain of one port, as Neutron's driver and portwall name it. */
+static bool is_chain_of_port(const char *name)
+{
+	const size_t len = strlen(name), id = 10;
+
+	return len > id + 2 && name[len - id - 2] == '-' && strchr("io", name[len - id - 1]);
+}
+
+static bool is_call_of_port(const struct rule *rule)
+{
+	if (rule->target.kind != TARGET_JUMP || !is_chain_of_port(rule->target.chain))
+		return false;
+	for (size_t i = 0; i < rule->n_matches; i++)
+		if (rule->matches[i].kind == MATCH_PHYSDEV_IN ||
+			rule->matches[i].kind == MATCH_PHYSDEV_OUT)
+			return true;
+	return false;
+}
+
+static void bare_chain(struct arena *arena, struct chain *chain)
+{
+	struct rule *rules = arena_new_array(arena, struct rule, chain->n_rules + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < chain->n_rules; i++)
+		if (!is_call_of_port(&chain->rules[i]))
+			rules[n++] = chain->rules[i];
+	if (n == chain->n_rules)
+		return; /* and rules keep their addresses, by which they are told apart */
+	chain->rules = rules;
+	chain->n_rules = chain->cap_rules = n;
+	chain->index = NULL;
+}
+
+static const struct ruleset *bare_ruleset(struct arena *arena, const struct ruleset *rs)
+{
+	struct ruleset *copy = arena_new_one(arena, struct ruleset);
+
+	*copy = *rs;
+	copy->tables = arena_new_array(arena, struct table, rs->n_tables + 1);
+	for (size_t t = 0; t < rs->n_tables; t++) {
+		struct table *table = &copy->tables[t];
+
+		*table = rs->tables[t];
+		if (table->source == SOURCE_NFT || strcmp(table->name, "filter") != 0)
+			continue;
+		table->chains = arena_new_array(arena, struct chain, table->n_chains + 1);
+		for (size_t c = 0; c < table->n_chains; c++) {
+			table->chains[c] = rs->tables[t].chains[c];
+			bare_chain(arena, &table->chains[c]);
+		}
+	}
+	return copy;
+}
+
+static const struct host *host_without_groups(struct arena *arena, const struct host *host)
+{
+	struct host *copy = arena_new_one(arena, struct host);
+
+	*copy = *host;
+	copy->netns = arena_new_array(arena, struct netns, copy->n_netns);
+	for (size_t n = 0; n < copy->n_netns; n++) {
+		copy->netns[n] = host->netns[n];
+		if (copy->netns[n].ruleset)
+			copy->netns[n].ruleset = bare_ruleset(arena, copy->netns[n].ruleset);
+	}
+	return copy;
+}
+
+/* ---- all ports ---- */
 
 static const struct vm_port *another_port(const struct vm_ports *ports, const struct vm_port *port)
 {
@@ -369,22 +486,16 @@ static void ask_about_port(
 		q.in = port->link;
 		q.remote_mac = wire_mac;
 		if (uplink)
-			ask(s, &q);
+			ask_both(s, &q);
 		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
 		if (other)
-			ask(s, &q);
+			ask_both(s, &q);
 		q.is_egress = false;
 		q.in = uplink;
 		q.remote_mac = wire_mac;
 		if (uplink)
-			ask(s, &q);
+			ask_both(s, &q);
 	}
-}
-
-/* Queries and what was found are of the host that has heard everybody: told is what the host itself says. */
-static void ask_the_host(struct doctor *doctor, struct harm *harm, const struct host *heard)
-{
-	harm->witness = query_moved(doctor->arena, &harm->witness, heard, doctor->host);
 }
 
 const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *check)
@@ -397,13 +508,13 @@ const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *chec
 	doctor->sweep = s.sweep = arena_new_one(doctor->arena, struct sweep);
 	if (!ports->n)
 		return s.sweep;
-	s.host = host_that_has_heard(doctor);
-	s.explainer = explainer_new(doctor->arena, s.host);
-	s.sets = explain_world(s.host);
+	s.heard.host = host_that_has_heard(doctor);
+	s.heard.explainer = explainer_new(doctor->arena, s.heard.host);
+	s.bare.host = host_without_groups(doctor->arena, s.heard.host);
+	s.bare.explainer = explainer_new(doctor->arena, s.bare.host);
+	s.sets = explain_world(s.heard.host);
 	vec_for_each (port, ports)
 		ask_about_port(&s, ports, port);
 	sets_free(s.sets);
-	vec_for_each (harm, s.sweep)
-		ask_the_host(doctor, harm, s.host);
 	return s.sweep;
 }
