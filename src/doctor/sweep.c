@@ -116,6 +116,8 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		}
 		copy->netns[n].fdb = fdb.items;
 		copy->netns[n].n_fdb = fdb.n;
+		/* asked is about new flows, each as if it were alone */
+		copy->netns[n].n_conntrack = 0;
 		netns_index(doctor->arena, &copy->netns[n]);
 	}
 	return copy;
