@@ -30,8 +30,11 @@ struct mend_result {
 	size_t n_notes;
 };
 
-/* In the calling process's namespace. Only lock_wait_s, dry_run and progress of the options are read. Errors: another fix of
- * this id is there already (ERR_CONFLICT), the host is no longer as the edits have it, the kernel refuses. */
+/* In the calling process's namespace. Rules are those of iptables' tables (SOURCE_IPTABLES, SOURCE_IPTABLES_LEGACY), of any variant beside
+ * the other; a rule of another table is refused with the command to type (ERR_INPUT), a table of nft comes or goes as a
+ * whole. Flows are deleted when all else stands, exactly those (kernel_flows_delete). With undo_after_s the process that waits has a
+ * copy of the caller's memory. Only lock_wait_s, dry_run and progress of the options are read. Errors: another fix of
+ * this id is there already (ERR_CONFLICT), the host is no longer as the edits have it (ERR_CONFLICT), the kernel refuses. */
 bool agent_mend(struct arena *arena, const struct mend *mend, const struct agent_options *options,
 	struct mend_result *ret, struct err *err);
 
@@ -39,13 +42,15 @@ bool agent_mend(struct arena *arena, const struct mend *mend, const struct agent
 struct mended {
 	const char *id, *title;
 	uint64_t done_s, undo_at_s; /* seconds since 1970; 0: kept */
-	bool is_unfinished;	    /* a process that did or undid it was killed */
+	bool is_unfinished;	    /* a process that did or undid it was killed (or is at it) */
 };
 bool agent_mended(struct arena *arena, struct mended **ret, size_t *ret_n, struct err *err);
 
-/* id NULL: the last one. Errors: there is none of that id (ERR_INPUT). */
+/* id NULL: the last one. Errors: there is none of that id (ERR_INPUT); the kernel refuses, then the fix stands as before. dry_run: only
+ * the notes. */
 bool agent_unmend(struct arena *arena, const char *id, const struct agent_options *options,
 	struct mend_result *ret, struct err *err);
+/* A fix that was not done to its end cannot be kept (ERR_CONFLICT). */
 bool agent_mend_keep(
 	struct arena *arena, const char *id, const struct agent_options *options, struct err *err);
 

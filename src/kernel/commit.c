@@ -15,6 +15,7 @@
 #include "kernel/counters.h"
 #include "kernel/kernel.h"
 #include "kernel/refusal.h"
+#include "kernel/settings.h"
 #include "kernel/tool.h"
 #include "kernel/undo.h"
 #include "base/vec.h"
@@ -46,9 +47,11 @@ static void wait_ms(unsigned ms)
 		;
 }
 
-static bool is_iptables(enum tool tool)
+static bool is_legacy(const struct commit *commit, enum tool tool)
 {
-	return tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES;
+	if (tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES)
+		return commit->backend == BACKEND_LEGACY;
+	return tool == TOOL_IPTABLES_LEGACY || tool == TOOL_IP6TABLES_LEGACY;
 }
 
 static bool fill_argv(
@@ -70,13 +73,14 @@ static bool fill_argv(
 		argv[n++] = "-f";
 		argv[n++] = "-";
 	} else {
-		enum family family = tool == TOOL_IP6TABLES ? FAMILY_IPV6 : FAMILY_IPV4;
+		bool is_ipv6 = tool == TOOL_IP6TABLES || tool == TOOL_IP6TABLES_LEGACY;
 
-		if (!backend_program(arena, commit->backend, family, "restore", &argv[n++], err))
+		if (!backend_program(arena, is_legacy(commit, tool) ? BACKEND_LEGACY : BACKEND_NFT,
+			    is_ipv6 ? FAMILY_IPV6 : FAMILY_IPV4, "restore", &argv[n++], err))
 			return false;
 		argv[n++] = "--noflush";
 		argv[n++] = "--counters";
-		if (commit->backend == BACKEND_LEGACY) {
+		if (is_legacy(commit, tool)) {
 			argv[n++] = "-w";
 			argv[n++] = "10";
 		}
@@ -97,9 +101,9 @@ static bool may_pass_later(const struct commit *commit, enum tool tool, const ch
 		return false;
 	if (refusal->is_transient)
 		return true;
-	if (is_iptables(tool) && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
+	if (tool_is_iptables(tool) && exit_code == 4) /* RESOURCE_PROBLEM of include/xtables.h */
 		return true;
-	if (!is_iptables(tool) || commit->backend != BACKEND_LEGACY || *refusal->message)
+	if (!is_legacy(commit, tool) || *refusal->message)
 		return false;
 	line = undo_line(text, refusal->line, &len);
 	return len == strlen("COMMIT") && strncmp(line, "COMMIT", len) == 0;
@@ -114,7 +118,7 @@ static bool may_be_done(
 
 	if (refusal->line || refusal->is_known)
 		return false;
-	if (!is_iptables(tool))
+	if (!tool_is_iptables(tool))
 		return exit_code >= 128;
 	return exit_code >= 128 || (first && strstr(first + 1, "COMMIT\n"));
 }
@@ -157,6 +161,8 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 	const char *argv[8];
 
 	*progress = (struct progress){ 0 };
+	if (tool == TOOL_SYSCTL || tool == TOOL_LINK)
+		return settings_run(tool, text, &progress->applied_len, err);
 	if (!fill_argv(commit, tool, is_undo, argv, err))
 		return false;
 	for (unsigned try = 0, wait = FIRST_WAIT_MS;; try++, wait *= 2) {

@@ -179,12 +179,6 @@ bool ct_list(void (*begin)(void *data), mnl_cb_t each, void *data, struct err *e
 		err);
 }
 
-struct pass {
-	struct arena *arena;
-	VEC(struct conntrack_entry) entries;
-	bool is_cut;
-};
-
 static struct flow_tuple flow_tuple_of(const struct dumped_tuple *tuple)
 {
 	bool is_icmp = tuple->proto == PROTO_ICMP || tuple->proto == PROTO_ICMPV6;
@@ -195,6 +189,26 @@ static struct flow_tuple flow_tuple_of(const struct dumped_tuple *tuple)
 		flow.dport = (uint16_t)(tuple->icmp_type << 8 | tuple->icmp_code);
 	return flow;
 }
+
+struct conntrack_entry ct_entry_value(const struct ct_entry *entry)
+{
+	return (struct conntrack_entry){
+		.proto = entry->tuple.proto,
+		.orig = flow_tuple_of(&entry->tuple),
+		.reply = flow_tuple_of(&entry->reply),
+		.zone = entry->tuple.zone,
+		.status = entry->status,
+		.mark = entry->mark,
+		.timeout_s = entry->timeout_s,
+		.tcp_state = entry->tcp_state,
+	};
+}
+
+struct pass {
+	struct arena *arena;
+	VEC(struct conntrack_entry) entries;
+	bool is_cut;
+};
 
 static int each_entry(const struct nlmsghdr *nlh, void *data)
 {
@@ -208,16 +222,7 @@ static int each_entry(const struct nlmsghdr *nlh, void *data)
 		pass->is_cut = true;
 		return MNL_CB_OK;
 	}
-	*vec_push(&pass->entries, pass->arena) = (struct conntrack_entry){
-		.proto = entry.tuple.proto,
-		.orig = flow_tuple_of(&entry.tuple),
-		.reply = flow_tuple_of(&entry.reply),
-		.zone = entry.tuple.zone,
-		.status = entry.status,
-		.mark = entry.mark,
-		.timeout_s = entry.timeout_s,
-		.tcp_state = entry.tcp_state,
-	};
+	*vec_push(&pass->entries, pass->arena) = ct_entry_value(&entry);
 	return MNL_CB_OK;
 }
 

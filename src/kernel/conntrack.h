@@ -2,6 +2,7 @@
 #ifndef KERNEL_CONNTRACK_H
 #define KERNEL_CONNTRACK_H
 
+#include "host/host.h"
 #include "kernel/netlink.h"
 #include "packet/packet.h"
 
@@ -26,6 +27,7 @@ struct ct_entry {
 };
 
 void ct_entry_read(const struct nlmsghdr *nlh, struct ct_entry *entry);
+struct conntrack_entry ct_entry_value(const struct ct_entry *entry); /* as a host has it */
 /* All entries of this namespace; as netlink_list. */
 bool ct_list(void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err);
 

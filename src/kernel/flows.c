@@ -46,9 +46,13 @@ struct request {
 };
 
 struct cut {
+	/* by what a judge says of each flow ... */
 	kernel_flow_fn *judge;
 	void *data;
 	uint32_t mark;
+	/* ... or these, sorted */
+	const struct conntrack_entry *const *listed;
+	size_t n_listed;
 	/* of one dump */
 	struct arena *arena;
 	VEC(struct translation) translations;
@@ -316,33 +320,108 @@ static void cut_done(struct cut *cut)
 	text_done(&cut->text);
 }
 
+/* In batches; what was refused fails at the end, so that one entry does not keep the others. */
+static bool send_all(struct cut *cut, size_t *ret_n_cut, struct err *err)
+{
+	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
+
+	if (!netlink_open(&nl, NETLINK_NETFILTER, err))
+		return false;
+	for (size_t i = 0; i < cut->requests.n; i += REQUEST_BATCH) {
+		size_t left = cut->requests.n - i;
+
+		if (!send_batch(&nl, cut, cut->requests.items + i,
+			    left < REQUEST_BATCH ? left : REQUEST_BATCH, err))
+			return false;
+	}
+	if (!delete_refused(&nl, cut, err))
+		return false;
+	if (cut->refusal) {
+		err_system(err, cut->refusal, "a conntrack entry could not be changed");
+		if (cut->refusal == EBUSY)
+			err_next(err, "it is offloaded by a flowtable of nftables");
+		return false;
+	}
+	*ret_n_cut = cut->n_cut;
+	return true;
+}
+
 bool kernel_flows_cut(
 	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err)
 {
-	struct netlink nl CLEANUP(netlink_close) = NETLINK_INIT;
 	struct cut cut CLEANUP(cut_done) = {
 		.judge = judge, .data = data, .mark = mark, .arena = arena_new(), .text = TEXT_INIT
 	};
 
-	if (!ct_list(forget_entries, each_entry, &cut, err) ||
-		!netlink_open(&nl, NETLINK_NETFILTER, err))
+	if (!ct_list(forget_entries, each_entry, &cut, err))
 		return false;
 	judge_children(&cut);
-	for (size_t i = 0; i < cut.requests.n; i += REQUEST_BATCH) {
-		size_t left = cut.requests.n - i;
+	return send_all(&cut, ret_n_cut, err);
+}
 
-		if (!send_batch(&nl, &cut, cut.requests.items + i,
-			    left < REQUEST_BATCH ? left : REQUEST_BATCH, err))
-			return false;
-	}
-	if (!delete_refused(&nl, &cut, err))
-		return false;
-	if (cut.refusal) {
-		err_system(err, cut.refusal, "a conntrack entry could not be changed");
-		if (cut.refusal == EBUSY)
-			err_next(err, "it is offloaded by a flowtable of nftables");
-		return false;
-	}
-	*ret_n_cut = cut.n_cut;
-	return true;
+static int compare_tuples(const struct flow_tuple *a, const struct flow_tuple *b)
+{
+	int order = addr_compare(&a->src, &b->src);
+
+	if (!order)
+		order = addr_compare(&a->dst, &b->dst);
+	if (!order)
+		order = a->sport - b->sport;
+	return order ? order : a->dport - b->dport;
+}
+
+/* Of the status only what NAT did of it: the others change while a flow lives (it was answered, it is offloaded),
+ * and it is the same flow. */
+static int compare_entries(const struct conntrack_entry *a, const struct conntrack_entry *b)
+{
+	const unsigned nat = IPS_NAT_MASK | IPS_NAT_DONE_MASK;
+	int order = a->proto - b->proto;
+
+	if (!order)
+		order = a->zone - b->zone;
+	if (!order)
+		order = compare_tuples(&a->orig, &b->orig);
+	if (!order)
+		order = compare_tuples(&a->reply, &b->reply);
+	return order ? order : (int)(a->status & nat) - (int)(b->status & nat);
+}
+
+static int by_entry(const void *a, const void *b)
+{
+	return compare_entries(*(const struct conntrack_entry *const *)a,
+		*(const struct conntrack_entry *const *)b);
+}
+
+static int each_listed(const struct nlmsghdr *nlh, void *data)
+{
+	struct cut *cut = data;
+	struct conntrack_entry value;
+	const struct conntrack_entry *key = &value;
+	struct ct_entry entry;
+
+	ct_entry_read(nlh, &entry);
+	if (!entry.original)
+		return MNL_CB_OK;
+	value = ct_entry_value(&entry);
+	if (bsearch(&key, cut->listed, cut->n_listed, sizeof(*cut->listed), by_entry))
+		add_request(cut, nlh, &entry, CHANGE_DELETE);
+	return MNL_CB_OK;
+}
+
+bool kernel_flows_delete(const struct conntrack_entry *const *flows, size_t n,
+	size_t *ret_n_deleted, struct err *err)
+{
+	struct cut cut CLEANUP(
+		cut_done) = { .arena = arena_new(), .text = TEXT_INIT, .n_listed = n };
+	const struct conntrack_entry **sorted =
+		arena_new_array(cut.arena, const struct conntrack_entry *, n + 1);
+
+	*ret_n_deleted = 0;
+	if (!n)
+		return true;
+	memcpy(sorted, flows, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), by_entry);
+	cut.listed = sorted;
+	return ct_list(forget_entries, each_listed, &cut, err) &&
+	       send_all(&cut, ret_n_deleted, err);
 }

@@ -242,6 +242,18 @@ static void read_links(struct reading *reading)
 	reading->ns->n_links = links.n;
 }
 
+static void finish_reading(struct reading *reading)
+{
+	struct netns *ns = reading->ns;
+
+	ns->sysctls = reading->sysctls.items;
+	ns->n_sysctls = reading->sysctls.n;
+	ns->unread = reading->unread.items;
+	ns->n_unread = reading->unread.n;
+	netns_parse_texts(reading->arena, ns);
+	netns_finish(reading->arena, ns);
+}
+
 static void read_here(struct arena *arena, struct netns *ns)
 {
 	struct reading reading = { .arena = arena, .ns = ns };
@@ -255,12 +267,27 @@ static void read_here(struct arena *arena, struct netns *ns)
 	reading_sockets(&reading);
 	reading_rulesets(&reading);
 	reading_programs(&reading);
-	ns->sysctls = reading.sysctls.items;
-	ns->n_sysctls = reading.sysctls.n;
-	ns->unread = reading.unread.items;
-	ns->n_unread = reading.unread.n;
-	netns_parse_texts(arena, ns);
-	netns_finish(arena, ns);
+	finish_reading(&reading);
+}
+
+const struct host *kernel_settings_read(struct arena *arena)
+{
+	struct host *host = arena_new_one(arena, struct host);
+	struct netns *ns = arena_new_one(arena, struct netns);
+	struct reading reading = { .arena = arena, .ns = ns };
+
+	ns->name = "";
+	read_links(&reading);
+	for (size_t i = 0; i < ns->n_links; i++)
+		ns->links[i].peer_netns = ns->links[i].is_peer_away ? -1 : 0;
+	reading_sysctls(&reading);
+	reading_rulesets(&reading);
+	finish_reading(&reading);
+	host->name = host->release = "";
+	host->netns = ns;
+	host->n_netns = 1;
+	host_finish(arena, host);
+	return host;
 }
 
 /* The number that this namespace has for another one; -1: none, or it cannot be told. */

@@ -2,8 +2,11 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/err.h"
+#include "host/edit.h"
 #include "host/host.h"
 #include "ruleset/plan.h"
 #include "ruleset/ruleset.h"
@@ -39,6 +42,10 @@ struct host_read_options {
 bool kernel_host_read(struct arena *arena, const struct host_read_options *options,
 	const struct host **ret, struct err *err);
 
+/* What can be edited (host/edit.h) of the called namespace alone: links, sysctls and all rulesets. What could not
+ * be read is in it as unread. */
+const struct host *kernel_settings_read(struct arena *arena);
+
 /*
  * iptables-save -c, ip6tables-save -c (tables filter and raw), ipset save, and the tables of
  * the bridge family. Tables that are not there are absent, not an error.
@@ -57,7 +64,7 @@ bool kernel_lock_open(struct kernel_lock *ret, unsigned wait_s, struct err *err)
 void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
 
 /*
- * Runs the steps. When one is refused, the undo of those done is run in reverse and err says
+ * Runs the steps; backend: of TOOL_IPTABLES and TOOL_IP6TABLES. When one is refused, the undo of those done is run in reverse and err says
  * which tool refused what, with the line of the batch. If even the undo is refused, or a tool was
  * killed and may have done its step, all before it stays as it is, and err says so. A batch that was refused in its middle is taken back as far as it came. A refusal that may
  * pass (busy, locked, a set that its last rule has only just left) is tried again for a second.
@@ -101,6 +108,18 @@ typedef enum flow_verdict kernel_flow_fn(void *data, const struct flow *flow);
 bool kernel_flows_cut(
 	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err);
 
+/* Deletes these entries, as they are now in conntrack: of this protocol, both tuples, zone and NAT. One that has
+ * gone, or another one in its place, is no failure and not counted. */
+bool kernel_flows_delete(const struct conntrack_entry *const *flows, size_t n,
+	size_t *ret_n_deleted, struct err *err);
+
+/* A setting of this namespace ("net.ipv4.ip_forward", names as of struct sysctl), as /proc/sys has it;
+ * NULL: there is none. */
+bool kernel_sysctl_read(struct arena *arena, const char *name, const char **ret, struct err *err);
+
+/* One attribute of one link; value: 0 or 1, or the MTU. */
+bool kernel_link_set(const char *link, enum link_flag flag, uint32_t value, struct err *err);
+
 /* One switch of one bridge, through the bridge's own attribute. */
 bool kernel_bridge_set(const char *bridge, enum bridge_switch which, bool on, struct err *err);
 
@@ -121,5 +140,19 @@ bool kernel_filter(struct arena *arena, const char *const *argv, const char *pac
 
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
 bool kernel_check_requirements(enum backend backend, struct err *err);
+bool kernel_check_admin(struct err *err); /* CAP_NET_ADMIN alone */
+
+/*
+ * Begins a process that does work(data) and ends, and that outlives its caller: in a session of its own, so that no terminal
+ * ends it, without any file of ours (standard input, output and error are /dev/null), child of nobody here. It has a copy of the
+ * caller's memory. ret_pid: kernel_detached_end ends it.
+ */
+bool kernel_detached_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err);
+void kernel_detached_end(pid_t pid);
+/* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */
+uint64_t kernel_boottime_ms(void);
+void kernel_sleep_until(uint64_t at_ms);
+/* A line for the host's log, where nobody is there to be told. */
+void kernel_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

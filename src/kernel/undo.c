@@ -28,7 +28,7 @@ size_t undo_applied_len(enum tool tool, const char *text, unsigned line)
 		size_t len = strcspn(at, "\n");
 		const char *next = at + len + (at[len] == '\n');
 
-		if (tool == TOOL_IPSET || line_is(at, len, "COMMIT"))
+		if (!tool_is_iptables(tool) || line_is(at, len, "COMMIT"))
 			applied = next;
 		at = next;
 	}
@@ -65,7 +65,7 @@ static void print_tables(struct text *out, const struct plan_step *step, size_t 
 
 void undo_print(struct text *out, const struct plan_step *step, size_t applied_len)
 {
-	bool is_iptables = step->tool == TOOL_IPTABLES || step->tool == TOOL_IP6TABLES;
+	bool is_iptables = tool_is_iptables(step->tool);
 
 	if (!step->undo)
 		return;

@@ -3,27 +3,28 @@
 
 #include <string.h>
 
-static bool parse_rule(
-	struct arena *arena, const struct edit *edit, struct rule *ret, struct err *err)
+bool table_parse_rule(struct arena *arena, const struct table *table, const char *chain,
+	const char *text, struct rule *ret, struct err *err)
 {
-	const struct table *table = edit->table;
+	const struct chain *found = table_chain(table, chain);
 	struct ruleset *rs = ruleset_new(arena);
-	const char *chain = edit->chain->name;
 	bool is_parsed;
 
 	if (table->source == SOURCE_NFT)
 		is_parsed = ruleset_parse_nft(arena, rs, "the new rule",
 			arena_printf(arena, "table %s t {\n\tchain c {\n\t\t%s\n\t}\n}\n",
-				nft_family_name(table->family), edit->rule),
+				nft_family_name(table->family), text),
 			err);
 	else
 		is_parsed = ruleset_parse_iptables(arena, rs, table->family, "the new rule",
 			arena_printf(arena, "*%s\n:%s %s\n-A %s %s\nCOMMIT\n", table->name, chain,
-				edit->chain->is_base ? "ACCEPT [0:0]" : "- [0:0]", chain,
-				edit->rule),
+				found && found->is_base ? "ACCEPT [0:0]" : "- [0:0]", chain, text),
 			err);
 	if (!is_parsed)
 		return false;
+	if (rs->n_tables != 1 || rs->tables[0].n_chains != 1 ||
+		rs->tables[0].chains[0].n_rules != 1)
+		return err_input(err, "not one rule: %s", text);
 	*ret = rs->tables[0].chains[0].rules[0];
 	ret->line = 0;
 	return true;
@@ -57,7 +58,8 @@ bool ruleset_edit(struct arena *arena, const struct ruleset *rs, const struct ed
 	struct chain *chain;
 	struct rule rule;
 
-	if (edit->rule && !parse_rule(arena, edit, &rule, err))
+	if (edit->rule &&
+		!table_parse_rule(arena, edit->table, edit->chain->name, edit->rule, &rule, err))
 		return false;
 	copy_tables(arena, rs, 0, copy);
 	table = &copy->tables[t];

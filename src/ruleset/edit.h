@@ -28,6 +28,10 @@ bool ruleset_add_nft_text(struct arena *arena, const struct ruleset *rs, const c
 const struct ruleset *ruleset_without(
 	struct arena *arena, const struct ruleset *rs, const struct table *table);
 
+/* One rule of that chain, as the table's program takes it. */
+bool table_parse_rule(struct arena *arena, const struct table *table, const char *chain,
+	const char *text, struct rule *ret, struct err *err);
+
 /* The program that a table is written with: "iptables", "ip6tables-legacy", "ebtables", "nft". */
 const char *table_program(const struct table *table);
 

@@ -60,9 +60,19 @@ const char *tool_name(enum tool tool)
 	static const char *const names[N_TOOLS] = { [TOOL_IPTABLES] = "iptables-restore",
 		[TOOL_IP6TABLES] = "ip6tables-restore",
 		[TOOL_IPSET] = "ipset",
-		[TOOL_NFT] = "nft" };
+		[TOOL_NFT] = "nft",
+		[TOOL_IPTABLES_LEGACY] = "iptables-legacy-restore",
+		[TOOL_IP6TABLES_LEGACY] = "ip6tables-legacy-restore",
+		[TOOL_SYSCTL] = "sysctl",
+		[TOOL_LINK] = "link" };
 
 	return names[tool];
+}
+
+bool tool_is_iptables(enum tool tool)
+{
+	return tool == TOOL_IPTABLES || tool == TOOL_IP6TABLES || tool == TOOL_IPTABLES_LEGACY ||
+	       tool == TOOL_IP6TABLES_LEGACY;
 }
 
 /* The edits of one family: of all tables that either version has, in the order to run. */

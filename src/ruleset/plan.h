@@ -18,7 +18,19 @@ struct plan_scope {
 	const char *l2_table;	  /* "portwall": the nft table of the bridge family */
 };
 
-enum tool { TOOL_IPTABLES, TOOL_IP6TABLES, TOOL_IPSET, TOOL_NFT, N_TOOLS };
+enum tool {
+	TOOL_IPTABLES, /* of the variant that the plan is committed with */
+	TOOL_IP6TABLES,
+	TOOL_IPSET,
+	TOOL_NFT,
+	/* Not of plan_make, but of fixes (agent/mend.h), which may concern both variants of iptables at once. */
+	TOOL_IPTABLES_LEGACY,
+	TOOL_IP6TABLES_LEGACY,
+	TOOL_SYSCTL, /* no program: lines "net.ipv4.ip_forward=1" */
+	TOOL_LINK, /* no program: lines "br0 nf_call_iptables 1", the device, enum link_flag's word, its value */
+	N_TOOLS
+};
+bool tool_is_iptables(enum tool tool);
 
 struct plan_step {
 	enum tool tool;
@@ -29,8 +41,8 @@ struct plan_step {
 	const char *text;
 	const char *undo; /* leads back, counters included; run in reverse order after a refusal */
 	/*
-	 * A refused step has changed nothing, and its undo must not be run. Else (several ipset
-	 * commands) a part may have been done, and the undo leads back from any part of it.
+	 * A refused step has changed nothing, and its undo must not be run. Else (several commands of ipset, several
+	 * settings) a part may have been done, and the undo leads back from any part of it.
 	 */
 	bool is_atomic;
 };

@@ -65,7 +65,7 @@ static const char front[] =
 const char *const fault_mode_names[] = { "delay", "before", "after", "stop", "part", "tool",
 	"orphan", "", "no fault" };
 
-static void put_fronts(const char *backend)
+void fault_put_fronts(const char *backend)
 {
 	char names[4][40] = { "", "", "ipset", "nft" };
 	struct text text CLEANUP(text_done) = TEXT_INIT;
@@ -91,11 +91,27 @@ static void set_number(const char *name, unsigned value)
 	setenv(name, text, 1);
 }
 
+void fault_arm(const char *path_before, const struct fault_plan *plan)
+{
+	struct text zero CLEANUP(text_done) = TEXT_INIT;
+	char path[600], delay[32];
+
+	text_add(&zero, "0\n");
+	save(FAULT_DIR "/count", &zero);
+	snprintf(path, sizeof(path), FRONT ":%s", path_before);
+	snprintf(delay, sizeof(delay), "0.%06u", plan->delay_us % 1000000);
+	setenv("FAULT_DELAY", delay, 1);
+	setenv("FAULT_MODE", fault_mode_names[plan->mode], 1);
+	set_number("FAULT_AT", plan->at);
+	set_number("FAULT_LINES", plan->n_lines);
+	if (plan->mode != NO_FAULT && plan->mode != DELAY)
+		setenv("PATH", path, 1);
+}
+
 static void exec_portwall(
 	const struct fault *f, const struct fault_plan *fault, const char *const *words)
 {
 	const char *argv[12] = { getenv("PORTWALL") };
-	char path[600], delay[32];
 	int fd = open(FAULT_DIR "/out", O_WRONLY | O_CREAT | O_TRUNC, 0600), n = 1;
 
 	setpgid(0, 0);
@@ -103,15 +119,8 @@ static void exec_portwall(
 		argv[n++] = *words++;
 	argv[n++] = "--backend";
 	argv[n++] = f->backend;
-	snprintf(path, sizeof(path), FRONT ":%s", f->path_before);
-	snprintf(delay, sizeof(delay), "0.%06u", fault->delay_us % 1000000);
-	setenv("FAULT_DELAY", delay, 1);
-	setenv("FAULT_MODE", fault_mode_names[fault->mode], 1);
-	set_number("FAULT_AT", fault->at);
-	set_number("FAULT_LINES", fault->n_lines);
+	fault_arm(f->path_before, fault);
 	setenv("PORTWALL_RUN_DIR", FAULT_RUN_DIR, 1);
-	if (fault->mode != NO_FAULT && fault->mode != DELAY)
-		setenv("PATH", path, 1);
 	dup2(fd, 1);
 	dup2(fd, 2);
 	if (argv[0])
@@ -122,11 +131,8 @@ static void exec_portwall(
 struct child fault_start(
 	const struct fault *f, const struct fault_plan *plan, const char *const *words)
 {
-	struct text zero CLEANUP(text_done) = TEXT_INIT;
 	struct child child = { 0 };
 
-	text_add(&zero, "0\n");
-	save(FAULT_DIR "/count", &zero);
 	fflush(stdout);
 	clock_gettime(CLOCK_MONOTONIC, &child.begin);
 	child.pid = fork();
@@ -268,7 +274,7 @@ void fault_init(struct fault *f, const char *backend)
 	*f = (struct fault){ .backend = backend };
 	f->path_before = getenv("PATH");
 	f->prng.state = random_seeded().state;
-	put_fronts(backend);
+	fault_put_fronts(backend);
 	f->net = net_new(NET_SHARED);
 	for (unsigned i = 0; i < FAULT_GUESTS; i++)
 		f->guests[i] = net_add_guest(f->net, fault_guest_id(i), guest_mac(i));

@@ -75,6 +75,11 @@ struct fault_plan {
 	unsigned n_lines;  /* PART */
 };
 
+/* The wrappers alone, where it is not the program that is killed but a child of the test: made, and then armed in that
+ * child, which must be a process group of its own. */
+void fault_put_fronts(const char *backend);
+void fault_arm(const char *path_before, const struct fault_plan *plan);
+
 struct child fault_start(
 	const struct fault *f, const struct fault_plan *plan, const char *const *words);
 /* What the child has said. */

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A process that waits for something after its caller has ended. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+
+/* Nothing of the caller's may be held open: its lock, and the pipes whose end somebody waits for. */
+static void let_go(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int i = 0; null >= 0 && i <= STDERR_FILENO; i++)
+		dup2(null, i);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	if (chdir("/") < 0)
+		return;
+}
+
+static void reset_signals(void)
+{
+	static const int enders[] = { SIGINT, SIGTERM, SIGQUIT, SIGPIPE, SIGALRM };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(enders) / sizeof(*enders); i++)
+		signal(enders[i], SIG_DFL);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Between the caller and the process, so that it is nobody's child here and leaves no zombie. */
+static void begin_second(void (*work)(void *data), void *data, int told)
+{
+	pid_t pid;
+
+	setsid();
+	pid = fork();
+	if (pid == 0) {
+		let_go();
+		reset_signals();
+		work(data);
+		_exit(0);
+	}
+	_exit(write(told, &pid, sizeof(pid)) == sizeof(pid) && pid > 0 ? 0 : 1);
+}
+
+bool kernel_detached_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err)
+{
+	pid_t first, second = -1;
+	int ends[2], status = -1;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_system(err, errno, "cannot make a pipe");
+	first = fork();
+	if (first == 0)
+		begin_second(work, data, ends[1]);
+	close(ends[1]);
+	while (first > 0 && waitpid(first, &status, 0) < 0 && errno == EINTR)
+		;
+	if (first < 0 || status != 0 || read(ends[0], &second, sizeof(second)) != sizeof(second))
+		second = -1;
+	close(ends[0]);
+	if (second <= 0)
+		return err_system(err, errno, "cannot begin a process that waits");
+	*ret_pid = second;
+	return true;
+}
+
+void kernel_detached_end(pid_t pid)
+{
+	if (pid > 0)
+		kill(pid, SIGKILL);
+}
+
+uint64_t kernel_boottime_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+void kernel_sleep_until(uint64_t at_ms)
+{
+	const struct timespec at = { (time_t)(at_ms / 1000), (long)(at_ms % 1000) * 1000000 };
+
+	while (clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &at, NULL) == EINTR)
+		;
+}
+
+void kernel_log(const char *fmt, ...)
+{
+	va_list ap;
+
+	openlog("portwall", LOG_PID, LOG_DAEMON);
+	va_start(ap, fmt);
+	vsyslog(LOG_NOTICE, fmt, ap);
+	va_end(ap);
+	closelog();
+}
