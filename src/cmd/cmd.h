@@ -23,6 +23,8 @@ enum exit_code {
 	EXIT_CANNOT_TELL = 5,
 	/* audit, verify */
 	EXIT_FOUND = 3, /* a difference, a dead rule, a source that is let in and should not */
+	/* guard status */
+	EXIT_NOT_WHOLE = 3,
 };
 
 enum option_id {
@@ -59,6 +61,7 @@ enum option_id {
 	OPT_FAMILY,
 	OPT_SERVICE,
 	OPT_ASSIGN,
+	OPT_BRIDGE,
 	N_OPTIONS,
 };
 
@@ -81,7 +84,11 @@ struct invocation {
 	const char *chain, *family;
 	const char *against[16], *services[16], *assigns[256];
 	size_t n_against, n_services, n_assigns;
+	/* guard */
+	const char *bridges[256];
+	size_t n_bridges;
 	enum exit_code exit; /* of a run that did not fail */
+	bool has_changed;    /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -114,6 +121,7 @@ bool cmd_snapshot(struct invocation *invocation, struct err *err);
 bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
+bool cmd_guard(struct invocation *invocation, struct err *err);
 
 /* options.c */
 /* Reads argv behind the command's name. *ret_help: --help was asked for. */

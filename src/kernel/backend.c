@@ -117,16 +117,22 @@ static bool has_net_admin(void)
 	return caps >> CAP_NET_ADMIN_BIT & 1;
 }
 
+bool kernel_must_be_admin(struct err *err)
+{
+	if (has_net_admin())
+		return true;
+	err_system(err, 0, "this needs root (the capability CAP_NET_ADMIN)");
+	return err_next(err, "call it with sudo");
+}
+
 bool kernel_check_requirements(enum backend backend, struct err *err)
 {
 	static const char *const actions[] = { "save", "restore" };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const char *found;
 
-	if (!has_net_admin()) {
-		err_system(err, 0, "this needs root (the capability CAP_NET_ADMIN)");
-		return err_next(err, "call it with sudo");
-	}
+	if (!kernel_must_be_admin(err))
+		return false;
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
 		for (size_t i = 0; i < 2; i++)
 			if (!backend_program(arena, backend, f, actions[i], &found, err))
