@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -341,6 +342,7 @@ static void hold(struct lab *lab)
 		int fd = open(LOG, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 		const char *program = getenv("PORTWALL");
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* a case that fails goes on with the next one */
 		dup2(fd, 2);
 		setenv("NOTIFY_SOCKET", addr.sun_path, 1);
 		if (program)
@@ -537,6 +539,7 @@ static void its_end_leaves_the_table_without_a_gap(void **state)
 		fflush(stdout);
 		sender = fork();
 		if (sender == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			net_bind_to_another_cpu();
 			net_enter(lab->vm1.ns);
 			for (;;)
