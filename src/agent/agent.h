@@ -80,4 +80,9 @@ bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_t
 /* The policy that was applied last in this namespace. */
 bool agent_policy_load(struct arena *arena, const struct policy **ret, struct err *err);
 
+/* log.c: what happened, for who runs it as a service: "<6>event=EVENT KEY=VALUE ..." on standard error. Pairs of texts
+ * end with NULL; a pair without a value is left out. */
+enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_NOTICE = 5, LOG_INFO = 6 }; /* of syslog */
+void agent_log(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
 #endif

@@ -72,4 +72,17 @@ bool agent_policy_keep(struct text *staged, struct err *err);
 /* What agent_policy_load finds is gone afterwards. */
 bool agent_policy_forget(struct err *err);
 
+/* guard.c: its parts, for who holds it. must_be_there: named bridges. guard_look fills all but wanted. */
+struct guard_options;
+struct guard_state;
+struct guard;
+bool guard_want(struct arena *arena, const struct guard_options *options, bool must_be_there,
+	struct guard *ret, struct err *err);
+bool guard_look(
+	struct arena *arena, struct kernel_nft *nft, struct guard_state *state, struct err *err);
+/* As one transaction. */
+void guard_print_replace(struct text *out, const struct guard *guard, bool is_there, bool is_owned);
+bool guard_may_change(
+	const struct guard_options *options, const struct guard_state *state, struct err *err);
+
 #endif

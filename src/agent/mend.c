@@ -34,7 +34,7 @@ static void drop_fix(fix_vec *fixes, size_t at)
 static bool open_lock(
 	const struct agent_options *options, struct kernel_lock *lock, struct err *err)
 {
-	if (!kernel_check_admin(err))
+	if (!kernel_must_be_admin(err))
 		return false;
 	if (options->dry_run)
 		return true;

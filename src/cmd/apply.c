@@ -11,6 +11,7 @@ bool cmd_apply(struct invocation *invocation, struct err *err)
 	if (!agent_policy_read(invocation->arena, invocation->args[0], &text, &policy, err) ||
 		!agent_apply(invocation->arena, policy, &invocation->agent, &report, err))
 		return false;
+	invocation->has_changed = !invocation->agent.dry_run;
 	output_print_report(invocation,
 		arena_printf(invocation->arena,
 			"applied %s: %zu port%s on this host%s (iptables-%s)", invocation->args[0],

@@ -7,6 +7,7 @@ bool cmd_clear(struct invocation *invocation, struct err *err)
 
 	if (!agent_clear(invocation->arena, &invocation->agent, &report, err))
 		return false;
+	invocation->has_changed = !invocation->agent.dry_run;
 	output_print_report(invocation,
 		arena_printf(invocation->arena,
 			"cleared (iptables-%s): no port is filtered by portwall",

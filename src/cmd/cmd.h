@@ -24,6 +24,8 @@ enum exit_code {
 	/* audit, verify, doctor */
 	EXIT_FOUND =
 		3, /* a difference, a dead rule, a source that is let in and should not; a finding */
+	/* guard status */
+	EXIT_NOT_WHOLE = 3,
 };
 
 enum option_id {
@@ -65,6 +67,7 @@ enum option_id {
 	OPT_UNDO,
 	OPT_KEEP,
 	OPT_CONFIRM,
+	OPT_BRIDGE,
 	N_OPTIONS,
 };
 
@@ -90,7 +93,11 @@ struct invocation {
 	/* doctor */
 	bool list, fix, undo, keep;
 	unsigned confirm_s;
+	/* guard */
+	const char *bridges[256];
+	size_t n_bridges;
 	enum exit_code exit; /* of a run that did not fail */
+	bool has_changed;    /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -124,6 +131,7 @@ bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 bool cmd_doctor(struct invocation *invocation, struct err *err);
+bool cmd_guard(struct invocation *invocation, struct err *err);
 
 /* options.c */
 /* Reads argv behind the command's name. *ret_help: --help was asked for. */

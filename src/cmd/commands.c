@@ -10,6 +10,8 @@ static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id ruleset_options[] = { OPT_CHECK, OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
+static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
+	OPT_JSON, OPT_HELP };
 
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
@@ -113,6 +115,35 @@ const struct command commands[] = {
 			    "portwall clear --dry-run\n",
 		OPTIONS(clear_options),
 		.run = cmd_clear,
+	},
+	{
+		.name = "guard",
+		.args = "ACTION",
+		.min_args = 1,
+		.max_args = 1,
+		.summary =
+			"keep NAT of others (Docker's and its like) away from bridged packets of VMs",
+		.description =
+			"Programs that do NAT for containers write rules that are too broad: they rewrite packets "
+			"that this host only bridges from one VM to another. The guard is an nftables table of its "
+			"own, \"inet portwall-guard\", whose chains are asked before all other NAT and give "
+			"bridged packets of VMs the addresses that they have; that also holds when the others write "
+			"their rules again. ACTION is install, run, status or remove: install puts it there for the bridges that are there now (those "
+			"with a port of a VM and those named qbr... and brq..., but no bridge of Docker, podman, CNI, LXD "
+			"or of libvirt's NAT), and again after bridges came or went. run holds it as a service: "
+			"new bridges are guarded at once, nobody else can change or flush it, and rules "
+			"that others write are logged; at its end the table stays. status says whether it is whole, "
+			"remove takes it away. What was tracked before keeps its NAT.",
+		.exit_status =
+			"status: 0 the guard is whole, 3 it is not there, was changed, or a bridge is not in "
+			"it, 5 it cannot be told",
+		.examples = "portwall guard install                 # once\n"
+			    "portwall guard install --bridge br0    # of this bridge alone\n"
+			    "portwall guard status\n"
+			    "systemctl enable --now portwall-guard  # hold it: portwall guard run\n"
+			    "portwall guard remove\n",
+		OPTIONS(guard_options),
+		.run = cmd_guard,
 	},
 	{
 		.name = "explain",

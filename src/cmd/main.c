@@ -117,11 +117,7 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 			return finish(NULL);
 		}
 		if (command->run(&invocation, &err)) {
-			enum exit_code end = finish(
-				invocation.agent.dry_run || (command->run != cmd_apply &&
-								    command->run != cmd_clear)
-					? NULL
-					: command->name);
+			enum exit_code end = finish(invocation.has_changed ? command->name : NULL);
 
 			return end ? end : invocation.exit;
 		}

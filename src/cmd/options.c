@@ -22,7 +22,7 @@ static const struct option_spec {
 	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,
 		"print the exact batches for iptables-restore, ipset and nft; change nothing" },
 	[OPT_TAKEOVER] = { "takeover", 0, NULL,
-		"go on although another agent made these chains; its rules go" },
+		"go on although another agent made these chains (guard: somebody else this table); its rules go" },
 	[OPT_ALLOW_MISSING] = { "allow-missing", 0, NULL,
 		"close ports whose interface is not there yet, ahead of it" },
 	[OPT_FIX_SYSCTL] = { "fix-sysctl", 0, NULL,
@@ -65,6 +65,8 @@ static const struct option_spec {
 	[OPT_DOT] = { "dot", 0, NULL,
 		"a drawing for Graphviz: of the devices with the path in it; audit: of who reaches whom" },
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
+	[OPT_BRIDGE] = { "bridge", 0, "NAME",
+		"guard this bridge (again for each), in place of all that have ports of VMs" },
 	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
 	[OPT_AGAINST] = { "against", 0, "OTHER",
 		"say what this one passes and OTHER does not, and the other way: a snapshot of another host "
@@ -112,6 +114,7 @@ static bool add_word(struct invocation *inv, enum option_id id, const char *arg,
 		{ OPT_AGAINST, inv->against, N_OF(inv->against), &inv->n_against },
 		{ OPT_SERVICE, inv->services, N_OF(inv->services), &inv->n_services },
 		{ OPT_ASSIGN, inv->assigns, N_OF(inv->assigns), &inv->n_assigns },
+		{ OPT_BRIDGE, inv->bridges, N_OF(inv->bridges), &inv->n_bridges },
 	};
 
 	for (size_t i = 0; i < N_OF(lists); i++) {
@@ -206,6 +209,7 @@ static bool option_set(
 	case OPT_AGAINST:
 	case OPT_SERVICE:
 	case OPT_ASSIGN:
+	case OPT_BRIDGE:
 		return add_word(inv, id, arg, err);
 	case OPT_STATE:
 		inv->state = arg;
@@ -419,6 +423,8 @@ void options_print_completion(struct text *out)
 		"\t*)\n\t\tif [ \"${COMP_WORDS[1]}\" = show ]; then\n"
 		"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(portwall show --json 2>/dev/null |\n"
 		"\t\t\t\tsed -n 's/^      \"name\": \"\\(.*\\)\",$/\\1/p')\" -- \"$word\")\n"
+		"\t\telif [ \"${COMP_WORDS[1]}\" = guard ]; then\n"
+		"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'install run status remove' -- \"$word\")\n"
 		"\t\telse\n\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		"\t\tfi ;;\n\tesac\n}\ncomplete -o filenames -F _portwall portwall\n");
 }
@@ -481,8 +487,9 @@ void options_print_man(struct text *out)
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
 		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that "
-		"should not; audit: rules that can never match, a difference, or a source that should not be let in.\n"
-		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told; "
+		"should not; audit: rules that can never match, a difference, or a source that should not be let in; guard status: "
+		"the guard is not there, was changed, or does not have all bridges.\n"
+		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told, also guard status; "
 		"ruleset \\-\\-check: something is not understood; audit: nothing was found, but something is not known.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"

@@ -90,10 +90,11 @@ static int by_name(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-static void sort_bridges(struct guard *guard)
+struct guard guard_of_bridges(struct guard_bridge *bridges, size_t n)
 {
-	if (guard->n_bridges)
-		qsort(guard->bridges, guard->n_bridges, sizeof(*guard->bridges), by_name);
+	if (n)
+		qsort(bridges, n, sizeof(*bridges), by_name);
+	return (struct guard){ bridges, n };
 }
 
 struct guard_bridge guard_bridge_of_link(const struct netns *ns, const struct link *bridge)
@@ -121,8 +122,7 @@ void guard_of_netns(struct arena *arena, const struct netns *ns, struct guard *r
 		if (!is_of_containers(&bridge))
 			*vec_push(&bridges, arena) = bridge;
 	}
-	*ret = (struct guard){ bridges.items, bridges.n };
-	sort_bridges(ret);
+	*ret = guard_of_bridges(bridges.items, bridges.n);
 }
 
 /* --- the table --- */
@@ -210,7 +210,7 @@ static void print_bare(struct arena *arena, const struct table *table, struct te
 		sets[i].written = NULL;
 	}
 	bare.sets = sets;
-	bare.flags = NULL;
+	bare.flags = bare.holder = NULL;
 	ruleset_print_nft(out, &rs, false);
 }
 
@@ -260,8 +260,7 @@ static bool read_bridges(struct arena *arena, const struct table *table, struct 
 	read_names(&found, addressed, true);
 	for (size_t i = 0; macs && i < macs->n_nft_elements; i++)
 		read_mac(&found, &macs->nft_elements[i]);
-	*ret = (struct guard){ found.items.items, found.items.n };
-	sort_bridges(ret);
+	*ret = guard_of_bridges(found.items.items, found.items.n);
 	return found.is_whole && macs && addressed &&
 	       macs->n_nft_elements == addressed->n_nft_elements;
 }
@@ -297,17 +296,28 @@ bool guard_is_owned(const struct netns *ns)
 	return table && table->flags && !strcmp(table->flags, "owner");
 }
 
+static bool bridge_equal(const struct guard_bridge *a, const struct guard_bridge *b)
+{
+	return !strcmp(a->name, b->name) && a->has_address == b->has_address &&
+	       (!a->has_address || mac_equal(a->mac, b->mac));
+}
+
+bool guard_has(const struct guard *guard, const struct guard_bridge *bridge)
+{
+	const struct guard_bridge *found =
+		guard->n_bridges ? bsearch(bridge, guard->bridges, guard->n_bridges,
+					   sizeof(*bridge), by_name)
+				 : NULL;
+
+	return found && bridge_equal(found, bridge);
+}
+
 bool guard_equal(const struct guard *a, const struct guard *b)
 {
 	if (a->n_bridges != b->n_bridges)
 		return false;
-	for (size_t i = 0; i < a->n_bridges; i++) {
-		const struct guard_bridge *left = &a->bridges[i], *right = &b->bridges[i];
-
-		if (strcmp(left->name, right->name) != 0 ||
-			left->has_address != right->has_address ||
-			(left->has_address && !mac_equal(left->mac, right->mac)))
+	for (size_t i = 0; i < a->n_bridges; i++)
+		if (!bridge_equal(&a->bridges[i], &b->bridges[i]))
 			return false;
-	}
 	return true;
 }

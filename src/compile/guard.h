@@ -35,7 +35,8 @@ void guard_of_netns(struct arena *arena, const struct netns *ns, struct guard *r
 bool guard_can_name(const char *name);
 /* One bridge, whatever it is; bridge is of ns. */
 struct guard_bridge guard_bridge_of_link(const struct netns *ns, const struct link *bridge);
-/* The table as "nft list table" prints it. is_owned: with "flags owner". Not the commands around it. */
+/* The table as "nft list table" prints it. is_owned: with "flags owner" (nft lists the
+ * holder's name behind the brace). Not the commands around it. */
 void guard_print(struct text *out, const struct guard *guard, bool is_owned);
 /* The guard that stands in a namespace; false: there is none. *ret_is_whole: its rules are those that guard_print
  * writes, for whatever bridges. */
@@ -43,5 +44,9 @@ bool guard_find(struct arena *arena, const struct netns *ns, struct guard *ret, 
 /* Is it a process's own ("flags owner"), which nobody else can change? */
 bool guard_is_owned(const struct netns *ns);
 bool guard_equal(const struct guard *a, const struct guard *b); /* the same bridges */
+/* Is it among them, with its address and MAC? */
+bool guard_has(const struct guard *guard, const struct guard_bridge *bridge);
+/* Sorts them in their place. */
+struct guard guard_of_bridges(struct guard_bridge *bridges, size_t n);
 
 #endif

@@ -117,7 +117,7 @@ static bool has_net_admin(void)
 	return caps >> CAP_NET_ADMIN_BIT & 1;
 }
 
-bool kernel_check_admin(struct err *err)
+bool kernel_must_be_admin(struct err *err)
 {
 	if (has_net_admin())
 		return true;
@@ -131,7 +131,7 @@ bool kernel_check_requirements(enum backend backend, struct err *err)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const char *found;
 
-	if (!kernel_check_admin(err))
+	if (!kernel_must_be_admin(err))
 		return false;
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
 		for (size_t i = 0; i < 2; i++)

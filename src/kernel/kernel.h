@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "host/edit.h"
+#include "base/text.h"
 #include "host/host.h"
 #include "ruleset/plan.h"
 #include "ruleset/ruleset.h"
@@ -138,9 +139,45 @@ bool kernel_state_path(struct arena *arena, const char **ret, struct err *err);
 bool kernel_filter(struct arena *arena, const char *const *argv, const char *package,
 	const char *input, struct text *ret, struct err *err);
 
+/*
+ * nftables in this process. A table that it makes with "flags owner" (Linux 5.12) is its own: nobody else changes or
+ * flushes it, and it goes when the session is closed or the process ends.
+ */
+struct kernel_nft;
+bool kernel_nft_open(struct kernel_nft **ret, struct err *err);
+void kernel_nft_close(struct kernel_nft **nft); /* for CLEANUP; NULL in it is fine */
+/* As in a file of nft: all of it is one transaction. err->sys is EPERM where another session owns the table. */
+bool kernel_nft_run(struct kernel_nft *nft, const char *commands, struct err *err);
+/* "inet portwall-guard" as nft lists it; empty: there is none. */
+bool kernel_nft_list(struct kernel_nft *nft, const char *table, struct text *ret, struct err *err);
+
+/*
+ * What others change while a process waits: links and addresses, and the rules of nftables (iptables-nft's
+ * too; iptables-legacy tells nobody). The descriptors are for poll(2), POLLIN; the functions take what has come.
+ */
+struct kernel_watch;
+struct kernel_change {	     /* one transaction */
+	long pid;	     /* 0: not known */
+	const char *program; /* "iptables"; NULL: messages were lost, anything may have changed */
+	const char *parent;  /* of the process, "dockerd"; NULL: it has gone already */
+	const char *tables;  /* "ip nat, ip filter" */
+	size_t n;	     /* tables, chains, rules, elements that came or went */
+};
+bool kernel_watch_open(struct kernel_watch **ret, struct err *err);
+void kernel_watch_close(struct kernel_watch **watch); /* for CLEANUP; NULL in it is fine */
+int kernel_watch_links_fd(const struct kernel_watch *watch);
+int kernel_watch_rules_fd(const struct kernel_watch *watch);
+bool kernel_watch_links(struct kernel_watch *watch, bool *ret_is_changed, struct err *err);
+bool kernel_watch_rules(struct arena *arena, struct kernel_watch *watch, struct kernel_change **ret,
+	size_t *ret_n, struct err *err);
+
+/* The rules of iptables-legacy and ip6tables-legacy, without counters and dates: to be compared with
+ * what they were. Empty where there are none. */
+bool kernel_legacy_rules(struct arena *arena, struct text *ret, struct err *err);
+
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
 bool kernel_check_requirements(enum backend backend, struct err *err);
-bool kernel_check_admin(struct err *err); /* CAP_NET_ADMIN alone */
+bool kernel_must_be_admin(struct err *err); /* CAP_NET_ADMIN alone */
 
 /*
  * Begins a process that does work(data) and ends, and that outlives its caller: in a session of its own, so that no terminal

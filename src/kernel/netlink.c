@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include "kernel/netlink.h"
@@ -118,6 +119,26 @@ bool netlink_list(const struct netlink_list *list, struct err *err)
 	if (result == NETLINK_AGAIN)
 		err_system(err, EAGAIN, "cannot list %s: they change all the time", list->what);
 	return result == NETLINK_DONE;
+}
+
+const char *netlink_nft_family(uint8_t family)
+{
+	switch (family) {
+	case NFPROTO_IPV4:
+		return "ip";
+	case NFPROTO_IPV6:
+		return "ip6";
+	case NFPROTO_INET:
+		return "inet";
+	case NFPROTO_ARP:
+		return "arp";
+	case NFPROTO_BRIDGE:
+		return "bridge";
+	case NFPROTO_NETDEV:
+		return "netdev";
+	default:
+		return NULL;
+	}
 }
 
 bool netlink_nft_tables(

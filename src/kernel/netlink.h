@@ -63,6 +63,9 @@ bool netlink_list(const struct netlink_list *list, struct err *err);
 bool netlink_nft_tables(
 	uint8_t family, void (*begin)(void *data), mnl_cb_t each, void *data, struct err *err);
 
+/* NFPROTO_IPV4: "ip", as nft has it; NULL: not known */
+const char *netlink_nft_family(uint8_t family);
+
 /* Sends a request and waits for its acknowledgement. Returns 0 or an errno. */
 int netlink_ask(struct netlink *nl, struct nlmsghdr *request);
 

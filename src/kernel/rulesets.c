@@ -45,26 +45,6 @@ struct pass {
 	VEC(struct run) runs;
 };
 
-static const char *nft_family(uint8_t family)
-{
-	switch (family) {
-	case NFPROTO_IPV4:
-		return "ip";
-	case NFPROTO_IPV6:
-		return "ip6";
-	case NFPROTO_INET:
-		return "inet";
-	case NFPROTO_ARP:
-		return "arp";
-	case NFPROTO_BRIDGE:
-		return "bridge";
-	case NFPROTO_NETDEV:
-		return "netdev";
-	default:
-		return NULL;
-	}
-}
-
 static bool is_iptables_name(const char *name)
 {
 	static const char *const names[] = { "filter", "nat", "mangle", "raw", "security" };
@@ -174,8 +154,8 @@ static void start_nft(struct pass *pass)
 	/* a table of a name that nft does not take is listed with all others */
 	vec_for_each (table, &pass->tables) {
 		is_any |= !table->is_iptables;
-		is_one_by_one &= table->is_iptables ||
-				 (tool_is_nft_name(table->name) && nft_family(table->family));
+		is_one_by_one &= table->is_iptables || (tool_is_nft_name(table->name) &&
+							       netlink_nft_family(table->family));
 	}
 	if (!is_any)
 		return;
@@ -188,8 +168,8 @@ static void start_nft(struct pass *pass)
 	vec_for_each (table, &pass->tables)
 		if (!table->is_iptables)
 			start(pass, "nft", FAMILY_INET, program,
-				(const char *const[]){ "list", "table", nft_family(table->family),
-					table->name, NULL },
+				(const char *const[]){ "list", "table",
+					netlink_nft_family(table->family), table->name, NULL },
 				&err);
 }
 

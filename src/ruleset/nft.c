@@ -533,6 +533,21 @@ static bool parse_table(struct nft_parser *p, struct err *err)
 	return true;
 }
 
+/* "table inet t { # progname firewalld": a process holds it ("flags owner"). */
+static const char *take_holder(struct nft_parser *p)
+{
+	char *brace =
+		text_has_prefix(p->current.data, "table ") ? strstr(p->current.data, "{ # ") : NULL;
+	const char *holder;
+
+	if (!brace)
+		return NULL;
+	holder = arena_strdup(p->arena, brace + strlen("{ # "));
+	brace[1] = '\0';
+	p->current.len = (size_t)(brace + 1 - p->current.data);
+	return holder;
+}
+
 static bool parse_text(struct nft_parser *p, struct err *err)
 {
 	static const struct {
@@ -543,7 +558,7 @@ static bool parse_text(struct nft_parser *p, struct err *err)
 		{ "table bridge", FAMILY_BRIDGE }, { "table netdev", FAMILY_NETDEV } };
 
 	while (next_line(p)) {
-		const char *name = NULL;
+		const char *name = NULL, *holder = take_holder(p);
 		size_t i = 0;
 
 		while (i < N_OF(families) && !(name = block_name(p, families[i].words)))
@@ -554,6 +569,7 @@ static bool parse_text(struct nft_parser *p, struct err *err)
 			p->arena, p->rs, SOURCE_NFT, families[i].family, name);
 		if (!p->table->line)
 			p->table->line = p->line;
+		p->table->holder = holder;
 		p->table->is_of_iptables |= p->is_warned;
 		p->is_warned = false;
 		if (!parse_table(p, err))

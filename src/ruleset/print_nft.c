@@ -335,7 +335,8 @@ static void print_table(struct text *out, const struct table *table, bool has_co
 	if (table->is_of_iptables)
 		text_addf(out, "# Warning: table %s %s is managed by iptables-nft, do not touch!\n",
 			family, table->name);
-	text_addf(out, "table %s %s {\n", family, table->name);
+	text_addf(out, "table %s %s {%s%s\n", family, table->name, table->holder ? " # " : "",
+		table->holder ? table->holder : "");
 	if (table->flags)
 		text_addf(out, "\tflags %s\n", table->flags);
 	if (table->comment)

@@ -377,7 +377,7 @@ struct nft_nat {
 	uint16_t port_min, port_max;
 	bool is_random, is_persistent, is_fully_random, is_prefix; /* is_prefix: netmap */
 	bool is_identity; /* "snat ip to ip saddr": set up, and the address stays what it is */
-	bool is_known; /* false: address or port come from what is not modelled */
+	bool is_known;	  /* false: address or port come from what is not modelled */
 	const struct nft_lookup
 		*lookup; /* the address (and port, where two) of a map's element; else NULL */
 };
@@ -574,6 +574,8 @@ struct table {
 	struct set *sets; /* nft */
 	size_t n_sets, cap_sets;
 	const char *flags; /* nft: "dormant"; NULL without */
+	const char *
+		holder; /* nft: of "flags owner", as it is listed: "progname firewalld"; else NULL */
 	bool is_of_iptables; /* SOURCE_NFT: iptables-nft keeps it, and its rules may be half told here */
 	const struct nft_object *objects;
 	size_t n_objects;

@@ -145,7 +145,8 @@ static void what_is_there_is_whole_only_if_every_rule_is(void **state)
 		size_t n_bridges;
 	} cases[] = {
 		{ "", "", true, false, 3 },
-		{ "{\n\tset bridges", "{\n\tflags owner\n\n\tset bridges", true, true, 3 },
+		{ "{\n\tset bridges", "{ # progname portwall\n\tflags owner\n\n\tset bridges", true,
+			true, 3 },
 		{ "{\n\tset bridges", "{\n\tflags dormant\n\n\tset bridges", false, false, 3 },
 		{ "\"qbr1\",\n\t\t\t     \"qbr2\"", "\"qbr2\",\n\t\t\t     \"qbr1\"", true, false,
 			3 },

@@ -215,6 +215,23 @@ static void real_listings_print_back(void **state)
 	}
 }
 
+static void a_table_that_a_process_holds_prints_back(void **state)
+{
+	static const char text[] = "table inet t { # progname firewalld\n\tflags owner\n\n"
+				   "\tchain c {\n\t\taccept\n\t}\n}\n"
+				   "table inet u {\n\tchain c {\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	const struct ruleset *rs = parse(arena, text);
+
+	(void)state;
+	ruleset_print_nft(&out, rs, true);
+	assert_string_equal(out.data, text);
+	assert_string_equal(rs->tables[0].name, "t");
+	assert_string_equal(rs->tables[0].holder, "progname firewalld");
+	assert_null(rs->tables[1].holder);
+}
+
 /* Every statement is there as a value: nothing of these is kept as mere text. */
 static void rules_print_back_and_nothing_is_opaque(void **state)
 {
@@ -372,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mapping_to_the_address_that_a_packet_has_is_understood),
 		cmocka_unit_test(real_listings_print_back),
+		cmocka_unit_test(a_table_that_a_process_holds_prints_back),
 		cmocka_unit_test(rules_print_back_and_nothing_is_opaque),
 		cmocka_unit_test(matches_answer_for_packets),
 		cmocka_unit_test(every_rule_is_printed_as_nft_lists_it),
