@@ -99,6 +99,9 @@ struct move {
 	const struct move *earlier;
 	struct packet_set before;
 	uint64_t fields;
+	/* not NULL: instead, these bits of one */
+	const struct field_value *bits;
+	enum field field;
 };
 
 /* What the copies of a flooded packet share (copies.c). */
@@ -217,6 +220,12 @@ void skb_pull(struct walk *walk, struct skb *skb, const struct table *table,
 	const struct outcome *outcome);
 /* The field has some value of these, which one is not known. */
 void skb_free(struct walk *walk, struct skb *skb, enum field field, struct packet_set values);
+/* An address gets another network, and keeps its other bits. */
+struct network {
+	struct field_value bits, mask;
+};
+void skb_move_network(
+	struct walk *walk, struct skb *skb, enum field field, const struct network *network);
 /* The set as it came in. */
 struct packet_set skb_origin(const struct walk *walk, const struct skb *skb);
 typedef struct answer part_fn(struct walk *walk, struct skb *skb, const void *data);

@@ -321,12 +321,12 @@ static void nft_nat_effect(const struct nft_nat *nat, struct effect *ret)
 
 	ret->kind = EFFECT_VERDICT;
 	ret->verdict = VERDICT_ACCEPT;
-	if (!nat->is_known || nat->lookup || nat->is_prefix) {
+	if (!nat->is_known || nat->lookup) {
 		ret->verdict = VERDICT_CANNOT_TELL;
 		ret->why = "the address of a NAT rule comes from what is not modelled";
 		return;
 	}
-	ret->nat = (struct nat){ .kind = kinds[nat->kind],
+	ret->nat = (struct nat){ .kind = nat->is_prefix ? NAT_NETMAP : kinds[nat->kind],
 		.has_addr = nat->has_addr,
 		.has_ports = nat->has_ports,
 		.is_random = nat->is_random || nat->is_fully_random,

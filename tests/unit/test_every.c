@@ -26,7 +26,7 @@ static struct host_build *router(struct arena *arena, const char *rules)
 	build_route(b, "0.0.0.0/0", "wan", "192.0.2.254");
 	build_neighbour(b, "wan", "192.0.2.254", "02:00:00:00:00:fe");
 	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
-	build_iptables(b, 0, rules);
+	(*rules == '*' ? build_iptables : build_nft)(b, 0, rules);
 	return b;
 }
 
@@ -74,7 +74,8 @@ static void assert_parts(const char *rules, const char *text, const char *expect
 #define NAT(rules)                                                                                 \
 	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING " \
 	"ACCEPT [0:0]\n" rules "COMMIT\n"
-#define TO_LAN " mac any > " GATEWAY
+#define NFT_NAT(rule) "table ip n {\n\tchain c {\n\t\ttype nat hook " rule "\n\t}\n}\n"
+#define TO_LAN	      " mac any > " GATEWAY
 
 static void rules_part_a_set(void **state)
 {
@@ -111,6 +112,34 @@ static void nat_maps_a_set(void **state)
 		"  becomes IPv4 src 192.0.2.7\n"
 		"rewritten wan: IPv4 sport 1000-1023,2048-3000\n"
 		"  becomes IPv4 src 192.0.2.7 sport 1024-2047\n");
+}
+
+/* The hosts of a network keep their places in the other one: what is behind NETMAP is asked of those. */
+static void a_network_is_mapped_to_a_network(void **state)
+{
+	(void)state;
+	assert_parts(NAT("-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 10.0.1.0/24\n")
+			     FILTER("-A FORWARD -d 10.0.1.8/29 -j DROP\n"),
+		"udp 10.0.0.5:53 203.0.113.0/26:53" TO_LAN,
+		"dropped lan: IPv4 dst 203.0.113.8/29\n"
+		"rewritten dmz: IPv4 dst 203.0.113.0,203.0.113.2-203.0.113.7,203.0.113.16-203.0.113.63\n"
+		"  becomes IPv4 dst 10.0.1.0,10.0.1.2-10.0.1.7,10.0.1.16-10.0.1.63\n"
+		"dropped lan: IPv4 dst 203.0.113.1\n");
+	assert_parts(NAT("-A POSTROUTING -o wan -j NETMAP --to 10.9.0.0/16\n"),
+		"udp 10.0.0.64/26,10.9.0.0/25:53 198.51.100.1:53" TO_LAN,
+		"delivered wan: IPv4 src 10.9.0.0/25\n"
+		"rewritten wan: IPv4 src 10.0.0.64/26\n"
+		"  becomes IPv4 src 10.9.0.64/26\n");
+	assert_parts(
+		NFT_NAT("postrouting priority 100; policy accept;\n\t\tsnat prefix to 10.9.0.0/16"),
+		"udp 10.0.0.64/26:53 198.51.100.1:53" TO_LAN,
+		"rewritten wan: all of them\n"
+		"  becomes IPv4 src 10.9.0.64/26\n");
+	assert_parts(
+		NFT_NAT("prerouting priority -100; policy accept;\n\t\tdnat prefix to 10.0.1.0/24"),
+		"udp 10.0.0.5:53 10.0.3.8/30:53" TO_LAN,
+		"rewritten dmz: all of them\n"
+		"  becomes IPv4 dst 10.0.1.8/30\n");
 }
 
 static void what_is_not_modelled_is_told_by_its_words(void **state)
@@ -171,6 +200,7 @@ int main(void)
 		cmocka_unit_test(rules_part_a_set),
 		cmocka_unit_test(routes_part_a_set),
 		cmocka_unit_test(nat_maps_a_set),
+		cmocka_unit_test(a_network_is_mapped_to_a_network),
 		cmocka_unit_test(what_is_not_modelled_is_told_by_its_words),
 		cmocka_unit_test(a_mark_is_set_and_asked),
 		cmocka_unit_test(ttl_ends_where_it_is_one),
