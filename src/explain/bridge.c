@@ -349,31 +349,29 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 	return answer;
 }
 
+struct flooding {
+	enum cast cast;
+	bool is_local_too;
+};
+
 /* To the ports, and to the host last. */
-static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
-	enum cast cast, bool is_local_too)
+static struct answer flood_decided(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
 {
+	const struct flooding *flooding = data;
+	const struct link *bridge = bridge_of(skb);
 	size_t first = walk->result->leaves.n;
 	struct skb up = *skb;
 	struct answer answer;
 	bool found, is_sure;
 
-	if (is_arp_answered(skb, bridge))
-		return end_cannot_tell(walk, skb,
-			"a port of %s suppresses ARP or answers for others (neigh_suppress, proxyarp): "
-			"that is not walked",
-			bridge->name);
-	if (cast == CAST_MULTICAST && walk->sets && skb_is_unknown(skb, FIELD_DST))
-		return end_cannot_tell(walk, skb,
-			"multicast of a set of packets: which ports of %s get it depends on the group",
-			bridge->name);
-	if (is_snooped(skb, bridge)) {
+	if (decision->is_maybe) {
 		up.branch = BRANCH_CASE;
 		return end_cannot_tell(walk, &up,
 			"multicast snooping of %s may keep it from ports that did not join",
 			bridge->name);
 	}
-	answer = flood(walk, skb, bridge, cast, &found, &is_sure);
+	answer = flood(walk, skb, bridge, flooding->cast, &found, &is_sure);
 	if (!is_sure) {
 		walk->result->leaves.n = first;
 		return end_cannot_tell(walk, skb,
@@ -381,13 +379,34 @@ static struct answer flood_all(struct walk *walk, struct skb *skb, const struct 
 			"it for one, others ask for: which port comes first is not known",
 			bridge->name);
 	}
-	if (!is_local_too)
-		return found ? answer : end_no_target(walk, skb, bridge, cast);
+	if (!flooding->is_local_too)
+		return found ? answer : end_no_target(walk, skb, bridge, flooding->cast);
 	up.branch = found ? BRANCH_COPY : skb->branch;
 	copies_share(&up);
 	if (found && up.ct.copies)
 		up.ct.copies->is_promisc = bridge->is_promisc;
 	return answer_of_copies(walk, answer, pass_up(walk, &up, NULL));
+}
+
+static void decide_snooped(struct skb *skb, struct decision *ret)
+{
+	ret->is_maybe = is_snooped(skb, bridge_of(skb));
+}
+
+static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_local_too)
+{
+	const struct flooding flooding = { cast, is_local_too };
+
+	if (is_arp_answered(skb, bridge))
+		return end_cannot_tell(walk, skb,
+			"a port of %s suppresses ARP or answers for others (neigh_suppress, proxyarp): "
+			"that is not walked",
+			bridge->name);
+	if (cast != CAST_MULTICAST)
+		return flood_decided(walk, skb, &(struct decision){ 0 }, &flooding);
+	return skb_decide(
+		walk, skb, FIELD_BIT(FIELD_DST), decide_snooped, flood_decided, &flooding);
 }
 
 /* --- the decision --- */

@@ -103,13 +103,16 @@ static struct sets *world_of(struct arena *arena, const struct host *host)
 {
 	const struct ruleset **rulesets =
 		arena_new_array(arena, const struct ruleset *, host->n_netns + 1);
+	const struct field_value broadcast = field_value_of_number(0xffffffffffff);
 	struct sets *sets = sets_new(0);
 	size_t n = 0;
 
 	for (size_t i = 0; i < host->n_netns; i++)
 		if (host->netns[i].ruleset)
 			rulesets[n++] = host->netns[i].ruleset;
-	ruleset_add_to_world(sets, rulesets, n);
+	/* all MACs that no rule names are one, whether or not it names some */
+	if (!(ruleset_add_to_world(sets, rulesets, n) & FIELD_BIT(FIELD_ETH_DST)))
+		sets_add_value(sets, FIELD_ETH_DST, &broadcast);
 	sets_seal(sets);
 	return sets;
 }
@@ -327,8 +330,8 @@ static uint64_t settled_fields(struct sets *sets, const struct every_part *part,
 	return settled;
 }
 
-static bool find_witness(
-	const struct every *every, const struct query *query, struct every_part *part)
+static bool find_witness(const struct host *host, const struct every *every,
+	const struct query *query, struct every_part *part)
 {
 	struct sets *sets = every->sets;
 	struct packet *packet = &part->witness.packet;
@@ -344,6 +347,7 @@ static bool find_witness(
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 	if (packet->proto != PROTO_ICMP && packet->proto != PROTO_ICMPV6)
 		packet->unknown &= ~(FIELD_BIT(FIELD_ICMP_TYPE) | FIELD_BIT(FIELD_ICMP_CODE));
+	explain_find_macs(host, &part->witness);
 	return true;
 }
 
@@ -439,7 +443,7 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	}
 	add_missing(arena, ret);
 	vec_for_each (part, &ret->parts)
-		if (find_witness(ret, &open, part))
+		if (find_witness(explainer->host, ret, &open, part))
 			ask_witness(arena, explainer, part);
 	return sets_ok(sets, err);
 }

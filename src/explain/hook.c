@@ -190,13 +190,6 @@ static struct answer reroute(struct walk *walk, struct skb *skb, const struct pa
 	return ip_route_output(walk, skb, go_behind, behind);
 }
 
-/* Tables of frames see a tag; br_netfilter takes it away before it asks iptables. */
-static bool hides_tag(const struct hook_chain *chain, const struct packet *packet)
-{
-	return packet_is_tagged(packet) && chain->table->family < N_IP_FAMILIES &&
-	       chain->table->source != SOURCE_NFT;
-}
-
 static void chain_ask_set(struct walk *walk, struct skb *skb, const struct hook_chain *chain,
 	struct eval *eval, struct outcomes *ret)
 {
@@ -208,14 +201,14 @@ static void chain_ask_set(struct walk *walk, struct skb *skb, const struct hook_
 	eval->set = skb->set;
 	/* names are those of this packet; all else is in the set */
 	packet.unknown = 0;
-	if (hides_tag(chain, &packet)) {
+	if (table_hides_tag(chain->table, &packet)) {
 		packet.ethertype = 0;
 		eval->set = set_assign(
 			walk->sets, eval->set, bit, packet_values(walk->sets, &packet, bit));
 	}
 	ruleset_eval_chain(
 		eval, chain->table, chain->chain, &packet, NULL, &walk->result->decided, ret);
-	if (hides_tag(chain, &skb->packet))
+	if (table_hides_tag(chain->table, &skb->packet))
 		vec_for_each (outcome, ret)
 			outcome->set = set_assign(walk->sets, outcome->set, bit, tagged);
 }

@@ -239,6 +239,21 @@ struct answer skb_split(struct walk *walk, struct skb *skb, struct packet_set pa
 struct answer skb_split_values(
 	struct walk *walk, struct skb *skb, enum field field, part_fn *go, const void *data);
 
+/* macs.c: what has an address on the segment where the packet starts, with the MAC that all tell of it. */
+struct station {
+	struct addr addr;
+	struct mac mac;
+};
+struct stations {
+	VEC(struct station);
+};
+void stations_find(struct arena *arena, const struct host *host, const struct query *query,
+	enum family family, struct stations *ret);
+/* macs_set.c: parts a set by the MACs of its destinations, of groups and with has_stations of stations, and gives it them; of others
+ * the MAC stays as it is. */
+struct answer skb_part_by_mac(
+	struct walk *walk, struct skb *skb, bool has_stations, part_fn *go, const void *data);
+
 /* Something that the walk decides by addresses. */
 struct decision {
 	enum drop drop;
@@ -293,6 +308,9 @@ bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
 bool addr_is_link_local(const struct addr *addr);
+/* A group, or all: its MAC follows from it (RFC 1112, 6.4; RFC 2464, 7). */
+bool addr_has_group_mac(const struct addr *addr);
+struct mac group_mac(const struct addr *addr);
 bool mac_is_multicast(struct mac mac);
 bool mac_is_broadcast(struct mac mac);
 
@@ -415,6 +433,10 @@ const char *neighbour_unread(
 struct answer arp_receive(struct walk *walk, struct skb *skb);
 
 /* ovs.c */
+/* By what its flows and its table of MACs tell this MAC apart. */
+void ovs_add_traits(struct text *out, const struct host *host, struct mac mac);
+/* Does a flow ask for MACs of groups? */
+bool ovs_parts_groups(const struct host *host);
 struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_port *port);
 
 /* oracle.c */

@@ -25,10 +25,6 @@ uint64_t walk_table_writes(struct walk *walk, const struct table *table)
 	vec_for_each (known, &walk->writes)
 		if (known->table == table)
 			return known->fields;
-	/* targets of ebtables, and what they may do to a frame */
-	if (table->source == SOURCE_EBTABLES)
-		fields = FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST) |
-			 FIELD_BIT(FIELD_PKTTYPE) | FIELD_BIT(FIELD_MARK);
 	for (size_t c = 0; c < table->n_chains; c++)
 		for (size_t r = 0; r < table->chains[c].n_rules; r++)
 			fields |= ruleset_rule_writes(table, &table->chains[c].rules[r]);

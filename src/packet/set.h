@@ -64,6 +64,9 @@ void sets_seal(struct sets *sets);
 /* Also after sets_seal. words: what it stands for; the same words are the same boolean. At most LIMIT_SET_EXTRAS. */
 unsigned sets_add_extra(struct sets *sets, const char *words);
 
+/* The values of sets_add_value, number i of them; false: there are no more. */
+bool sets_value(const struct sets *sets, enum field field, size_t i, struct field_value *ret);
+
 /* Of one field. Values wider than the field are in no packet. An enumerated field has only values that were
  * registered, and no ranges and masks, but for the fields of a few fixed values (ct state, fragment, packet type).
  * family: of addresses; the set is then within that family. */

@@ -63,6 +63,18 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
+static uint64_t ebt_writes(const struct ebt_target *target)
+{
+	switch (target->change) {
+	case EBT_SNAT:
+		return FIELD_BIT(FIELD_ETH_SRC) | (target->has_arp ? FIELD_BIT(FIELD_ARP_SHA) : 0);
+	case EBT_DNAT:
+		return FIELD_BIT(FIELD_ETH_DST);
+	default:
+		return FIELD_BIT(FIELD_MARK);
+	}
+}
+
 uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 {
 	const uint64_t *writes = writes_of(table, &rule->target);
@@ -79,6 +91,8 @@ uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 			fields |= FIELD_BIT(statement->key->field);
 	}
 	switch (rule->target.kind) {
+	case TARGET_EBT:
+		return fields | ebt_writes(rule->target.ebt);
 	case TARGET_MARK:
 		return fields | FIELD_BIT(FIELD_MARK);
 	case TARGET_CONNMARK:

@@ -30,27 +30,54 @@ static struct host_build *router(struct arena *arena, const char *rules)
 	return b;
 }
 
-static void ask(struct arena *arena, struct host_build *b, const char *text, struct every *ret)
+/* br0, 10.0.0.1/24, with the taps of three guests, of which two are its neighbours. */
+static struct host_build *shared_bridge(struct arena *arena, const char *rules)
+{
+	struct host_build *b = host_build_new(arena);
+	struct mac mac;
+
+	assert_true(mac_parse(GATEWAY, &mac));
+	build_link(b, 0, "bridge", "br0")->mac = mac;
+	build_address(b, "br0", "10.0.0.1/24");
+	for (int i = 1; i <= 3; i++) {
+		const char *tap = arena_printf(arena, "tap%d", i);
+
+		build_link(b, 0, "", tap);
+		build_port(b, "br0", tap);
+		build_fdb(b, tap, arena_printf(arena, "02:00:00:00:00:1%d", i));
+		if (i < 3)
+			build_neighbour(b, "br0", arena_printf(arena, "10.0.0.1%d", i),
+				arena_printf(arena, "02:00:00:00:00:1%d", i));
+	}
+	/* behind the port of the second guest is a third address */
+	build_neighbour(b, "br0", "10.0.0.14", "02:00:00:00:00:12");
+	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
+	(*rules == '*' ? build_iptables : build_nft)(b, 0, rules);
+	return b;
+}
+
+static void ask(struct arena *arena, struct host_build *b, const char *in, const char *text,
+	struct every *ret)
 {
 	const struct host *host = host_built(b);
 	struct packet_choices choices = { 0 };
 	struct query query;
 	struct err err = { 0 };
 
-	if (!explain_find_entry(host, "lan", &query, &err) ||
+	if (!explain_find_entry(host, in, &query, &err) ||
 		!packet_expr_parse_set(arena, text, &query.packet, &choices, &err) ||
 		!explain_every(arena, explainer_new(arena, host), &query, &choices, ret, &err))
 		fail_msg("%s", err.text);
 }
 
 /* "delivered wan: dst ...; dropped lan: ..." in the order of the answer. */
-static void assert_parts(const char *rules, const char *text, const char *expected)
+static void assert_parts_at(struct arena *arena, struct host_build *b, const char *in,
+	const char *text, const char *expected)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text told CLEANUP(text_done) = TEXT_INIT;
 	struct every every = { 0 };
 
-	ask(arena, router(arena, rules), text, &every);
+	ask(arena, b, in, text, &every);
 	vec_for_each (part, &every.parts) {
 		text_addf(&told, "%s %s: ", final_name(part->final), part->leaf->last->link->name);
 		every_print_set(&told, &every, part->set, SIZE_MAX);
@@ -66,6 +93,13 @@ static void assert_parts(const char *rules, const char *text, const char *expect
 	}
 	sets_free(every.sets);
 	assert_string_equal(told.data, expected);
+}
+
+static void assert_parts(const char *rules, const char *text, const char *expected)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	assert_parts_at(arena, router(arena, rules), "lan", text, expected);
 }
 
 #define FILTER(rules)                                                                              \
@@ -173,6 +207,21 @@ static void ttl_ends_where_it_is_one(void **state)
 		"delivered wan: IPv4 ttl 2-3\n");
 }
 
+static void guests_of_a_bridge_are_told_by_their_addresses(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"table bridge f {\n\tchain c {\n\t\ttype filter hook forward priority 0; "
+		"policy accept;\n\t\toifname \"tap1\" tcp dport 22 drop\n\t}\n}\n");
+
+	(void)state;
+	assert_parts_at(arena, b, "tap3", "tcp 10.0.0.13 10.0.0.8/29:22",
+		"dropped tap1: IPv4 dst 10.0.0.11\n"
+		"cannot-tell tap1: IPv4 dst 10.0.0.8-10.0.0.10,10.0.0.13,10.0.0.15\n"
+		"  dropped or delivered: what the kernel chooses there, or what was not read, decides\n"
+		"delivered tap2: IPv4 dst 10.0.0.12,10.0.0.14\n");
+}
+
 static void a_set_of_nothing_is_refused(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -204,6 +253,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_modelled_is_told_by_its_words),
 		cmocka_unit_test(a_mark_is_set_and_asked),
 		cmocka_unit_test(ttl_ends_where_it_is_one),
+		cmocka_unit_test(guests_of_a_bridge_are_told_by_their_addresses),
 		cmocka_unit_test(a_set_of_nothing_is_refused),
 	};
 
