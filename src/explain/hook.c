@@ -389,7 +389,7 @@ static struct answer behind_chain(struct walk *walk, struct skb *skb, const stru
 	struct packet before = skb->packet;
 
 	take_outcome(walk, skb, chain, outcome);
-	copies_note(skb);
+	copies_note(walk, skb);
 	chain_node(walk, skb, run, chain, outcome);
 	if (outcome->verdict != VERDICT_ACCEPT)
 		return end_by_rules(walk, skb, outcome);
@@ -447,7 +447,7 @@ static struct answer behind_nat(
 	if (skb->ct.is_new && !is_confirmed(skb))
 		skb->ct.entry.status |= done_bit(run->hook);
 	nat_apply(walk, skb, run->hook, note);
-	copies_note(skb);
+	copies_note(walk, skb);
 	if (run->hook == HOOK_OUTPUT)
 		return reroute(walk, skb, &before, &behind);
 	if (walk->sets && nat_manip_of(run->hook) == MANIP_SRC && skb->ct.is_new &&
@@ -544,7 +544,7 @@ static struct answer run_nat_chains(
 		if (outcomes.n > 1)
 			conntrack_unshare(walk, &one);
 		take_outcome(walk, &one, &run->plan->nat[nat].chain, outcome);
-		copies_note(&one);
+		copies_note(walk, &one);
 		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
 		answer = answer_of_cases(
 			walk, answer, behind_nat_chain(walk, &one, run, index, nat, outcome));
@@ -603,7 +603,7 @@ static struct answer confirm(struct walk *walk, struct skb *skb, const void *dat
 
 	if ((run->hook == HOOK_POSTROUTING || run->hook == HOOK_INPUT) &&
 		(run->family == FAMILY_IPV4 || run->family == FAMILY_IPV6))
-		conntrack_confirm(skb);
+		conntrack_confirm(walk, skb);
 	return run->next(walk, skb);
 }
 

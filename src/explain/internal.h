@@ -29,6 +29,9 @@ struct walk;
 struct answer answer_of_cases(const struct walk *walk, struct answer a, struct answer b);
 /* One of them holds, but not for whom the packet is not. Of sets. */
 struct answer answer_of_receivers(const struct walk *walk, const struct answer *a);
+/* Without the packets of the set. */
+struct answer answer_without(
+	const struct walk *walk, const struct answer *a, struct packet_set set);
 /* All of them happen: the best is told. */
 struct answer answer_of_copies(const struct walk *walk, struct answer a, struct answer b);
 
@@ -110,6 +113,10 @@ struct copies {
 	uint32_t mark;
 	bool is_mark_changed;
 	bool is_promisc; /* the host's copy is one that a promiscuous bridge takes for itself */
+	/* Of a set, one for all cases: packets, as they came in, for which a copy changed more of it than that it was seen. NULL: one packet */
+	struct packet_set *touched;
+	bool is_mark_open; /* and the mark is not the same in all of it */
+	uint32_t mark_then;
 };
 
 /* What conntrack knows of the packet in its namespace. */
@@ -363,12 +370,14 @@ struct packet_set conntrack_taken_set(struct walk *walk, const struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
 bool conntrack_is_taken(const struct skb *skb);
 void conntrack_unshare(struct walk *walk, struct skb *skb);
-void conntrack_confirm(struct skb *skb);
+void conntrack_confirm(struct walk *walk, struct skb *skb);
 
 /* copies.c */
 void copies_begin(struct walk *walk, struct skb *skb);
-void copies_note(struct skb *skb);  /* this copy has changed its entry */
-void copies_share(struct skb *skb); /* this copy finds what others did */
+void copies_note(struct walk *walk, struct skb *skb); /* this copy has changed its entry */
+void copies_share(struct skb *skb);		      /* this copy finds what others did */
+/* Of a set, each copy is walked as if it were the first one; packets for which that is not sure are in touched behind them. */
+void copies_begin_set(struct skb *skb);
 /* Behind copies of skb whose rules looked at these fields: may the order of the copies matter? */
 bool copies_may_differ(const struct skb *skb, uint64_t asked);
 /* Sends one of them, which is its own. */

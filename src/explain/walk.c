@@ -276,6 +276,22 @@ struct answer answer_of_cases(const struct walk *walk, struct answer a, struct a
 	return both;
 }
 
+struct answer answer_without(const struct walk *walk, const struct answer *a, struct packet_set set)
+{
+	struct part *parts = arena_new_array(walk->arena, struct part, a->n_parts);
+	struct answer answer = *a;
+
+	answer.parts = parts;
+	answer.n_parts = 0;
+	for (size_t i = 0; i < a->n_parts; i++) {
+		struct packet_set left = set_minus(walk->sets, a->parts[i].set, set);
+
+		if (!set_is_empty(left))
+			parts[answer.n_parts++] = (struct part){ left, a->parts[i].leaf };
+	}
+	return answer;
+}
+
 /* Without the ends of those who throw it away as somebody else's, where there is another end. */
 struct answer answer_of_receivers(const struct walk *walk, const struct answer *a)
 {

@@ -222,6 +222,53 @@ static void guests_of_a_bridge_are_told_by_their_addresses(void **state)
 		"delivered tap2: IPv4 dst 10.0.0.12,10.0.0.14\n");
 }
 
+#define BRIDGED                                                                                    \
+	"table bridge f {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+#define DROPS(match) "\t\t" match " drop\n\t}\n}\n"
+
+/* With a MAC of its own for each, but no rule asks for any of them; then one does. */
+static void groups_are_flooded_by_what_snooping_says(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		BRIDGED DROPS("oifname { \"tap1\", \"tap2\" } ether daddr 01:00:5e:00:00:fb"));
+
+	(void)state;
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 224.0.0.248/29:5",
+		"cannot-tell br0: IPv4 dst 224.0.0.251\n"
+		"  which multicast groups this host has joined was not read\n"
+		"delivered tap1: IPv4 dst 224.0.0.248-224.0.0.250,224.0.0.252/30\n");
+	built_link(b, "br0", NULL)->has_mcast_snooping = true;
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 224.0.0.248/29,224.0.1.0/24:5",
+		"cannot-tell br0: IPv4 dst 224.0.0.251\n"
+		"  which multicast groups this host has joined was not read\n"
+		"cannot-tell tap3: IPv4 dst 224.0.1.0/24\n"
+		"  multicast snooping of br0 may keep it from ports that did not join\n"
+		"delivered tap1: IPv4 dst 224.0.0.248-224.0.0.250,224.0.0.252/30\n");
+}
+
+/* What one copy does to the entry, those of other packets of the set do not find. */
+static void copies_share_what_a_part_of_the_set_did(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"
+		":OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+		"-A FORWARD -p udp --dport 78 -m physdev --physdev-out tap1 -j DROP\n"
+		"-A FORWARD -p udp --dport 80 -m physdev --physdev-out tap1 -j CONNMARK --set-mark 1\n"
+		"-A FORWARD -m physdev --physdev-out tap2 -m connmark --mark 1 -j DROP\nCOMMIT\n" NAT(
+			"-A POSTROUTING -p udp --dport 77 -m physdev --physdev-out tap2 -j SNAT "
+			"--to-source 10.0.0.77\n"));
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 255.255.255.255:76-80",
+		"delivered br0: IPv4 dport 76,78-79\n"
+		"cannot-tell tap3: IPv4 dport 77,80\n"
+		"  its copies at the ports of br0 have one entry of conntrack, and what rules do to it "
+		"for one, others ask for: which port comes first is not known\n");
+}
+
 static void a_set_of_nothing_is_refused(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -254,6 +301,8 @@ int main(void)
 		cmocka_unit_test(a_mark_is_set_and_asked),
 		cmocka_unit_test(ttl_ends_where_it_is_one),
 		cmocka_unit_test(guests_of_a_bridge_are_told_by_their_addresses),
+		cmocka_unit_test(groups_are_flooded_by_what_snooping_says),
+		cmocka_unit_test(copies_share_what_a_part_of_the_set_did),
 		cmocka_unit_test(a_set_of_nothing_is_refused),
 	};
 
