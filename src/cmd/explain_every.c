@@ -150,7 +150,8 @@ bool explain_a_set(struct invocation *inv, const struct explainer *explainer,
 		const struct every_part *part = &every.parts.items[i];
 
 		if (part->explanation)
-			report_make(inv->arena, explainer, &part->witness, 0, &reports[i]);
+			report_make(inv->arena, explainer, &part->witness, part->explanation, 0,
+				&reports[i]);
 		inv->exit = explain_worse(inv->exit, explain_exit(part->final));
 	}
 	if (is_done && inv->json)

@@ -34,19 +34,6 @@ static struct packet_set choice_set(
 	return choice->is_negated ? set_not(sets, all) : all;
 }
 
-/* As in an expression that names the protocol: of TCP a SYN, of ICMP an echo request. */
-static const struct {
-	uint8_t proto;
-	enum field field;
-	uint8_t value;
-} usual[] = {
-	{ PROTO_TCP, FIELD_TCP_FLAGS, TCP_SYN },
-	{ PROTO_ICMP, FIELD_ICMP_TYPE, 8 },
-	{ PROTO_ICMP, FIELD_ICMP_CODE, 0 },
-	{ PROTO_ICMPV6, FIELD_ICMP_TYPE, 128 },
-	{ PROTO_ICMPV6, FIELD_ICMP_CODE, 0 },
-};
-
 /* What depends on a protocol that is open, is open too. */
 static struct query opened(const struct query *query)
 {
@@ -64,16 +51,20 @@ static struct query opened(const struct query *query)
 	return open;
 }
 
+/* As in an expression that names the protocol. */
 static struct packet_set usual_set(struct sets *sets)
 {
+	static const uint8_t protos[] = { PROTO_TCP, PROTO_ICMP, PROTO_ICMPV6 };
 	struct packet_set all = SET_FULL;
 
-	for (size_t i = 0; i < N_OF(usual); i++) {
+	for (size_t i = 0; i < N_OF(protos); i++) {
+		struct packet packet = { .proto = protos[i] };
+		uint64_t fields = packet_expr_usual(&packet);
 		struct packet_set others =
-			set_not(sets, set_of_number(sets, FIELD_PROTO, usual[i].proto));
+			set_not(sets, set_of_number(sets, FIELD_PROTO, packet.proto));
 
-		all = set_and(sets, all,
-			set_or(sets, others, set_of_number(sets, usual[i].field, usual[i].value)));
+		all = set_and(
+			sets, all, set_or(sets, others, set_of_packet(sets, &packet, fields)));
 	}
 	return all;
 }

@@ -98,6 +98,7 @@ uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 	case TARGET_CONNMARK:
 		return fields | FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CT_MARK);
 	case TARGET_CT: /* the template is an entry of its own (take_template) */
+	case TARGET_CT_ZONE:
 	case TARGET_CT_NOTRACK:
 	case TARGET_NOTRACK:
 		return fields | FIELDS_OF_FLOW;

@@ -247,6 +247,21 @@ static void groups_are_flooded_by_what_snooping_says(void **state)
 		"delivered tap1: IPv4 dst 224.0.0.248-224.0.0.250,224.0.0.252/30\n");
 }
 
+/* A frame for another station is the host's while iptables has it, before a rule gives it a zone: none is lost. */
+static void a_zone_is_given_to_a_part_with_a_known_mac(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A PREROUTING -m physdev --physdev-in tap3 -j CT --zone 7\nCOMMIT\n");
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 10.0.0.11-10.0.0.12:5",
+		"delivered tap1: IPv4 dst 10.0.0.11\n"
+		"delivered tap2: IPv4 dst 10.0.0.12\n");
+}
+
 /* What one copy does to the entry, those of other packets of the set do not find. */
 static void copies_share_what_a_part_of_the_set_did(void **state)
 {
@@ -302,6 +317,7 @@ int main(void)
 		cmocka_unit_test(ttl_ends_where_it_is_one),
 		cmocka_unit_test(guests_of_a_bridge_are_told_by_their_addresses),
 		cmocka_unit_test(groups_are_flooded_by_what_snooping_says),
+		cmocka_unit_test(a_zone_is_given_to_a_part_with_a_known_mac),
 		cmocka_unit_test(copies_share_what_a_part_of_the_set_did),
 		cmocka_unit_test(a_set_of_nothing_is_refused),
 	};
