@@ -126,8 +126,12 @@ static void print_text(struct invocation *inv, const struct every *every, const 
 static bool check_set_usage(
 	const struct invocation *inv, const struct query *query, struct err *err)
 {
-	if (query->packet.ethertype == ETHERTYPE_ARP)
-		return err_input(err, "explain: --every is of IP packets, not of ARP");
+	if (query->packet.ethertype == ETHERTYPE_ARP) {
+		err_input(err, "explain: --every is of IP packets, not of ARP");
+		return err_next(err,
+			"without --every an address that is any is open, and the answer says whether "
+			"it matters");
+	}
 	if (inv->reply || inv->dot || inv->svg) {
 		err_input(err, "explain: --reply, --dot and --svg are of one packet");
 		return err_next(err, "ask about one of the packets that the answer names");

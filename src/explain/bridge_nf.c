@@ -221,8 +221,7 @@ static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
 	skb->dev = skb->phys_in;
 	skb->is_prerouted = true;
 	leave_ip(skb);
-	if (skb_is_unknown(skb, FIELD_DST) &&
-		(walk->sets ? is_dst_changed(walk, skb) : !skb->dst_was_unknown))
+	if (!walk->sets && skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
 		return end_cannot_tell(
 			walk, skb, "the destination was changed on the bridge to one of several");
 	if (is_dst_changed(walk, skb))

@@ -262,6 +262,21 @@ static void a_zone_is_given_to_a_part_with_a_known_mac(void **state)
 		"delivered tap2: IPv4 dst 10.0.0.12\n");
 }
 
+static void behind_a_bridge_each_new_destination_has_its_own_mac(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(
+		arena, NAT("-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 10.0.0.0/24\n"));
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 203.0.113.11-203.0.113.12:5" TO_LAN,
+		"rewritten tap1: IPv4 dst 203.0.113.11\n"
+		"  becomes IPv4 dst 10.0.0.11\n"
+		"rewritten tap2: IPv4 dst 203.0.113.12\n"
+		"  becomes IPv4 dst 10.0.0.12\n");
+}
+
 /* What one copy does to the entry, those of other packets of the set do not find. */
 static void copies_share_what_a_part_of_the_set_did(void **state)
 {
@@ -318,6 +333,7 @@ int main(void)
 		cmocka_unit_test(guests_of_a_bridge_are_told_by_their_addresses),
 		cmocka_unit_test(groups_are_flooded_by_what_snooping_says),
 		cmocka_unit_test(a_zone_is_given_to_a_part_with_a_known_mac),
+		cmocka_unit_test(behind_a_bridge_each_new_destination_has_its_own_mac),
 		cmocka_unit_test(copies_share_what_a_part_of_the_set_did),
 		cmocka_unit_test(a_set_of_nothing_is_refused),
 	};
