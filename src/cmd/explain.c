@@ -126,6 +126,17 @@ enum exit_code explain_worse(enum exit_code a, enum exit_code b)
 	return severity(b) > severity(a) ? b : a;
 }
 
+static void print_brief(struct text *out, const struct report *report)
+{
+	struct text missing CLEANUP(text_done) = TEXT_INIT;
+
+	report_print_verdict(out, report);
+	report_print_missing(&missing, report);
+	if (missing.len)
+		text_addf(out, "; it depends on %s", missing.data);
+	text_add(out, "\n");
+}
+
 /* no_reply: why the second one is missing although it was asked for; NULL: it is not. */
 static void print_reports(
 	struct invocation *inv, const struct report *reports, size_t n, const struct err *no_reply)
@@ -144,8 +155,7 @@ static void print_reports(
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (inv->brief) {
-			report_print_verdict(&out, &reports[i]);
-			text_add(&out, "\n");
+			print_brief(&out, &reports[i]);
 		} else {
 			text_add(&out, i ? "\n" : "");
 			report_print_text(inv, &out, &reports[i]);
@@ -213,11 +223,13 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	explainer = explainer_new(inv->arena, host);
 	if (choices.n || inv->every)
 		return explain_a_set(inv, explainer, &query, &choices, err);
-	report_make(inv->arena, explainer, &query, flags, &reports[0]);
+	report_make(inv->arena, explainer, &query, explain(inv->arena, explainer, &query), flags,
+		&reports[0]);
 	reports[0].macs = macs;
 	inv->exit = explain_exit(reports[0].explanation->final);
 	if (inv->reply && explain_reply(reports[0].explanation->leaf, &back, &no_reply)) {
-		report_make(inv->arena, explainer, &back, flags, &reports[1]);
+		report_make(inv->arena, explainer, &back, explain(inv->arena, explainer, &back),
+			flags, &reports[1]);
 		reports[1].is_reply = true;
 		if (inv->exit == EXIT_DONE)
 			inv->exit = explain_exit(reports[1].explanation->final);

@@ -126,8 +126,12 @@ static void print_text(struct invocation *inv, const struct every *every, const 
 static bool check_set_usage(
 	const struct invocation *inv, const struct query *query, struct err *err)
 {
-	if (query->packet.ethertype == ETHERTYPE_ARP)
-		return err_input(err, "explain: --every is of IP packets, not of ARP");
+	if (query->packet.ethertype == ETHERTYPE_ARP) {
+		err_input(err, "explain: --every is of IP packets, not of ARP");
+		return err_next(err,
+			"without --every an address that is any is open, and the answer says whether "
+			"it matters");
+	}
 	if (inv->reply || inv->dot || inv->svg) {
 		err_input(err, "explain: --reply, --dot and --svg are of one packet");
 		return err_next(err, "ask about one of the packets that the answer names");
@@ -150,7 +154,8 @@ bool explain_a_set(struct invocation *inv, const struct explainer *explainer,
 		const struct every_part *part = &every.parts.items[i];
 
 		if (part->explanation)
-			report_make(inv->arena, explainer, &part->witness, 0, &reports[i]);
+			report_make(inv->arena, explainer, &part->witness, part->explanation, 0,
+				&reports[i]);
 		inv->exit = explain_worse(inv->exit, explain_exit(part->final));
 	}
 	if (is_done && inv->json)

@@ -106,7 +106,8 @@ static bool answer_line(struct batch *batch, const json_t *root, struct err *err
 		!question_query(arena, batch->host, &question, &query, NULL, err))
 		return false;
 	explain_find_macs(batch->host, &query);
-	report_make(arena, batch->explainer, &query, 0, &report);
+	report_make(arena, batch->explainer, &query, explain(arena, batch->explainer, &query), 0,
+		&report);
 	batch->worst = explain_worse(batch->worst, explain_exit(report.explanation->final));
 	value = report_json(&report, true);
 	id = json_object_get(root, "id");

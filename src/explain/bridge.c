@@ -160,7 +160,7 @@ static struct answer behind_input_hooks(struct walk *walk, struct skb *skb)
 
 	/* br_nf_local_in: the host's copy of a broadcast does not wait for INPUT */
 	if (skb->packet.pkt_type == PKT_BROADCAST || skb->packet.pkt_type == PKT_MULTICAST)
-		conntrack_confirm(skb);
+		conntrack_confirm(walk, skb);
 	skb->in_port = NULL;
 	skb->dev = bridge;
 	vlan_strip(bridge, bridge, &skb->packet);
@@ -322,7 +322,7 @@ static bool is_arp_answered(const struct skb *skb, const struct link *bridge)
 
 /* The ports in the order of the list. *ret_is_sure: in any other it would be the same. */
 static struct answer flood(struct walk *walk, struct skb *skb, const struct link *bridge,
-	enum cast cast, bool *ret_found, bool *ret_is_sure)
+	enum cast cast, size_t *ret_n, bool *ret_is_sure)
 {
 	uint64_t decided = walk->result->decided, asked;
 	size_t n;
@@ -332,62 +332,113 @@ static struct answer flood(struct walk *walk, struct skb *skb, const struct link
 
 	if (skb->ct.copies)
 		before = *skb->ct.copies;
+	if (walk->sets)
+		copies_begin_set(skb);
 	walk->result->decided = 0;
 	for (size_t i = 0; i < n; i++) {
 		struct skb one = *skb;
 
 		one.branch = n == 1 ? skb->branch : BRANCH_COPY;
-		copies_share(&one);
+		if (!walk->sets)
+			copies_share(&one);
 		answer = answer_of_copies(walk, answer, send_copy(walk, &one, ports[i]));
 	}
 	asked = walk->result->decided;
 	walk->result->decided |= decided;
-	*ret_found = n > 0;
-	*ret_is_sure = n < 2 || !copies_may_differ(skb, asked);
-	if (!*ret_is_sure && !walk->sets)
+	*ret_n = n;
+	if (walk->sets && skb->ct.copies && asked & FIELD_BIT(FIELD_CT_STATUS))
+		*skb->ct.copies->touched = skb_origin(walk, skb);
+	*ret_is_sure = n < 2 || walk->sets || !copies_may_differ(skb, asked);
+	if (!*ret_is_sure)
 		*ret_is_sure = copies_have_no_order(walk, skb, &before, ports, n, send_copy);
 	return answer;
 }
 
-/* To the ports, and to the host last. */
-static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
-	enum cast cast, bool is_local_too)
+static struct answer end_no_order(struct walk *walk, struct skb *skb, const struct link *bridge)
 {
+	return end_cannot_tell(walk, skb,
+		"its copies at the ports of %s have one entry of conntrack, and what rules do to "
+		"it for one, others ask for: which port comes first is not known",
+		bridge->name);
+}
+
+/* Of a set, without the packets for which the order of the copies may matter. */
+static struct answer of_sure_copies(struct walk *walk, struct skb *skb, struct answer answer)
+{
+	struct packet_set touched = skb->ct.copies ? *skb->ct.copies->touched : SET_EMPTY;
+	struct answer unsure;
+	struct part *part;
+
+	if (set_is_empty(touched))
+		return answer;
+	answer = answer_without(walk, &answer, touched);
+	unsure = end_no_order(walk, skb, bridge_of(skb));
+	part = arena_new_one(walk->arena, struct part);
+	*part = (struct part){ touched, unsure.leaf };
+	unsure.parts = part;
+	return answer_of_cases(walk, answer, unsure);
+}
+
+struct flooding {
+	enum cast cast;
+	bool is_local_too;
+};
+
+/* To the ports, and to the host last. */
+static struct answer flood_decided(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	const struct flooding *flooding = data;
+	const struct link *bridge = bridge_of(skb);
 	size_t first = walk->result->leaves.n;
 	struct skb up = *skb;
 	struct answer answer;
-	bool found, is_sure;
+	bool is_sure;
+	size_t n;
+
+	if (decision->is_maybe) {
+		up.branch = BRANCH_CASE;
+		return end_cannot_tell(walk, &up,
+			"multicast snooping of %s may keep it from ports that did not join",
+			bridge->name);
+	}
+	answer = flood(walk, skb, bridge, flooding->cast, &n, &is_sure);
+	if (!is_sure) {
+		walk->result->leaves.n = first;
+		return end_no_order(walk, skb, bridge);
+	}
+	if (!flooding->is_local_too && !n)
+		return end_no_target(walk, skb, bridge, flooding->cast);
+	if (flooding->is_local_too) {
+		up.branch = n ? BRANCH_COPY : skb->branch;
+		copies_share(&up);
+		if (n && up.ct.copies)
+			up.ct.copies->is_promisc = bridge->is_promisc;
+		answer = answer_of_copies(walk, answer, pass_up(walk, &up, NULL));
+	}
+	return walk->sets && n + flooding->is_local_too > 1 ? of_sure_copies(walk, skb, answer)
+							    : answer;
+}
+
+static void decide_snooped(struct skb *skb, struct decision *ret)
+{
+	ret->is_maybe = is_snooped(skb, bridge_of(skb));
+}
+
+static struct answer flood_all(struct walk *walk, struct skb *skb, const struct link *bridge,
+	enum cast cast, bool is_local_too)
+{
+	const struct flooding flooding = { cast, is_local_too };
 
 	if (is_arp_answered(skb, bridge))
 		return end_cannot_tell(walk, skb,
 			"a port of %s suppresses ARP or answers for others (neigh_suppress, proxyarp): "
 			"that is not walked",
 			bridge->name);
-	if (cast == CAST_MULTICAST && walk->sets && skb_is_unknown(skb, FIELD_DST))
-		return end_cannot_tell(walk, skb,
-			"multicast of a set of packets: which ports of %s get it depends on the group",
-			bridge->name);
-	if (is_snooped(skb, bridge)) {
-		up.branch = BRANCH_CASE;
-		return end_cannot_tell(walk, &up,
-			"multicast snooping of %s may keep it from ports that did not join",
-			bridge->name);
-	}
-	answer = flood(walk, skb, bridge, cast, &found, &is_sure);
-	if (!is_sure) {
-		walk->result->leaves.n = first;
-		return end_cannot_tell(walk, skb,
-			"its copies at the ports of %s have one entry of conntrack, and what rules do to "
-			"it for one, others ask for: which port comes first is not known",
-			bridge->name);
-	}
-	if (!is_local_too)
-		return found ? answer : end_no_target(walk, skb, bridge, cast);
-	up.branch = found ? BRANCH_COPY : skb->branch;
-	copies_share(&up);
-	if (found && up.ct.copies)
-		up.ct.copies->is_promisc = bridge->is_promisc;
-	return answer_of_copies(walk, answer, pass_up(walk, &up, NULL));
+	if (cast != CAST_MULTICAST)
+		return flood_decided(walk, skb, &(struct decision){ 0 }, &flooding);
+	return skb_decide(
+		walk, skb, FIELD_BIT(FIELD_DST), decide_snooped, flood_decided, &flooding);
 }
 
 /* --- the decision --- */

@@ -113,29 +113,44 @@ static struct answer finish(struct walk *walk, struct skb *skb)
 		bridge_frame_finish);
 }
 
-/* The destination was changed, and the new one is behind this bridge. */
-static struct answer finish_bridged_dnat(
-	struct walk *walk, struct skb *skb, const struct link *bridge)
+/* The MAC of the next hop behind the bridge; is_maybe: it would be asked for. */
+static void decide_bridged_neighbour(struct skb *skb, struct decision *ret)
 {
-	struct addr next = addr_is_zero(&skb->gateway) ? skb->packet.dst : skb->gateway;
-	struct node *node;
-	const char *unread;
-	struct mac mac;
+	const struct link *bridge = netns_link_by_index(skb->ns, skb->phys_in->master_index);
+	const struct addr next = addr_is_zero(&skb->gateway) ? skb->packet.dst : skb->gateway;
 	bool failed;
 
-	if (neighbour_find(skb, bridge, &next, &mac, &failed)) {
-		skb->packet.eth_dst = mac;
-		skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
-	} else if (failed) {
-		return end_dropped(walk, skb, DROP_NEIGHBOUR);
-	} else if ((unread = neighbour_unread(skb))) {
-		return end_cannot_tell(walk, skb, "%s", unread);
-	} else {
+	if (neighbour_find(skb, bridge, &next, &ret->mac, &failed))
+		return;
+	ret->drop = failed ? DROP_NEIGHBOUR : DROP_NONE;
+	ret->why = failed ? NULL : neighbour_unread(skb);
+	ret->is_maybe = !failed;
+}
+
+static struct answer behind_bridged_neighbour(
+	struct walk *walk, struct skb *skb, const struct decision *decision, const void *data)
+{
+	struct node *node;
+
+	(void)data;
+	if (decision->drop != DROP_NONE)
+		return end_dropped(walk, skb, decision->drop);
+	if (decision->why)
+		return end_cannot_tell(walk, skb, "%s", decision->why);
+	skb->packet.eth_dst = decision->mac;
+	skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
+	if (decision->is_maybe)
 		skb_free(walk, skb, FIELD_ETH_DST, SET_FULL);
-	}
 	node = skb_node(walk, skb, NODE_NEIGHBOUR);
 	node->note = "a bridged packet whose destination was changed: it gets that one's MAC";
 	return finish(walk, skb);
+}
+
+/* The destination was changed, and the new one is behind this bridge. */
+static struct answer finish_bridged_dnat(struct walk *walk, struct skb *skb)
+{
+	return skb_decide(walk, skb, FIELD_BIT(FIELD_DST), decide_bridged_neighbour,
+		behind_bridged_neighbour, NULL);
 }
 
 /* Where IPv4 has no route, or does not forward, ip_route_input gives one to ip_error, and the frame ends
@@ -179,7 +194,7 @@ static struct answer finish_changed(
 		return end_dropped(walk, skb, drop == DROP_NO_ROUTE ? DROP_DNAT_UNROUTABLE : drop);
 	/* what stays on the bridge is not forwarded, as IPv6 sees it */
 	if (!decision->is_local && skb->out == bridge && (drop == DROP_NONE || is_ipv6))
-		return finish_bridged_dnat(walk, skb, bridge);
+		return finish_bridged_dnat(walk, skb);
 	skb->is_routed_already = true;
 	skb->packet.eth_dst = bridge->mac;
 	skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_DST);
@@ -206,8 +221,7 @@ static struct answer behind_ip_prerouting(struct walk *walk, struct skb *skb)
 	skb->dev = skb->phys_in;
 	skb->is_prerouted = true;
 	leave_ip(skb);
-	if (skb_is_unknown(skb, FIELD_DST) &&
-		(walk->sets ? is_dst_changed(walk, skb) : !skb->dst_was_unknown))
+	if (!walk->sets && skb_is_unknown(skb, FIELD_DST) && !skb->dst_was_unknown)
 		return end_cannot_tell(
 			walk, skb, "the destination was changed on the bridge to one of several");
 	if (is_dst_changed(walk, skb))

@@ -487,12 +487,12 @@ struct answer conntrack_look_up(struct walk *walk, struct skb *skb, part_fn *go,
 }
 
 /* __nf_conntrack_confirm: from here on NAT chooses no more for it. */
-void conntrack_confirm(struct skb *skb)
+void conntrack_confirm(struct walk *walk, struct skb *skb)
 {
 	if (!skb->ct.is_tracked || !skb->ct.is_new)
 		return;
 	skb->ct.entry.status |= CT_STATUS_CONFIRMED;
-	copies_note(skb);
+	copies_note(walk, skb);
 }
 
 /* A case is a world of its own: what its copies share, other cases do not see. */

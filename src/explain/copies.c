@@ -6,6 +6,9 @@
  * what another asks for, every copy is walked again in every state that some order of the ports can
  * leave behind. If each goes the same way in all of them, the order is of no importance.
  *
+ * Of a set every copy is walked as if it were the first one. That is right for packets of which no copy changes the mark
+ * or is mapped; the others are noted, and cannot be told.
+ *
  * NAT of the source is asked for whichever copy is first. That it is not asked for the others is no
  * other way, as long as it is by the same rule.
  */
@@ -21,14 +24,42 @@ void copies_begin(struct walk *walk, struct skb *skb)
 	skb->ct.copies = arena_new_one(walk->arena, struct copies);
 	skb->ct.copies->entry = skb->ct.entry;
 	skb->ct.copies->mark = skb->packet.ct_mark;
+	if (walk->sets)
+		skb->ct.copies->touched = arena_new_one(walk->arena, struct packet_set);
 }
 
-void copies_note(struct skb *skb)
+void copies_begin_set(struct skb *skb)
 {
 	struct copies *copies = skb->ct.copies;
 
 	if (!copies)
 		return;
+	*copies->touched = SET_EMPTY;
+	copies->is_mark_open = skb_is_unknown(skb, FIELD_CT_MARK);
+	copies->mark_then = skb->packet.ct_mark;
+}
+
+static void note_touched(struct walk *walk, const struct skb *skb)
+{
+	const unsigned mapped = CT_STATUS_SRC_NAT | CT_STATUS_DST_NAT;
+	const struct copies *copies = skb->ct.copies;
+	struct skb touched = *skb;
+
+	if (!((skb->ct.entry.status ^ copies->entry.status) & mapped) && !copies->is_mark_open)
+		touched.set = set_minus(walk->sets, skb->set,
+			set_of_number(walk->sets, FIELD_CT_MARK, copies->mark_then));
+	if (!set_is_empty(touched.set))
+		*copies->touched = set_or(walk->sets, *copies->touched, skb_origin(walk, &touched));
+}
+
+void copies_note(struct walk *walk, struct skb *skb)
+{
+	struct copies *copies = skb->ct.copies;
+
+	if (!copies)
+		return;
+	if (copies->touched)
+		note_touched(walk, skb);
 	copies->entry = skb->ct.entry;
 	copies->is_mark_changed |=
 		copies->mark != skb->packet.ct_mark || skb_is_unknown(skb, FIELD_CT_MARK);
@@ -40,7 +71,8 @@ void copies_share(struct skb *skb)
 	if (!skb->ct.copies)
 		return;
 	skb->ct.entry = skb->ct.copies->entry;
-	skb->packet.ct_mark = skb->ct.copies->mark;
+	if (!skb->ct.copies->touched)
+		skb->packet.ct_mark = skb->ct.copies->mark;
 	skb->packet.ct_status = skb->ct.entry.status;
 }
 

@@ -34,19 +34,6 @@ static struct packet_set choice_set(
 	return choice->is_negated ? set_not(sets, all) : all;
 }
 
-/* As in an expression that names the protocol: of TCP a SYN, of ICMP an echo request. */
-static const struct {
-	uint8_t proto;
-	enum field field;
-	uint8_t value;
-} usual[] = {
-	{ PROTO_TCP, FIELD_TCP_FLAGS, TCP_SYN },
-	{ PROTO_ICMP, FIELD_ICMP_TYPE, 8 },
-	{ PROTO_ICMP, FIELD_ICMP_CODE, 0 },
-	{ PROTO_ICMPV6, FIELD_ICMP_TYPE, 128 },
-	{ PROTO_ICMPV6, FIELD_ICMP_CODE, 0 },
-};
-
 /* What depends on a protocol that is open, is open too. */
 static struct query opened(const struct query *query)
 {
@@ -64,16 +51,20 @@ static struct query opened(const struct query *query)
 	return open;
 }
 
+/* As in an expression that names the protocol. */
 static struct packet_set usual_set(struct sets *sets)
 {
+	static const uint8_t protos[] = { PROTO_TCP, PROTO_ICMP, PROTO_ICMPV6 };
 	struct packet_set all = SET_FULL;
 
-	for (size_t i = 0; i < N_OF(usual); i++) {
+	for (size_t i = 0; i < N_OF(protos); i++) {
+		struct packet packet = { .proto = protos[i] };
+		uint64_t fields = packet_expr_usual(&packet);
 		struct packet_set others =
-			set_not(sets, set_of_number(sets, FIELD_PROTO, usual[i].proto));
+			set_not(sets, set_of_number(sets, FIELD_PROTO, packet.proto));
 
-		all = set_and(sets, all,
-			set_or(sets, others, set_of_number(sets, usual[i].field, usual[i].value)));
+		all = set_and(
+			sets, all, set_or(sets, others, set_of_packet(sets, &packet, fields)));
 	}
 	return all;
 }
@@ -104,13 +95,16 @@ struct sets *explain_world(const struct host *host)
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct ruleset **rulesets =
 		arena_new_array(arena, const struct ruleset *, host->n_netns + 1);
+	const struct field_value broadcast = field_value_of_number(0xffffffffffff);
 	struct sets *sets = sets_new(0);
 	size_t n = 0;
 
 	for (size_t i = 0; i < host->n_netns; i++)
 		if (host->netns[i].ruleset)
 			rulesets[n++] = host->netns[i].ruleset;
-	ruleset_add_to_world(sets, rulesets, n);
+	/* all MACs that no rule names are one, whether or not it names some */
+	if (!(ruleset_add_to_world(sets, rulesets, n) & FIELD_BIT(FIELD_ETH_DST)))
+		sets_add_value(sets, FIELD_ETH_DST, &broadcast);
 	sets_seal(sets);
 	return sets;
 }
@@ -344,6 +338,7 @@ bool every_witness(const struct every *every, struct packet_set among, struct qu
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 	if (packet->proto != PROTO_ICMP && packet->proto != PROTO_ICMPV6)
 		packet->unknown &= ~(FIELD_BIT(FIELD_ICMP_TYPE) | FIELD_BIT(FIELD_ICMP_CODE));
+	explain_find_macs(every->host, &witness);
 	*ret = witness;
 	return true;
 }
@@ -432,7 +427,7 @@ bool explain_every_in(struct arena *arena, const struct explainer *explainer, st
 	if (sets_should_collect(sets))
 		sets_collect(sets, NULL, 0);
 	set = asked_set(sets, &open.packet, allowed);
-	*ret = (struct every){ .sets = sets, .query = open, .asked = set };
+	*ret = (struct every){ .sets = sets, .host = explainer->host, .query = open, .asked = set };
 	if (!sets_ok(sets, err))
 		return false;
 	if (set_is_empty(set))

@@ -27,6 +27,7 @@ struct every_part {
 
 struct every {
 	struct sets *sets;
+	const struct host *host;
 	struct query query; /* with all that depends on a protocol open, where that is */
 	struct packet_set asked;
 	VEC(struct every_part) parts; /* in the order of the walk */

@@ -190,13 +190,6 @@ static struct answer reroute(struct walk *walk, struct skb *skb, const struct pa
 	return ip_route_output(walk, skb, go_behind, behind);
 }
 
-/* Tables of frames see a tag; br_netfilter takes it away before it asks iptables. */
-static bool hides_tag(const struct hook_chain *chain, const struct packet *packet)
-{
-	return packet_is_tagged(packet) && chain->table->family < N_IP_FAMILIES &&
-	       chain->table->source != SOURCE_NFT;
-}
-
 static void chain_ask_set(struct walk *walk, struct skb *skb, const struct hook_chain *chain,
 	struct eval *eval, struct outcomes *ret)
 {
@@ -208,14 +201,14 @@ static void chain_ask_set(struct walk *walk, struct skb *skb, const struct hook_
 	eval->set = skb->set;
 	/* names are those of this packet; all else is in the set */
 	packet.unknown = 0;
-	if (hides_tag(chain, &packet)) {
+	if (table_hides_tag(chain->table, &packet)) {
 		packet.ethertype = 0;
 		eval->set = set_assign(
 			walk->sets, eval->set, bit, packet_values(walk->sets, &packet, bit));
 	}
 	ruleset_eval_chain(
 		eval, chain->table, chain->chain, &packet, NULL, &walk->result->decided, ret);
-	if (hides_tag(chain, &skb->packet))
+	if (table_hides_tag(chain->table, &skb->packet))
 		vec_for_each (outcome, ret)
 			outcome->set = set_assign(walk->sets, outcome->set, bit, tagged);
 }
@@ -396,7 +389,7 @@ static struct answer behind_chain(struct walk *walk, struct skb *skb, const stru
 	struct packet before = skb->packet;
 
 	take_outcome(walk, skb, chain, outcome);
-	copies_note(skb);
+	copies_note(walk, skb);
 	chain_node(walk, skb, run, chain, outcome);
 	if (outcome->verdict != VERDICT_ACCEPT)
 		return end_by_rules(walk, skb, outcome);
@@ -454,7 +447,7 @@ static struct answer behind_nat(
 	if (skb->ct.is_new && !is_confirmed(skb))
 		skb->ct.entry.status |= done_bit(run->hook);
 	nat_apply(walk, skb, run->hook, note);
-	copies_note(skb);
+	copies_note(walk, skb);
 	if (run->hook == HOOK_OUTPUT)
 		return reroute(walk, skb, &before, &behind);
 	if (walk->sets && nat_manip_of(run->hook) == MANIP_SRC && skb->ct.is_new &&
@@ -551,7 +544,7 @@ static struct answer run_nat_chains(
 		if (outcomes.n > 1)
 			conntrack_unshare(walk, &one);
 		take_outcome(walk, &one, &run->plan->nat[nat].chain, outcome);
-		copies_note(&one);
+		copies_note(walk, &one);
 		chain_node(walk, &one, run, &run->plan->nat[nat].chain, outcome);
 		answer = answer_of_cases(
 			walk, answer, behind_nat_chain(walk, &one, run, index, nat, outcome));
@@ -610,7 +603,7 @@ static struct answer confirm(struct walk *walk, struct skb *skb, const void *dat
 
 	if ((run->hook == HOOK_POSTROUTING || run->hook == HOOK_INPUT) &&
 		(run->family == FAMILY_IPV4 || run->family == FAMILY_IPV6))
-		conntrack_confirm(skb);
+		conntrack_confirm(walk, skb);
 	return run->next(walk, skb);
 }
 

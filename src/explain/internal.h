@@ -29,6 +29,9 @@ struct walk;
 struct answer answer_of_cases(const struct walk *walk, struct answer a, struct answer b);
 /* One of them holds, but not for whom the packet is not. Of sets. */
 struct answer answer_of_receivers(const struct walk *walk, const struct answer *a);
+/* Without the packets of the set. */
+struct answer answer_without(
+	const struct walk *walk, const struct answer *a, struct packet_set set);
 /* All of them happen: the best is told. */
 struct answer answer_of_copies(const struct walk *walk, struct answer a, struct answer b);
 
@@ -99,6 +102,9 @@ struct move {
 	const struct move *earlier;
 	struct packet_set before;
 	uint64_t fields;
+	/* not NULL: instead, these bits of one */
+	const struct field_value *bits;
+	enum field field;
 };
 
 /* What the copies of a flooded packet share (copies.c). */
@@ -107,6 +113,10 @@ struct copies {
 	uint32_t mark;
 	bool is_mark_changed;
 	bool is_promisc; /* the host's copy is one that a promiscuous bridge takes for itself */
+	/* Of a set, one for all cases: packets, as they came in, for which a copy changed more of it than that it was seen. NULL: one packet */
+	struct packet_set *touched;
+	bool is_mark_open; /* and the mark is not the same in all of it */
+	uint32_t mark_then;
 };
 
 /* What conntrack knows of the packet in its namespace. */
@@ -217,6 +227,12 @@ void skb_pull(struct walk *walk, struct skb *skb, const struct table *table,
 	const struct outcome *outcome);
 /* The field has some value of these, which one is not known. */
 void skb_free(struct walk *walk, struct skb *skb, enum field field, struct packet_set values);
+/* An address gets another network, and keeps its other bits. */
+struct network {
+	struct field_value bits, mask;
+};
+void skb_move_network(
+	struct walk *walk, struct skb *skb, enum field field, const struct network *network);
 /* The set as it came in. */
 struct packet_set skb_origin(const struct walk *walk, const struct skb *skb);
 typedef struct answer part_fn(struct walk *walk, struct skb *skb, const void *data);
@@ -229,6 +245,21 @@ struct answer skb_split(struct walk *walk, struct skb *skb, struct packet_set pa
 /* Each value of the field apart. */
 struct answer skb_split_values(
 	struct walk *walk, struct skb *skb, enum field field, part_fn *go, const void *data);
+
+/* macs.c: what has an address on the segment where the packet starts, with the MAC that all tell of it. */
+struct station {
+	struct addr addr;
+	struct mac mac;
+};
+struct stations {
+	VEC(struct station);
+};
+void stations_find(struct arena *arena, const struct host *host, const struct query *query,
+	enum family family, struct stations *ret);
+/* macs_set.c: parts a set by the MACs of its destinations, of groups and with has_stations of stations, and gives it them; of others
+ * the MAC stays as it is. */
+struct answer skb_part_by_mac(
+	struct walk *walk, struct skb *skb, bool has_stations, part_fn *go, const void *data);
 
 /* Something that the walk decides by addresses. */
 struct decision {
@@ -284,6 +315,9 @@ bool addr_is_zero(const struct addr *addr);
 bool addr_is_multicast(const struct addr *addr);
 bool addr_is_loopback(const struct addr *addr);
 bool addr_is_link_local(const struct addr *addr);
+/* A group, or all: its MAC follows from it (RFC 1112, 6.4; RFC 2464, 7). */
+bool addr_has_group_mac(const struct addr *addr);
+struct mac group_mac(const struct addr *addr);
 bool mac_is_multicast(struct mac mac);
 bool mac_is_broadcast(struct mac mac);
 
@@ -336,12 +370,14 @@ struct packet_set conntrack_taken_set(struct walk *walk, const struct skb *skb);
 void conntrack_reset(struct walk *walk, struct skb *skb);
 bool conntrack_is_taken(const struct skb *skb);
 void conntrack_unshare(struct walk *walk, struct skb *skb);
-void conntrack_confirm(struct skb *skb);
+void conntrack_confirm(struct walk *walk, struct skb *skb);
 
 /* copies.c */
 void copies_begin(struct walk *walk, struct skb *skb);
-void copies_note(struct skb *skb);  /* this copy has changed its entry */
-void copies_share(struct skb *skb); /* this copy finds what others did */
+void copies_note(struct walk *walk, struct skb *skb); /* this copy has changed its entry */
+void copies_share(struct skb *skb);		      /* this copy finds what others did */
+/* Of a set, each copy is walked as if it were the first one; packets for which that is not sure are in touched behind them. */
+void copies_begin_set(struct skb *skb);
 /* Behind copies of skb whose rules looked at these fields: may the order of the copies matter? */
 bool copies_may_differ(const struct skb *skb, uint64_t asked);
 /* Sends one of them, which is its own. */
@@ -406,6 +442,10 @@ const char *neighbour_unread(
 struct answer arp_receive(struct walk *walk, struct skb *skb);
 
 /* ovs.c */
+/* By what its flows and its table of MACs tell this MAC apart. */
+void ovs_add_traits(struct text *out, const struct host *host, struct mac mac);
+/* Does a flow ask for MACs of groups? */
+bool ovs_parts_groups(const struct host *host);
 struct answer ovs_input(struct walk *walk, struct skb *skb, const struct ovs_port *port);
 
 /* oracle.c */

@@ -246,15 +246,6 @@ bool neighbour_find(const struct skb *skb, const struct link *dev, const struct 
 	return false;
 }
 
-static struct mac multicast_mac(const struct addr *addr)
-{
-	const uint8_t *b = addr->bytes;
-
-	if (addr->family == FAMILY_IPV6)
-		return (struct mac){ { 0x33, 0x33, b[12], b[13], b[14], b[15] } };
-	return (struct mac){ { 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] } };
-}
-
 /* The next hop's MAC: mac; is_maybe: it would be asked for. */
 static void decide_neighbour(struct skb *skb, struct decision *ret)
 {
@@ -266,12 +257,22 @@ static void decide_neighbour(struct skb *skb, struct decision *ret)
 		ret->mac = (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
 	} else if (addr_is_multicast(&packet->dst)) {
 		ret->is_yes = true;
-		ret->mac = multicast_mac(&packet->dst);
+		ret->mac = group_mac(&packet->dst);
 	} else if (!neighbour_find(skb, skb->dev, skb_next_hop(skb), &ret->mac, &failed)) {
 		ret->why = failed ? NULL : neighbour_unread(skb);
 		ret->drop = failed ? DROP_NEIGHBOUR : DROP_NONE;
 		ret->is_maybe = !failed;
 	}
+}
+
+static struct answer to_group(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	skb->packet.eth_src = skb->dev->mac;
+	skb->packet.unknown &= ~FIELD_BIT(FIELD_ETH_SRC);
+	skb->has_next_hop = false;
+	skb_node(walk, skb, NODE_NEIGHBOUR);
+	return device_transmit(walk, skb);
 }
 
 static struct answer behind_neighbour(
@@ -287,9 +288,7 @@ static struct answer behind_neighbour(
 	if (decision->why)
 		return end_cannot_tell(walk, skb, "%s", decision->why);
 	if (decision->is_yes && skb_is_unknown(skb, FIELD_DST))
-		return end_cannot_tell(walk, skb,
-			"the multicast groups of a set of packets have different MACs: that is not "
-			"walked");
+		return skb_part_by_mac(walk, skb, false, to_group, NULL);
 	packet->eth_src = skb->dev->mac;
 	packet->eth_dst = decision->mac;
 	packet->unknown &= ~(FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST));

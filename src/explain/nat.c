@@ -125,6 +125,7 @@ struct choice {
 	struct addr addr;
 	struct addr min, max; /* not sure: it is one of these */
 	bool has_addr, is_sure;
+	bool is_network; /* of a set: all of it gets the network of the rule */
 	const char *note;
 };
 
@@ -219,16 +220,38 @@ static bool choose_redirect(struct skb *skb, enum hook hook, struct choice *choi
 	return first_address(skb->ns, skb->dev, family, &choice->addr);
 }
 
-static void choose_netmap(const struct nat *nat, const struct addr *old, struct choice *choice)
+/* NETMAP: the bits of the network, which are the same in the whole range. */
+static struct network network_of(const struct nat *nat)
 {
-	choice->has_addr = choice->is_sure = true;
-	choice->addr = *old;
-	for (size_t i = 0; i < sizeof(old->bytes); i++) {
-		uint8_t host_bits = nat->addr_min.bytes[i] ^ nat->addr_max.bytes[i];
+	const struct field_value max = field_value_of_addr(&nat->addr_max);
+	struct network network = { .bits = field_value_of_addr(&nat->addr_min) };
 
-		choice->addr.bytes[i] = (uint8_t)((old->bytes[i] & host_bits) |
-						  (nat->addr_min.bytes[i] & ~host_bits));
+	memset(network.mask.bytes, 0xff, sizeof(network.mask.bytes));
+	for (size_t i = 0; i < sizeof(max.bytes); i++) {
+		network.mask.bytes[i] &= (uint8_t) ~(network.bits.bytes[i] ^ max.bytes[i]);
+		network.bits.bytes[i] &= network.mask.bytes[i];
 	}
+	return network;
+}
+
+static struct packet_set network_set(
+	const struct walk *walk, enum field field, const struct nat *nat)
+{
+	const struct network network = network_of(nat);
+
+	return set_of_mask(walk->sets, field, nat->addr_min.family, &network.bits, &network.mask);
+}
+
+static struct addr in_network(const struct nat *nat, const struct addr *old)
+{
+	const struct network network = network_of(nat);
+	struct field_value value = field_value_of_addr(old);
+
+	for (size_t i = 0; i < sizeof(value.bytes); i++) {
+		value.bytes[i] &= (uint8_t)~network.mask.bytes[i];
+		value.bytes[i] |= network.bits.bytes[i];
+	}
+	return field_value_addr(&value, old->family);
 }
 
 /* One end of the packet, and what answers to it in the reply side of its flow. */
@@ -276,6 +299,25 @@ static bool maps_port(const struct walk *walk, const struct skb *skb, const stru
 	return *end->reply_port < nat->port_min || *end->reply_port > nat->port_max;
 }
 
+static void note_addr_mapped(struct skb *skb, const struct end *end)
+{
+	skb->ct.entry.status |= end->status;
+	skb->rewritten |= FIELD_BIT(end->field);
+	skb->n_dst_mapped += end->field == FIELD_DST;
+}
+
+static void map_network(
+	struct walk *walk, struct skb *skb, const struct end *end, const struct nat *nat)
+{
+	const struct network network = network_of(nat);
+
+	if (set_is_subset(walk->sets, skb->set, network_set(walk, end->field, nat)))
+		return;
+	skb_move_network(walk, skb, end->field, &network);
+	*end->reply_addr = *end->addr;
+	note_addr_mapped(skb, end);
+}
+
 static void map_addr(
 	struct walk *walk, struct skb *skb, const struct end *end, const struct choice *choice)
 {
@@ -283,9 +325,7 @@ static void map_addr(
 		(addr_compare(end->reply_addr, &choice->addr) || skb_is_unknown(skb, end->field))) {
 		*end->reply_addr = choice->addr;
 		skb->packet.unknown &= ~FIELD_BIT(end->field);
-		skb->ct.entry.status |= end->status;
-		skb->rewritten |= FIELD_BIT(end->field);
-		skb->n_dst_mapped += end->field == FIELD_DST;
+		note_addr_mapped(skb, end);
 	}
 	if (!choice->is_sure)
 		skb_free(walk, skb, end->field,
@@ -328,8 +368,10 @@ static bool choose(const struct walk *walk, struct skb *skb, enum hook hook, con
 		is_found = choose_redirect(skb, hook, ret);
 		break;
 	case NAT_NETMAP:
-		choose_netmap(nat, end.addr, ret);
-		ret->is_sure = !skb_is_unknown(skb, end.field);
+		ret->has_addr = true;
+		ret->addr = in_network(nat, end.addr);
+		ret->is_network = walk->sets && skb_is_unknown(skb, end.field);
+		ret->is_sure = ret->is_network || !skb_is_unknown(skb, end.field);
 		break;
 	default:
 		ret->has_addr = nat->has_addr;
@@ -376,7 +418,8 @@ static struct answer part_by_addr(struct walk *walk, struct skb *skb, const void
 	if (!choose(walk, skb, parting->hook, parting->nat, &choice))
 		return parting->go(walk, skb, parting->data);
 	if (choice.has_addr && choice.is_sure && skb_is_unknown(skb, end.field))
-		same = set_of_addr(walk->sets, end.field, &choice.addr);
+		same = choice.is_network ? network_set(walk, end.field, parting->nat)
+					 : set_of_addr(walk->sets, end.field, &choice.addr);
 	if (parting->nat->has_ports && skb_is_unknown(skb, end.port_field))
 		next.ports = port_range(walk, end.port_field, parting->nat);
 	return skb_split(walk, skb, same, part_by_port, part_by_port, &next);
@@ -411,7 +454,10 @@ bool nat_set_up(struct walk *walk, struct skb *skb, enum hook hook, const struct
 		*end.reply_port = *end.port;
 		skb->n_mapped++;
 	}
-	map_addr(walk, skb, &end, &choice);
+	if (choice.is_network)
+		map_network(walk, skb, &end, nat);
+	else
+		map_addr(walk, skb, &end, &choice);
 	map_port(walk, skb, &end, nat);
 	*ret_note = choice.note;
 	return true;

@@ -214,6 +214,51 @@ static enum fits mac_fits(const char *value, struct mac mac, bool is_unknown)
 	return FITS;
 }
 
+/* The values that a flow asks of destinations: word follows the last one. */
+static bool next_dl_dst(const char **word, char *ret, size_t size)
+{
+	const char *at = strstr(*word, "dl_dst=");
+	const char *actions = strstr(*word, "actions=");
+
+	if (!at || (actions && at > actions))
+		return false;
+	*word = at + 1;
+	return word_value(at, strcspn(at, ", "), "dl_dst", ret, size);
+}
+
+void ovs_add_traits(struct text *out, const struct host *host, struct mac mac)
+{
+	char value[64];
+
+	for (size_t b = 0; b < host->n_ovs_bridges; b++) {
+		const struct ovs_bridge *bridge = &host->ovs_bridges[b];
+
+		for (size_t i = 0; i < bridge->n_fdb; i++)
+			if (mac_equal(bridge->fdb[i].mac, mac))
+				text_addf(out, " ovs %zu %s %u", b, bridge->fdb[i].port,
+					bridge->fdb[i].vlan);
+		for (size_t i = 0; i < bridge->n_flows; i++)
+			for (const char *at = bridge->flows[i];
+				next_dl_dst(&at, value, sizeof(value));)
+				if (mac_fits(value, mac, false) != FITS_NOT)
+					text_addf(out, " flow %zu %zu", b, i);
+	}
+}
+
+bool ovs_parts_groups(const struct host *host)
+{
+	char value[64];
+
+	for (size_t b = 0; b < host->n_ovs_bridges; b++)
+		for (size_t i = 0; i < host->ovs_bridges[b].n_flows; i++)
+			for (const char *at = host->ovs_bridges[b].flows[i];
+				next_dl_dst(&at, value, sizeof(value));)
+				if (text_has_prefix(value, "33:33") ||
+					text_has_prefix(value, "01:00:5e"))
+					return true;
+	return false;
+}
+
 static enum fits vlan_fits(const char *value, const struct packet *packet)
 {
 	unsigned long wanted = strtoul(value, NULL, 0);

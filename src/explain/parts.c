@@ -25,10 +25,6 @@ uint64_t walk_table_writes(struct walk *walk, const struct table *table)
 	vec_for_each (known, &walk->writes)
 		if (known->table == table)
 			return known->fields;
-	/* targets of ebtables, and what they may do to a frame */
-	if (table->source == SOURCE_EBTABLES)
-		fields = FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST) |
-			 FIELD_BIT(FIELD_PKTTYPE) | FIELD_BIT(FIELD_MARK);
 	for (size_t c = 0; c < table->n_chains; c++)
 		for (size_t r = 0; r < table->chains[c].n_rules; r++)
 			fields |= ruleset_rule_writes(table, &table->chains[c].rules[r]);
@@ -39,12 +35,13 @@ uint64_t walk_table_writes(struct walk *walk, const struct table *table)
 
 /* --- the packet and its set --- */
 
-static void note_move(struct walk *walk, struct skb *skb, uint64_t fields)
+static struct move *note_move(struct walk *walk, struct skb *skb, uint64_t fields)
 {
 	struct move *move = arena_new_one(walk->arena, struct move);
 
-	*move = (struct move){ skb->moves, skb->set, fields };
+	*move = (struct move){ .earlier = skb->moves, .before = skb->set, .fields = fields };
 	skb->moves = move;
+	return move;
 }
 
 static bool is_known_alike(const struct packet *a, const struct packet *b, enum field field)
@@ -135,12 +132,40 @@ void skb_free(struct walk *walk, struct skb *skb, enum field field, struct packe
 	skb_take(walk, skb, set_assign(walk->sets, skb->set, bit, values));
 }
 
+void skb_move_network(
+	struct walk *walk, struct skb *skb, enum field field, const struct network *network)
+{
+	struct field_value *mask = arena_new_one(walk->arena, struct field_value);
+	enum family family = skb->packet.src.family;
+	struct packet_set set;
+	struct move *move;
+
+	*mask = network->mask;
+	skb_push(walk, skb);
+	move = note_move(walk, skb, 0);
+	move->bits = mask;
+	move->field = field;
+	set = set_forget_bits(walk->sets, skb->set, field, family, mask);
+	skb_take(walk, skb,
+		set_and(walk->sets, set,
+			set_of_mask(walk->sets, field, family, &network->bits, mask)));
+}
+
+static struct packet_set before_move(const struct walk *walk, const struct skb *skb,
+	const struct move *move, struct packet_set set)
+{
+	set = move->bits ? set_forget_bits(
+				   walk->sets, set, move->field, skb->packet.src.family, move->bits)
+			 : set_forget(walk->sets, set, move->fields);
+	return set_and(walk->sets, move->before, set);
+}
+
 struct packet_set skb_origin(const struct walk *walk, const struct skb *skb)
 {
 	struct packet_set set = skb->set;
 
 	for (const struct move *move = skb->moves; move; move = move->earlier)
-		set = set_and(walk->sets, move->before, set_forget(walk->sets, set, move->fields));
+		set = before_move(walk, skb, move, set);
 	return set;
 }
 

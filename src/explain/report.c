@@ -140,9 +140,8 @@ static uint64_t find_any(struct arena *arena, const struct explainer *explainer,
 }
 
 void report_make(struct arena *arena, const struct explainer *explainer, const struct query *query,
-	unsigned flags, struct report *ret)
+	const struct explanation *explanation, unsigned flags, struct report *ret)
 {
-	const struct explanation *explanation = explain(arena, explainer, query);
 	struct report report = { .query = query, .explanation = explanation };
 	const struct node *decider = leaf_decider(explanation->leaf);
 

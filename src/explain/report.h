@@ -80,10 +80,10 @@ struct report {
 	struct changes changes;
 };
 
-/* How much is to be found out beyond the walk itself; each costs a few more walks. */
+/* How much is to be found out beyond the walk of the query, whose explanation it is; each costs a few more walks. */
 enum report_flag { REPORT_ANY = 1 << 0, REPORT_CHANGES = 1 << 1 };
 void report_make(struct arena *arena, const struct explainer *explainer, const struct query *query,
-	unsigned flags, struct report *ret);
+	const struct explanation *explanation, unsigned flags, struct report *ret);
 
 /* "dropped at qvb1: ...", a sentence without full stop. */
 void report_print_verdict(struct text *out, const struct report *report);

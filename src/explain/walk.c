@@ -70,6 +70,25 @@ bool addr_is_multicast(const struct addr *addr)
 	return addr->family == FAMILY_IPV6 ? addr->bytes[0] == 0xff : addr->bytes[0] >> 4 == 14;
 }
 
+bool addr_has_group_mac(const struct addr *addr)
+{
+	static const uint8_t all[4] = { 255, 255, 255, 255 };
+
+	return addr_is_multicast(addr) ||
+	       (addr->family == FAMILY_IPV4 && !memcmp(addr->bytes, all, sizeof(all)));
+}
+
+struct mac group_mac(const struct addr *addr)
+{
+	const uint8_t *b = addr->bytes;
+
+	if (!addr_is_multicast(addr))
+		return (struct mac){ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
+	if (addr->family == FAMILY_IPV6)
+		return (struct mac){ { 0x33, 0x33, b[12], b[13], b[14], b[15] } };
+	return (struct mac){ { 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] } };
+}
+
 bool addr_is_loopback(const struct addr *addr)
 {
 	static const uint8_t one[16] = { [15] = 1 };
@@ -257,6 +276,22 @@ struct answer answer_of_cases(const struct walk *walk, struct answer a, struct a
 	return both;
 }
 
+struct answer answer_without(const struct walk *walk, const struct answer *a, struct packet_set set)
+{
+	struct part *parts = arena_new_array(walk->arena, struct part, a->n_parts);
+	struct answer answer = *a;
+
+	answer.parts = parts;
+	answer.n_parts = 0;
+	for (size_t i = 0; i < a->n_parts; i++) {
+		struct packet_set left = set_minus(walk->sets, a->parts[i].set, set);
+
+		if (!set_is_empty(left))
+			parts[answer.n_parts++] = (struct part){ left, a->parts[i].leaf };
+	}
+	return answer;
+}
+
 /* Without the ends of those who throw it away as somebody else's, where there is another end. */
 struct answer answer_of_receivers(const struct walk *walk, const struct answer *a)
 {
@@ -332,6 +367,15 @@ static bool is_for_guest(const struct walk *walk, const struct leaf *leaf)
 	       !memcmp(link->mac.bytes + 1, last->packet->eth_dst.bytes + 1, 5);
 }
 
+/* Does a tell more of the copies than b? */
+static bool is_better(const struct walk *walk, enum final final_a, const struct leaf *a,
+	enum final final_b, const struct leaf *b)
+{
+	int rank_a = rank(final_a, a), rank_b = rank(final_b, b);
+
+	return rank_a != rank_b ? rank_a > rank_b : is_for_guest(walk, a) && !is_for_guest(walk, b);
+}
+
 /* Of packets that both have, the better end. */
 static struct answer copies_of_sets(
 	const struct walk *walk, const struct answer *a, const struct answer *b)
@@ -355,7 +399,8 @@ static struct answer copies_of_sets(
 			(struct part){ set_minus(sets, x->set, all_b), x->leaf };
 		for (size_t k = 0; k < b->n_parts; k++) {
 			const struct part *y = &b->parts[k];
-			bool is_y = rank(y->leaf->final, y->leaf) > rank(x->leaf->final, x->leaf);
+			bool is_y =
+				is_better(walk, y->leaf->final, y->leaf, x->leaf->final, x->leaf);
 
 			*vec_push(&parts, walk->arena) =
 				(struct part){ set_and(sets, x->set, y->set),
@@ -377,9 +422,7 @@ struct answer answer_of_copies(const struct walk *walk, struct answer a, struct 
 		return a;
 	if (walk->sets)
 		return copies_of_sets(walk, &a, &b);
-	if (rank(b.final, b.leaf) == rank(a.final, a.leaf))
-		return is_for_guest(walk, b.leaf) && !is_for_guest(walk, a.leaf) ? b : a;
-	return rank(b.final, b.leaf) > rank(a.final, a.leaf) ? b : a;
+	return is_better(walk, b.final, b.leaf, a.final, a.leaf) ? b : a;
 }
 
 /* --- the walk --- */
@@ -391,6 +434,12 @@ static void skb_begin(const struct walk *walk, struct skb *skb)
 
 	skb->set = set_and(walk->sets, walk->set, packet_values(walk->sets, &skb->packet, own));
 	skb->synced = skb->packet;
+}
+
+static struct answer receive(struct walk *walk, struct skb *skb, const void *data)
+{
+	(void)data;
+	return device_receive(walk, skb);
 }
 
 static struct answer once(struct walk *walk)
@@ -411,6 +460,8 @@ static struct answer once(struct walk *walk)
 	if (query->from == FROM_PROCESS)
 		return ip_send(walk, &skb);
 	skb.dev = query->in;
+	if (walk->sets && skb_is_unknown(&skb, FIELD_ETH_DST))
+		return skb_part_by_mac(walk, &skb, true, receive, NULL);
 	return device_receive(walk, &skb);
 }
 

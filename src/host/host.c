@@ -162,37 +162,6 @@ void netns_finish(struct arena *arena, struct netns *ns)
 	netns_index(arena, ns);
 }
 
-static size_t wire_of(size_t *wires, size_t n)
-{
-	while (wires[n] != n)
-		n = wires[n] = wires[wires[n]];
-	return n;
-}
-
-/* Whom a wire joins, over others too, has one number: that of one of them. */
-static void find_wires(struct arena *arena, struct host *host)
-{
-	size_t of_ovs = host->n_netns; /* the switch itself: a place of its own */
-	size_t *wires = arena_new_array(arena, size_t, host->n_netns + 1);
-
-	for (size_t n = 0; n <= host->n_netns; n++)
-		wires[n] = n;
-	for (size_t n = 0; n < host->n_netns; n++)
-		for (size_t i = 0; i < host->netns[n].n_links; i++) {
-			const struct link *link = &host->netns[n].links[i];
-
-			if (link->is_peer_away && link->peer_netns >= 0)
-				wires[wire_of(wires, n)] = wire_of(wires, (size_t)link->peer_netns);
-		}
-	for (size_t i = 0; i < host->n_ovs_ports; i++)
-		if (host->ovs_ports[i].netns >= 0)
-			wires[wire_of(wires, (size_t)host->ovs_ports[i].netns)] =
-				wire_of(wires, of_ovs);
-	for (size_t n = 0; n <= host->n_netns; n++)
-		wires[n] = wire_of(wires, n);
-	host->wires = wires;
-}
-
 void host_finish(struct arena *arena, struct host *host)
 {
 	struct map *by_name = map_new(arena);
@@ -200,7 +169,7 @@ void host_finish(struct arena *arena, struct host *host)
 	for (size_t i = 0; i < host->n_ovs_ports; i++)
 		map_add(by_name, host->ovs_ports[i].name, (void *)&host->ovs_ports[i]);
 	host->ovs_ports_by_name = by_name;
-	find_wires(arena, host);
+	host_find_segments(arena, host);
 }
 
 const struct link *netns_link(const struct netns *ns, const char *name)
@@ -318,9 +287,4 @@ const struct ovs_port *host_ovs_port(const struct host *host, const char *name)
 		if (!strcmp(host->ovs_ports[i].name, name))
 			return &host->ovs_ports[i];
 	return NULL;
-}
-
-bool host_is_wired(const struct host *host, const struct netns *a, const struct netns *b)
-{
-	return host->wires[a - host->netns] == host->wires[b - host->netns];
 }

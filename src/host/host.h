@@ -280,6 +280,7 @@ struct netns {
 };
 
 struct map;
+struct segments;
 
 struct host {
 	const char *name;    /* uname -n */
@@ -292,7 +293,7 @@ struct host {
 	const struct ovs_port *ovs_ports;
 	size_t n_ovs_ports;
 	const struct map *ovs_ports_by_name; /* NULL: host_finish was not called */
-	const size_t *wires;		     /* by namespace: host_is_wired; host_finish makes it */
+	struct segments *segments;	     /* host_is_joined; host_finish makes it */
 	const struct unread *unread;	     /* of the host as a whole: "ovsdb", "netns 5" */
 	size_t n_unread;
 };
@@ -324,8 +325,11 @@ const struct link *host_veth_peer(const struct host *host, const struct netns *n
 const struct link *host_find_link(
 	const struct host *host, const char *name, const struct netns **ret_netns);
 const struct ovs_port *host_ovs_port(const struct host *host, const char *name);
-/* May a frame come from one namespace to the other: through pairs of veths, devices that stand on one
- * of another namespace, and Open vSwitch? */
-bool host_is_wired(const struct host *host, const struct netns *a, const struct netns *b);
+/* May a frame come from one device to the other without being routed? Over bridges, pairs of veths, devices that stand on one
+ * another, and Open vSwitch, of which ports with different tags are apart. */
+bool host_is_joined(const struct host *host, const struct netns *ns_a, const struct link *a,
+	const struct netns *ns_b, const struct link *b);
+/* segments.c, for host_finish. */
+void host_find_segments(struct arena *arena, struct host *host);
 
 #endif

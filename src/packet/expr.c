@@ -528,9 +528,22 @@ static bool parse_option(struct parse *parse)
 	return fail_option(parse);
 }
 
+uint64_t packet_expr_usual(struct packet *packet)
+{
+	if (packet->proto == PROTO_TCP) {
+		packet->tcp_flags = TCP_SYN;
+		return FIELD_BIT(FIELD_TCP_FLAGS);
+	}
+	if (!expr_is_icmp(packet))
+		return 0;
+	packet->icmp_type = packet->proto == PROTO_ICMPV6 ? 128 : 8;
+	packet->icmp_code = 0;
+	return FIELD_BIT(FIELD_ICMP_TYPE) | FIELD_BIT(FIELD_ICMP_CODE);
+}
+
 static void settle(struct parse *parse)
 {
-	struct packet *packet = &parse->packet;
+	struct packet *packet = &parse->packet, usual = *packet;
 
 	if (packet->arp_op) {
 		if (packet->unknown & FIELD_BIT(FIELD_ETH_SRC))
@@ -542,10 +555,11 @@ static void settle(struct parse *parse)
 		}
 		return;
 	}
-	if (packet->proto == PROTO_TCP && !parse->has_flags)
-		packet->tcp_flags = TCP_SYN;
-	if (expr_is_icmp(packet) && !parse->has_type)
-		packet->icmp_type = packet->proto == PROTO_ICMPV6 ? 128 : 8;
+	packet_expr_usual(&usual);
+	if (!parse->has_flags)
+		packet->tcp_flags = usual.tcp_flags;
+	if (!parse->has_type)
+		packet->icmp_type = usual.icmp_type;
 	if (packet->is_later_fragment)
 		packet->unknown &= ~(FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 }

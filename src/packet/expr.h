@@ -20,6 +20,8 @@
  * not said: MACs, length, ports, the sender's user. Otherwise: a SYN, an echo request, TTL 64.
  */
 bool packet_expr_parse(const char *text, struct packet *ret, struct err *err);
+/* What packets of its protocol have that is not said, put into it; returned are these fields, as FIELD_BITs. */
+uint64_t packet_expr_usual(struct packet *packet);
 
 /* The values of one field that an expression of a set allows: those in one of the ranges (both bounds included),
  * or, negated, those in none. */

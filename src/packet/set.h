@@ -64,6 +64,9 @@ void sets_seal(struct sets *sets);
 /* Also after sets_seal. words: what it stands for; the same words are the same boolean. At most LIMIT_SET_EXTRAS. */
 unsigned sets_add_extra(struct sets *sets, const char *words);
 
+/* The values of sets_add_value, number i of them; false: there are no more. */
+bool sets_value(const struct sets *sets, enum field field, size_t i, struct field_value *ret);
+
 /* Of one field. Values wider than the field are in no packet. An enumerated field has only values that were
  * registered, and no ranges and masks, but for the fields of a few fixed values (ct state, fragment, packet type).
  * family: of addresses; the set is then within that family. */
@@ -137,6 +140,10 @@ struct packet_set set_swap(
 /* field = (field & ~mask) ^ value, as xt_mark and nft compute it. Of fields of up to 64 bits that are not enumerated. */
 struct packet_set set_change_bits(
 	struct sets *sets, struct packet_set a, enum field field, uint64_t mask, uint64_t value);
+/* As set_forget, of some bits of a field that is not enumerated; all of a is of that family. And a mask of new ones behind it
+ * gives an address another network (NETMAP). */
+struct packet_set set_forget_bits(struct sets *sets, struct packet_set a, enum field field,
+	enum family family, const struct field_value *mask);
 /* to = (to & ~to_mask) ^ (from & from_mask), as xt_connmark does. */
 struct packet_set set_copy_bits(struct sets *sets, struct packet_set a, enum field to,
 	uint64_t to_mask, enum field from, uint64_t from_mask);

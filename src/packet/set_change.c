@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What becomes of a set when something is done to each of its packets, bit by bit: marks, types of service. Of a
+ * What becomes of a set when something is done to each of its packets, bit by bit: marks, types of service, networks. Of a
  * bit that gets a value the old one is forgotten; a bit that is turned over has its two halves change places; a bit that
  * becomes another one's is split by that one. Other bits stay, and whatever else was known together with them.
  */
@@ -31,12 +31,17 @@ static struct packet_set of_halves(
 	return set_or(sets, set_minus(sets, zero, bit), set_and(sets, one, bit));
 }
 
+static struct packet_set forget_level(struct sets *sets, struct packet_set a, unsigned level)
+{
+	return set_or(sets, half(sets, a, level, false), half(sets, a, level, true));
+}
+
 static struct packet_set assign(
 	struct sets *sets, struct packet_set a, unsigned level, struct packet_set from)
 {
 	struct packet_set bit = of_level(sets, level);
 
-	a = set_or(sets, half(sets, a, level, false), half(sets, a, level, true));
+	a = forget_level(sets, a, level);
 	return set_or(sets, set_and(sets, set_and(sets, a, from), bit),
 		set_minus(sets, set_minus(sets, a, from), bit));
 }
@@ -107,4 +112,18 @@ struct packet_set set_copy_bits(struct sets *sets, struct packet_set a, enum fie
 		a = in_to ? assign(sets, a, level, bit) : turn(sets, a, level, bit);
 	}
 	return a;
+}
+
+struct packet_set set_forget_bits(struct sets *sets, struct packet_set a, enum field field,
+	enum family family, const struct field_value *mask)
+{
+	unsigned n = sets_bits(sets, field, family);
+
+	if (sets->fields[field].is_enumerated)
+		sets_fail(sets, ERR_INPUT, "the %s of a set of packets has no bits",
+			field_name(field));
+	for (unsigned i = 0; i < n && !sets->has_failed; i++)
+		if (mask->bytes[15 - i / 8] >> i % 8 & 1)
+			a = forget_level(sets, a, sets->fields[field].first + n - 1 - i);
+	return sets->has_failed ? SET_EMPTY : a;
 }

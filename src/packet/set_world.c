@@ -70,6 +70,16 @@ unsigned sets_bits(const struct sets *sets, enum field field, enum family family
 	return family == FAMILY_IPV6 ? sets->fields[field].n_bits : sets->fields[field].n_bits_v4;
 }
 
+bool sets_value(const struct sets *sets, enum field field, size_t i, struct field_value *ret)
+{
+	const struct set_field *f = &sets->fields[field];
+
+	if (i >= f->values.n)
+		return false;
+	*ret = f->values.items[i].value;
+	return true;
+}
+
 size_t sets_n_codes(const struct sets *sets, enum field field)
 {
 	return sets->fields[field].values.n + !sets->fields[field].is_closed;

@@ -127,16 +127,18 @@ static bool is_whole_mask(const struct field_value *mask, unsigned width)
 	return true;
 }
 
-/*
- * The packet as rules of a table see it. br_netfilter takes a frame's tag away before it asks iptables
- * (setup_pre_routing, br_nf_forward_ip), so that there all is IP; nft's keys look at the ethertype themselves.
- */
+bool table_hides_tag(const struct table *table, const struct packet *packet)
+{
+	return packet->ethertype == ETHERTYPE_VLAN && !table_is_nft(table) &&
+	       table->family < N_IP_FAMILIES;
+}
+
+/* The packet as rules of a table see it. */
 static const struct packet *seen(const struct asking *asking, struct packet *untagged)
 {
 	const struct packet *packet = asking->packet;
 
-	if (packet->ethertype != ETHERTYPE_VLAN || table_is_nft(asking->table) ||
-		asking->table->family >= N_IP_FAMILIES)
+	if (!table_hides_tag(asking->table, packet))
 		return packet;
 	*untagged = *packet;
 	untagged->ethertype = 0;

@@ -113,14 +113,18 @@ struct eval {
 };
 
 /* Before sets_seal, once for all rulesets of a world: the names and values that their rules compare. MACs are enumerated
- * where rules ask for whole ones only. */
-void ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n);
+ * where rules ask for whole ones only; returned are the fields of which they ask bits. */
+uint64_t ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n);
 /* The names of interfaces in it: of input ones and of ports of bridges, too. Sorted, each once; "eth+": all that begin so. */
 void ruleset_iface_names(
 	struct arena *arena, const struct ruleset *rs, const char *const **ret, size_t *ret_n);
 
-/* The fields that a rule may change of packets that it matches, as FIELD_BITs; not of ebtables. */
+/* The fields that a rule may change of packets that it matches, as FIELD_BITs. */
 uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule);
+
+/* br_netfilter takes a frame's tag away before it asks iptables (setup_pre_routing, br_nf_forward_ip), so that there
+ * all is IP; nft's keys look at the ethertype themselves. */
+bool table_hides_tag(const struct table *table, const struct packet *packet);
 
 /* Of eval->set, those that a rule matches, whatever stands before it. */
 struct packet_set ruleset_rule_matches(const struct eval *eval, const struct table *table,

@@ -63,6 +63,18 @@ bool rule_is_beside(const struct table *table, const struct rule *rule)
 	       rule->target.kind == TARGET_NFT_CONTINUE || (writes && !*writes);
 }
 
+static uint64_t ebt_writes(const struct ebt_target *target)
+{
+	switch (target->change) {
+	case EBT_SNAT:
+		return FIELD_BIT(FIELD_ETH_SRC) | (target->has_arp ? FIELD_BIT(FIELD_ARP_SHA) : 0);
+	case EBT_DNAT:
+		return FIELD_BIT(FIELD_ETH_DST);
+	default:
+		return FIELD_BIT(FIELD_MARK);
+	}
+}
+
 uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 {
 	const uint64_t *writes = writes_of(table, &rule->target);
@@ -79,6 +91,8 @@ uint64_t ruleset_rule_writes(const struct table *table, const struct rule *rule)
 			fields |= FIELD_BIT(statement->key->field);
 	}
 	switch (rule->target.kind) {
+	case TARGET_EBT:
+		return fields | ebt_writes(rule->target.ebt);
 	case TARGET_MARK:
 		return fields | FIELD_BIT(FIELD_MARK);
 	case TARGET_CONNMARK:
@@ -322,12 +336,12 @@ static void nft_nat_effect(const struct nft_nat *nat, struct effect *ret)
 
 	ret->kind = EFFECT_VERDICT;
 	ret->verdict = VERDICT_ACCEPT;
-	if (!nat->is_known || nat->lookup || nat->is_prefix) {
+	if (!nat->is_known || nat->lookup) {
 		ret->verdict = VERDICT_CANNOT_TELL;
 		ret->why = "the address of a NAT rule comes from what is not modelled";
 		return;
 	}
-	ret->nat = (struct nat){ .kind = kinds[nat->kind],
+	ret->nat = (struct nat){ .kind = nat->is_prefix ? NAT_NETMAP : kinds[nat->kind],
 		.has_addr = nat->has_addr,
 		.has_ports = nat->has_ports,
 		.is_random = nat->is_random || nat->is_fully_random,

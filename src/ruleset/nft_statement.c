@@ -567,6 +567,18 @@ static bool parse_nat_identity(
 	return true;
 }
 
+static bool parse_nat_to(
+	struct nft_parser *p, size_t at, size_t end, bool has_port, struct nft_nat *nat)
+{
+	bool is_v6 = nat->family == FAMILY_IPV6 || p->table->family == FAMILY_IPV6;
+	bool is_constant = at + 1 == end && parse_nat_constant(p, at, nat);
+
+	if (nat->is_prefix)
+		return is_constant && nat->has_addr && !nat->has_ports;
+	return is_constant || parse_nat_identity(p, at, end, nat) ||
+	       parse_nat_lookup(p, at, end, is_v6, has_port, nat);
+}
+
 static bool parse_nat(struct nft_parser *p, size_t at, size_t end, struct target *ret)
 {
 	static const char *const words[] = { [NFT_SNAT] = "snat",
@@ -602,13 +614,7 @@ static bool parse_nat(struct nft_parser *p, size_t at, size_t end, struct target
 	if (at == end)
 		nat->is_known = kind >= NFT_MASQUERADE;
 	else if (at + 1 < end && nft_token_is(p, at, "to"))
-		nat->is_known =
-			!nat->is_prefix && ((at + 2 == end && parse_nat_constant(p, at + 1, nat)) ||
-						   parse_nat_identity(p, at + 1, end, nat) ||
-						   parse_nat_lookup(p, at + 1, end,
-							   nat->family == FAMILY_IPV6 ||
-								   p->table->family == FAMILY_IPV6,
-							   has_port, nat));
+		nat->is_known = parse_nat_to(p, at + 1, end, has_port, nat);
 	return true;
 }
 

@@ -229,9 +229,10 @@ static void add_all(struct adding *adding)
 	}
 }
 
-void ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n)
+uint64_t ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulesets, size_t n)
 {
 	struct adding adding = { .sets = sets };
+	uint64_t by_bits = 0;
 
 	/* what one of them asks by bits must not be enumerated for another one either */
 	for (int pass = 0; pass < 2; pass++) {
@@ -243,6 +244,9 @@ void ruleset_add_to_world(struct sets *sets, const struct ruleset *const *rulese
 	}
 	/* some matches treat it in a way of its own */
 	sets_add_name(sets, FIELD_IN_IFACE, "lo");
+	for (size_t i = 0; i < N_MACS; i++)
+		by_bits |= adding.is_by_bits[i] ? FIELD_BIT(macs[i]) : 0;
+	return by_bits;
 }
 
 static int by_name(const void *a, const void *b)

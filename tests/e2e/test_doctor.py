@@ -18,7 +18,8 @@ ASK = f"""
 import socket
 with socket.create_connection(("{HOST}", {PUBLISHED}), 5) as s:
     s.settimeout(5)
-    print(s.recv(100).decode())
+    s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+    print("served" if s.recv(100).startswith(b"HTTP/") else "nothing")
 """
 
 
@@ -40,7 +41,7 @@ class Doctored(Host):
 
     def publish(self):
         self.sh(f"docker run --detach --name pub --publish {PUBLISHED}:80 busybox "
-                "/bin/busybox nc -lk -p 80 -e /bin/busybox echo served")
+                "/bin/busybox httpd -f -p 80")
 
     def served(self):
         """What the published port says to the outside."""
@@ -157,7 +158,8 @@ def unconfirmed_fix_is_taken_back():
         before = host.rules()
         host.portwall(f"doctor --fix {FINDING}:return --confirm 2")
         host.sh("for i in $(seq 200); do iptables-save -t nat | grep -q -- '-o qbr+ -j RETURN' || exit 0; sleep 0.1; done; exit 1")
-        expect(host.rules() == before, "it was not taken back as a whole")
+        now = host.rules()
+        expect(now == before, f"it was not taken back as a whole: {now} was {before}")
         host.portwall(f"doctor --fix {FINDING}:return --confirm 600")
         host.portwall("doctor --keep")
         host.is_whole("kept")

@@ -356,12 +356,14 @@ static void nft_nat(struct maker *m)
 		"udp dport 443 counter dnat to 10.0.1.10:90",
 		"tcp dport 443 counter redirect to :8080",
 		"ip daddr 10.0.0.10 meta l4proto { tcp, udp } counter dnat to 203.0.113.5",
-		"ip daddr 192.0.2.1 tcp dport 80 counter dnat to 10.0.0.10" };
+		"ip daddr 192.0.2.1 tcp dport 80 counter dnat to 10.0.0.10",
+		"ip daddr 10.0.0.0/24 udp dport 53 counter dnat prefix to 10.0.1.0/24" };
 	static const char *const post[] = { "oifname wan0 counter masquerade", "counter masquerade",
 		"ip saddr 10.0.0.10 counter snat to 10.0.0.77",
 		"oifname br0 counter snat to 192.0.2.1",
 		"ip saddr 10.0.1.0/24 counter snat to 10.0.1.200",
-		"oifname eth1 counter masquerade" };
+		"oifname eth1 counter masquerade",
+		"ip saddr 10.0.0.0/24 counter snat prefix to 10.0.1.0/24" };
 
 	text_addf(m->out,
 		"table ip walknat {\n chain pre { type nat hook prerouting priority %d;\n  %s\n"

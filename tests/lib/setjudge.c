@@ -11,6 +11,7 @@
 
 struct opening {
 	struct arena *arena;
+	const struct host *host;
 	struct random *random;
 	const struct addr *addrs;
 	size_t n_addrs;
@@ -188,11 +189,14 @@ static bool check_member(const struct opening *opening, const struct explainer *
 	const struct every_part *part;
 	const struct explanation *told;
 
-	if (set_has_packet(every->sets, every->asked, packet) != SET_IN)
+	alone.packet = *packet;
+	alone.packet.unknown = opening->query.packet.unknown & FIELD_BIT(FIELD_ETH_DST);
+	explain_find_macs(opening->host, &alone);
+	packet = &alone.packet;
+	if (packet->unknown || set_has_packet(every->sets, every->asked, packet) != SET_IN)
 		return true;
 	total->members++;
 	part = part_with(every, packet);
-	alone.packet = *packet;
 	told = explain(arena, explainer, &alone);
 	if (!part) {
 		print_wrong(
@@ -238,12 +242,13 @@ static void keep_witnesses(const struct every *every, struct packet *ret_witness
 			ret_witnesses[(*ret_n)++] = part->witness.packet;
 }
 
-bool setjudge_ask(const struct explainer *explainer, const struct query *query,
-	const struct addr *addrs, size_t n_addrs, struct random *random, struct set_judged *total,
-	struct packet *ret_witnesses, size_t *ret_n)
+bool setjudge_ask(const struct host *host, const struct explainer *explainer,
+	const struct query *query, const struct addr *addrs, size_t n_addrs, struct random *random,
+	struct set_judged *total, struct packet *ret_witnesses, size_t *ret_n)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct opening opening = { .arena = arena,
+		.host = host,
 		.random = random,
 		.addrs = addrs,
 		.n_addrs = n_addrs,
@@ -253,6 +258,8 @@ bool setjudge_ask(const struct explainer *explainer, const struct query *query,
 	struct err err;
 
 	open_some(&opening);
+	if (query->from == FROM_DEVICE && one_in(random, 3))
+		opening.query.packet.unknown |= FIELD_BIT(FIELD_ETH_DST);
 	if (!opening.query.packet.unknown)
 		return true;
 	if (!explain_every(arena, explainer, &opening.query, &opening.choices, &every, &err)) {

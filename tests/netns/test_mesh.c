@@ -448,8 +448,8 @@ static void ask_set(struct judge *judge, const struct item *item)
 		return;
 	for (size_t i = 0; i < N_OF(addrs); i++)
 		addrs[i] = i < N_OF(addrs4) ? addr_at(false, i) : addr_at(true, i - N_OF(addrs4));
-	if (!setjudge_ask(judge->explainer, &query, addrs, N_OF(addrs), &judge->random, &total.sets,
-		    witnesses, &n))
+	if (!setjudge_ask(judge->host, judge->explainer, &query, addrs, N_OF(addrs), &judge->random,
+		    &total.sets, witnesses, &n))
 		keep_host(judge);
 	for (size_t i = 0; i < n; i++) {
 		judge->witnesses[judge->n_witnesses].from = item->from;

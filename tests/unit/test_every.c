@@ -26,31 +26,58 @@ static struct host_build *router(struct arena *arena, const char *rules)
 	build_route(b, "0.0.0.0/0", "wan", "192.0.2.254");
 	build_neighbour(b, "wan", "192.0.2.254", "02:00:00:00:00:fe");
 	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
-	build_iptables(b, 0, rules);
+	(*rules == '*' ? build_iptables : build_nft)(b, 0, rules);
 	return b;
 }
 
-static void ask(struct arena *arena, struct host_build *b, const char *text, struct every *ret)
+/* br0, 10.0.0.1/24, with the taps of three guests, of which two are its neighbours. */
+static struct host_build *shared_bridge(struct arena *arena, const char *rules)
+{
+	struct host_build *b = host_build_new(arena);
+	struct mac mac;
+
+	assert_true(mac_parse(GATEWAY, &mac));
+	build_link(b, 0, "bridge", "br0")->mac = mac;
+	build_address(b, "br0", "10.0.0.1/24");
+	for (int i = 1; i <= 3; i++) {
+		const char *tap = arena_printf(arena, "tap%d", i);
+
+		build_link(b, 0, "", tap);
+		build_port(b, "br0", tap);
+		build_fdb(b, tap, arena_printf(arena, "02:00:00:00:00:1%d", i));
+		if (i < 3)
+			build_neighbour(b, "br0", arena_printf(arena, "10.0.0.1%d", i),
+				arena_printf(arena, "02:00:00:00:00:1%d", i));
+	}
+	/* behind the port of the second guest is a third address */
+	build_neighbour(b, "br0", "10.0.0.14", "02:00:00:00:00:12");
+	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
+	(*rules == '*' ? build_iptables : build_nft)(b, 0, rules);
+	return b;
+}
+
+static void ask(struct arena *arena, struct host_build *b, const char *in, const char *text,
+	struct every *ret)
 {
 	const struct host *host = host_built(b);
 	struct packet_choices choices = { 0 };
 	struct query query;
 	struct err err = { 0 };
 
-	if (!explain_find_entry(host, "lan", &query, &err) ||
+	if (!explain_find_entry(host, in, &query, &err) ||
 		!packet_expr_parse_set(arena, text, &query.packet, &choices, &err) ||
 		!explain_every(arena, explainer_new(arena, host), &query, &choices, ret, &err))
 		fail_msg("%s", err.text);
 }
 
 /* "delivered wan: dst ...; dropped lan: ..." in the order of the answer. */
-static void assert_parts(const char *rules, const char *text, const char *expected)
+static void assert_parts_at(struct arena *arena, struct host_build *b, const char *in,
+	const char *text, const char *expected)
 {
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text told CLEANUP(text_done) = TEXT_INIT;
 	struct every every = { 0 };
 
-	ask(arena, router(arena, rules), text, &every);
+	ask(arena, b, in, text, &every);
 	vec_for_each (part, &every.parts) {
 		text_addf(&told, "%s %s: ", final_name(part->final), part->leaf->last->link->name);
 		every_print_set(&told, &every, part->set, SIZE_MAX);
@@ -68,13 +95,21 @@ static void assert_parts(const char *rules, const char *text, const char *expect
 	assert_string_equal(told.data, expected);
 }
 
+static void assert_parts(const char *rules, const char *text, const char *expected)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	assert_parts_at(arena, router(arena, rules), "lan", text, expected);
+}
+
 #define FILTER(rules)                                                                              \
 	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n" rules        \
 	"COMMIT\n"
 #define NAT(rules)                                                                                 \
 	"*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:POSTROUTING " \
 	"ACCEPT [0:0]\n" rules "COMMIT\n"
-#define TO_LAN " mac any > " GATEWAY
+#define NFT_NAT(rule) "table ip n {\n\tchain c {\n\t\ttype nat hook " rule "\n\t}\n}\n"
+#define TO_LAN	      " mac any > " GATEWAY
 
 static void rules_part_a_set(void **state)
 {
@@ -138,6 +173,34 @@ static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
 				       "delivered: IPv4 dport 443\n");
 }
 
+/* The hosts of a network keep their places in the other one: what is behind NETMAP is asked of those. */
+static void a_network_is_mapped_to_a_network(void **state)
+{
+	(void)state;
+	assert_parts(NAT("-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 10.0.1.0/24\n")
+			     FILTER("-A FORWARD -d 10.0.1.8/29 -j DROP\n"),
+		"udp 10.0.0.5:53 203.0.113.0/26:53" TO_LAN,
+		"dropped lan: IPv4 dst 203.0.113.8/29\n"
+		"rewritten dmz: IPv4 dst 203.0.113.0,203.0.113.2-203.0.113.7,203.0.113.16-203.0.113.63\n"
+		"  becomes IPv4 dst 10.0.1.0,10.0.1.2-10.0.1.7,10.0.1.16-10.0.1.63\n"
+		"dropped lan: IPv4 dst 203.0.113.1\n");
+	assert_parts(NAT("-A POSTROUTING -o wan -j NETMAP --to 10.9.0.0/16\n"),
+		"udp 10.0.0.64/26,10.9.0.0/25:53 198.51.100.1:53" TO_LAN,
+		"delivered wan: IPv4 src 10.9.0.0/25\n"
+		"rewritten wan: IPv4 src 10.0.0.64/26\n"
+		"  becomes IPv4 src 10.9.0.64/26\n");
+	assert_parts(
+		NFT_NAT("postrouting priority 100; policy accept;\n\t\tsnat prefix to 10.9.0.0/16"),
+		"udp 10.0.0.64/26:53 198.51.100.1:53" TO_LAN,
+		"rewritten wan: all of them\n"
+		"  becomes IPv4 src 10.9.0.64/26\n");
+	assert_parts(
+		NFT_NAT("prerouting priority -100; policy accept;\n\t\tdnat prefix to 10.0.1.0/24"),
+		"udp 10.0.0.5:53 10.0.3.8/30:53" TO_LAN,
+		"rewritten dmz: all of them\n"
+		"  becomes IPv4 dst 10.0.1.8/30\n");
+}
+
 static void what_is_not_modelled_is_told_by_its_words(void **state)
 {
 	(void)state;
@@ -169,6 +232,98 @@ static void ttl_ends_where_it_is_one(void **state)
 		"delivered wan: IPv4 ttl 2-3\n");
 }
 
+static void guests_of_a_bridge_are_told_by_their_addresses(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"table bridge f {\n\tchain c {\n\t\ttype filter hook forward priority 0; "
+		"policy accept;\n\t\toifname \"tap1\" tcp dport 22 drop\n\t}\n}\n");
+
+	(void)state;
+	assert_parts_at(arena, b, "tap3", "tcp 10.0.0.13 10.0.0.8/29:22",
+		"dropped tap1: IPv4 dst 10.0.0.11\n"
+		"cannot-tell tap1: IPv4 dst 10.0.0.8-10.0.0.10,10.0.0.13,10.0.0.15\n"
+		"  dropped or delivered: what the kernel chooses there, or what was not read, decides\n"
+		"delivered tap2: IPv4 dst 10.0.0.12,10.0.0.14\n");
+}
+
+#define BRIDGED                                                                                    \
+	"table bridge f {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+#define DROPS(match) "\t\t" match " drop\n\t}\n}\n"
+
+/* With a MAC of its own for each, but no rule asks for any of them; then one does. */
+static void groups_are_flooded_by_what_snooping_says(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		BRIDGED DROPS("oifname { \"tap1\", \"tap2\" } ether daddr 01:00:5e:00:00:fb"));
+
+	(void)state;
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 224.0.0.248/29:5",
+		"cannot-tell br0: IPv4 dst 224.0.0.251\n"
+		"  which multicast groups this host has joined was not read\n"
+		"delivered tap1: IPv4 dst 224.0.0.248-224.0.0.250,224.0.0.252/30\n");
+	built_link(b, "br0", NULL)->has_mcast_snooping = true;
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 224.0.0.248/29,224.0.1.0/24:5",
+		"cannot-tell br0: IPv4 dst 224.0.0.251\n"
+		"  which multicast groups this host has joined was not read\n"
+		"cannot-tell tap3: IPv4 dst 224.0.1.0/24\n"
+		"  multicast snooping of br0 may keep it from ports that did not join\n"
+		"delivered tap1: IPv4 dst 224.0.0.248-224.0.0.250,224.0.0.252/30\n");
+}
+
+/* A frame for another station is the host's while iptables has it, before a rule gives it a zone: none is lost. */
+static void a_zone_is_given_to_a_part_with_a_known_mac(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"*raw\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A PREROUTING -m physdev --physdev-in tap3 -j CT --zone 7\nCOMMIT\n");
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 10.0.0.11-10.0.0.12:5",
+		"delivered tap1: IPv4 dst 10.0.0.11\n"
+		"delivered tap2: IPv4 dst 10.0.0.12\n");
+}
+
+static void behind_a_bridge_each_new_destination_has_its_own_mac(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(
+		arena, NAT("-A PREROUTING -d 203.0.113.0/24 -j NETMAP --to 10.0.0.0/24\n"));
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 203.0.113.11-203.0.113.12:5" TO_LAN,
+		"rewritten tap1: IPv4 dst 203.0.113.11\n"
+		"  becomes IPv4 dst 10.0.0.11\n"
+		"rewritten tap2: IPv4 dst 203.0.113.12\n"
+		"  becomes IPv4 dst 10.0.0.12\n");
+}
+
+/* What one copy does to the entry, those of other packets of the set do not find. */
+static void copies_share_what_a_part_of_the_set_did(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = shared_bridge(arena,
+		"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"
+		":OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n"
+		"-A FORWARD -p udp --dport 78 -m physdev --physdev-out tap1 -j DROP\n"
+		"-A FORWARD -p udp --dport 80 -m physdev --physdev-out tap1 -j CONNMARK --set-mark 1\n"
+		"-A FORWARD -m physdev --physdev-out tap2 -m connmark --mark 1 -j DROP\nCOMMIT\n" NAT(
+			"-A POSTROUTING -p udp --dport 77 -m physdev --physdev-out tap2 -j SNAT "
+			"--to-source 10.0.0.77\n"));
+
+	(void)state;
+	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
+	assert_parts_at(arena, b, "tap3", "udp 10.0.0.13:5 255.255.255.255:76-80",
+		"delivered br0: IPv4 dport 76,78-79\n"
+		"cannot-tell tap3: IPv4 dport 77,80\n"
+		"  its copies at the ports of br0 have one entry of conntrack, and what rules do to it "
+		"for one, others ask for: which port comes first is not known\n");
+}
+
 static void a_set_of_nothing_is_refused(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -197,9 +352,15 @@ int main(void)
 		cmocka_unit_test(routes_part_a_set),
 		cmocka_unit_test(nat_maps_a_set),
 		cmocka_unit_test(a_set_that_is_mapped_to_itself_stays_what_it_is),
+		cmocka_unit_test(a_network_is_mapped_to_a_network),
 		cmocka_unit_test(what_is_not_modelled_is_told_by_its_words),
 		cmocka_unit_test(a_mark_is_set_and_asked),
 		cmocka_unit_test(ttl_ends_where_it_is_one),
+		cmocka_unit_test(guests_of_a_bridge_are_told_by_their_addresses),
+		cmocka_unit_test(groups_are_flooded_by_what_snooping_says),
+		cmocka_unit_test(a_zone_is_given_to_a_part_with_a_known_mac),
+		cmocka_unit_test(behind_a_bridge_each_new_destination_has_its_own_mac),
+		cmocka_unit_test(copies_share_what_a_part_of_the_set_did),
 		cmocka_unit_test(a_set_of_nothing_is_refused),
 	};
 

@@ -210,46 +210,91 @@ static void an_index_changes_no_answer(void **state)
 	assert_true(n_delivered > 300 && n_known > 30 && n_taken > 3);
 }
 
-/* --- wires --- */
+/* --- segments --- */
 
-/* The same address in two namespaces is two stations, unless a wire leads from one to the other. */
-static void only_what_a_wire_leads_to_is_asked_for_macs(void **state)
+static bool are_joined(const struct host *host, const char *a, const char *b)
+{
+	const struct netns *ns_a, *ns_b;
+	const struct link *link_a = host_find_link(host, a, &ns_a),
+			  *link_b = host_find_link(host, b, &ns_b);
+
+	assert_int_equal(host_is_joined(host, ns_a, link_a, ns_b, link_b),
+		host_is_joined(host, ns_b, link_b, ns_a, link_a));
+	return host_is_joined(host, ns_a, link_a, ns_b, link_b);
+}
+
+static struct query asked(const struct host *host, const char *in, const char *dst)
+{
+	struct query query = { .from = FROM_DEVICE };
+
+	query.in = host_find_link(host, in, &query.ns);
+	query.packet.unknown = FIELD_BIT(FIELD_ETH_DST);
+	assert_true(addr_parse(dst, &query.packet.dst));
+	query.packet.ethertype = ETHERTYPE_IPV4;
+	return query;
+}
+
+/* The same address elsewhere is another station, and who is behind a router is not asked for his MAC. */
+static void only_what_is_on_the_segment_is_asked_for_macs(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct host_build *b = host_build_new(arena);
-	struct query query = { .from = FROM_DEVICE };
 	const struct host *host;
+	struct query query;
 	struct link *vlan;
 
 	(void)state;
+	build_link(b, 0, "bridge", "br0");
+	build_link(b, 0, "", "tap0");
 	build_veth(b, 0, "v0", 1, "v1");
+	build_port(b, "br0", "tap0");
+	build_port(b, "br0", "v0");
 	build_link(b, 1, "", "eth1");
 	vlan = build_link(b, 2, "vlan", "eth1.5");
 	vlan->lower_index = built_link(b, "eth1", NULL)->index;
 	vlan->is_peer_away = true;
 	vlan->peer_netns = 1;
+	vlan->vlan_id = 5;
 	vlan->mac = (struct mac){ { 2, 0, 0, 0, 0, 2 } };
+	*build_link(b, 1, "vlan", "eth1.6") = (struct link){ .name = "eth1.6",
+		.kind = "vlan",
+		.index = 77,
+		.vlan_id = 6,
+		.lower_index = vlan->lower_index };
 	build_link(b, 3, "", "eth3")->mac = (struct mac){ { 2, 0, 0, 0, 0, 3 } };
+	build_address(b, "v1", "10.0.0.1/24");
 	build_address(b, "eth1.5", "10.0.0.2/24");
 	build_address(b, "eth3", "10.0.0.2/24");
+	build_neighbour(b, "v1", "10.0.0.9", "02:00:00:00:00:09");
+	build_neighbour(b, "eth1", "10.1.0.9", "02:00:00:00:01:09");
 	host = host_built(b);
-	for (size_t n = 0; n < 4; n++)
-		assert_int_equal(host_is_wired(host, &b->netns[0], &b->netns[n]), n < 3);
-	query.ns = &host->netns[0];
-	query.in = netns_link(query.ns, "v0");
-	query.packet.unknown = FIELD_BIT(FIELD_ETH_DST);
-	assert_true(addr_parse("10.0.0.2", &query.packet.dst));
-	query.packet.ethertype = ETHERTYPE_IPV4;
+	assert_true(are_joined(host, "tap0", "br0") && are_joined(host, "tap0", "v1"));
+	assert_true(are_joined(host, "eth1", "eth1.5") && are_joined(host, "eth1", "eth1.6"));
+	assert_false(are_joined(host, "eth1.5", "eth1.6"));
+	assert_false(are_joined(host, "tap0", "eth1"));
+	query = asked(host, "tap0", "10.0.0.9");
+	assert_int_equal(explain_find_macs(host, &query), FIELD_BIT(FIELD_ETH_DST));
+	assert_int_equal(query.packet.eth_dst.bytes[5], 9);
+	query = asked(host, "tap0", "10.1.0.9");
+	assert_int_equal(explain_find_macs(host, &query), 0);
+	query = asked(host, "eth1", "10.0.0.2");
 	assert_int_equal(explain_find_macs(host, &query), FIELD_BIT(FIELD_ETH_DST));
 	assert_int_equal(query.packet.eth_dst.bytes[5], 2);
-	/* both have a port of Open vSwitch: now it may be one or the other */
-	b->ovs_ports[0] = (struct ovs_port){ .name = "v1", .netns = 1 };
-	b->ovs_ports[1] = (struct ovs_port){ .name = "eth3", .netns = 3 };
-	b->ovs_ports[2] = (struct ovs_port){ .name = "gone", .netns = -1 };
+	query = asked(host, "tap0", "224.129.2.3");
+	assert_int_equal(explain_find_macs(host, &query), FIELD_BIT(FIELD_ETH_DST));
+	assert_memory_equal(query.packet.eth_dst.bytes, "\x01\x00\x5e\x01\x02\x03", 6);
+	/* ports of Open vSwitch: in one VLAN, in another one, on the trunk */
+	b->ovs_ports[0] = (struct ovs_port){ .name = "eth1", .bridge = "br", .netns = 1, .tag = 1 };
+	b->ovs_ports[1] = (struct ovs_port){ .name = "eth3", .bridge = "br", .netns = 3, .tag = 2 };
+	b->ovs_ports[2] = (struct ovs_port){ .name = "gone", .bridge = "br", .netns = -1 };
 	b->host.n_ovs_ports = 3;
 	host = host_built(b);
-	assert_true(host_is_wired(host, &b->netns[0], &b->netns[3]));
-	query.packet.unknown = FIELD_BIT(FIELD_ETH_DST);
+	assert_false(are_joined(host, "eth1", "eth3"));
+	b->ovs_ports[1].tag = 0;
+	host = host_built(b);
+	assert_true(are_joined(host, "eth1", "eth3") && !are_joined(host, "tap0", "eth3"));
+	/* now it may be one or the other */
+	query = asked(host, "eth1", "10.0.0.2");
 	assert_int_equal(explain_find_macs(host, &query), 0);
 }
 
@@ -384,7 +429,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_index_changes_no_answer),
-		cmocka_unit_test(only_what_a_wire_leads_to_is_asked_for_macs),
+		cmocka_unit_test(only_what_is_on_the_segment_is_asked_for_macs),
 		cmocka_unit_test(rules_that_are_passed_over_would_have_said_no),
 		cmocka_unit_test(an_index_of_other_rules_is_not_used),
 	};

@@ -248,6 +248,7 @@ static void rules_print_back_and_nothing_is_opaque(void **state)
 		 "10/second burst 5 packets drop comment \"y\""),
 		"ct state vmap { invalid : drop, established : accept, related : accept }",
 		"ip daddr 10.0.0.9 tcp dport 80 dnat to 172.17.0.2:8080",
+		"ip daddr 10.1.0.0/16 dnat ip prefix to 10.2.0.0/16",
 		"masquerade to :1024-65535 random,persistent",
 		"oifname @bridges snat ip to ip saddr",
 		"iifname @bridges dnat ip6 to ip6 daddr random",

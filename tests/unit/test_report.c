@@ -58,14 +58,16 @@ static struct report report_of(struct host_build *b, const char *in, const char 
 {
 	const struct host *host = host_built(b);
 	struct query *query = arena_new_one(b->arena, struct query);
+	struct explainer *explainer;
 	struct report report;
 	struct err err = { 0 };
 
 	if (!explain_find_entry(host, in, query, &err) ||
 		!packet_expr_parse(packet, &query->packet, &err))
 		fail_msg("%s", err.text);
-	report_make(b->arena, explainer_new(b->arena, host), query, REPORT_ANY | REPORT_CHANGES,
-		&report);
+	explainer = explainer_new(b->arena, host);
+	report_make(b->arena, explainer, query, explain(b->arena, explainer, query),
+		REPORT_ANY | REPORT_CHANGES, &report);
 	return report;
 }
 

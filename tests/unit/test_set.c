@@ -137,6 +137,33 @@ static void combinations_are_counted_and_addresses_assigned(void **state)
 	assert_printed(sets, a, 9, "IPv4 src 192.0.2.1 proto tcp dport 22-23\n");
 }
 
+static void a_network_changes_and_its_hosts_keep_their_places(void **state)
+{
+	struct sets *sets CLEANUP(sets_freep) = sets_new(0);
+	struct field_value mask = { 0 }, none = { 0 };
+	struct prefix v6;
+	struct packet_set a;
+
+	(void)state;
+	sets_seal(sets);
+	mask.bytes[12] = 0xff;
+	a = set_forget_bits(sets, tcp_to(sets, "10.1.2.0/23", 22), FIELD_SRC, FAMILY_IPV4, &mask);
+	a = set_and(sets, a, tcp_to(sets, "172.0.0.0/8", 22));
+	assert_printed(sets, a, 9, "IPv4 src 172.1.2.0/23 proto tcp dport 22\n");
+	assert_true(set_equal(set_forget_bits(sets, a, FIELD_SRC, FAMILY_IPV4, &none), a));
+	memset(mask.bytes, 0xff, sizeof(mask.bytes));
+	assert_true(set_equal(set_forget_bits(sets, a, FIELD_SRC, FAMILY_IPV4, &mask),
+		tcp_to(sets, "0.0.0.0/0", 22)));
+	assert_true(prefix_parse("2001:db8::40/123", &v6));
+	memset(mask.bytes + 2, 0, sizeof(mask.bytes) - 2);
+	a = set_forget_bits(
+		sets, set_of_prefix(sets, FIELD_DST, &v6), FIELD_DST, FAMILY_IPV6, &mask);
+	assert_true(prefix_parse("fd00:db8::40/123", &v6));
+	assert_true(set_is_subset(sets, set_of_prefix(sets, FIELD_DST, &v6), a));
+	assert_true(prefix_parse("fd00:db8::20/123", &v6));
+	assert_true(set_is_empty(set_and(sets, set_of_prefix(sets, FIELD_DST, &v6), a)));
+}
+
 static void a_world_at_its_limit_fails_once_and_says_so(void **state)
 {
 	struct sets *sets CLEANUP(sets_freep) = sets_new(300);
@@ -268,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_witness_looks_as_packets_usually_do),
 		cmocka_unit_test(an_unknown_field_makes_the_answer_depend_on_it),
 		cmocka_unit_test(combinations_are_counted_and_addresses_assigned),
+		cmocka_unit_test(a_network_changes_and_its_hosts_keep_their_places),
 		cmocka_unit_test(a_world_at_its_limit_fails_once_and_says_so),
 		cmocka_unit_test(what_was_not_registered_cannot_be_asked),
 		cmocka_unit_test(what_is_collected_is_room_for_other_sets),
