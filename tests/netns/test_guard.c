@@ -177,7 +177,7 @@ static bool send_udp(const char *to, uint16_t port, bool is_v6)
 /* What came: from whom; "" when nothing did. */
 static const char *receive(int fd, char *from, size_t size, unsigned wait_ms)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	char data[8];
