@@ -134,8 +134,8 @@ static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
 		assert_int_equal(part->explanation->final, part->final);
 	}
 	sets_free(every.sets);
-	assert_string_equal(told.data, "rewritten: IPv4 dport not 443\n"
-				       "delivered: IPv4 dport 443\n");
+	assert_string_equal(told.data, "delivered: IPv4 dport 443\n"
+				       "rewritten: IPv4 dport not 443\n");
 }
 
 static void what_is_not_modelled_is_told_by_its_words(void **state)
