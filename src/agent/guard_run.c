@@ -36,8 +36,7 @@ struct holder {
 	struct kernel_nft *nft;
 	struct kernel_watch *watch;
 	int signals;
-	bool is_owned; /* the kernel knows owners */
-	bool is_there; /* the table, as far as is known */
+	bool is_there; /* the table */
 
 	struct arena *arena; /* of held */
 	struct guard held;
@@ -93,27 +92,6 @@ static bool write_table(
 	return true;
 }
 
-/* Before Linux 5.12 no table has an owner: then the guard is watched and mended. */
-static bool take_table(struct holder *holder, const struct guard *wanted, struct err *err)
-{
-	holder->is_owned = write_table(holder, wanted, true, err);
-	if (holder->is_owned)
-		return true;
-	if (err->sys == EPERM)
-		return false;
-	agent_log(LOG_WARNING, "guard-not-owned", "why", err->text, NULL);
-	return write_table(holder, wanted, false, err);
-}
-
-static bool look(
-	struct holder *holder, struct arena *arena, struct guard_state *state, struct err *err)
-{
-	if (!guard_look(arena, holder->nft, state, err))
-		return false;
-	holder->is_there = state->is_there;
-	return true;
-}
-
 static void report_held(const struct holder *holder, const char *state)
 {
 	sd_notifyf(0, "%s\nSTATUS=guards %zu bridge%s from NAT of others", state,
@@ -133,31 +111,25 @@ static void fail(struct holder *holder, const char *event, const struct err *err
 	holder->retry_ms = now_ms() + RETRY_MS;
 }
 
-/* Brings the table to what the host has now; is_suspect: somebody may have changed the table itself. */
-static void refresh(struct holder *holder, bool is_suspect)
+/* Brings the table to what the host has now. */
+static void refresh(struct holder *holder)
 {
 	struct arena *arena = arena_new();
-	struct guard_state state = { 0 };
+	struct guard wanted;
 	struct err err;
 
 	holder->retry_ms = NEVER;
-	if (!guard_want(arena, holder->options, false, &state.wanted, &err) ||
-		(is_suspect && !look(holder, arena, &state, &err))) {
+	if (!guard_want(arena, holder->options, false, &wanted, &err)) {
 		fail(holder, "guard-not-read", &err);
-	} else if (guard_equal(&holder->held, &state.wanted) &&
-		   (!is_suspect || (state.is_whole && guard_equal(&state.found, &holder->held)))) {
+	} else if (guard_equal(&holder->held, &wanted)) {
 		;
-	} else if (!write_table(holder, &state.wanted, holder->is_owned, &err)) {
+	} else if (!write_table(holder, &wanted, true, &err)) {
 		fail(holder, "guard-not-written", &err);
 	} else {
-		if (!guard_equal(&holder->held, &state.wanted))
-			agent_log(LOG_INFO, "guard-bridges", "added",
-				names_of(arena, &state.wanted, &holder->held), "removed",
-				names_of(arena, &holder->held, &state.wanted), NULL);
-		else
-			agent_log(LOG_WARNING, "guard-repaired", "was",
-				state.is_there ? "changed" : "deleted", NULL);
-		keep(holder, arena, &state.wanted);
+		agent_log(LOG_INFO, "guard-bridges", "added",
+			names_of(arena, &wanted, &holder->held), "removed",
+			names_of(arena, &holder->held, &wanted), NULL);
+		keep(holder, arena, &wanted);
 		report_held(holder, "READY=1");
 		return;
 	}
@@ -166,10 +138,10 @@ static void refresh(struct holder *holder, bool is_suspect)
 
 /* --- others --- */
 
-static bool is_own(const struct holder *holder, const struct kernel_change *change)
+/* Nobody else changes the held table: a transaction of it alone is one of this process. */
+static bool is_own(const struct kernel_change *change)
 {
-	return change->program && !strcmp(change->tables, "inet " GUARD_TABLE) &&
-	       (holder->is_owned || change->pid == (long)getpid());
+	return change->program && !strcmp(change->tables, "inet " GUARD_TABLE);
 }
 
 static void note_change(struct holder *holder, const struct kernel_change *change)
@@ -203,19 +175,13 @@ static bool take_rules(struct holder *holder, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct kernel_change *changes;
-	bool is_others = false;
 	size_t n;
 
 	if (!kernel_watch_rules(arena, holder->watch, &changes, &n, err))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (is_own(holder, &changes[i]))
-			continue;
-		note_change(holder, &changes[i]);
-		is_others = true;
-	}
-	if (is_others)
-		refresh(holder, true);
+	for (size_t i = 0; i < n; i++)
+		if (!is_own(&changes[i]))
+			note_change(holder, &changes[i]);
 	return true;
 }
 
@@ -226,7 +192,7 @@ static bool take_links(struct holder *holder, struct err *err)
 	if (!kernel_watch_links(holder->watch, &is_changed, err))
 		return false;
 	if (is_changed)
-		refresh(holder, false);
+		refresh(holder);
 	return true;
 }
 
@@ -271,7 +237,7 @@ static void do_what_is_due(struct holder *holder)
 	int64_t now = now_ms();
 
 	if (holder->retry_ms <= now)
-		refresh(holder, true);
+		refresh(holder);
 	if (holder->legacy_ms <= now)
 		look_at_legacy(holder);
 	if (holder->tell_ms <= now)
@@ -320,17 +286,20 @@ static bool begin(struct holder *holder, struct err *err)
 		!kernel_lock_open(&lock, holder->options->lock_wait_s, err) ||
 		!kernel_nft_open(&holder->nft, err) || !kernel_watch_open(&holder->watch, err) ||
 		!guard_want(arena, holder->options, false, &state.wanted, err) ||
-		!look(holder, arena, &state, err) ||
-		!guard_may_change(holder->options, &state, err) ||
-		!take_table(holder, &state.wanted, err)) {
+		!guard_look(arena, holder->nft, &state, err) ||
+		!guard_may_change(holder->options, &state, err)) {
+		arena_free(arena);
+		return false;
+	}
+	holder->is_there = state.is_there;
+	if (!write_table(holder, &state.wanted, true, err)) {
 		arena_free(arena);
 		return false;
 	}
 	keep(holder, arena, &state.wanted);
 	report_held(holder, "READY=1");
 	agent_log(LOG_INFO, "guard-held", "bridges",
-		names_of(arena, &holder->held, &(struct guard){ 0 }), "owned",
-		holder->is_owned ? "yes" : "no", NULL);
+		names_of(arena, &holder->held, &(struct guard){ 0 }), NULL);
 	return true;
 }
 
@@ -338,14 +307,11 @@ static bool begin(struct holder *holder, struct err *err)
 static bool leave(struct holder *holder, struct err *err)
 {
 	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
-	struct guard_state state;
 	struct err busy;
 
 	sd_notify(0, "STOPPING=1");
 	if (!kernel_lock_open(&lock, holder->options->lock_wait_s, &busy))
 		agent_log(LOG_WARNING, "lock-not-held", "why", busy.text, NULL);
-	if (!holder->is_owned && !look(holder, holder->arena, &state, err))
-		return false;
 	if (!write_table(holder, &holder->held, false, err))
 		return false;
 	agent_log(LOG_INFO, "guard-left", "bridges",

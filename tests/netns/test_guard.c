@@ -25,9 +25,11 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include "explain/explain.h"
 #include "kernel/kernel.h"
 #include "net.h"
 #include "nettool.h"
+#include "packet/expr.h"
 
 #define WAIT_MS 60000 /* for what must come, however busy the machine is */
 #define PORT	7
@@ -41,7 +43,8 @@
 
 struct end {
 	int ns;
-	const char *v4, *v6;
+	const char *dev, *v4, *v6;
+	char mac[20];
 	int fds[2][2]; /* by family, at PORT and at MAPPED */
 };
 struct lab {
@@ -74,12 +77,15 @@ static void plug(struct lab *lab, struct end *end, const char *dev, const char *
 	const char *v4, const char *v6, const char *gateway4, const char *gateway6)
 {
 	end->ns = net_new_ns();
+	end->dev = dev;
+	snprintf(end->mac, sizeof(end->mac), "02:00:00:00:01:%02x",
+		(unsigned)(end - &lab->vm1) & 0xff);
 	end->v4 = v4;
 	end->v6 = v6;
 	net_sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0");
 	net_enter(lab->ns);
-	net_ip(lab->ns, "link add %s up type veth peer name eth0 netns /proc/%d/fd/%d\n", dev,
-		getpid(), end->ns);
+	net_ip(lab->ns, "link add %s up type veth peer name eth0 address %s netns /proc/%d/fd/%d\n",
+		dev, end->mac, getpid(), end->ns);
 	if (bridge)
 		net_ip(lab->ns, "link set %s master %s\n", dev, bridge);
 	net_ip(end->ns,
@@ -171,7 +177,7 @@ static bool send_udp(const char *to, uint16_t port, bool is_v6)
 /* What came: from whom; "" when nothing did. */
 static const char *receive(int fd, char *from, size_t size, unsigned wait_ms)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 	struct pollfd wait = { .fd = fd, .events = POLLIN };
 	char data[8];
@@ -204,6 +210,50 @@ static void assert_seen(struct lab *lab, const struct end *from, const char *to,
 		fail_msg("to %s %d: from \"%s\", not %s", to, port, seen, expected);
 }
 
+static const struct host *read_host(struct arena *arena)
+{
+	const struct host *host = NULL;
+	struct err err = { 0 };
+
+	if (!kernel_host_read(arena, &(struct host_read_options){ .only_own = true }, &host, &err))
+		fail_msg("%s", err.text);
+	/* as with a VM behind it: the guests' namespaces are not read */
+	for (size_t i = 0; i < host->netns[0].n_links; i++) {
+		struct link *link = &host->netns[0].links[i];
+
+		if (strncmp(link->name, "tap", 3) != 0)
+			continue;
+		link->kind = "tun";
+		link->peer_index = 0;
+		link->is_peer_away = false;
+	}
+	return host;
+}
+
+/* The walk over the host as it is says the same of a bridged frame. */
+static void assert_explained(
+	const struct end *from, const struct end *to, bool is_v6, enum final expected)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct host *host = read_host(arena);
+	const struct explanation *explanation;
+	struct query query;
+	struct err err;
+
+	if (!explain_find_entry(host, from->dev, &query, &err) ||
+		!packet_expr_parse(arena_printf(arena,
+					   is_v6 ? "udp [%s]:40000 [%s]:7 mac %s > %s"
+						 : "udp %s:40000 %s:7 mac %s > %s",
+					   is_v6 ? from->v6 : from->v4, is_v6 ? to->v6 : to->v4,
+					   from->mac, to->mac),
+			&query.packet, &err))
+		fail_msg("%s", err.text);
+	explanation = explain(arena, explainer_new(arena, host), &query);
+	if (explanation->final != expected)
+		fail_msg("from %s: %s, not %s: %s", from->dev, final_name(explanation->final),
+			final_name(expected), explanation->leaf->why ? explanation->leaf->why : "");
+}
+
 /* Between the VMs of qbrX, both families, both kinds of NAT: as it was sent, or rewritten. */
 static void assert_bridged(struct lab *lab, bool is_rewritten)
 {
@@ -217,6 +267,9 @@ static void assert_bridged(struct lab *lab, bool is_rewritten)
 		is_rewritten ? HOST4 : lab->vm1.v4);
 	assert_seen(lab, &lab->vm1, lab->vm2.v6, MAPPED, &lab->vm2, port,
 		is_rewritten ? HOST6 : lab->vm1.v6);
+	for (int is_v6 = 0; is_v6 < 2; is_v6++)
+		assert_explained(&lab->vm1, &lab->vm2, is_v6,
+			is_rewritten ? FINAL_REWRITTEN : FINAL_DELIVERED);
 }
 
 /* --- who does NAT --- */
@@ -455,6 +508,9 @@ static void what_the_host_routes_and_sends_is_mapped_as_before(void **state)
 				is_guarded_now ? lab->vm3.v4 : "10.0.0.1");
 			assert_seen(lab, &lab->vm3, lab->vm4.v6, PORT, &lab->vm4, PORT,
 				is_guarded_now ? lab->vm3.v6 : "fd00:10::1");
+			for (int is_v6 = 0; is_v6 < 2; is_v6++)
+				assert_explained(&lab->vm3, &lab->vm4, is_v6,
+					is_guarded_now ? FINAL_DELIVERED : FINAL_REWRITTEN);
 			if (is_guarded_now) {
 				assert_seen(lab, &lab->vm3, lab->vm4.v4, MAPPED, &lab->vm4, MAPPED,
 					lab->vm3.v4);
@@ -632,11 +688,51 @@ static void the_table_is_listed_as_it_is_printed(void **state)
 	assert_string_equal(listed.data, printed.data);
 }
 
+static void write_source_nat(int which, int priority)
+{
+	if (which == 0)
+		net_sh("iptables-nft -t nat -A POSTROUTING -p udp -j SNAT --to-source 203.0.113.1");
+	else if (which == 1)
+		net_sh("iptables-legacy -t nat -A POSTROUTING -p udp -j SNAT --to-source 203.0.113.2");
+	else
+		net_sh("nft 'table ip others { chain c { type nat hook postrouting priority %d; "
+		       "meta l4proto udp snat to 203.0.113.3; }; }'",
+			priority);
+}
+
+/*
+ * NAT chains of one hook, whoever wrote them: by priority, and of equal ones the one that was hooked in last
+ * first, which no listing tells (the hooks of iptables-legacy stay when its rules go).
+ */
+static void the_newest_of_equal_chains_maps(void **state)
+{
+	static const struct {
+		int order[3], priority; /* of nft's; of the others it is 100 */
+		const char *seen;
+	} cases[] = { { { 0, 1, 2 }, 100, "203.0.113.3" }, { { 0, 2, 1 }, 100, "203.0.113.2" },
+		{ { 2, 1, 0 }, 100, "203.0.113.1" }, { { 2, 0, 1 }, 99, "203.0.113.3" },
+		{ { 1, 0, 2 }, 101, "203.0.113.1" } };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(cases); i++) {
+		struct lab *lab CLEANUP(lab_freep) = lab_new();
+
+		for (int w = 0; w < 3; w++)
+			write_source_nat(cases[i].order[w], cases[i].priority);
+		assert_seen(lab, &lab->vm1, lab->vm2.v4, PORT, &lab->vm2, PORT, cases[i].seen);
+		assert_explained(&lab->vm1, &lab->vm2, false,
+			cases[i].priority < 100 ? FINAL_REWRITTEN : FINAL_CANNOT_TELL);
+		portwall("install", 0, NULL);
+		assert_seen(lab, &lab->vm1, lab->vm2.v4, PORT, &lab->vm2, PORT, lab->vm1.v4);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bridged_packets_keep_their_addresses_whoever_does_nat),
 		cmocka_unit_test(what_the_host_routes_and_sends_is_mapped_as_before),
+		cmocka_unit_test(the_newest_of_equal_chains_maps),
 		cmocka_unit_test(a_held_guard_cannot_be_flushed_or_changed),
 		cmocka_unit_test(a_new_bridge_is_guarded_and_one_that_gets_an_address_differently),
 		cmocka_unit_test(its_end_leaves_the_table_without_a_gap),

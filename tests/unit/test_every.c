@@ -169,8 +169,8 @@ static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
 		assert_int_equal(part->explanation->final, part->final);
 	}
 	sets_free(every.sets);
-	assert_string_equal(told.data, "rewritten: IPv4 dport not 443\n"
-				       "delivered: IPv4 dport 443\n");
+	assert_string_equal(told.data, "delivered: IPv4 dport 443\n"
+				       "rewritten: IPv4 dport not 443\n");
 }
 
 /* The hosts of a network keep their places in the other one: what is behind NETMAP is asked of those. */

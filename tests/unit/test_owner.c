@@ -85,7 +85,8 @@ static void a_table_of_nft_is_known_by_its_name(void **state)
 		const char *table, *owner;
 	} names[] = { { "docker-bridges", "Docker" }, { "firewalld", "firewalld" },
 		{ "libvirt_network", "libvirt" }, { "portwall", "portwall" },
-		{ "f2b-table", "fail2ban" }, { "filter", "nobody known" } };
+		{ "portwall-guard", "portwall" }, { "f2b-table", "fail2ban" },
+		{ "filter", "nobody known" } };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 
 	(void)state;
