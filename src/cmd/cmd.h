@@ -59,6 +59,7 @@ enum option_id {
 	OPT_FAMILY,
 	OPT_SERVICE,
 	OPT_ASSIGN,
+	OPT_AS_FFFUU,
 	N_OPTIONS,
 };
 
@@ -81,6 +82,7 @@ struct invocation {
 	const char *chain, *family;
 	const char *against[16], *services[16], *assigns[256];
 	size_t n_against, n_services, n_assigns;
+	bool as_fffuu;
 	enum exit_code exit; /* of a run that did not fail */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */

@@ -21,7 +21,7 @@ static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OP
 static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_PREFIX, OPT_JSON,
 	OPT_HELP };
 static const enum option_id audit_options[] = { OPT_AGAINST, OPT_CHAIN, OPT_FAMILY, OPT_SERVICE,
-	OPT_ASSIGN, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
+	OPT_ASSIGN, OPT_AS_FFFUU, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
 
 #define OPTIONS(array) .options = (array), .n_options = N_OF(array)
 
