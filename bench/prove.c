@@ -2,9 +2,9 @@
 /*
  * What it costs to know a chain for all packets, as one line of JSON. "set": the exact set that it accepts, and the rules that no
  * packet can match. "audit": what "portwall audit --chain TABLE/CHAIN" proves on top of it: who shadows those, who reaches whom with
- * tcp/22 and tcp/80, and the sources by interface.
+ * tcp/22 and tcp/80, and the sources by interface. "fffuu": what "--as-fffuu" proves, who reaches whom in an over-approximation.
  *
- *	build/release/bench/bench_prove set|audit FILE TABLE/CHAIN [ipv6]
+ *	build/release/bench/bench_prove set|audit|fffuu FILE TABLE/CHAIN [ipv6]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,19 +125,52 @@ static bool audit(struct bench *b, struct sets *sets, struct err *err)
 	return true;
 }
 
+static bool as_fffuu(struct bench *b, struct sets *sets, struct err *err)
+{
+	static const char *const words[] = { "tcp/22", "tcp/80" };
+	struct prefix loopback;
+	const struct assignment lo = { "lo", &loopback, 1 };
+	struct matrix_query query = {
+		.family = FAMILY_IPV4, .addresses = SET_FULL, .n_services = 1
+	};
+
+	prefix_parse("127.0.0.0/8", &loopback);
+	if (!audit_pass_loosely(sets, b->rs, b->place, &lo, 1, &query.accepted, err))
+		return false;
+	for (size_t i = 0; i < N_OF(words); i++) {
+		struct service_matrix matrix;
+		struct service service;
+
+		query.services = &service;
+		if (!audit_service_parse(sets, FAMILY_IPV4, words[i], &service, err) ||
+			!service_matrix_make(sets, &query, b->arena, &matrix, err))
+			return false;
+		b->n_classes[i] = matrix.n_classes;
+	}
+	b->n_nodes = set_n_nodes(sets, query.accepted);
+	return true;
+}
+
+static const struct kind {
+	const char *name;
+	bool (*prove)(struct bench *b, struct sets *sets, struct err *err);
+} kinds[] = { { "set", find_set }, { "audit", audit }, { "fffuu", as_fffuu } };
+
 int main(int argc, char **argv)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct sets *sets CLEANUP(sets_freep) = NULL;
 	struct bench b = { .arena = arena, .rs = ruleset_new(arena) };
-	bool is_audit = argc > 1 && strcmp(argv[1], "audit") == 0;
+	const struct kind *kind = kinds;
 	double begin = cpu_s(), loaded;
 	struct rusage usage;
 	struct err err;
 
-	if (argc < 4) {
-		fprintf(stderr, "bench_prove set|audit FILE TABLE/CHAIN [ipv6]\n");
+	while (argc >= 4 && kind < kinds + N_OF(kinds) && strcmp(kind->name, argv[1]) != 0)
+		kind++;
+	if (argc < 4 || kind == kinds + N_OF(kinds)) {
+		fprintf(stderr, "bench_prove set|audit|fffuu FILE TABLE/CHAIN [ipv6]\n");
 		return 2;
 	}
 	b.place = argv[3];
@@ -149,8 +182,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	loaded = cpu_s();
-	sets = is_audit ? audit_world(b.rs, NULL, NULL, 0) : sets_new(0);
-	if (!(is_audit ? audit(&b, sets, &err) : find_set(&b, sets, &err))) {
+	sets = kind->prove == find_set ? sets_new(0) : audit_world(b.rs, NULL, NULL, 0);
+	if (!kind->prove(&b, sets, &err)) {
 		fprintf(stderr, "%s\n", err.text);
 		return 1;
 	}

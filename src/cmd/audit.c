@@ -241,6 +241,58 @@ static bool audit_one(struct asked *asked, enum family family, struct err *err)
 	return show(asked, &audited, err);
 }
 
+/* ---- as fffuu asks ---- */
+
+/* Its ipassmt_generic_ipv4 */
+static bool assign_lo(struct asked *asked, struct err *err)
+{
+	struct assignment *lo = arena_new_one(asked->inv->arena, struct assignment);
+
+	if (asked->n_assignments)
+		return true;
+	asked->assignments = lo;
+	asked->n_assignments = 1;
+	return read_assignment(asked->inv->arena, "lo=127.0.0.0/8", lo, err);
+}
+
+/* The place is that of all packets, but for what passes there. */
+static bool judge_as_fffuu(struct asked *asked, struct sets *sets, const char *chain,
+	struct judged_place *ret, struct err *err)
+{
+	struct arena *arena = asked->inv->arena;
+	struct service services[N_OF(asked->inv->services)];
+	struct audit_place *place = arena_new_one(arena, struct audit_place);
+	struct audit *audit;
+	size_t n;
+
+	if (!audit_new(arena, sets, asked->rs, FAMILY_IPV4, chain, NULL, &audit, err))
+		return false;
+	*place = *audit_places(audit, &n);
+	ret->place = place;
+	return audit_pass_loosely(sets, asked->rs, chain, asked->assignments, asked->n_assignments,
+		       &place->passed, err) &&
+	       read_services(asked, sets, FAMILY_IPV4, services, &n, err) &&
+	       audit_matrix(audit, place, services, n, SET_FULL, arena, &ret->matrix, err);
+}
+
+static bool audit_as_fffuu(struct asked *asked, struct err *err)
+{
+	const char *chain = asked->inv->chain ? asked->inv->chain : "filter/FORWARD";
+	struct sets *sets CLEANUP(sets_freep) = NULL;
+	struct judged_place place = { 0 };
+	struct audited audited = {
+		.is_of_fffuu = true, .family = FAMILY_IPV4, .places = &place, .n_places = 1
+	};
+
+	if (!strchr(chain, '/'))
+		return err_input(err, "--as-fffuu asks one base chain: --chain TABLE/CHAIN");
+	if (!assign_lo(asked, err))
+		return false;
+	sets = audit_world(asked->rs, NULL, asked->assignments, asked->n_assignments);
+	audited.sets = sets;
+	return judge_as_fffuu(asked, sets, chain, &place, err) && show(asked, &audited, err);
+}
+
 /* ---- two rulesets ---- */
 
 static const struct audit_place *place_at(const struct audit *audit, enum hook hook)
@@ -328,6 +380,10 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 		err_input(err, "audit: --against only says what differs");
 		return err_next(err, "ask the other options of each ruleset alone");
 	}
+	if (inv->as_fffuu && (inv->n_against || inv->family)) {
+		err_input(err, "audit: --as-fffuu is one question about IPv4");
+		return err_next(err, "leave --against and --family out");
+	}
 	if (inv->family && strcasecmp(inv->family, "ipv4") != 0 &&
 		strcasecmp(inv->family, "ipv6") != 0)
 		return err_input(err, "--family %s: must be ipv4 or ipv6", inv->family);
@@ -345,6 +401,8 @@ static bool ask_families(struct asked *asked, struct err *err)
 	struct invocation *inv = asked->inv;
 	struct err first = { 0 };
 
+	if (inv->as_fffuu)
+		return audit_as_fffuu(asked, err);
 	for (enum family family = FAMILY_IPV4; family < N_IP_FAMILIES; family++) {
 		struct err now = { 0 };
 

@@ -18,6 +18,7 @@ struct judged_place {
 
 struct audited {
 	enum family family;
+	bool is_of_fffuu; /* only the matrices are known */
 	struct sets *sets;
 	const struct judged_place *places;
 	size_t n_places;

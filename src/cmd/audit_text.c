@@ -306,6 +306,8 @@ void audit_print_text(const struct invocation *inv, struct text *out, const stru
 
 		print_title(inv, out, audited->family, judged->place);
 		print_matrix(inv, out, &judged->matrix);
+		if (audited->is_of_fffuu)
+			return;
 		print_sources(inv, out, judged);
 		print_certificates(inv, out, audited, judged);
 	}

@@ -68,6 +68,7 @@ enum option_id {
 	OPT_KEEP,
 	OPT_CONFIRM,
 	OPT_BRIDGE,
+	OPT_AS_FFFUU,
 	N_OPTIONS,
 };
 
@@ -96,6 +97,7 @@ struct invocation {
 	/* guard */
 	const char *bridges[256];
 	size_t n_bridges;
+	bool as_fffuu;
 	enum exit_code exit; /* of a run that did not fail */
 	bool has_changed;    /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;

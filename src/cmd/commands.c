@@ -23,7 +23,7 @@ static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OP
 static const enum option_id verify_options[] = { OPT_SNAPSHOT, OPT_AGAINST, OPT_PREFIX, OPT_JSON,
 	OPT_HELP };
 static const enum option_id audit_options[] = { OPT_AGAINST, OPT_CHAIN, OPT_FAMILY, OPT_SERVICE,
-	OPT_ASSIGN, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
+	OPT_ASSIGN, OPT_AS_FFFUU, OPT_NETNS, OPT_ALL, OPT_DOT, OPT_SVG, OPT_JSON, OPT_HELP };
 
 static const enum option_id doctor_options[] = { OPT_LIST, OPT_SNAPSHOT, OPT_FIX, OPT_DRY_RUN,
 	OPT_CONFIRM, OPT_UNDO, OPT_KEEP, OPT_WAIT, OPT_BRIEF, OPT_JSON, OPT_HELP };

@@ -89,6 +89,9 @@ static const struct option_spec {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
+		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
+		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
 };
 
 #define WAIT_MAX_S    3600
@@ -222,6 +225,9 @@ static bool option_set(
 		return set_look(inv, id);
 	case OPT_PACKETS:
 		inv->packets_path = arg;
+		return true;
+	case OPT_AS_FFFUU:
+		inv->as_fffuu = true;
 		return true;
 	case OPT_CHECK:
 		inv->check = true;

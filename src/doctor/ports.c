@@ -166,12 +166,15 @@ static void add_addrs_of_mac(struct doctor *doctor, struct vm_port *port, struct
 	for (size_t n = 0; n < doctor->host->n_netns; n++) {
 		const struct netns *ns = &doctor->host->netns[n];
 
-		if (!host_is_wired(doctor->host, ns, port->ns))
-			continue;
-		for (size_t i = 0; i < ns->n_neighbours; i++)
-			if (ns->neighbours[i].has_mac && !ns->neighbours[i].is_failed &&
-				mac_equal(ns->neighbours[i].mac, mac))
-				add_addr(doctor->arena, port, &ns->neighbours[i].addr, mac);
+		for (size_t i = 0; i < ns->n_neighbours; i++) {
+			const struct neighbour *known = &ns->neighbours[i];
+			const struct link *link = netns_link_by_index(ns, known->index);
+
+			if (known->has_mac && !known->is_failed && mac_equal(known->mac, mac) &&
+				link &&
+				host_is_joined(doctor->host, ns, link, port->ns, port->link))
+				add_addr(doctor->arena, port, &known->addr, mac);
+		}
 	}
 }
 

@@ -76,6 +76,16 @@ bool audit_matrix(const struct audit *audit, const struct audit_place *place,
 	const struct service *services, size_t n_services, struct packet_set among,
 	struct arena *arena, struct service_matrix *ret, struct err *err);
 
+/*
+ * The question of fffuu (Diekmann and others), for its answer: at least all that a base chain of iptables ("filter/FORWARD") accepts over IPv4.
+ * A match on anything but addresses, protocols, ports, TCP's flags and states may hold or not, at each rule anew, and so may one on an
+ * interface. assignments: behind these interfaces are these sources only; where each interface that rules ask for has some, and no two
+ * the same, the source stands for the interface. False: ERR_INPUT, a target that fffuu does not know or no such chain; else what became of the world.
+ */
+bool audit_pass_loosely(struct sets *sets, const struct ruleset *rs, const char *place,
+	const struct assignment *assignments, size_t n_assignments, struct packet_set *ret,
+	struct err *err);
+
 /* Where it is not known what becomes of packets; the answers above count those as perhaps passed. */
 struct audit_open {
 	struct audit_rule rule;

@@ -113,6 +113,17 @@ static struct packet_set self_of(struct audit *audit, struct seen_chain *seen, s
 	return rule->self;
 }
 
+/* What comes to a base chain at one of the places. */
+static struct packet_set asked_at(
+	const struct audit *audit, const struct audit_place *place, const struct chain *chain)
+{
+	for (size_t i = 0; i < place->n_chains; i++)
+		if (place->chains[i].chain == chain && place->chains[i].type == CHAIN_NAT)
+			return set_minus(
+				audit->sets, place->asked, ruleset_passes_by_nat(audit->sets));
+	return place->asked;
+}
+
 static struct packet_set potential_of(struct audit *audit, struct seen_chain *seen, unsigned depth)
 {
 	struct packet_set all = SET_EMPTY;
@@ -122,7 +133,8 @@ static struct packet_set potential_of(struct audit *audit, struct seen_chain *se
 	seen->is_in_work = true;
 	for (size_t p = 0; seen->is_base && p < audit->n_places; p++)
 		if (seen->places & 1u << p)
-			all = set_or(audit->sets, all, audit->places[p].asked);
+			all = set_or(
+				audit->sets, all, asked_at(audit, &audit->places[p], seen->chain));
 	vec_for_each (caller, &seen->callers) {
 		struct packet_set there = potential_of(audit, caller->chain, depth + 1);
 

@@ -194,6 +194,10 @@ void ruleset_eval_hook(const struct eval *eval, enum family family, const char *
 	bool is_first_of_flow, const struct packet *packet, const struct step *before,
 	uint64_t *decided, struct outcomes *ret);
 
+/* Of all packets, those that chains of nat are not asked about at all, since they belong to no flow or to one that was there before
+ * (net/netfilter/nf_nat_core.c, nf_nat_inet_fn). Of a set the functions above and below leave them out. */
+struct packet_set ruleset_passes_by_nat(struct sets *sets);
+
 /* The same for some of a hook's chains, as ruleset_hook_chains gave them: those before or behind
  * conntrack, for instance. eval->hook is theirs. An order that is not known is tried in every way. */
 void ruleset_eval_chains(const struct eval *eval, const struct hook_chain *chains, size_t n,

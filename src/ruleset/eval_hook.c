@@ -312,6 +312,26 @@ static void add_outcome(struct hook_walk *walk, const struct outcome *outcome)
 	outcomes_add(walk->eval, walk->ret, outcome);
 }
 
+static void run_from(struct hook_walk *walk, const struct hook_chain *chains, size_t n, size_t i,
+	bool is_first_of_flow, const struct outcome *sofar);
+
+struct packet_set ruleset_passes_by_nat(struct sets *sets)
+{
+	return set_of_ct_states(sets, CT_INVALID | CT_UNTRACKED | CT_ESTABLISHED);
+}
+
+/* Of a set: those go on behind it. */
+static void pass_by_nat(struct hook_walk *walk, const struct hook_chain *chains, size_t n, size_t i,
+	const struct outcome *sofar)
+{
+	struct sets *sets = walk->eval->sets;
+	struct outcome others = *sofar;
+
+	others.set = set_and(sets, sofar->set, ruleset_passes_by_nat(sets));
+	if (!set_is_empty(others.set))
+		run_from(walk, chains, n, i + 1, true, &others);
+}
+
 /* One order of the chains from place i on. */
 static void run_from(struct hook_walk *walk, const struct hook_chain *chains, size_t n, size_t i,
 	bool is_first_of_flow, const struct outcome *sofar)
@@ -323,6 +343,7 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 		.sofar = sofar,
 		.outcomes = &outcomes };
 	const struct hook_chain *at;
+	bool is_nat;
 
 	while (i < n && chains[i].type == CHAIN_NAT && (!is_first_of_flow || sofar->nat.kind))
 		i++;
@@ -331,9 +352,13 @@ static void run_from(struct hook_walk *walk, const struct hook_chain *chains, si
 		return;
 	}
 	at = &chains[i];
-	eval.set = sofar->set;
+	is_nat = eval.sets && at->type == CHAIN_NAT;
 	if (eval.may_collect)
 		sets_push_keeper(eval.sets, &waiting.keeper);
+	if (is_nat)
+		pass_by_nat(walk, chains, n, i, sofar);
+	eval.set = is_nat ? set_minus(eval.sets, sofar->set, ruleset_passes_by_nat(eval.sets))
+			  : sofar->set;
 	ruleset_eval_chain(
 		&eval, at->table, at->chain, &sofar->packet, sofar->last, walk->decided, &outcomes);
 	vec_for_each (outcome, &outcomes) {

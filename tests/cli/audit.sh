@@ -44,6 +44,16 @@ says 'one family' 0 '^  A  fd00::/8|^  B  fd00::/8' pw audit --family ipv6 both.
 says 'an interface is certain' 0 'eth1: certain' pw audit --assign eth1=10.0.0.0/8 --chain forward a.save
 says 'or not, with a witness: exit 3' 3 'such as tcp 10\.128\.0\.0:' pw audit --assign eth1=10.0.0.0/9 --chain forward a.save
 
+# -- fffuu's question: interfaces may be any, but lo's addresses are its own
+synology=$GOLDEN/audit/synology.save
+says 'as fffuu asks: from 127.0.0.0/8' 0 '^  B  127\.0\.0\.0/8$' pw audit --as-fffuu --chain filter/INPUT --service tcp/80 "$synology"
+says 'exactly: from lo, whoever it is' 3 '^tcp/80: everybody may reach everybody' pw audit --chain filter/INPUT --service tcp/80 "$synology"
+says 'an interface that has addresses stands for them' 0 '^  A  0\.0\.0\.0-126' pw audit --as-fffuu --assign lo=127.0.0.0/8 --chain filter/INPUT "$synology"
+says 'its interfaces do not matter' 0 '^tcp/22, tcp/80: everybody reaches everybody' pw audit --as-fffuu "$GOLDEN/audit/sqrl2014.save"
+says 'of one base chain' 2 'TABLE/CHAIN' pw audit --as-fffuu --chain forward a.save
+says 'and of rules that it knows' 2 'not a target that fffuu knows' pw audit --as-fffuu --chain mangle/FORWARD "$GOLDEN/audit/sqrl2014.save"
+says 'of IPv4 alone' 2 'is one question about IPv4' pw audit --as-fffuu --family ipv6 a.save
+
 # -- two rulesets
 says 'the same: exit 0' 0 'through this host \(forward\): the same packets pass' pw audit --against a.save a.save
 pw audit --against a.save b.save > differ

@@ -53,7 +53,7 @@ static void judge_file(const char *path)
 		fail_msg("%s", err.text);
 	if (strstr(text.data, "\nCOMMIT")) {
 		is_v6 = strstr(name, "ip6") || strstr(name, "v6") ||
-			strstr(text.data, "by ip6tables");
+			strstr(text.data, "by ip6tables") || strstr(text.data, "-m icmp6 ");
 		for (enum backend backend = BY_IPTABLES_NFT;
 			backend <= (judging.is_short ? BY_IPTABLES_NFT : BY_IPTABLES_LEGACY);
 			backend++)

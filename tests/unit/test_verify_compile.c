@@ -112,6 +112,7 @@ static void random_policies_compile_to_what_they_say(void **state)
 	static const enum bench_plugs kinds[] = { HYBRID, SHARED, ROUTED };
 	const char *rounds = getenv("PORTWALL_ROUNDS");
 	unsigned long n = rounds ? strtoul(rounds, NULL, 10) : N_POLICIES;
+	size_t n_of[N_OF(kinds)] = { 0 }, n_ports = 0;
 	struct random random = random_seeded();
 	struct text yaml CLEANUP(text_done) = TEXT_INIT;
 
@@ -120,16 +121,21 @@ static void random_policies_compile_to_what_they_say(void **state)
 		struct arena *arena CLEANUP(arena_freep) = arena_new();
 		const struct policy *policy;
 		struct err err;
+		unsigned k;
 
 		text_clear(&yaml);
 		random_policy(&random, &yaml);
 		/* what chance makes twice is no policy */
 		if (!policy_parse(arena, "random", yaml.data, yaml.len, "host", &policy, &err))
 			continue;
-		prove(arena, policy, pick(&random, kinds), yaml.data);
+		k = random_below(&random, N_OF(kinds));
+		prove(arena, policy, kinds[k], yaml.data);
+		n_of[k]++;
+		n_ports += policy->n_ports;
 		i++;
 	}
-	printf("# %lu policies\n", n);
+	printf("# %lu policies of %zu ports: a bridge for each port %zu, one for all %zu, one that is routed %zu\n",
+		n, n_ports, n_of[0], n_of[1], n_of[2]);
 }
 
 /* ---- what is remembered ---- */
@@ -475,9 +481,12 @@ static void all_policies_of_three_rules_compile_to_what_they_say(void **state)
 		for (size_t j = i; j <= N_RULES; j++)
 			for (size_t k = j; k <= N_RULES; k++)
 				add_port(&s, (const size_t[]){ i, j, k });
-	printf("# %zu policies\n", s.policy.n_ports);
 	assert_int_equal(s.policy.n_ports, 2925);
+	/* each layout of bridges has chains of its own */
 	prove(s.arena, &s.policy, HYBRID, "");
+	prove(s.arena, &s.policy, SHARED, "");
+	printf("# %zu policies, each with a bridge for each port and with one for all\n",
+		s.policy.n_ports);
 	arena_free(s.arena);
 }
 
