@@ -73,7 +73,7 @@ static void wait_and_undo(void *data)
 				kernel_log("%s: %s", waiter->id, result.notes[i]);
 			return;
 		}
-		if (err.kind == ERR_INPUT)
+		if (look(waiter->id) == NOT_NEEDED)
 			return; /* kept or undone, just now */
 		if (try == 1 || try == TRIES)
 			kernel_log("the fix %s was not confirmed and could not be undone: %s",
