@@ -71,7 +71,7 @@ static bool give_up(struct arena *arena, fix_vec *fixes, struct err *err)
 	if (!could_be_done(arena, fix))
 		return err_next(
 			err, "take back what is left of it: portwall doctor --undo %s", fix->id);
-	kernel_detached_end(fix->waiter);
+	/* who waits for its time sees that it is gone */
 	drop_fix(fixes, fixes->n - 1);
 	fixes_save(fixes, &ignored);
 	return false;
@@ -160,10 +160,10 @@ static bool do_fix(struct arena *arena, const struct mend *mend, fix_vec *fixes,
 	warning_list notes = { 0 };
 	struct err why;
 
-	if (!fixes_save(fixes, err)) {
-		kernel_detached_end(fix->waiter);
+	if (!fixes_save(fixes, err))
 		return false;
-	}
+	if (mend->undo_after_s && !waiter_begin(fix, mend->undo_after_s, &fix->waiter, err))
+		return give_up(arena, fixes, err);
 	if (!commit(mend_plan(arena, &fix->edits), lock, err))
 		return give_up(arena, fixes, err);
 	if (!delete_flows(mend, &ret->n_flows_deleted, err)) {
@@ -206,8 +206,7 @@ bool agent_mend(struct arena *arena, const struct mend *mend, const struct agent
 		fix.is_unfinished = true;
 		if (mend->undo_after_s) {
 			fix.undo_at_s = fix.done_s + mend->undo_after_s;
-			if (!waiter_begin(mend->id, mend->undo_after_s, &fix.waiter, err))
-				return false;
+			fix.token = kernel_boottime_ms();
 		}
 		*vec_push(&fixes, arena) = fix;
 		if (!do_fix(arena, mend, &fixes, &lock, &result, err))
@@ -253,7 +252,7 @@ static bool choose_fix(const fix_vec *fixes, const char *id, size_t *ret, struct
 	return err_input(err, "no fix stands in this network namespace");
 }
 
-bool fix_undo(struct arena *arena, const char *id, pid_t waiter,
+bool fix_undo(struct arena *arena, const char *id, uint64_t token,
 	const struct agent_options *options, struct mend_result *ret, struct err *err)
 {
 	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
@@ -269,7 +268,7 @@ bool fix_undo(struct arena *arena, const char *id, pid_t waiter,
 		return false;
 	fix = &fixes.items[at];
 	was_unfinished = fix->is_unfinished;
-	if (waiter && fix->waiter != waiter)
+	if (token && fix->token != token)
 		return err_input(err, "the fix %s is another one", fix->id);
 	tell(options, "reading what is there");
 	if (options->dry_run) {
@@ -316,7 +315,7 @@ bool agent_mend_keep(
 		err_conflict(err, "the fix %s was not done to its end", fix->id);
 		return err_next(err, "take it back: portwall doctor --undo %s", fix->id);
 	}
-	fix->undo_at_s = 0;
+	fix->undo_at_s = fix->token = 0;
 	fix->waiter = 0;
 	return options->dry_run || fixes_save(&fixes, err);
 }

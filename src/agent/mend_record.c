@@ -122,8 +122,8 @@ void fixes_print(struct text *out, const fix_vec *fixes)
 		print_value(out, "title", fix->title);
 		text_addf(out, "done %" PRIu64 "\n", fix->done_s);
 		if (fix->undo_at_s)
-			text_addf(out, "undo-at %" PRIu64 "\nwaiter %d\n", fix->undo_at_s,
-				(int)fix->waiter);
+			text_addf(out, "undo-at %" PRIu64 "\ntoken %" PRIu64 "\nwaiter %d\n",
+				fix->undo_at_s, fix->token, (int)fix->waiter);
 		if (fix->is_unfinished)
 			text_add(out, "unfinished yes\n");
 		vec_for_each (edit, &fix->edits)
@@ -245,6 +245,8 @@ static bool parse_fix_line(struct fix *fix, const char *word, const char *value)
 		fix->done_s = number;
 	else if (!strcmp(word, "undo-at"))
 		fix->undo_at_s = number;
+	else if (!strcmp(word, "token"))
+		fix->token = number;
 	else if (!strcmp(word, "waiter"))
 		fix->waiter = (pid_t)number;
 	else

@@ -4,7 +4,6 @@
  * the very thing that the fix has cut off. Should this process be killed, the time in the record is past, which agent_mended tells.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/mending.h"
 
@@ -17,13 +16,13 @@
 
 struct waiter {
 	const char *id;
-	uint64_t at_ms;
+	uint64_t token, at_ms;
 };
 
 enum need { NEEDED, NOT_NEEDED, NOT_KNOWN };
 
 /* Without the lock: the file is replaced as a whole. */
-static enum need look(const char *id)
+static enum need look(const struct waiter *waiter)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	fix_vec fixes = { 0 };
@@ -32,25 +31,20 @@ static enum need look(const char *id)
 	if (!fixes_load(arena, &fixes, &ignored))
 		return NOT_KNOWN;
 	vec_for_each (fix, &fixes)
-		if (!strcmp(fix->id, id) && fix->waiter == getpid())
+		if (!strcmp(fix->id, waiter->id) && fix->token == waiter->token)
 			return NEEDED;
 	return NOT_NEEDED;
 }
 
-/* false: it was kept or undone meanwhile. Before it was written down for the first time it cannot have been. */
+/* false: it was kept or undone meanwhile. It was written down before we began. */
 static bool wait_for_time(const struct waiter *waiter)
 {
-	bool was_seen = false;
-
 	for (uint64_t now = kernel_boottime_ms(); now < waiter->at_ms; now = kernel_boottime_ms()) {
 		uint64_t next = now + LOOK_MS;
-		enum need need;
 
-		kernel_sleep_until(next < waiter->at_ms ? next : waiter->at_ms);
-		need = look(waiter->id);
-		was_seen |= need == NEEDED;
-		if (was_seen && need == NOT_NEEDED)
+		if (look(waiter) == NOT_NEEDED)
 			return false;
+		kernel_sleep_until(next < waiter->at_ms ? next : waiter->at_ms);
 	}
 	return true;
 }
@@ -67,13 +61,13 @@ static void wait_and_undo(void *data)
 		struct mend_result result = { 0 };
 		struct err err = { 0 };
 
-		if (fix_undo(arena, waiter->id, getpid(), &options, &result, &err)) {
+		if (fix_undo(arena, waiter->id, waiter->token, &options, &result, &err)) {
 			kernel_log("the fix %s was not confirmed and is undone", waiter->id);
 			for (size_t i = 0; i < result.n_notes; i++)
 				kernel_log("%s: %s", waiter->id, result.notes[i]);
 			return;
 		}
-		if (err.kind == ERR_INPUT)
+		if (look(waiter) == NOT_NEEDED)
 			return; /* kept or undone, just now */
 		if (try == 1 || try == TRIES)
 			kernel_log("the fix %s was not confirmed and could not be undone: %s",
@@ -84,9 +78,10 @@ static void wait_and_undo(void *data)
 	}
 }
 
-bool waiter_begin(const char *id, unsigned after_s, pid_t *ret, struct err *err)
+bool waiter_begin(const struct fix *fix, unsigned after_s, pid_t *ret, struct err *err)
 {
-	struct waiter waiter = { .id = id,
+	struct waiter waiter = { .id = fix->id,
+		.token = fix->token,
 		.at_ms = kernel_boottime_ms() + (uint64_t)after_s * 1000 };
 
 	return kernel_detached_begin(wait_and_undo, &waiter, ret, err);

@@ -30,7 +30,9 @@ typedef VEC(struct made_edit) made_vec;
 struct fix {
 	const char *id, *title;
 	uint64_t done_s, undo_at_s; /* as in struct mended */
-	pid_t waiter;		    /* takes it back at undo_at_s; 0: none */
+	uint64_t
+		token; /* by it the process that takes it back at undo_at_s knows its own fix; 0: none */
+	pid_t waiter; /* that process, for people */
 	bool is_unfinished;
 	made_vec edits;
 };
@@ -78,10 +80,10 @@ bool fix_invert(struct scene *scene, const struct fix *fix, made_vec *ret, warni
 	struct err *err);
 
 /* mend_wait.c: the process that takes a fix back when its time has come and it was not kept. */
-bool waiter_begin(const char *id, unsigned after_s, pid_t *ret, struct err *err);
+bool waiter_begin(const struct fix *fix, unsigned after_s, pid_t *ret, struct err *err);
 
-/* mend.c: for the waiter. waiter: only if the fix is still its own; 0: anyhow. */
-bool fix_undo(struct arena *arena, const char *id, pid_t waiter,
+/* mend.c: for the waiter. token: only if the fix is still its own; 0: anyhow. */
+bool fix_undo(struct arena *arena, const char *id, uint64_t token,
 	const struct agent_options *options, struct mend_result *ret, struct err *err);
 
 #endif

@@ -74,12 +74,6 @@ bool kernel_detached_begin(void (*work)(void *data), void *data, pid_t *ret_pid,
 	return true;
 }
 
-void kernel_detached_end(pid_t pid)
-{
-	if (pid > 0)
-		kill(pid, SIGKILL);
-}
-
 uint64_t kernel_boottime_ms(void)
 {
 	struct timespec now;

@@ -187,7 +187,7 @@ void mendhost_shot(struct text *out)
 	text_clear(out);
 	if (!net_try_sh(out,
 		    "for i in '' 6; do for v in nft legacy; do echo \"ip$i $v\";"
-		    "ip${i}tables-$v-save | sed '/^#/d; s/ \\[[0-9:]*\\]$//'; done; done;"
+		    "ip${i}tables-$v-save 2>/dev/null | sed '/^#/d; s/ \\[[0-9:]*\\]$//'; done; done;"
 		    "for t in $(nft list tables | sed -n 's/table inet //p'); do"
 		    " nft -s list table inet $t; done;"
 		    "sysctl net.ipv4.ip_forward net.ipv4.conf.all.rp_filter"
@@ -221,9 +221,9 @@ const char *mendhost_rules(
 	struct mendhost *h, enum family family, const char *table, const char *chain)
 {
 	static struct text out = TEXT_INIT;
-	const char *command =
-		arena_printf(h->arena, "ip%stables-%s-save -t %s | sed -n 's/^-A %s //p'",
-			family == FAMILY_IPV6 ? "6" : "", h->variant, table, chain);
+	const char *command = arena_printf(h->arena,
+		"ip%stables-%s-save -t %s 2>/dev/null | sed -n 's/^-A %s //p'",
+		family == FAMILY_IPV6 ? "6" : "", h->variant, table, chain);
 
 	text_clear(&out);
 	if (!net_try_sh(&out, command))

@@ -190,12 +190,12 @@ static void a_fix_that_is_not_confirmed_takes_itself_back(void **state)
 	kernel_lock_close(&lock);
 	assert_true(net_wait_for(is_undone, h, 60000));
 	mendhost_must_be_as_before(h);
-	assert_true(net_wait_for(has_ended, &waiter, 60000));
+	/* 0: this machine was so slow that it was undone before anybody could look */
+	assert_true(!waiter || net_wait_for(has_ended, &waiter, 60000));
 }
 
 static void a_fix_that_is_confirmed_stays(void **state)
 {
-	uint64_t end = kernel_boottime_ms() + 5500;
 	struct mended *mended;
 	struct err err;
 	size_t n;
@@ -203,14 +203,14 @@ static void a_fix_that_is_confirmed_stays(void **state)
 	HOST(state);
 
 	mendhost_everything(h);
-	waiter = mend_and_end(h, 4);
+	waiter = mend_and_end(h, 600);
 	assert_true(agent_mended(h->arena, &mended, &n, &err));
 	assert_int_equal(n, 1);
-	assert_int_equal(mended[0].undo_at_s, mended[0].done_s + 4);
+	assert_int_equal(mended[0].undo_at_s, mended[0].done_s + 600);
 	if (!agent_mend_keep(h->arena, NULL, &options, &err))
 		fail_msg("%s", err.text);
+	/* nobody is left who would take it back */
 	assert_true(net_wait_for(has_ended, &waiter, 60000));
-	kernel_sleep_until(end);
 	assert_true(agent_mended(h->arena, &mended, &n, &err));
 	assert_int_equal(n, 1);
 	assert_int_equal(mended[0].undo_at_s, 0);
@@ -251,12 +251,18 @@ static void who_waits_may_be_killed_and_then_it_is_told(void **state)
 	HOST(state);
 
 	mendhost_everything(h);
-	waiter = mend_and_end(h, 3);
-	assert_int_equal(kill(waiter, SIGKILL), 0);
-	sleep(4);
-	assert_true(agent_mended(h->arena, &mended, &n, &err));
-	assert_int_equal(n, 1);
-	assert_true(mended[0].undo_at_s && mended[0].undo_at_s < (uint64_t)time(NULL));
+	/* on a slow machine the first may be undone before it can be killed */
+	for (unsigned after_s = 2; !mendhost_n_mended(h); after_s *= 2) {
+		waiter = mend_and_end(h, after_s);
+		if (waiter)
+			kill(waiter, SIGKILL);
+	}
+	do {
+		sleep(1);
+		assert_true(agent_mended(h->arena, &mended, &n, &err));
+		assert_int_equal(n, 1);
+		assert_true(mended[0].undo_at_s);
+	} while (mended[0].undo_at_s >= (uint64_t)time(NULL));
 	mendhost_must_differ(h);
 	assert_string_equal(mendhost_must_unmend(h, NULL), "");
 	mendhost_must_be_as_before(h);
@@ -272,6 +278,7 @@ static void a_refused_fix_leaves_no_process(void **state)
 
 	mendhost_rule(h, FAMILY_IPV4, "nat", "POSTROUTING", 0, "-j NOSUCHTARGET", NULL);
 	assert_false(mendhost_mend(h, "bad", 3600, &result, &err));
+	sleep(3); /* who waits looks every second whether it has to */
 	net_try_sh(&waiting, "n=$(readlink /proc/self/ns/net); for p in /proc/[0-9]*; do"
 			     " [ \"$(readlink $p/ns/net)\" = \"$n\" ] && "
 			     " readlink $p/exe; done | grep -c mend_killed");

@@ -18,6 +18,7 @@ static fix_vec some_fixes(struct arena *arena)
 		.title = "two\nlines, \\n and \\\\ ",
 		.done_s = 1790000000,
 		.undo_at_s = 1790000060,
+		.token = 123456789012,
 		.waiter = 4711,
 		.is_unfinished = true };
 	*vec_push(&fix->edits, arena) = (struct made_edit){
@@ -74,6 +75,7 @@ static void a_record_is_read_as_it_was_written(void **state)
 	assert_string_equal(read.items[0].title, fixes.items[0].title);
 	assert_int_equal(read.items[0].undo_at_s, 1790000060);
 	assert_int_equal(read.items[0].waiter, 4711);
+	assert_int_equal(read.items[0].token, 123456789012);
 	assert_true(read.items[0].is_unfinished && !read.items[1].is_unfinished);
 	assert_int_equal(read.items[0].edits.n, 3 + N_LINK_FLAGS);
 	made = &read.items[0].edits.items[0];
