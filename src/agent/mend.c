@@ -261,7 +261,7 @@ bool fix_undo(struct arena *arena, const char *id, uint64_t token,
 	struct err ignored;
 	struct fix *fix;
 	bool was_unfinished;
-	size_t at;
+	size_t at = 0;
 
 	if (!open_lock(options, &lock, err) || !fixes_load(arena, &fixes, err) ||
 		!choose_fix(&fixes, id, &at, err))
@@ -305,7 +305,7 @@ bool agent_mend_keep(
 	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
 	fix_vec fixes = { 0 };
 	struct fix *fix;
-	size_t at;
+	size_t at = 0;
 
 	if (!open_lock(options, &lock, err) || !fixes_load(arena, &fixes, err) ||
 		!choose_fix(&fixes, id, &at, err))
