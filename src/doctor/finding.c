@@ -112,7 +112,8 @@ const struct report *finding_witness(
 	struct report *report = arena_new_one(doctor->arena, struct report);
 
 	*kept = *query;
-	report_make(doctor->arena, doctor->explainer, kept, NULL, 0, report);
+	report_make(doctor->arena, doctor->explainer, kept,
+		explain(doctor->arena, doctor->explainer, kept), 0, report);
 	finding->witness = report;
 	return report;
 }
