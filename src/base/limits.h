@@ -30,7 +30,10 @@
 #define LIMIT_NETNS		4096
 #define LIMIT_LINKS		65536 /* of one namespace; also its addresses */
 #define LIMIT_ROUTES		2000000
-#define LIMIT_SOCKETS		1000000			    /* of one namespace */
+#define LIMIT_SOCKETS		1000000 /* of one namespace */
+#define LIMIT_QUEUES		65536	/* of NFQUEUE: their numbers have 16 bits */
+#define LIMIT_SYSCTL_LINES	10000	/* that portwall keeps, of files of sysctl.d */
+#define LIMIT_SYSCTL_FILE	((size_t)1024 * 1024)	    /* bytes of one */
 #define LIMIT_NEIGHBOURS	1000000			    /* also of FDBs */
 #define LIMIT_SNAPSHOT_SIZE	((size_t)512 * 1024 * 1024) /* bytes of the JSON, or of its packing */
 #define LIMIT_SNAPSHOT_ITEMS	20000000		    /* values in all lists */

@@ -7,5 +7,20 @@
 const struct check *const doctor_checks[] = {
 	&check_nat_source,
 	&check_nat_destination,
+	&check_nfqueue,
+	&check_rp_filter,
+	&check_forwarding_off,
+	&check_port_state,
+	&check_port_locked,
+	&check_port_isolated,
+	&check_mtu,
+	&check_hairpin,
+	&check_overlapping_routes,
+	&check_neighbour_failed,
+	&check_multicast_snooping,
+	&check_lro_under_bridge,
+	&check_vxlan_checksum,
+	&check_dhcp_checksum,
+	&check_sysctl_files,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

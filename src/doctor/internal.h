@@ -45,12 +45,55 @@ const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 
+/* The way out of a machine's bridge: another port of it that is up; NULL: there is none. */
+const struct link *vm_port_uplink(const struct vm_ports *ports, const struct vm_port *port);
+/* Its machine's MAC, or a made-up one. */
+struct mac vm_port_mac(const struct vm_ports *ports, const struct vm_port *port);
+/* A MAC behind the uplink: one that the bridge has learned there, or a made-up one. */
+struct mac vm_port_remote(const struct vm_ports *ports, const struct vm_port *port);
+
+/* ---- ask.c: single packets, and how they are written ---- */
+
+struct ask {
+	const char *proto;	      /* "tcp", "udp", "icmp" */
+	const struct addr *src, *dst; /* of one family */
+	unsigned sport, dport;	      /* not of icmp */
+	bool has_macs;
+	struct mac from, to;
+	const char *options; /* "len 1500 df"; NULL: none */
+};
+struct asked {
+	struct query query;
+	const struct explanation *explanation;
+};
+/* in NULL: sent by a process of ns. */
+struct asked doctor_ask(struct doctor *doctor, const struct netns *ns, const struct link *in,
+	const struct ask *ask);
+/* Dropped, and because of that. */
+bool asked_is_lost(const struct asked *asked, enum drop drop);
+/* "anybody": an address of no network of this host. */
+struct addr doctor_anybody(enum family family);
+/* The first one of the link that is no link-local one; NULL: there is none. */
+const struct address *doctor_address_of(
+	const struct netns *ns, const struct link *link, enum family family);
+/* Where packets to a router's device come in: the device, or a port of the bridge that is up; NULL: nowhere. */
+const struct link *doctor_entry_of(const struct netns *ns, const struct link *link);
+/* "net.ipv4.conf.eth0/5.rp_filter" */
+const char *doctor_conf_name(
+	struct doctor *doctor, const char *family, const struct link *link, const char *name);
+const char *doctor_addr(struct doctor *doctor, const struct addr *addr);
+/* "10.0.0.0/8 via 10.0.0.1 dev eth1 table 100", as ip route prints it */
+const char *doctor_route(struct doctor *doctor, const struct netns *ns, const struct route *route);
+/* The route by which the packet left, or was to leave, first; NULL: none. */
+const struct route *asked_route(const struct asked *asked);
+
 /* ---- sweep.c: what becomes of all packets of all ports ---- */
 
 enum harm_kind {
 	HARM_SOURCE,	  /* its source is rewritten while it is bridged */
 	HARM_DESTINATION, /* its destination is */
 	HARM_LOST,	  /* dropped or rejected, and not by the port's security groups */
+	HARM_TAKEN,	  /* given to a program (NFQUEUE) */
 };
 struct harm {
 	enum harm_kind kind;

@@ -46,7 +46,7 @@ static struct mac made_up_mac(size_t number)
 	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
 }
 
-static struct mac mac_of_port(const struct vm_ports *ports, const struct vm_port *port)
+struct mac vm_port_mac(const struct vm_ports *ports, const struct vm_port *port)
 {
 	const struct netns *ns = port->ns;
 
@@ -67,8 +67,7 @@ static bool is_port_of_machine(const struct vm_ports *ports, const struct link *
 	return false;
 }
 
-/* The way out of a machine's bridge; NULL: there is none. */
-static const struct link *uplink_of(const struct vm_ports *ports, const struct vm_port *port)
+const struct link *vm_port_uplink(const struct vm_ports *ports, const struct vm_port *port)
 {
 	const struct netns *ns = port->ns;
 
@@ -81,6 +80,18 @@ static const struct link *uplink_of(const struct vm_ports *ports, const struct v
 			return link;
 	}
 	return NULL;
+}
+
+struct mac vm_port_remote(const struct vm_ports *ports, const struct vm_port *port)
+{
+	const struct link *uplink = vm_port_uplink(ports, port);
+	const struct netns *ns = port->ns;
+
+	for (size_t i = uplink ? netns_first(ns, FDB_BY_PORT, (uint64_t)uplink->index) : ns->n_fdb;
+		i < ns->n_fdb; i = netns_next(ns, FDB_BY_PORT, i))
+		if (ns->fdb[i].port_index == uplink->index && !ns->fdb[i].is_permanent)
+			return ns->fdb[i].mac;
+	return wire_mac;
 }
 
 static const struct host *host_that_has_heard(struct doctor *doctor)
@@ -100,14 +111,14 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		for (size_t i = 0; i < ns->n_fdb; i++)
 			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
 		vec_for_each (port, ports) {
-			const struct link *uplink = uplink_of(ports, port);
+			const struct link *uplink = vm_port_uplink(ports, port);
 
 			if (port->ns != ns)
 				continue;
 			*vec_push(&fdb, doctor->arena) =
 				(struct fdb_entry){ .bridge_index = port->bridge->index,
 					.port_index = port->link->index,
-					.mac = mac_of_port(ports, port) };
+					.mac = vm_port_mac(ports, port) };
 			if (uplink)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
@@ -295,10 +306,13 @@ static const struct node *find_culprit(const struct sweeping *s,
 
 	if (node || !leaf)
 		return node;
+	node = leaf_decider(leaf);
+	*ret = HARM_TAKEN;
+	if (explanation->final == FINAL_CONSUMED)
+		return node;
 	*ret = HARM_LOST;
 	if (explanation->final != FINAL_DROPPED && explanation->final != FINAL_REJECTED)
 		return NULL;
-	node = leaf_decider(leaf);
 	if (!node)
 		return NULL;
 	decider = decider_of(s->doctor->arena, node);
@@ -478,9 +492,9 @@ static const struct vm_port *another_port(const struct vm_ports *ports, const st
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
-	const struct link *uplink = uplink_of(ports, port);
+	const struct link *uplink = vm_port_uplink(ports, port);
 	const struct vm_port *other = another_port(ports, port);
-	struct question q = { .port = port, .mac = mac_of_port(ports, port) };
+	struct question q = { .port = port, .mac = vm_port_mac(ports, port) };
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
 		q.family = (enum family)family;
@@ -489,7 +503,7 @@ static void ask_about_port(
 		q.remote_mac = wire_mac;
 		if (uplink)
 			ask_both(s, &q);
-		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
+		q.remote_mac = other ? vm_port_mac(ports, other) : wire_mac;
 		if (other)
 			ask_both(s, &q);
 		q.is_egress = false;

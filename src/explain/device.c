@@ -263,6 +263,12 @@ static struct answer to_veth(struct walk *walk, struct skb *skb)
 	if (!peer)
 		return end_cannot_tell(walk, skb,
 			"the other end of %s is in a namespace that was not read", skb->dev->name);
+	/* __dev_forward_skb: what receives it must be as wide, but for a tag */
+	if (!skb_is_unknown(skb, FIELD_LENGTH) && skb->packet.length > peer->mtu + 4) {
+		skb->ns = ns;
+		skb->dev = peer;
+		return end_dropped(walk, skb, DROP_MTU);
+	}
 	/* skb_scrub_packet: routing, conntrack and bridge notes end here, the mark at a
 	 * namespace */
 	conntrack_reset(walk, skb);

@@ -29,6 +29,7 @@ static const struct {
 		"ip link set %s type bridge mcast_snooping ", false },
 	[LINK_FLAG_MCAST_QUERIER] = { "mcast_querier", "ip link set %s type bridge mcast_querier ",
 		false },
+	[LINK_FLAG_PORT_STATE] = { "state", "bridge link set dev %s state ", false },
 };
 
 const char *link_flag_name(enum link_flag flag)
@@ -96,6 +97,9 @@ static void set_flag(struct link *link, enum link_flag flag, const char *value)
 	case LINK_FLAG_MCAST_QUERIER:
 		link->has_mcast_querier = on;
 		return;
+	case LINK_FLAG_PORT_STATE:
+		link->port_state = (enum port_state)strtoul(value, NULL, 10);
+		return;
 	case N_LINK_FLAGS:
 		break;
 	}
@@ -157,23 +161,45 @@ static bool edit_table(
 	return true;
 }
 
-static void edit_sysctl(struct arena *arena, struct netns *ns, const struct host_edit *edit)
+static void set_sysctl(struct arena *arena, struct netns *ns, const char *name, const char *value)
 {
 	struct sysctl *sysctls = arena_new_array(arena, struct sysctl, ns->n_sysctls + 1);
 	size_t at = 0;
 	bool found;
 
-	while (at < ns->n_sysctls && strcmp(ns->sysctls[at].name, edit->name) < 0)
+	while (at < ns->n_sysctls && strcmp(ns->sysctls[at].name, name) < 0)
 		at++;
-	found = at < ns->n_sysctls && strcmp(ns->sysctls[at].name, edit->name) == 0;
+	found = at < ns->n_sysctls && strcmp(ns->sysctls[at].name, name) == 0;
 	if (at)
 		memcpy(sysctls, ns->sysctls, at * sizeof(*sysctls));
-	sysctls[at] = (struct sysctl){ edit->name, edit->value };
+	sysctls[at] = (struct sysctl){ name, value };
 	if (at + found < ns->n_sysctls)
 		memcpy(&sysctls[at + 1], &ns->sysctls[at + found],
 			(ns->n_sysctls - at - found) * sizeof(*sysctls));
 	ns->sysctls = sysctls;
 	ns->n_sysctls += !found;
+}
+
+static bool has_suffix(const char *text, const char *suffix)
+{
+	size_t n = strlen(text), len = strlen(suffix);
+
+	return n >= len && strcmp(text + n - len, suffix) == 0;
+}
+
+static void edit_sysctl(struct arena *arena, struct netns *ns, const struct host_edit *edit)
+{
+	static const char forward[] = "net.ipv4.ip_forward", all[] = "net.ipv4.conf.all.forwarding";
+
+	set_sysctl(arena, ns, edit->name, edit->value);
+	/* the kernel sets it at every interface (net/ipv4/devinet.c, inet_forward_change) */
+	if (strcmp(edit->name, forward) == 0 || strcmp(edit->name, all) == 0) {
+		set_sysctl(arena, ns, forward, edit->value);
+		for (size_t i = 0; i < ns->n_sysctls; i++)
+			if (text_has_prefix(ns->sysctls[i].name, "net.ipv4.conf.") &&
+				has_suffix(ns->sysctls[i].name, ".forwarding"))
+				set_sysctl(arena, ns, ns->sysctls[i].name, edit->value);
+	}
 	netns_derive_settings(ns);
 }
 

@@ -34,6 +34,7 @@ enum link_flag {
 	LINK_FLAG_NF_CALL_IP6TABLES,
 	LINK_FLAG_MCAST_SNOOPING, /* ip link set DEV type bridge mcast_snooping 0 */
 	LINK_FLAG_MCAST_QUERIER,
+	LINK_FLAG_PORT_STATE, /* bridge link set dev DEV state 3: a number of enum port_state */
 	N_LINK_FLAGS,
 };
 

@@ -49,6 +49,8 @@ struct link {
 	bool has_carrier; /* IFF_LOWER_UP: for a veth, that the peer is up */
 	bool is_loopback, is_noarp, is_promisc;
 	bool has_address; /* an IPv4 address or an IPv6 one beyond link-local */
+	/* Offloads (ethtool -k): checksums of what is sent are left to the device; what comes in is put together. */
+	bool has_tx_checksum, has_lro;
 	uint16_t vlan_id; /* kind vlan */
 	uint32_t table;	  /* kind vrf: its routing table */
 	unsigned group;
@@ -198,6 +200,21 @@ struct socket {
 	const char *process; /* "sshd"; NULL: not known */
 };
 
+/* A program that takes packets of NFQUEUE. */
+struct packet_queue {
+	uint16_t number;
+	uint32_t n_waiting; /* packets that it has not answered yet */
+	uint32_t n_dropped; /* because it was full, or the program did not take them */
+};
+
+/* A line of a file that sets a sysctl at boot. Of a host: in the order in which they are applied. */
+struct sysctl_line {
+	const char *path; /* "/etc/sysctl.d/10-net.conf" */
+	uint32_t line;
+	const char *name;  /* as of struct sysctl; "*" stands for any interface */
+	const char *value; /* NULL: the name is excepted from patterns */
+};
+
 /* Open vSwitch, of the database and of each bridge's tables. */
 struct ovs_port {
 	const char *name, *bridge;
@@ -261,6 +278,8 @@ struct netns {
 	size_t n_conntrack;
 	const struct socket *sockets;
 	size_t n_sockets;
+	const struct packet_queue *queues; /* by number */
+	size_t n_queues;
 	const struct sysctl *sysctls; /* sorted by name */
 	size_t n_sysctls;
 	const struct ruleset_text *texts;
@@ -292,6 +311,9 @@ struct host {
 	size_t n_ovs_bridges;
 	const struct ovs_port *ovs_ports;
 	size_t n_ovs_ports;
+	const struct sysctl_line
+		*sysctl_lines; /* of bridge-nf-call-*, ip_forward, rp_filter alone */
+	size_t n_sysctl_lines;
 	const struct map *ovs_ports_by_name; /* NULL: host_finish was not called */
 	struct segments *segments;	     /* host_is_joined; host_finish makes it */
 	const struct unread *unread;	     /* of the host as a whole: "ovsdb", "netns 5" */

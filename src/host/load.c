@@ -123,7 +123,7 @@ static bool load_texts(struct arena *arena, const char *const *paths, size_t n_p
 	struct text *only, const struct host **ret, struct err *err)
 {
 	static const char *const missing[] = { "links", "addresses", "routes", "rules",
-		"neighbours", "fdb", "conntrack", "sockets", "sysctls" };
+		"neighbours", "fdb", "conntrack", "sockets", "queues", "sysctls" };
 	static const char *const tools[] = { "iptables-nft", "ip6tables-nft", "iptables-legacy",
 		"ip6tables-legacy", "nft", "ipset", "ebtables-nft" };
 	struct host *host = arena_new_one(arena, struct host);

@@ -54,6 +54,8 @@ static const struct schema_field link_fields[] = {
 	FIELD(link, is_loopback, F_BOOL),
 	FIELD(link, is_noarp, F_BOOL),
 	FIELD(link, is_promisc, F_BOOL),
+	FIELD(link, has_tx_checksum, F_BOOL),
+	FIELD(link, has_lro, F_BOOL),
 	FIELD(link, vlan_id, F_U16),
 	FIELD(link, table, F_U32),
 	FIELD(link, group, F_U32),
@@ -230,6 +232,13 @@ static const struct schema_field socket_fields[] = {
 };
 SCHEMA(socket, socket);
 
+static const struct schema_field queue_fields[] = {
+	FIELD(packet_queue, number, F_U16),
+	FIELD(packet_queue, n_waiting, F_U32),
+	FIELD(packet_queue, n_dropped, F_U32),
+};
+SCHEMA(queue, packet_queue);
+
 static const struct schema_field text_fields[] = {
 	FIELD(ruleset_text, tool, F_NAME),
 	FIELD(ruleset_text, text, F_BLOCK),
@@ -262,6 +271,7 @@ static const struct schema_field netns_fields[] = {
 	LIST(netns, fdb, fdb_schema, LIMIT_NEIGHBOURS),
 	LIST(netns, conntrack, conntrack_schema, LIMIT_CONNTRACK),
 	LIST(netns, sockets, socket_schema, LIMIT_SOCKETS),
+	LIST(netns, queues, queue_schema, LIMIT_QUEUES),
 	FIELD(netns, sysctls, F_SYSCTLS, .n_at = offsetof(struct netns, n_sysctls)),
 	LIST(netns, texts, text_schema, 0),
 };
@@ -305,6 +315,14 @@ static const struct schema_field ovs_port_fields[] = {
 };
 SCHEMA(ovs_port, ovs_port, .init = ovs_port_init);
 
+static const struct schema_field sysctl_line_fields[] = {
+	FIELD(sysctl_line, path, F_NAME),
+	FIELD(sysctl_line, line, F_U32),
+	FIELD(sysctl_line, name, F_NAME),
+	FIELD(sysctl_line, value, F_TEXT),
+};
+SCHEMA(sysctl_line, sysctl_line);
+
 static void host_init(void *value)
 {
 	struct host *host = value;
@@ -320,6 +338,7 @@ static const struct schema_field host_fields[] = {
 	LIST(host, netns, netns_schema, LIMIT_NETNS),
 	LIST(host, ovs_bridges, ovs_bridge_schema, LIMIT_LINKS),
 	LIST(host, ovs_ports, ovs_port_schema, LIMIT_LINKS),
+	LIST(host, sysctl_lines, sysctl_line_schema, LIMIT_SYSCTL_LINES),
 };
 
 static const char *host_check(const void *value, const char **ret_key)

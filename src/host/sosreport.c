@@ -237,6 +237,10 @@ static void read_netns(struct pass *pass)
 	take_sysctls(pass);
 	unread(pass, "conntrack", "not in a sosreport");
 	unread(pass, "sockets", "not in a sosreport");
+	unread(pass, "queues", "not in a sosreport");
+	unread(pass, "links has_tx_checksum",
+		"portwall does not read ethtool's files of a sosreport");
+	unread(pass, "links has_lro", "portwall does not read ethtool's files of a sosreport");
 	take_rulesets(pass);
 	pass->ns->unread = pass->unread.items;
 	pass->ns->n_unread = pass->unread.n;
@@ -334,7 +338,7 @@ bool host_load_sosreport(
 	struct arena *arena, const char *folder, const struct host **ret, struct err *err)
 {
 	struct host *host = arena_new_one(arena, struct host);
-	struct unread *missing = arena_new_array(arena, struct unread, 2);
+	struct unread *missing = arena_new_array(arena, struct unread, 3);
 	struct pass names = { .arena = arena, .folder = folder };
 
 	if (!find_netns(arena, folder, host, err))
@@ -348,8 +352,10 @@ bool host_load_sosreport(
 	}
 	missing[0] = (struct unread){ "ovsdb", "portwall does not read it from a sosreport" };
 	missing[1] = (struct unread){ "namespaces of processes", "not in a sosreport" };
+	missing[2] =
+		(struct unread){ "sysctl files", "portwall does not read them from a sosreport" };
 	host->unread = missing;
-	host->n_unread = 2;
+	host->n_unread = 3;
 	host_finish(arena, host);
 	*ret = host;
 	return true;

@@ -23,6 +23,7 @@
 #include "kernel/ovs.h"
 #include "kernel/processes.h"
 #include "kernel/reading.h"
+#include "kernel/sysctl_files.h"
 
 #define OWN "/proc/self/ns/net"
 
@@ -265,6 +266,8 @@ static void read_here(struct arena *arena, struct netns *ns)
 	reading_sysctls(&reading);
 	reading_conntrack(&reading);
 	reading_sockets(&reading);
+	reading_queues(&reading);
+	reading_offloads(&reading);
 	reading_rulesets(&reading);
 	reading_programs(&reading);
 	finish_reading(&reading);
@@ -389,7 +392,7 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 {
 	struct host *host = arena_new_one(arena, struct host);
 	struct pass pass = { .arena = arena };
-	struct unread_list guests;
+	struct unread_list guests, files;
 	struct utsname names;
 	int own = open(OWN, O_RDONLY | O_CLOEXEC);
 	bool ok = true;
@@ -418,6 +421,9 @@ bool kernel_host_read(struct arena *arena, const struct host_read_options *optio
 	for (size_t i = 0; i < guests.n; i++)
 		host_unread(&pass, guests.items[i].what, guests.items[i].why);
 	ovs_read(arena, options->ovs_dir, host);
+	files = sysctl_lines_read(arena, "", host);
+	for (size_t i = 0; i < files.n; i++)
+		host_unread(&pass, files.items[i].what, files.items[i].why);
 	for (size_t i = 0; i < host->n_unread; i++)
 		host_unread(&pass, host->unread[i].what, host->unread[i].why);
 	host->unread = pass.unread.items;

@@ -35,6 +35,8 @@ void reading_sockets(struct reading *reading);
 void reading_link_conf(void *data, const char *link, const struct nlattr *af_spec);
 void reading_sysctls(struct reading *reading);
 void reading_rulesets(struct reading *reading);
+void reading_queues(struct reading *reading);
+void reading_offloads(struct reading *reading); /* of the links, which are there */
 void reading_programs(struct reading *reading); /* tc, BPF, IPsec: that they are there */
 
 #endif

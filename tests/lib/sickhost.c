@@ -102,6 +102,7 @@ struct host_build *sick_host_without_groups(struct arena *arena)
 	add_machine(b, "22222222-22", "fa:16:3e:00:00:12");
 	build_sysctl(b, 0, "net.bridge.bridge-nf-call-iptables", "1");
 	build_sysctl(b, 0, "net.bridge.bridge-nf-call-ip6tables", "1");
+	b->netns[0].nf_call[FAMILY_IPV4] = b->netns[0].nf_call[FAMILY_IPV6] = true;
 	build_sysctl(b, 0, "net.ipv4.ip_forward", "1");
 	build_sysctl(b, 0, "net.ipv4.conf.all.arp_ignore", "1");
 	return b;

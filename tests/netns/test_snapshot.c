@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <libmnl/libmnl.h>
 #include <linux/bpf.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -334,6 +339,75 @@ static void rulesets_sockets_and_conntrack_are_read(void **state)
 	close(fd);
 }
 
+/* A program that takes packets of a queue, as far as the kernel is concerned. */
+static struct mnl_socket *listen_queue(uint16_t number)
+{
+	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buf);
+	struct mnl_socket *socket = mnl_socket_open(NETLINK_NETFILTER);
+	const struct nfqnl_msg_config_cmd bind = { .command = NFQNL_CFG_CMD_BIND,
+		.pf = htons(AF_INET) };
+	struct nfgenmsg *header;
+	ssize_t got;
+
+	assert_non_null(socket);
+	assert_int_equal(mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID), 0);
+	request->nlmsg_type = NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_CONFIG;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	header->nfgen_family = AF_UNSPEC;
+	header->version = NFNETLINK_V0;
+	header->res_id = htons(number);
+	mnl_attr_put(request, NFQA_CFG_CMD, sizeof(bind), &bind);
+	assert_true(mnl_socket_sendto(socket, request, request->nlmsg_len) > 0);
+	got = mnl_socket_recvfrom(socket, buf, sizeof(buf));
+	assert_true(got > 0);
+	assert_int_equal(((struct nlmsgerr *)mnl_nlmsg_get_payload(request))->error, 0);
+	return socket;
+}
+
+static void queues_and_who_listens_on_them_are_read(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct mnl_socket *first, *second;
+	const struct netns *own;
+
+	(void)state;
+	own = &read_host(arena)->netns[0];
+	assert_int_equal(own->n_queues, 0);
+	assert_false(netns_is_unread(own, "queues", NULL));
+	first = listen_queue(7);
+	second = listen_queue(300);
+	/* nobody may answer: what is sent to the first one waits there */
+	net_sh("ip link set lo up; iptables-nft -A OUTPUT -p udp -j NFQUEUE --queue-num 7;"
+	       "echo x > /dev/udp/127.0.0.1/9 || :");
+	own = &read_host(arena)->netns[0];
+	assert_int_equal(own->n_queues, 2);
+	assert_int_equal(own->queues[0].number, 7);
+	assert_int_equal(own->queues[1].number, 300);
+	assert_int_equal(own->queues[1].n_waiting, 0);
+	mnl_socket_close(first);
+	mnl_socket_close(second);
+	own = &read_host(arena)->netns[0];
+	assert_int_equal(own->n_queues, 0);
+}
+
+static void offloads_of_devices_are_read(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct netns *own;
+
+	(void)state;
+	net_sh("ip link add p0 type veth peer name p1; ip tuntap add dev tap0 mode tap");
+	own = &read_host(arena)->netns[0];
+	assert_true(link_of(own, "p0")->has_tx_checksum);
+	/* nobody has told the kernel what the program behind it can do */
+	assert_false(link_of(own, "tap0")->has_tx_checksum);
+	assert_false(link_of(own, "p0")->has_lro);
+	assert_false(netns_is_unread(own, "links has_tx_checksum", NULL));
+	assert_false(netns_is_unread(own, "links has_lro", NULL));
+}
+
 static void assert_unread(const struct netns *ns, const char *what, const char *wanted)
 {
 	const char *why = "";
@@ -347,7 +421,7 @@ static void assert_unread(const struct netns *ns, const char *what, const char *
 /* As somebody who may not open them. */
 static void what_cannot_be_opened_is_unread_and_not_absent(void **state)
 {
-	static const char *const parts[] = { "conntrack", "br_netfilter",
+	static const char *const parts[] = { "conntrack", "br_netfilter", "queues",
 		"sysctl net.netfilter.nf_conntrack_*", "sysctl net.ipv4.ip_forward" };
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	const struct netns *own;
@@ -359,9 +433,13 @@ static void what_cannot_be_opened_is_unread_and_not_absent(void **state)
 	net_sh("d=/proc/sys/net; mount -t tmpfs -o mode=700 x $d/netfilter;"
 	       "mount -t tmpfs -o mode=700 x $d/bridge;"
 	       "echo 1 > /run/secret; chmod 600 /run/secret; mount --bind /run/secret $d/ipv4/ip_forward");
+	/* /proc/net/netfilter lets root's group read as well */
+	assert_int_equal(setgroups(0, NULL), 0);
+	assert_int_equal(setresgid(65534, 65534, 0), 0);
 	assert_int_equal(setresuid(65534, 65534, 0), 0);
 	own = &read_host(arena)->netns[0];
 	assert_int_equal(setresuid(0, 0, 0), 0);
+	assert_int_equal(setresgid(0, 0, 0), 0);
 	net_sh("d=/proc/sys/net; umount $d/netfilter $d/bridge $d/ipv4/ip_forward; rm /run/secret");
 	for (size_t i = 0; i < N_OF(parts); i++)
 		assert_unread(own, parts[i], "Permission denied");
@@ -405,8 +483,10 @@ static const char *common_part(struct arena *arena, const struct netns *from)
 	ns.links = arena_new_array(arena, struct link, from->n_links + 1);
 	ns.n_links = from->n_links;
 	memcpy(ns.links, from->links, from->n_links * sizeof(*ns.links));
-	for (size_t i = 0; i < ns.n_links; i++)
+	for (size_t i = 0; i < ns.n_links; i++) {
 		ns.links[i].peer_netns = ns.links[i].is_peer_away ? -1 : 0;
+		ns.links[i].has_tx_checksum = ns.links[i].has_lro = false;
+	}
 	memcpy(routes, from->routes, from->n_routes * sizeof(*routes));
 	for (size_t i = 0; i < from->n_routes; i++)
 		routes[i].protocol = 0;
@@ -441,6 +521,8 @@ static void a_sosreport_says_what_the_kernel_says(void **state)
 	       "ip -6 route add 2001:db8:5::/48 via 2001:db8::9 dev br0;"
 	       "ip rule add pref 50 not from 10.1.0.0/16 iif v0 fwmark 0x10/0xf0 lookup 1234;"
 	       "iptables-nft -A FORWARD -s 10.1.2.0/24 -j DROP;"
+	       /* an address that is still looked for twice changes under way */
+	       "for i in $(seq 100); do ip -6 address show tentative | grep -q . || break; sleep 0.1; done;"
 	       "d=/run/sos/sos_commands; mkdir -p $d/networking $d/kernel; n=$d/networking;"
 	       "ip -s -d link >$n/ip_-s_-d_link; ip -d address >$n/ip_-d_address;"
 	       "ip route show table all >$n/ip_route_show_table_all;"
@@ -546,6 +628,8 @@ int main(void)
 		cmocka_unit_test_setup(routes_of_all_tables_and_rules_are_read, new_netns),
 		cmocka_unit_test_setup(settings_of_links_are_those_of_proc, new_netns),
 		cmocka_unit_test_setup(rulesets_sockets_and_conntrack_are_read, new_netns),
+		cmocka_unit_test_setup(queues_and_who_listens_on_them_are_read, new_netns),
+		cmocka_unit_test_setup(offloads_of_devices_are_read, new_netns),
 		cmocka_unit_test_setup(programs_at_devices_and_ipsec_are_seen, new_netns),
 		cmocka_unit_test_setup(what_cannot_be_opened_is_unread_and_not_absent, new_netns),
 		cmocka_unit_test_setup(the_command_writes_what_can_be_loaded_again, new_netns),

@@ -96,6 +96,8 @@ static struct host *made_host(struct arena *arena)
 			.index = 2,
 			.kind = "bridge",
 			.nf_call = { false, true },
+			.has_tx_checksum = true,
+			.has_lro = true,
 			.ageing_time_cs = 30000 },
 		{ .name = "v0",
 			.index = 3,
@@ -152,6 +154,10 @@ static struct host *made_host(struct arena *arena)
 	add_flows(arena, &ns[0]);
 	LIST(&ns[0], sysctls, struct sysctl, { "net.bridge.bridge-nf-call-iptables", "1" },
 		{ "net.ipv4.conf.eth0/5.rp_filter", "2" }, { "net.ipv4.ip_forward", "1" });
+	LIST(&ns[0], queues, struct packet_queue, { .number = 7, .n_waiting = 3, .n_dropped = 1 });
+	LIST(host, sysctl_lines, struct sysctl_line,
+		{ "/etc/sysctl.d/node7.conf", 3, "net.ipv4.conf.*.rp_filter", "1" },
+		{ "/etc/sysctl.d/node7.conf", 4, "net.ipv4.conf.lo.rp_filter", NULL });
 	LIST(&ns[0], texts, struct ruleset_text, { "iptables-nft", RULES });
 	LIST(&ns[1], unread, struct unread, { "conntrack", "Operation not permitted" });
 	LIST(host, ovs_ports, struct ovs_port,
@@ -195,6 +201,12 @@ static void a_host_that_is_printed_and_parsed_is_printed_alike(void **state)
 	assert_int_equal(ns->rules[0].dport.max, 90);
 	assert_int_equal(ns->routes[0].hops[1].weight, 3);
 	assert_int_equal(ns->conntrack[0].zone, 4097);
+	assert_true(netns_link(ns, "br0")->has_tx_checksum && netns_link(ns, "br0")->has_lro);
+	assert_int_equal(ns->queues[0].number, 7);
+	assert_int_equal(ns->queues[0].n_waiting, 3);
+	assert_string_equal(host->sysctl_lines[0].value, "1");
+	assert_int_equal(host->sysctl_lines[1].line, 4);
+	assert_null(host->sysctl_lines[1].value);
 	assert_int_equal(ns->ruleset->n_tables, 1);
 	assert_ptr_equal(host_veth_peer(host, ns, netns_link(ns, "v0"), NULL),
 		netns_link(&host->netns[1], "eth0"));
@@ -604,6 +616,8 @@ static void redaction_keeps_relations_and_leaks_nothing(void **state)
 			n_leaks += strstr(json.data, secrets[i]) != NULL;
 		assert_true(n_leaks <= 1);
 		assert_null(strstr(json.data, "node7"));
+		assert_string_equal(host->sysctl_lines[0].path, "/etc/sysctl.d/host.conf");
+		assert_string_equal(host->sysctl_lines[0].name, "net.ipv4.conf.*.rp_filter");
 		ns = &host->netns[0];
 		assert_true(addr_compare(&ns->addresses[0].local, &ns->conntrack[0].orig.src) == 0);
 		assert_memory_equal(ns->addresses[0].local.bytes, ns->neighbours[0].addr.bytes, 3);

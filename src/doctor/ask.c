@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Single packets that checks ask about, and the words for addresses and routes. */
+#include <string.h>
+
+#include "base/text.h"
+#include "doctor/internal.h"
+#include "packet/expr.h"
+
+static void add_end(struct text *out, const struct addr *addr, bool has_ports, unsigned port)
+{
+	bool is_bracketed = has_ports && addr->family == FAMILY_IPV6;
+
+	text_add(out, is_bracketed ? " [" : " ");
+	addr_print(out, addr);
+	if (has_ports)
+		text_addf(out, "%s:%u", is_bracketed ? "]" : "", port);
+}
+
+struct asked doctor_ask(
+	struct doctor *doctor, const struct netns *ns, const struct link *in, const struct ask *ask)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	struct asked asked = {
+		.query = { .from = in ? FROM_DEVICE : FROM_PROCESS, .ns = ns, .in = in }
+	};
+	bool has_ports = strcmp(ask->proto, "icmp") != 0;
+	struct err err;
+
+	text_add(&out, ask->proto);
+	add_end(&out, ask->src, has_ports, ask->sport);
+	add_end(&out, ask->dst, has_ports, ask->dport);
+	if (ask->has_macs) {
+		text_add(&out, " mac ");
+		mac_print(&out, ask->from);
+		text_add(&out, " > ");
+		mac_print(&out, ask->to);
+	}
+	if (ask->options)
+		text_addf(&out, " %s", ask->options);
+	if (packet_expr_parse(out.data, &asked.query.packet, &err))
+		asked.explanation = explain(doctor->arena, doctor->explainer, &asked.query);
+	return asked;
+}
+
+bool asked_is_lost(const struct asked *asked, enum drop drop)
+{
+	return asked->explanation && asked->explanation->final == FINAL_DROPPED &&
+	       asked->explanation->leaf->drop == drop;
+}
+
+struct addr doctor_anybody(enum family family)
+{
+	struct addr addr;
+
+	(void)addr_parse(family == FAMILY_IPV6 ? "2001:db8:ffff::77" : "203.0.113.77", &addr);
+	return addr;
+}
+
+const struct address *doctor_address_of(
+	const struct netns *ns, const struct link *link, enum family family)
+{
+	for (size_t i = 0; i < ns->n_addresses; i++)
+		if (ns->addresses[i].index == link->index &&
+			ns->addresses[i].local.family == family && !ns->addresses[i].is_link_scope)
+			return &ns->addresses[i];
+	return NULL;
+}
+
+const struct link *doctor_entry_of(const struct netns *ns, const struct link *link)
+{
+	if (!link->is_up)
+		return NULL;
+	if (strcmp(link->kind, "bridge") != 0)
+		return link;
+	for (size_t i = 0; i < ns->n_links; i++)
+		if (ns->links[i].master_index == link->index && ns->links[i].is_up &&
+			ns->links[i].has_carrier)
+			return &ns->links[i];
+	return NULL;
+}
+
+const char *doctor_conf_name(
+	struct doctor *doctor, const char *family, const struct link *link, const char *name)
+{
+	char *device = arena_strdup(doctor->arena, link->name);
+
+	for (char *at = device; *at; at++)
+		if (*at == '.')
+			*at = '/';
+	return arena_printf(doctor->arena, "net.%s.conf.%s.%s", family, device, name);
+}
+
+const char *doctor_addr(struct doctor *doctor, const struct addr *addr)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	addr_print(&out, addr);
+	return arena_strdup(doctor->arena, out.data);
+}
+
+const char *doctor_route(struct doctor *doctor, const struct netns *ns, const struct route *route)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	if (route->dst.len)
+		prefix_print(&out, &route->dst);
+	else
+		text_add(&out, "default");
+	for (size_t i = 0; i < route->n_hops; i++) {
+		const struct link *link = netns_link_by_index(ns, route->hops[i].index);
+
+		if (route->hops[i].has_gateway) {
+			text_add(&out, " via ");
+			addr_print(&out, &route->hops[i].gateway);
+		}
+		if (link)
+			text_addf(&out, " dev %s", link->name);
+	}
+	if (route->table != 254)
+		text_addf(&out, " table %u", route->table);
+	if (route->priority)
+		text_addf(&out, " metric %u", route->priority);
+	return arena_strdup(doctor->arena, out.data);
+}
+
+const struct route *asked_route(const struct asked *asked)
+{
+	const struct route *first = NULL;
+
+	if (!asked->explanation)
+		return NULL;
+	for (const struct node *node = asked->explanation->leaf->last; node; node = node->before)
+		if (node->kind == NODE_ROUTE && node->route)
+			first = node->route;
+	return first;
+}
