@@ -7,5 +7,14 @@
 const struct check *const doctor_checks[] = {
 	&check_nat_source,
 	&check_nat_destination,
+	&check_ipip_as_94,
+	&check_spoof_after_accept,
+	&check_tap_without_chains,
+	&check_chains_without_tap,
+	&check_vrrp_missing,
+	&check_igmp_missing,
+	&check_icmpv6_missing,
+	&check_source_dropped,
+	&check_tunnel_one_way,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

@@ -7,5 +7,14 @@
 /* check_*.c: one kind of trouble each. */
 extern const struct check check_nat_source;
 extern const struct check check_nat_destination;
+extern const struct check check_ipip_as_94;
+extern const struct check check_spoof_after_accept;
+extern const struct check check_tap_without_chains;
+extern const struct check check_chains_without_tap;
+extern const struct check check_vrrp_missing;
+extern const struct check check_igmp_missing;
+extern const struct check check_icmpv6_missing;
+extern const struct check check_source_dropped;
+extern const struct check check_tunnel_one_way;
 
 #endif

@@ -43,8 +43,14 @@ static struct mac made_up_mac(size_t number)
 	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
 }
 
-static struct mac mac_of_port(const struct vm_ports *ports, const struct vm_port *port)
+struct mac wire_station(void)
 {
+	return wire_mac;
+}
+
+struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port)
+{
+	const struct vm_ports *ports = doctor_ports(doctor);
 	const struct netns *ns = port->ns;
 
 	if (port->addrs.n)
@@ -64,9 +70,9 @@ static bool is_port_of_machine(const struct vm_ports *ports, const struct link *
 	return false;
 }
 
-/* The way out of a machine's bridge; NULL: there is none. */
-static const struct link *uplink_of(const struct vm_ports *ports, const struct vm_port *port)
+const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port)
 {
+	const struct vm_ports *ports = doctor_ports(doctor);
 	const struct netns *ns = port->ns;
 
 	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
@@ -80,11 +86,13 @@ static const struct link *uplink_of(const struct vm_ports *ports, const struct v
 	return NULL;
 }
 
-static const struct host *host_that_has_heard(struct doctor *doctor)
+const struct host *doctor_heard(struct doctor *doctor)
 {
 	const struct vm_ports *ports = doctor_ports(doctor);
 	struct host *copy = arena_new_one(doctor->arena, struct host);
 
+	if (doctor->heard)
+		return doctor->heard;
 	*copy = *doctor->host;
 	copy->netns = arena_new_array(doctor->arena, struct netns, copy->n_netns);
 	memcpy(copy->netns, doctor->host->netns, copy->n_netns * sizeof(*copy->netns));
@@ -97,14 +105,14 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		for (size_t i = 0; i < ns->n_fdb; i++)
 			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
 		vec_for_each (port, ports) {
-			const struct link *uplink = uplink_of(ports, port);
+			const struct link *uplink = vm_port_uplink(doctor, port);
 
 			if (port->ns != ns)
 				continue;
 			*vec_push(&fdb, doctor->arena) =
 				(struct fdb_entry){ .bridge_index = port->bridge->index,
 					.port_index = port->link->index,
-					.mac = mac_of_port(ports, port) };
+					.mac = vm_port_mac(doctor, port) };
 			if (uplink)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
@@ -115,6 +123,7 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		copy->netns[n].n_fdb = fdb.n;
 		netns_index(doctor->arena, &copy->netns[n]);
 	}
+	doctor->heard = copy;
 	return copy;
 }
 
@@ -359,9 +368,9 @@ static const struct vm_port *another_port(const struct vm_ports *ports, const st
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
-	const struct link *uplink = uplink_of(ports, port);
+	const struct link *uplink = vm_port_uplink(s->doctor, port);
 	const struct vm_port *other = another_port(ports, port);
-	struct question q = { .port = port, .mac = mac_of_port(ports, port) };
+	struct question q = { .port = port, .mac = vm_port_mac(s->doctor, port) };
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
 		q.family = (enum family)family;
@@ -370,7 +379,7 @@ static void ask_about_port(
 		q.remote_mac = wire_mac;
 		if (uplink)
 			ask(s, &q);
-		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
+		q.remote_mac = other ? vm_port_mac(s->doctor, other) : wire_mac;
 		if (other)
 			ask(s, &q);
 		q.is_egress = false;
@@ -397,7 +406,7 @@ const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *chec
 	doctor->sweep = s.sweep = arena_new_one(doctor->arena, struct sweep);
 	if (!ports->n)
 		return s.sweep;
-	s.host = host_that_has_heard(doctor);
+	s.host = doctor_heard(doctor);
 	s.explainer = explainer_new(doctor->arena, s.host);
 	s.sets = explain_world(s.host);
 	vec_for_each (port, ports)
