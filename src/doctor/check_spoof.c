@@ -95,7 +95,8 @@ static bool ask(struct doctor *doctor, const struct check *check, struct sets_of
 	const struct explanation *explanation;
 
 	if (!vm_port_ask_every(doctor, check, world, hole->port, true,
-		    hole->family == FAMILY_IPV6 ? "any ::/0 ::/0" : "any 0.0.0.0/0 0.0.0.0/0",
+		    hole->family == FAMILY_IPV6 ? "any ::/0 ::/0 mac any"
+						: "any 0.0.0.0/0 0.0.0.0/0 mac any",
 		    &every))
 		return false;
 	foreign = set_not(every.sets, allowed_of(every.sets, hole));

@@ -150,8 +150,11 @@ static bool print_question(struct doctor *doctor, const struct vm_port *port, bo
 
 	if (!vm_port_uplink(doctor, port))
 		return false;
-	text_addf(out, "%s mac ", packet);
-	mac_print(out, is_egress ? own : other);
+	text_addf(out, "%s ", packet);
+	if (!strstr(packet, " mac ")) {
+		text_add(out, "mac ");
+		mac_print(out, is_egress ? own : other);
+	}
 	text_add(out, " > ");
 	mac_print(out, is_egress ? other : own);
 	return true;
@@ -232,10 +235,13 @@ bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
 	const char *packets, struct every *ret)
 {
 	struct query query = query_at(doctor, port, is_egress, doctor_heard(doctor));
+	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct packet_choices choices = { 0 };
 	struct err err;
 
-	if (packet_expr_parse_set(doctor->arena, packets, &query.packet, &choices, &err)) {
+	if (!print_question(doctor, port, is_egress, packets, &text))
+		return false;
+	if (packet_expr_parse_set(doctor->arena, text.data, &query.packet, &choices, &err)) {
 		be_first_of_flow(&query);
 		if (explain_every_in(doctor->arena, world->explainer, world->sets, &query, &choices,
 			    ret, &err))

@@ -76,7 +76,7 @@ const char *rule_called_chain(const struct rule *rule);		      /* NULL: it calls
 bool chain_names_other(const char *name, const char *other, char as); /* "..o1" of "..s1" */
 
 /*
- * A packet as expressions have it, without its MACs: sent by the port's machine, or to it by a station behind the bridge's way out,
+ * A packet as expressions have it, without its MACs ("mac any" at the end: any source has it): sent by the port's machine, or to it by a station behind the bridge's way out,
  * as the first of its flow, whatever conntrack has today. False: the bridge has no way out.
  */
 bool vm_port_ask(struct doctor *doctor, const struct vm_port *port, bool is_egress,

@@ -16,6 +16,8 @@
 /* Of one device: the rules that call a chain for it. */
 struct port_rules {
 	bool has_groups[N_IP_FAMILIES];
+	bool is_read
+		[N_IP_FAMILIES]; /* its addresses: INPUT's rule calls the same chain once more */
 	struct {
 		VEC(struct vm_addr);
 	} addrs;
@@ -66,8 +68,12 @@ static void read_rule(struct arena *arena, struct map *by_device, const struct t
 		(void)map_add(by_device, match->name, port);
 	}
 	port->has_groups[table->family] = true;
-	if (in && !port->addrs.n)
+	if (in && !port->is_read[table->family]) {
+		size_t n = port->addrs.n;
+
 		read_spoof_rules(arena, table, chain, port);
+		port->is_read[table->family] = port->addrs.n > n;
+	}
 }
 
 static bool is_filter_of_iptables(const struct table *table)

@@ -166,6 +166,11 @@ void build_fdb(struct host_build *b, const char *name, const char *mac)
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value)
 {
 	b->built[ns].sysctls[b->netns[ns].n_sysctls++] = (struct sysctl){ name, value };
+	/* as netns_finish derives it */
+	if (strcmp(name, "net.bridge.bridge-nf-call-iptables") == 0)
+		b->netns[ns].nf_call[FAMILY_IPV4] = strcmp(value, "0") != 0;
+	if (strcmp(name, "net.bridge.bridge-nf-call-ip6tables") == 0)
+		b->netns[ns].nf_call[FAMILY_IPV6] = strcmp(value, "0") != 0;
 }
 
 void build_unread(struct host_build *b, int ns, const char *what)
