@@ -16,5 +16,7 @@ const struct check *const doctor_checks[] = {
 	&check_icmpv6_missing,
 	&check_source_dropped,
 	&check_tunnel_one_way,
+	&check_helper_missing,
+	&check_published_port_open,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

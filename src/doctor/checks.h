@@ -16,5 +16,7 @@ extern const struct check check_igmp_missing;
 extern const struct check check_icmpv6_missing;
 extern const struct check check_source_dropped;
 extern const struct check check_tunnel_one_way;
+extern const struct check check_helper_missing;
+extern const struct check check_published_port_open;
 
 #endif

@@ -140,6 +140,29 @@ const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *chec
  * host's address) work in the same way on the other version of the host? *ret_words: what was looked at, or what breaks. */
 bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words);
 
+/* A device with an address of the host; who is there. */
+struct service_side {
+	const struct link *link;   /* the device itself; a bridge */
+	const struct link *port;   /* where they come in */
+	struct addr host, station; /* the host's address, another one of that network */
+};
+struct service_sides {
+	VEC(struct service_side);
+};
+struct service_port {
+	uint16_t port;
+	uint8_t proto;
+};
+struct service_ports {
+	VEC(struct service_port);
+};
+/* Ports that rules of DNAT name, each once, and the devices that are no bridges: from there others may come. */
+void services_find_published(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct service_sides *ret_outsides, struct service_ports *ret);
+/* From a station there to the host's address. */
+bool service_query(struct doctor *doctor, const struct netns *ns, const struct service_side *side,
+	uint8_t proto, uint16_t port, struct query *ret);
+
 /* ---- finding.c: how a check tells what it found ---- */
 
 /* which: part of the id, NULL for none: a device, say. */
