@@ -97,25 +97,38 @@ static const char *openstack_command(struct arena *arena, const struct mistaken 
 	return arena_strdup(arena, out.data);
 }
 
-static void offer_rule(
+/* A group's rule stands at all its ports: the first of those that are equal. */
+static bool is_first(const struct mistaken *all, size_t i)
+{
+	for (size_t j = 0; j < i; j++)
+		if (rule_equal(all[j].rule, all[i].rule))
+			return false;
+	return true;
+}
+
+static void offer_rules(
 	struct doctor *doctor, struct finding *finding, const struct mistaken *all, size_t n)
 {
+	struct text commands CLEANUP(text_done) = TEXT_INIT;
 	struct edits edits = { 0 };
 	struct fix fix = { .name = "group-rule",
 		.words = "the group's rule once more, for protocol 4 by its number",
 		.consequence =
 			"GROUP is the one that has the rule for ipip; that rule may be deleted. The agent writes "
 			"the new one as \"-p 4\" or \"-p ipencap\" at its next pass.",
-		.commands = openstack_command(doctor->arena, all),
 		.undo = "" };
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		*vec_push(&edits, doctor->arena) =
 			host_edit_of_rule(doctor->arena, all[i].groups->table, all[i].chain,
 				(size_t)(all[i].rule - all[i].chain->rules),
 				rule_for_4(doctor->arena, &all[i]), true);
+		if (is_first(all, i))
+			text_add(&commands, openstack_command(doctor->arena, &all[i]));
+	}
 	fix.edits = edits.items;
 	fix.n_edits = edits.n;
+	fix.commands = arena_strdup(doctor->arena, commands.data);
 	(void)finding_fix_elsewhere(doctor, finding, &fix, is_untouched, NULL);
 }
 
@@ -143,8 +156,9 @@ static void report(
 		is_felt = tunnel_of(doctor, &all[i]) != NULL;
 	finding = finding_add(doctor, check, is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
 		shown->port->ns,
-		arena_printf(doctor->arena, "%s%s", shown->port->link->name,
-			shown->is_egress ? "-out" : ""));
+		arena_printf(doctor->arena, "%s%s%s", shown->port->link->name,
+			shown->is_egress ? "-out" : "",
+			shown->groups->table->family == FAMILY_IPV6 ? "-ip6" : ""));
 	finding->title = arena_printf(doctor->arena,
 		"a group rule %s protocol 94 in place of IP in IP, which is protocol 4, at %s",
 		shown->is_egress ? "lets out" : "lets in", shown->port->link->name);
@@ -153,8 +167,10 @@ static void report(
 		"itself has just sent, although the security group has a rule for \"ipip\".";
 	finding->owner =
 		owner_of_rule(doctor->arena, shown->groups->table, shown->chain, shown->rule);
-	finding_prove_rule(doctor, finding, shown->groups->table, shown->chain,
-		(size_t)(shown->rule - shown->chain->rules) + 1);
+	for (size_t i = 0; i < n; i++)
+		if (is_first(all, i))
+			finding_prove_rule(doctor, finding, all[i].groups->table, all[i].chain,
+				(size_t)(all[i].rule - all[i].chain->rules) + 1);
 	finding_prove_filtered(doctor, finding, shown->port->bridge, shown->groups->table->family);
 	finding_witness(doctor, finding, &shown->query);
 	for (size_t i = 0; i < n; i++) {
@@ -162,7 +178,7 @@ static void report(
 		if (i)
 			*vec_push(&finding->others, doctor->arena) = all[i].query;
 	}
-	offer_rule(doctor, finding, all, n);
+	offer_rules(doctor, finding, all, n);
 }
 
 struct all_mistaken {
@@ -187,32 +203,21 @@ static void look(struct doctor *doctor, const struct vm_port *port, enum family 
 	}
 }
 
-/* Told once for each wording of the rule: one group's rule stands at all its ports. */
+/* Told once for a namespace, a family and a direction. */
 static void run(struct doctor *doctor, const struct check *check)
 {
-	struct all_mistaken all = { 0 };
-
-	vec_for_each (port, doctor_ports(doctor))
+	for (size_t n = 0; n < doctor->host->n_netns; n++)
 		for (unsigned family = 0; family < N_IP_FAMILIES; family++)
-			for (int is_egress = 0; is_egress < 2; is_egress++)
-				look(doctor, port, (enum family)family, is_egress, &all);
-	for (size_t i = 0; i < all.n; i++) {
-		struct all_mistaken same = { 0 };
-		bool is_first = true;
+			for (int is_egress = 0; is_egress < 2; is_egress++) {
+				struct all_mistaken all = { 0 };
 
-		for (size_t j = 0; j < all.n; j++) {
-			const struct mistaken *a = &all.items[i], *b = &all.items[j];
-
-			if (a->port->ns != b->port->ns || a->is_egress != b->is_egress ||
-				a->groups->table != b->groups->table ||
-				!rule_equal(a->rule, b->rule))
-				continue;
-			is_first = is_first && j >= i;
-			*vec_push(&same, doctor->arena) = *b;
-		}
-		if (is_first)
-			report(doctor, check, same.items, same.n);
-	}
+				vec_for_each (port, doctor_ports(doctor))
+					if (port->ns == &doctor->host->netns[n])
+						look(doctor, port, (enum family)family, is_egress,
+							&all);
+				if (all.n)
+					report(doctor, check, all.items, all.n);
+			}
 }
 
 static const char *const references[] = {

@@ -221,6 +221,13 @@ static void report(struct doctor *doctor, const struct check *check, const struc
 	if (shown->groups->spoof)
 		finding_prove_rule(doctor, finding, shown->groups->table, shown->groups->out,
 			shown->groups->spoof_at + 1);
+	if (shown->is_other_family) {
+		const struct port_groups *others = doctor_groups(doctor, shown->port,
+			shown->family == FAMILY_IPV6 ? FAMILY_IPV4 : FAMILY_IPV6);
+
+		finding_prove_rule(
+			doctor, finding, others->table, others->out, others->spoof_at + 1);
+	}
 	finding_witness(doctor, finding, &shown->query);
 	vec_for_each (hole, holes)
 		if (hole->ns == shown->ns && hole->family == shown->family &&

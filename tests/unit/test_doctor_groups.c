@@ -68,8 +68,9 @@ static void assert_witness(const struct finding *finding, const char *expected)
 static void ipip_that_was_compiled_as_94_is_found(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct host_build *b =
-		host_of(arena, USUAL_IN "-s 172.17.0.0/16 -p 94 -j RETURN\n", NULL, NULL);
+	struct host_build *b = host_of(arena,
+		USUAL_IN "-s 172.17.0.0/16 -p 94 -j RETURN\n-s 10.1.0.0/16 -p 94 -j RETURN\n", NULL,
+		NULL);
 	const struct finding *finding;
 
 	(void)state;
@@ -82,7 +83,9 @@ static void ipip_that_was_compiled_as_94_is_found(void **state)
 	assert_witness(finding, "dropped");
 	assert_string_equal(finding->fixes.items[0].commands,
 		"openstack security group rule create --ingress --ethertype IPv4 --protocol 4 "
-		"--remote-ip 172.17.0.0/16 GROUP\n");
+		"--remote-ip 172.17.0.0/16 GROUP\n"
+		"openstack security group rule create --ingress --ethertype IPv4 --protocol 4 "
+		"--remote-ip 10.1.0.0/16 GROUP\n");
 	assert_int_equal(finding->fixes.items[0].n_edits, 0);
 }
 
