@@ -139,8 +139,9 @@ static const struct conntrack_entry *tunnel_of(struct doctor *doctor, const stru
 
 	for (size_t i = 0; i < ns->n_conntrack; i++)
 		if (ns->conntrack[i].proto == PROTO_IPIP &&
-			(vm_port_of_addr(doctor, &ns->conntrack[i].orig.src) == m->port ||
-				vm_port_of_addr(doctor, &ns->conntrack[i].orig.dst) == m->port))
+			(vm_port_of_addr_only(doctor, &ns->conntrack[i].orig.src) == m->port ||
+				vm_port_of_addr_only(doctor, &ns->conntrack[i].orig.dst) ==
+					m->port))
 			return &ns->conntrack[i];
 	return NULL;
 }

@@ -163,13 +163,13 @@ static void look_at_routes(struct doctor *doctor, const struct check *check, con
 			const struct next_hop *hop = &route->hops[h];
 			const struct link *link = netns_link_by_index(ns, hop->index);
 			const struct vm_port *port =
-				hop->has_gateway ? vm_port_of_addr(doctor, &hop->gateway) : NULL;
+				hop->has_gateway ? vm_port_of_addr_only(doctor, &hop->gateway)
+						 : NULL;
 			struct text text CLEANUP(text_done) = TEXT_INIT;
 			struct behind b = {
 				.port = port, .prefix = route->dst, .kind = "route", .ns = ns
 			};
 
-			/* tenants may have the same addresses: the route must lead to this one */
 			if (!port || !link || !host_is_wired(doctor->host, ns, port->ns) ||
 				(ns == port->ns && link->index != port->bridge->index))
 				continue;

@@ -70,7 +70,7 @@ static void look(struct doctor *doctor, const struct check *check, const struct 
 	const struct conntrack_entry *flow)
 {
 	const struct tunnel *tunnel = tunnel_of(flow);
-	const struct vm_port *port = tunnel ? vm_port_of_addr(doctor, &flow->orig.src) : NULL;
+	const struct vm_port *port = tunnel ? vm_port_of_addr_only(doctor, &flow->orig.src) : NULL;
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct query query;
 

@@ -39,20 +39,28 @@ static bool is_mac_of_vrrp(struct mac mac)
 	return true;
 }
 
-static bool port_has(const struct vm_port *port, const struct addr *addr)
+/* Its own one: allowed address pairs stand in front of it. */
+static bool is_fixed(struct doctor *doctor, const struct vm_port *port, const struct addr *addr)
 {
-	vec_for_each (known, &port->addrs)
-		if (addr_compare(&known->addr, addr) == 0)
-			return true;
+	const struct port_groups *groups = doctor_groups(doctor, port, addr->family);
+	const struct chain *spoof = groups ? groups->spoof : NULL;
+
+	for (size_t i = spoof ? spoof->n_rules : 0; i > 0; i--) {
+		const struct match *src = rule_match(&spoof->rules[i - 1], MATCH_SRC);
+
+		if (src)
+			return prefix_contains(&src->prefix, addr);
+	}
 	return false;
 }
 
-/* Another port that may have the address as well. */
+/* Another port that may have the address as well; not by chance, as ports of different tenants. */
 static const struct vm_port *sharer_of(
 	struct doctor *doctor, const struct vm_port *port, const struct addr *addr)
 {
 	vec_for_each (other, doctor_ports(doctor))
-		if (other != port && port_has(other, addr))
+		if (other != port && vm_port_has_addr(other, addr) &&
+			!is_fixed(doctor, port, addr) && !is_fixed(doctor, other, addr))
 			return other;
 	return NULL;
 }
@@ -93,7 +101,7 @@ static bool speaks_now(const struct vm_port *port)
 
 	for (size_t i = 0; i < ns->n_conntrack; i++)
 		if (ns->conntrack[i].proto == PROTO_VRRP &&
-			port_has(port, &ns->conntrack[i].orig.src))
+			vm_port_has_addr(port, &ns->conntrack[i].orig.src))
 			return true;
 	for (size_t i = 0; i < ns->n_fdb; i++)
 		if (ns->fdb[i].port_index == port->link->index && !ns->fdb[i].is_permanent &&

@@ -47,6 +47,9 @@ struct vm_ports {
 const struct vm_ports *doctor_ports(struct doctor *doctor);
 /* Is this an address of a port of the host? NULL: of none. */
 const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *addr);
+/* The same, where no other port has it too: networks of different tenants may have the same addresses. */
+const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct addr *addr);
+bool vm_port_has_addr(const struct vm_port *port, const struct addr *addr);
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 

@@ -232,3 +232,25 @@ const struct vm_addr *vm_port_addr(const struct vm_port *port, enum family famil
 			return known;
 	return NULL;
 }
+
+bool vm_port_has_addr(const struct vm_port *port, const struct addr *addr)
+{
+	vec_for_each (known, &port->addrs)
+		if (addr_compare(&known->addr, addr) == 0)
+			return true;
+	return false;
+}
+
+const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct addr *addr)
+{
+	const struct vm_port *found = NULL;
+
+	vec_for_each (port, doctor_ports(doctor)) {
+		if (!vm_port_has_addr(port, addr))
+			continue;
+		if (found)
+			return NULL;
+		found = port;
+	}
+	return found;
+}

@@ -295,6 +295,31 @@ static void vrrp_that_is_let_in_is_no_finding(void **state)
 	assert_diagnosis(sick_host(arena, NULL), "vrrp-missing", "-");
 }
 
+static void the_same_address_at_two_tenants_is_no_shared_one(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = sick_host_without_groups(arena);
+	const char *text = sick_groups(arena, NULL, NULL,
+		"-s 172.17.0.99/32 -m mac --mac-source FA:16:3E:00:00:11 -j RETURN\n"
+		"-s 172.17.0.100/32 -m mac --mac-source FA:16:3E:00:00:11 -j RETURN\n-j DROP\n");
+
+	(void)state;
+	/* the second port's pair is .98, its own address .100 too */
+	text = with_rule(arena, text, "-A neutron-openvswi-s22222222-2 -s 172.17.0.12",
+		"-A neutron-openvswi-s22222222-2 -s 172.17.0.98/32 -m mac --mac-source "
+		"FA:16:3E:00:00:12 -j RETURN\n"
+		"-A neutron-openvswi-s22222222-2 -s 172.17.0.100/32 -m mac --mac-source "
+		"FA:16:3E:00:00:12 -j RETURN");
+	text = without_rule(arena, text, "-A neutron-openvswi-s22222222-2 -s 172.17.0.12");
+	build_iptables(b, 0, text);
+	assert_diagnosis(b, "vrrp-missing", "-");
+	/* and whose flow or route it is cannot be told */
+	add_flow(b, PROTO_IPIP, "172.17.0.100", "172.17.0.1");
+	assert_diagnosis(b, "tunnel-one-way", "-");
+	build_route(b, "10.244.0.0/16", "qbr11111111-11", "172.17.0.100");
+	assert_diagnosis(b, "source-dropped", "-");
+}
+
 /* ---- igmp-missing, icmpv6-missing ---- */
 
 static void multicast_without_igmp_is_a_risk(void **state)
@@ -475,6 +500,7 @@ int main(void)
 		cmocka_unit_test(chains_of_a_tap_that_is_gone_are_a_hint),
 		cmocka_unit_test(a_shared_address_without_vrrp_is_found),
 		cmocka_unit_test(vrrp_that_is_let_in_is_no_finding),
+		cmocka_unit_test(the_same_address_at_two_tenants_is_no_shared_one),
 		cmocka_unit_test(multicast_without_igmp_is_a_risk),
 		cmocka_unit_test(multicast_with_igmp_or_for_all_is_no_finding),
 		cmocka_unit_test(neighbour_discovery_that_is_lost_is_found),
