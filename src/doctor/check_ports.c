@@ -49,11 +49,11 @@ static bool is_there(const struct explanation *after, const void *data)
 	       (after->leaf && after->leaf->drop != fault->drop && leaf_decider(after->leaf));
 }
 
-static struct asked ask(struct doctor *doctor, const struct vm_ports *ports,
-	const struct vm_port *port, const struct link *uplink, bool is_egress)
+static struct asked ask(struct doctor *doctor, const struct vm_port *port,
+	const struct link *uplink, bool is_egress)
 {
 	struct addr own, other = doctor_anybody(FAMILY_IPV4);
-	struct mac own_mac = vm_port_mac(ports, port), other_mac = vm_port_remote(ports, port);
+	struct mac own_mac = vm_port_mac(doctor, port), other_mac = vm_port_remote(doctor, port);
 	bool is_known = false;
 
 	vec_for_each (known, &port->addrs) {
@@ -129,8 +129,7 @@ static void tell(struct doctor *doctor, const struct check *check, const struct 
 static void look_at(struct doctor *doctor, const struct check *check, const struct fault *fault,
 	const struct vm_port *port)
 {
-	const struct vm_ports *ports = doctor_ports(doctor);
-	const struct link *uplink = vm_port_uplink(ports, port), *at;
+	const struct link *uplink = vm_port_uplink(doctor, port), *at;
 	struct finding *told;
 
 	if (!port->link->is_up || !uplink ||
@@ -139,7 +138,7 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 		return;
 	at = fault->at(port, uplink);
 	for (int is_ingress = 0; at && is_ingress < 2; is_ingress++) {
-		struct asked asked = ask(doctor, ports, port, uplink, !is_ingress);
+		struct asked asked = ask(doctor, port, uplink, !is_ingress);
 
 		if (!asked_is_lost(&asked, fault->drop))
 			continue;

@@ -22,5 +22,16 @@ const struct check *const doctor_checks[] = {
 	&check_vxlan_checksum,
 	&check_dhcp_checksum,
 	&check_sysctl_files,
+	&check_ipip_as_94,
+	&check_spoof_after_accept,
+	&check_tap_without_chains,
+	&check_chains_without_tap,
+	&check_vrrp_missing,
+	&check_igmp_missing,
+	&check_icmpv6_missing,
+	&check_source_dropped,
+	&check_tunnel_one_way,
+	&check_helper_missing,
+	&check_published_port_open,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

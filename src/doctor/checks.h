@@ -22,5 +22,16 @@ extern const struct check check_lro_under_bridge;
 extern const struct check check_vxlan_checksum;
 extern const struct check check_dhcp_checksum;
 extern const struct check check_sysctl_files;
+extern const struct check check_ipip_as_94;
+extern const struct check check_spoof_after_accept;
+extern const struct check check_tap_without_chains;
+extern const struct check check_chains_without_tap;
+extern const struct check check_vrrp_missing;
+extern const struct check check_igmp_missing;
+extern const struct check check_icmpv6_missing;
+extern const struct check check_source_dropped;
+extern const struct check check_tunnel_one_way;
+extern const struct check check_helper_missing;
+extern const struct check check_published_port_open;
 
 #endif

@@ -191,6 +191,65 @@ bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fi
 	return true;
 }
 
+bool finding_fix_elsewhere(struct doctor *doctor, struct finding *finding, const struct fix *fix,
+	cured_fn *is_cured, const void *data)
+{
+	struct fix *offered;
+
+	if (!finding_fix(doctor, finding, fix, is_cured, data))
+		return false;
+	offered = &finding->fixes.items[finding->fixes.n - 1];
+	offered->edits = NULL;
+	offered->n_edits = 0;
+	return true;
+}
+
+/* The changes of one packet's port, into the fix; a command is told once. */
+static bool add_changes(struct doctor *doctor, const struct query *query, struct edits *edits,
+	struct text *commands, struct fix *fix)
+{
+	struct report report;
+
+	report_make(doctor->arena, doctor->explainer, query, REPORT_CHANGES, &report);
+	for (size_t i = 0; i < report.changes.n; i++) {
+		const struct change *change = &report.changes.items[i];
+
+		if (change->kind != CHANGE_GROUP_RULE && change->kind != CHANGE_ADDRESS_PAIR)
+			return false;
+		*vec_push(edits, doctor->arena) = change->edit;
+		if (!strstr(commands->data, change->command))
+			text_addf(commands, "%s\n", change->command);
+		if (!fix->words)
+			fix->words = change->words;
+		if (!fix->consequence)
+			fix->consequence = change->note;
+	}
+	return report.changes.n > 0;
+}
+
+bool finding_fix_groups(struct doctor *doctor, struct finding *finding, const char *name)
+{
+	struct text commands CLEANUP(text_done) = TEXT_INIT;
+	struct edits edits = { 0 };
+	struct fix fix = { .name = name, .undo = "" };
+
+	if (!finding->witness || !finding->owner.name ||
+		!add_changes(doctor, finding->witness->query, &edits, &commands, &fix))
+		return false;
+	vec_for_each (query, &finding->others)
+		if (!add_changes(doctor, query, &edits, &commands, &fix))
+			return false;
+	fix.edits = edits.items;
+	fix.n_edits = edits.n;
+	if (strcmp(finding->owner.name, "Neutron") != 0 &&
+		strcmp(finding->owner.name, "portwall") != 0) {
+		fix.undo = fix.consequence = NULL;
+		return finding_fix(doctor, finding, &fix, is_untouched, NULL);
+	}
+	fix.commands = arena_strdup(doctor->arena, commands.data);
+	return finding_fix_elsewhere(doctor, finding, &fix, is_untouched, NULL);
+}
+
 void finding_advise(struct doctor *doctor, struct finding *finding, const char *name,
 	const char *words, const char *commands, const char *consequence)
 {

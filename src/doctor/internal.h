@@ -4,6 +4,7 @@
 
 #include "doctor/doctor.h"
 #include "explain/every.h"
+#include "packet/expr.h"
 
 /* What the checks share. */
 
@@ -16,6 +17,10 @@ struct doctor {
 	struct vm_ports *ports;	   /* made when first asked for */
 	struct sweep *sweep;	   /* the same */
 	struct services *services; /* the same */
+	const struct host *heard;  /* the same */
+	struct map **groups;	   /* the same; by namespace and family */
+	/* What a fix closes on purpose: it need not be served with it. NULL: nothing. */
+	const struct query *closed;
 };
 
 /* ---- ports.c: where virtual machines are ---- */
@@ -42,15 +47,19 @@ struct vm_ports {
 const struct vm_ports *doctor_ports(struct doctor *doctor);
 /* Is this an address of a port of the host? NULL: of none. */
 const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *addr);
+/* The same, where no other port has it too: networks of different tenants may have the same addresses. */
+const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct addr *addr);
+bool vm_port_has_addr(const struct vm_port *port, const struct addr *addr);
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 
-/* The way out of a machine's bridge: another port of it that is up; NULL: there is none. */
-const struct link *vm_port_uplink(const struct vm_ports *ports, const struct vm_port *port);
-/* Its machine's MAC, or a made-up one. */
-struct mac vm_port_mac(const struct vm_ports *ports, const struct vm_port *port);
+/* The way out of its bridge: a port of it that is no machine's. NULL: there is none. */
+const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port);
+struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port);
+/* The first address of the family that is known of it; NULL: none is. */
+const struct vm_addr *vm_port_addr(const struct vm_port *port, enum family family);
 /* A MAC behind the uplink: one that the bridge has learned there, or a made-up one. */
-struct mac vm_port_remote(const struct vm_ports *ports, const struct vm_port *port);
+struct mac vm_port_remote(struct doctor *doctor, const struct vm_port *port);
 
 /* ---- ask.c: single packets, and how they are written ---- */
 
@@ -87,7 +96,60 @@ const char *doctor_route(struct doctor *doctor, const struct netns *ns, const st
 /* The route by which the packet left, or was to leave, first; NULL: none. */
 const struct route *asked_route(const struct asked *asked);
 
+/* ---- groups.c: the chains of a port's security groups, and questions about what they do ---- */
+
+/* Of a table "filter" of iptables; chains that are not there are NULL. */
+struct port_groups {
+	const struct table *table;
+	const struct chain *in, *out; /* what is sent to the machine, and by it */
+	const struct chain *spoof; /* called by out: RETURN for the port's addresses, else DROP */
+	size_t spoof_at;	   /* where out calls it */
+	/* The device is named by a rule that accepts: no security is wanted there, by who wrote it. */
+	bool is_trusted;
+};
+/* NULL: no rule of the family names the port. */
+const struct port_groups *doctor_groups(
+	struct doctor *doctor, const struct vm_port *port, enum family family);
+/* Not inverted; NULL: the rule has none of that kind. */
+const struct match *rule_match(const struct rule *rule, enum match_kind kind);
+const char *rule_called_chain(const struct rule *rule);		      /* NULL: it calls none */
+bool chain_names_other(const char *name, const char *other, char as); /* "..o1" of "..s1" */
+
+/*
+ * A packet as expressions have it, without its MACs ("mac any" at the end: any source has it): sent by the port's machine, or to it by a station behind the bridge's way out,
+ * as the first of its flow, whatever conntrack has today. False: the bridge has no way out.
+ */
+bool vm_port_ask(struct doctor *doctor, const struct vm_port *port, bool is_egress,
+	const char *packet, struct query *ret);
+/* By which place of the port's security groups is it lost? NULL: it is not, or somebody else loses it. */
+const struct group_port *lost_by_groups(
+	struct doctor *doctor, const struct vm_port *port, const struct query *query);
+/* Is one of vm_port_ask lost so, and not for its source? */
+bool vm_port_loses(struct doctor *doctor, const struct vm_port *port, bool is_egress,
+	const char *packet, struct query *ret);
+/* Is some packet of an expression of a set delivered? Not known is yes. */
+struct sets_of_ports;
+bool vm_port_gets_any(struct doctor *doctor, const struct check *check,
+	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
+	const char *packets);
+/* All packets of an expression of a set, on the host whose bridges have heard everybody, in a world that who asks made of it:
+ * explain_world(doctor_heard(doctor)). False: it cannot be asked; noted in the name of check. */
+struct sets_of_ports {
+	const struct explainer *explainer;
+	struct sets *sets;
+};
+struct sets_of_ports sets_of_ports_new(struct doctor *doctor);
+bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
+	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
+	const char *packets, struct every *ret);
+/* A query of the host that has heard everybody, as one of the host itself. */
+struct query query_of_host(struct doctor *doctor, const struct query *heard);
+
 /* ---- sweep.c: what becomes of all packets of all ports ---- */
+
+/* The host as if every bridge knew where each machine is, and the station behind the way out. */
+const struct host *doctor_heard(struct doctor *doctor);
+struct mac wire_station(void); /* the MAC of that station */
 
 enum harm_kind {
 	HARM_SOURCE,	  /* its source is rewritten while it is bridged */
@@ -118,6 +180,29 @@ const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *chec
 /* Does everything of others that works today (containers' ways out, published ports, ports of their own through the
  * host's address) work in the same way on the other version of the host? *ret_words: what was looked at, or what breaks. */
 bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words);
+
+/* A device with an address of the host; who is there. */
+struct service_side {
+	const struct link *link;   /* the device itself; a bridge */
+	const struct link *port;   /* where they come in */
+	struct addr host, station; /* the host's address, another one of that network */
+};
+struct service_sides {
+	VEC(struct service_side);
+};
+struct service_port {
+	uint16_t port;
+	uint8_t proto;
+};
+struct service_ports {
+	VEC(struct service_port);
+};
+/* Ports that rules of DNAT name, each once, and the devices that are no bridges: from there others may come. */
+void services_find_published(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct service_sides *ret_outsides, struct service_ports *ret);
+/* From a station there to the host's address. */
+bool service_query(struct doctor *doctor, const struct netns *ns, const struct service_side *side,
+	uint8_t proto, uint16_t port, struct query *ret);
 
 /* ---- finding.c: how a check tells what it found ---- */
 
@@ -151,6 +236,13 @@ bool is_untouched(const struct explanation *after, const void *data);
 /* A fix in words and commands only (a daemon's settings): nothing is tried; says so. */
 void finding_advise(struct doctor *doctor, struct finding *finding, const char *name,
 	const char *words, const char *commands, const char *consequence);
+/* What the owner of the ports' security groups would change (explain/report.h), for the witness and the others: tried with the
+ * rules that its agent would write then, and told as the owner's command; of rules of somebody else (finding->owner),
+ * as those rules. name: of the fix. */
+bool finding_fix_groups(struct doctor *doctor, struct finding *finding, const char *name);
+/* The same with edits and commands of the check's own: tried, but left to the rules' owner, who would undo them. */
+bool finding_fix_elsewhere(struct doctor *doctor, struct finding *finding, const struct fix *fix,
+	cured_fn *is_cured, const void *data);
 /* The edits as a vector that grows: for fixes of several. */
 struct edits {
 	VEC(struct host_edit);

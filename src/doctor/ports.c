@@ -16,31 +16,18 @@
 /* Of one device: the rules that call a chain for it. */
 struct port_rules {
 	bool has_groups[N_IP_FAMILIES];
+	bool is_read
+		[N_IP_FAMILIES]; /* its addresses: INPUT's rule calls the same chain once more */
 	struct {
 		VEC(struct vm_addr);
 	} addrs;
 };
 
-static const char *called_chain(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO
-		       ? rule->target.chain
-		       : NULL;
-}
-
-static const struct match *find_match(const struct rule *rule, enum match_kind kind)
-{
-	for (size_t i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == kind && !rule->matches[i].inverted)
-			return &rule->matches[i];
-	return NULL;
-}
-
 /* "-s 10.0.0.5/32 -m mac --mac-source fa:16:3e:00:00:05 -j RETURN" */
 static void read_spoof_rule(struct arena *arena, const struct rule *rule, struct port_rules *port)
 {
-	const struct match *src = find_match(rule, MATCH_SRC);
-	const struct match *mac = find_match(rule, MATCH_MAC_SRC);
+	const struct match *src = rule_match(rule, MATCH_SRC);
+	const struct match *mac = rule_match(rule, MATCH_MAC_SRC);
 	struct vm_addr addr = { 0 };
 
 	if (rule->target.kind != TARGET_RETURN || !src || !mac ||
@@ -56,7 +43,7 @@ static void read_spoof_rules(struct arena *arena, const struct table *table,
 	const struct chain *chain, struct port_rules *port)
 {
 	for (size_t i = 0; i < chain->n_rules; i++) {
-		const char *name = called_chain(&chain->rules[i]);
+		const char *name = rule_called_chain(&chain->rules[i]);
 		const struct chain *called = name ? table_chain(table, name) : NULL;
 
 		for (size_t r = 0; called && r < called->n_rules; r++)
@@ -67,9 +54,9 @@ static void read_spoof_rules(struct arena *arena, const struct table *table,
 static void read_rule(struct arena *arena, struct map *by_device, const struct table *table,
 	const struct rule *rule)
 {
-	const struct match *in = find_match(rule, MATCH_PHYSDEV_IN);
-	const struct match *match = in ? in : find_match(rule, MATCH_PHYSDEV_OUT);
-	const char *name = called_chain(rule);
+	const struct match *in = rule_match(rule, MATCH_PHYSDEV_IN);
+	const struct match *match = in ? in : rule_match(rule, MATCH_PHYSDEV_OUT);
+	const char *name = rule_called_chain(rule);
 	const struct chain *chain = match && name ? table_chain(table, name) : NULL;
 	struct port_rules *port;
 
@@ -81,8 +68,12 @@ static void read_rule(struct arena *arena, struct map *by_device, const struct t
 		(void)map_add(by_device, match->name, port);
 	}
 	port->has_groups[table->family] = true;
-	if (in && !port->addrs.n)
+	if (in && !port->is_read[table->family]) {
+		size_t n = port->addrs.n;
+
 		read_spoof_rules(arena, table, chain, port);
+		port->is_read[table->family] = port->addrs.n > n;
+	}
 }
 
 static bool is_filter_of_iptables(const struct table *table)
@@ -235,4 +226,34 @@ const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *
 			if (addr_compare(&known->addr, addr) == 0)
 				return port;
 	return NULL;
+}
+
+const struct vm_addr *vm_port_addr(const struct vm_port *port, enum family family)
+{
+	vec_for_each (known, &port->addrs)
+		if (known->addr.family == family)
+			return known;
+	return NULL;
+}
+
+bool vm_port_has_addr(const struct vm_port *port, const struct addr *addr)
+{
+	vec_for_each (known, &port->addrs)
+		if (addr_compare(&known->addr, addr) == 0)
+			return true;
+	return false;
+}
+
+const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct addr *addr)
+{
+	const struct vm_port *found = NULL;
+
+	vec_for_each (port, doctor_ports(doctor)) {
+		if (!vm_port_has_addr(port, addr))
+			continue;
+		if (found)
+			return NULL;
+		found = port;
+	}
+	return found;
 }

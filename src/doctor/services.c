@@ -21,16 +21,6 @@ struct services {
 	size_t n_ways_out, n_published, n_hairpins;
 };
 
-/* Where packets of a bridge of others, or of the outside, come in; and who is there. */
-struct side {
-	const struct link *link; /* the device itself; a bridge */
-	const struct link *port; /* where they come in */
-	struct addr host, station;
-};
-struct sides {
-	VEC(struct side);
-};
-
 static bool is_alike(const struct explanation *a, const struct explanation *b)
 {
 	const struct node *x = a->leaf->last, *y = b->leaf->last;
@@ -86,13 +76,13 @@ static const struct link *first_port(const struct netns *ns, const struct link *
 
 /* Bridges that the host is a router for, and all other devices with an address: the outside. */
 static void find_sides(struct doctor *doctor, const struct netns *ns, enum family family,
-	struct sides *bridges, struct sides *outsides)
+	struct service_sides *bridges, struct service_sides *outsides)
 {
 	for (size_t i = 0; i < ns->n_addresses; i++) {
 		const struct address *address = &ns->addresses[i];
 		const struct link *link = netns_link_by_index(ns, address->index);
 		bool is_bridge = link && strcmp(link->kind, "bridge") == 0;
-		struct side side = { .link = link, .port = link };
+		struct service_side side = { .link = link, .port = link };
 
 		if (!link || link->is_loopback || !link->is_up || address->is_link_scope ||
 			address->local.family != family || address->len >= (family ? 127 : 31))
@@ -107,12 +97,12 @@ static void find_sides(struct doctor *doctor, const struct netns *ns, enum famil
 }
 
 static const char *packet_text(struct doctor *doctor, const struct addr *src,
-	const struct addr *dst, unsigned dport, struct mac mac)
+	const struct addr *dst, uint8_t proto, unsigned dport, struct mac mac)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 	bool is_ipv6 = src->family == FAMILY_IPV6;
 
-	text_add(&out, is_ipv6 ? "tcp [" : "tcp ");
+	text_addf(&out, "%s %s", proto == PROTO_UDP ? "udp" : "tcp", is_ipv6 ? "[" : "");
 	addr_print(&out, src);
 	text_add(&out, is_ipv6 ? "]:40000 [" : ":40000 ");
 	addr_print(&out, dst);
@@ -130,12 +120,28 @@ static bool is_dnat(const struct rule *rule)
 	return rule->target.kind == TARGET_NFT_NAT && rule->target.nat->kind == NFT_DNAT;
 }
 
-struct ports {
-	VEC(uint16_t);
-};
+/* TCP, unless the rule says UDP, in whichever program's words. */
+static uint8_t rule_proto(const struct table *table, const struct rule *rule)
+{
+	const struct match *proto = rule_match(rule, MATCH_PROTO);
+	struct text text CLEANUP(text_done) = TEXT_INIT;
 
-static void find_published(
-	struct arena *arena, const struct ruleset *rs, enum family family, struct ports *ret)
+	if (proto)
+		return proto->proto == PROTO_UDP ? PROTO_UDP : PROTO_TCP;
+	table_print_rule(&text, table, rule);
+	return strstr(text.data, "udp dport") ? PROTO_UDP : PROTO_TCP;
+}
+
+static void add_port(struct arena *arena, struct service_ports *ret, uint16_t port, uint8_t proto)
+{
+	vec_for_each (known, ret)
+		if (known->port == port && known->proto == proto)
+			return;
+	*vec_push(ret, arena) = (struct service_port){ port, proto };
+}
+
+static void find_published(struct arena *arena, const struct ruleset *rs, enum family family,
+	struct service_ports *ret)
 {
 	for (size_t t = 0; rs && t < rs->n_tables; t++) {
 		const struct table *table = &rs->tables[t];
@@ -150,7 +156,8 @@ static void find_published(
 
 				if (is_dnat(&chain->rules[r]) &&
 					rule_dport(&chain->rules[r], &port))
-					*vec_push(ret, arena) = port;
+					add_port(arena, ret, port,
+						rule_proto(table, &chain->rules[r]));
 			}
 		}
 	}
@@ -159,7 +166,7 @@ static void find_published(
 /* ---- all of them ---- */
 
 static void find_ways_out(struct doctor *doctor, const struct netns *ns,
-	const struct sides *bridges, const struct sides *outsides)
+	const struct service_sides *bridges, const struct service_sides *outsides)
 {
 	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
 
@@ -168,16 +175,17 @@ static void find_ways_out(struct doctor *doctor, const struct netns *ns,
 
 		(void)addr_parse(anybody[side->host.family], &far);
 		doctor->services->n_ways_out += add_service(doctor, ns, side->port,
-			packet_text(doctor, &side->station, &far, 80, side->link->mac));
+			packet_text(doctor, &side->station, &far, PROTO_TCP, 80, side->link->mac));
 		vec_for_each (outside, outsides)
 			doctor->services->n_ways_out += add_service(doctor, ns, side->port,
-				packet_text(doctor, &side->station, &outside->station, 80,
-					side->link->mac));
+				packet_text(doctor, &side->station, &outside->station, PROTO_TCP,
+					80, side->link->mac));
 	}
 }
 
-static void find_ports(struct doctor *doctor, const struct netns *ns, const struct ports *ports,
-	const struct sides *bridges, const struct sides *outsides)
+static void find_ports(struct doctor *doctor, const struct netns *ns,
+	const struct service_ports *ports, const struct service_sides *bridges,
+	const struct service_sides *outsides)
 {
 	size_t step = ports->n / MAX_SERVICES + 1;
 
@@ -185,13 +193,36 @@ static void find_ports(struct doctor *doctor, const struct netns *ns, const stru
 		vec_for_each (outside, outsides) {
 			doctor->services->n_published += add_service(doctor, ns, outside->port,
 				packet_text(doctor, &outside->station, &outside->host,
-					ports->items[i], outside->link->mac));
+					ports->items[i].proto, ports->items[i].port,
+					outside->link->mac));
 			vec_for_each (side, bridges)
 				doctor->services->n_hairpins += add_service(doctor, ns, side->port,
 					packet_text(doctor, &side->station, &outside->host,
-						ports->items[i], side->link->mac));
+						ports->items[i].proto, ports->items[i].port,
+						side->link->mac));
 		}
 	}
+}
+
+void services_find_published(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct service_sides *ret_outsides, struct service_ports *ret)
+{
+	struct service_sides bridges = { 0 };
+
+	find_published(doctor->arena, ns->ruleset, family, ret);
+	if (ret->n)
+		find_sides(doctor, ns, family, &bridges, ret_outsides);
+}
+
+bool service_query(struct doctor *doctor, const struct netns *ns, const struct service_side *side,
+	uint8_t proto, uint16_t port, struct query *ret)
+{
+	struct err err;
+
+	*ret = (struct query){ .from = FROM_DEVICE, .ns = ns, .in = side->port };
+	return packet_expr_parse(
+		packet_text(doctor, &side->station, &side->host, proto, port, side->link->mac),
+		&ret->packet, &err);
 }
 
 static void find_services(struct doctor *doctor)
@@ -201,8 +232,8 @@ static void find_services(struct doctor *doctor)
 		const struct netns *ns = &doctor->host->netns[n];
 
 		for (unsigned family = 0; ns->ruleset && family < N_IP_FAMILIES; family++) {
-			struct sides bridges = { 0 }, outsides = { 0 };
-			struct ports ports = { 0 };
+			struct service_sides bridges = { 0 }, outsides = { 0 };
+			struct service_ports ports = { 0 };
 
 			find_sides(doctor, ns, (enum family)family, &bridges, &outsides);
 			find_published(doctor->arena, ns->ruleset, (enum family)family, &ports);
@@ -222,6 +253,15 @@ static const char *broken_words(struct doctor *doctor, const struct query *query
 	return arena_strdup(doctor->arena, out.data);
 }
 
+/* To the port that a fix closes on purpose, by the device at which it does. */
+static bool is_to_closed(const struct query *closed, const struct query *query)
+{
+	return closed && closed->packet.proto == query->packet.proto &&
+	       closed->packet.dport == query->packet.dport &&
+	       addr_compare(&closed->packet.dst, &query->packet.dst) == 0 &&
+	       closed->in == query->in;
+}
+
 bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words)
 {
 	const struct explainer *explainer = explainer_new(doctor->arena, other);
@@ -234,6 +274,8 @@ bool services_are_kept(struct doctor *doctor, const struct host *other, const ch
 		struct query query =
 			query_moved(doctor->arena, &service->query, doctor->host, other);
 
+		if (is_to_closed(doctor->closed, &service->query))
+			continue;
 		if (is_alike(service->today, explain(doctor->arena, explainer, &query)))
 			continue;
 		*ret_words = broken_words(doctor, &service->query);

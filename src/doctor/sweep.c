@@ -46,8 +46,14 @@ static struct mac made_up_mac(size_t number)
 	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
 }
 
-struct mac vm_port_mac(const struct vm_ports *ports, const struct vm_port *port)
+struct mac wire_station(void)
 {
+	return wire_mac;
+}
+
+struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port)
+{
+	const struct vm_ports *ports = doctor_ports(doctor);
 	const struct netns *ns = port->ns;
 
 	if (port->addrs.n)
@@ -67,8 +73,9 @@ static bool is_port_of_machine(const struct vm_ports *ports, const struct link *
 	return false;
 }
 
-const struct link *vm_port_uplink(const struct vm_ports *ports, const struct vm_port *port)
+const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port)
 {
+	const struct vm_ports *ports = doctor_ports(doctor);
 	const struct netns *ns = port->ns;
 
 	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
@@ -82,9 +89,9 @@ const struct link *vm_port_uplink(const struct vm_ports *ports, const struct vm_
 	return NULL;
 }
 
-struct mac vm_port_remote(const struct vm_ports *ports, const struct vm_port *port)
+struct mac vm_port_remote(struct doctor *doctor, const struct vm_port *port)
 {
-	const struct link *uplink = vm_port_uplink(ports, port);
+	const struct link *uplink = vm_port_uplink(doctor, port);
 	const struct netns *ns = port->ns;
 
 	for (size_t i = uplink ? netns_first(ns, FDB_BY_PORT, (uint64_t)uplink->index) : ns->n_fdb;
@@ -94,11 +101,13 @@ struct mac vm_port_remote(const struct vm_ports *ports, const struct vm_port *po
 	return wire_mac;
 }
 
-static const struct host *host_that_has_heard(struct doctor *doctor)
+const struct host *doctor_heard(struct doctor *doctor)
 {
 	const struct vm_ports *ports = doctor_ports(doctor);
 	struct host *copy = arena_new_one(doctor->arena, struct host);
 
+	if (doctor->heard)
+		return doctor->heard;
 	*copy = *doctor->host;
 	copy->netns = arena_new_array(doctor->arena, struct netns, copy->n_netns);
 	memcpy(copy->netns, doctor->host->netns, copy->n_netns * sizeof(*copy->netns));
@@ -111,14 +120,14 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		for (size_t i = 0; i < ns->n_fdb; i++)
 			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
 		vec_for_each (port, ports) {
-			const struct link *uplink = vm_port_uplink(ports, port);
+			const struct link *uplink = vm_port_uplink(doctor, port);
 
 			if (port->ns != ns)
 				continue;
 			*vec_push(&fdb, doctor->arena) =
 				(struct fdb_entry){ .bridge_index = port->bridge->index,
 					.port_index = port->link->index,
-					.mac = vm_port_mac(ports, port) };
+					.mac = vm_port_mac(doctor, port) };
 			if (uplink)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
@@ -131,6 +140,7 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		copy->netns[n].n_conntrack = 0;
 		netns_index(doctor->arena, &copy->netns[n]);
 	}
+	doctor->heard = copy;
 	return copy;
 }
 
@@ -492,9 +502,9 @@ static const struct vm_port *another_port(const struct vm_ports *ports, const st
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
-	const struct link *uplink = vm_port_uplink(ports, port);
+	const struct link *uplink = vm_port_uplink(s->doctor, port);
 	const struct vm_port *other = another_port(ports, port);
-	struct question q = { .port = port, .mac = vm_port_mac(ports, port) };
+	struct question q = { .port = port, .mac = vm_port_mac(s->doctor, port) };
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
 		q.family = (enum family)family;
@@ -503,7 +513,7 @@ static void ask_about_port(
 		q.remote_mac = wire_mac;
 		if (uplink)
 			ask_both(s, &q);
-		q.remote_mac = other ? vm_port_mac(ports, other) : wire_mac;
+		q.remote_mac = other ? vm_port_mac(s->doctor, other) : wire_mac;
 		if (other)
 			ask_both(s, &q);
 		q.is_egress = false;
@@ -524,7 +534,7 @@ const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *chec
 	doctor->sweep = s.sweep = arena_new_one(doctor->arena, struct sweep);
 	if (!ports->n)
 		return s.sweep;
-	s.heard.host = host_that_has_heard(doctor);
+	s.heard.host = doctor_heard(doctor);
 	s.heard.explainer = explainer_new(doctor->arena, s.heard.host);
 	s.bare.host = host_without_groups(doctor->arena, s.heard.host);
 	s.bare.explainer = explainer_new(doctor->arena, s.bare.host);

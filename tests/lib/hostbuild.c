@@ -166,6 +166,11 @@ void build_fdb(struct host_build *b, const char *name, const char *mac)
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value)
 {
 	b->built[ns].sysctls[b->netns[ns].n_sysctls++] = (struct sysctl){ name, value };
+	/* as netns_finish derives it */
+	if (strcmp(name, "net.bridge.bridge-nf-call-iptables") == 0)
+		b->netns[ns].nf_call[FAMILY_IPV4] = strcmp(value, "0") != 0;
+	if (strcmp(name, "net.bridge.bridge-nf-call-ip6tables") == 0)
+		b->netns[ns].nf_call[FAMILY_IPV6] = strcmp(value, "0") != 0;
 }
 
 void build_unread(struct host_build *b, int ns, const char *what)
@@ -173,13 +178,23 @@ void build_unread(struct host_build *b, int ns, const char *what)
 	b->built[ns].unread[b->netns[ns].n_unread++] = (struct unread){ what, "EPERM" };
 }
 
-void build_iptables(struct host_build *b, int ns, const char *text)
+static void add_iptables(struct host_build *b, int ns, enum family family, const char *text)
 {
 	struct err err = { 0 };
 
-	if (!ruleset_parse_iptables(b->arena, (struct ruleset *)b->netns[ns].ruleset, FAMILY_IPV4,
-		    "rules", text, &err))
+	if (!ruleset_parse_iptables(
+		    b->arena, (struct ruleset *)b->netns[ns].ruleset, family, "rules", text, &err))
 		fail_msg("%s", err.text);
+}
+
+void build_iptables(struct host_build *b, int ns, const char *text)
+{
+	add_iptables(b, ns, FAMILY_IPV4, text);
+}
+
+void build_ip6tables(struct host_build *b, int ns, const char *text)
+{
+	add_iptables(b, ns, FAMILY_IPV6, text);
 }
 
 void build_nft(struct host_build *b, int ns, const char *text)

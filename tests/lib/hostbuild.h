@@ -45,6 +45,7 @@ void build_fdb(struct host_build *b, const char *name, const char *mac);
 void build_sysctl(struct host_build *b, int ns, const char *name, const char *value);
 void build_unread(struct host_build *b, int ns, const char *what);
 void build_iptables(struct host_build *b, int ns, const char *text);
+void build_ip6tables(struct host_build *b, int ns, const char *text);
 void build_nft(struct host_build *b, int ns, const char *text);
 struct link *built_link(struct host_build *b, const char *name, int *ret_ns);
 const struct host *host_built(struct host_build *b);
