@@ -362,19 +362,38 @@ static void multicast_with_igmp_or_for_all_is_no_finding(void **state)
 	"-p ipv6-icmp -m icmp6 --icmpv6-type 135 -j RETURN\n"                                      \
 	"-p ipv6-icmp -m icmp6 --icmpv6-type 136 -j RETURN\n"
 
-/* IPv6 at both ports; the first one's rules to the machine begin with in. */
-static struct host_build *host_with_ipv6(struct arena *arena, const char *in)
+/* The groups of both ports for IPv6; the first one's are these, the second one may send from anywhere. */
+static const char *groups_of_ipv6(struct arena *arena, const char *in, const char *spoof)
 {
-	struct host_build *b = sick_host(arena, NULL);
-	const char *text = sick_groups(arena, in, NULL,
-		"-s 2001:db8::11/128 -m mac --mac-source FA:16:3E:00:00:11 -j RETURN\n-j DROP\n");
+	const char *text = sick_groups(arena, in, NULL, spoof);
 
 	text = with_rule(arena, text, "-A neutron-openvswi-s22222222-2 -s 172.17.0.12",
 		"-A neutron-openvswi-s22222222-2 -j RETURN");
 	text = without_rule(arena, text, "-A neutron-openvswi-s22222222-2 -s 172.17.0.12");
-	text = without_rule(arena, text, "-A neutron-openvswi-i22222222-2 -p icmp");
-	build_ip6tables(b, 0, text);
+	return without_rule(arena, text, "-A neutron-openvswi-i22222222-2 -p icmp");
+}
+
+static struct host_build *host_with_ipv6(struct arena *arena, const char *in)
+{
+	struct host_build *b = sick_host(arena, NULL);
+
+	build_ip6tables(b, 0,
+		groups_of_ipv6(arena, in,
+			"-s 2001:db8::11/128 -m mac --mac-source FA:16:3E:00:00:11 -j RETURN\n-j DROP\n"));
 	return b;
+}
+
+/* Neutron makes no check for a family of which the port has no address. */
+static void a_family_without_a_check_is_a_hint(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = sick_host(arena, NULL);
+
+	(void)state;
+	build_ip6tables(b, 0,
+		without_rule(arena, groups_of_ipv6(arena, "-p tcp -j RETURN\n", "-j DROP\n"),
+			"-A neutron-openvswi-o11111111-1 -j neutron-openvswi-s11111111-1"));
+	assert_diagnosis(b, "spoof-after-accept", "hint spoof-after-accept.tap11111111-11-ip6:");
 }
 
 static void neighbour_discovery_that_is_lost_is_found(void **state)
@@ -503,6 +522,7 @@ int main(void)
 		cmocka_unit_test(the_same_address_at_two_tenants_is_no_shared_one),
 		cmocka_unit_test(multicast_without_igmp_is_a_risk),
 		cmocka_unit_test(multicast_with_igmp_or_for_all_is_no_finding),
+		cmocka_unit_test(a_family_without_a_check_is_a_hint),
 		cmocka_unit_test(neighbour_discovery_that_is_lost_is_found),
 		cmocka_unit_test(neighbour_discovery_as_neutron_has_it_is_no_finding),
 		cmocka_unit_test(a_network_behind_a_machine_is_found),
