@@ -170,8 +170,8 @@ static void look_at_routes(struct doctor *doctor, const struct check *check, con
 				.port = port, .prefix = route->dst, .kind = "route", .ns = ns
 			};
 
-			if (!port || !link || !host_is_wired(doctor->host, ns, port->ns) ||
-				(ns == port->ns && link->index != port->bridge->index))
+			if (!port || !link ||
+				!host_is_joined(doctor->host, ns, link, port->ns, port->link))
 				continue;
 			prefix_print(&text, &route->dst);
 			text_add(&text, " via ");
