@@ -9,23 +9,47 @@
 #include "compile/guard.h"
 #include "doctor/checks.h"
 
-#define MAX_OTHERS 64 /* packets that a fix is tried with beside the one that is shown */
-
 /* ---- fixes ---- */
 
 struct cure {
 	struct doctor *doctor;
 	struct finding *finding;
-	const struct harm *harm;
+	const struct harm_group *group;
+	const struct harm *harm; /* that is shown */
 	const struct node *node; /* that rewrites */
 };
 
-/* Of one rule? */
-static bool is_same_harm(const struct harm *a, const struct harm *b)
+/* Entries that the rule has damaged survive the fix: those that the rules would no longer make are deleted with it. */
+static void offer(const struct cure *cure, const struct fix *fix)
 {
-	return a->kind == b->kind && a->port->ns == b->port->ns &&
-	       a->decider.node->rule == b->decider.node->rule &&
-	       a->decider.node->rule_chain == b->decider.node->rule_chain;
+	struct doctor *doctor = cure->doctor;
+	const struct netns *ns = cure->finding->ns;
+	struct edits edits = { 0 };
+	struct fix offered = *fix;
+	const struct host *other;
+	struct flows flows = { 0 };
+	struct err err;
+
+	for (size_t i = 0; i < fix->n_edits; i++)
+		edits_add(doctor->arena, &edits, fix->edits[i]);
+	if (host_edited(doctor->arena, doctor->host, ns, fix->edits, fix->n_edits, &other, &err))
+		find_damaged_flows(doctor, other, &other->netns[ns - doctor->host->netns], &flows);
+	if (flows.n) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		struct host_edit edit = {
+			.kind = HOST_EDIT_FLOWS, .flows = flows.items, .n_flows = flows.n
+		};
+
+		edits_add(doctor->arena, &edits, edit);
+		if (fix->commands) {
+			host_edit_print_command(&text, &edit);
+			offered.commands =
+				arena_printf(doctor->arena, "%s%s\n", fix->commands, text.data);
+		}
+	}
+	offered.edits = edits.items;
+	offered.n_edits = edits.n;
+	(void)finding_fix(doctor, cure->finding, &offered, is_untouched, NULL);
 }
 
 /* The table of the guard, for the bridges that there are. */
@@ -55,33 +79,7 @@ static void offer_guard(const struct cure *cure)
 		.family = FAMILY_INET,
 		.table = GUARD_TABLE,
 		.rule = arena_strdup(arena, table.data ? table.data : "") };
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
-}
-
-/* "qbr+": every machine's bridge of Neutron's hybrid plug is hit alike. */
-static const char *bridge_pattern(const char *bridge)
-{
-	return text_has_prefix(bridge, "qbr") ? "qbr+" : bridge;
-}
-
-/* The bridges at which it was seen, each once. */
-struct patterns {
-	VEC(const char *);
-};
-
-static void find_patterns(const struct cure *cure, struct patterns *ret)
-{
-	vec_for_each (harm, doctor_sweep(cure->doctor, cure->finding->check)) {
-		const char *pattern = bridge_pattern((*harm).port->bridge->name);
-		bool is_known = false;
-
-		if (!is_same_harm(harm, cure->harm))
-			continue;
-		vec_for_each (known, ret)
-			is_known = is_known || strcmp(*known, pattern) == 0;
-		if (!is_known)
-			*vec_push(ret, cure->doctor->arena) = pattern;
-	}
+	offer(cure, &fix);
 }
 
 /* First rules of the chain that return what goes by the bridges. */
@@ -90,30 +88,29 @@ static void offer_return(const struct cure *cure)
 	struct arena *arena = cure->doctor->arena;
 	const struct node *node = cure->node;
 	bool is_source = cure->harm->kind == HARM_SOURCE;
-	struct patterns patterns = { 0 };
+	const struct harm_group *group = cure->group;
 	struct host_edit *edits;
 	struct fix fix = { .name = "return" };
 
 	if (node->table->source == SOURCE_NFT)
 		return; /* other base chains would be asked all the same */
-	find_patterns(cure, &patterns);
-	edits = arena_new_array(arena, struct host_edit, patterns.n);
-	for (size_t i = 0; i < patterns.n; i++)
+	edits = arena_new_array(arena, struct host_edit, group->bridges.n);
+	for (size_t i = 0; i < group->bridges.n; i++)
 		edits[i] = host_edit_of_rule(arena, node->table, node->chain, i,
 			arena_printf(arena, "%s %s -j RETURN", is_source ? "-o" : "-i",
-				patterns.items[i]),
+				group->bridges.items[i]),
 			false);
 	fix.edits = edits;
-	fix.n_edits = patterns.n;
-	fix.words =
-		arena_printf(arena, "a first rule in %s of table %s that spares what %s by %s%s",
-			node->chain->name, node->table->name, is_source ? "leaves" : "comes in",
-			patterns.items[0], patterns.n > 1 ? ", and so for each bridge" : "");
+	fix.n_edits = group->bridges.n;
+	fix.words = arena_printf(arena,
+		"a first rule in %s of table %s that spares what %s by %s%s", node->chain->name,
+		node->table->name, is_source ? "leaves" : "comes in", group->bridges.items[0],
+		group->bridges.n > 1 ? ", and so for each bridge" : "");
 	fix.consequence = arena_printf(arena,
 		"It is undone when %s puts its own rules on top again: Docker does so at each start of "
 		"dockerd, and docker network create inserts above it.",
 		cure->finding->owner.is_known ? cure->finding->owner.name : "their owner");
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+	offer(cure, &fix);
 }
 
 /* "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE": of which bridge; NULL: another kind of rule. */
@@ -163,26 +160,10 @@ static void offer_mark(const struct cure *cure)
 		"only: each Docker network needs its own. Packets that the host itself sends with an address "
 		"of %s are no longer masqueraded.",
 		bridge, bridge);
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+	offer(cure, &fix);
 }
 
 /* ---- the findings ---- */
-
-/* "POSTROUTING-1": of which rule; in which table, where that is not the usual one. */
-static const char *which_rule(struct arena *arena, const struct decider *decider)
-{
-	const struct table *table = decider->node->table;
-	const char *prefix = "";
-
-	if (table->source == SOURCE_NFT)
-		prefix = arena_printf(arena, "%s-%s-", nft_family_name(table->family), table->name);
-	else if (table->source == SOURCE_IPTABLES_LEGACY)
-		prefix = table->family == FAMILY_IPV6 ? "legacy6-" : "legacy-";
-	else if (table->family == FAMILY_IPV6)
-		prefix = "ip6-";
-	return arena_printf(
-		arena, "%s%s-%zu", prefix, decider->node->rule_chain->name, decider->number);
-}
 
 static const char *title_of(struct arena *arena, const struct harm *harm)
 {
@@ -206,43 +187,17 @@ static const char destination_symptom[] =
 /* One finding for each rule, at all the ports where it was seen; the worst of them is shown. */
 static void find(struct doctor *doctor, const struct check *check, enum harm_kind kind)
 {
-	const struct sweep *sweep = doctor_sweep(doctor, check);
+	vec_for_each (group, doctor_harms(doctor, check, kind)) {
+		const struct harm *shown = group->shown;
+		struct cure cure = { .doctor = doctor, .group = group, .harm = shown };
 
-	for (size_t i = 0; i < sweep->n; i++) {
-		const struct harm *shown = &sweep->items[i];
-		struct cure cure = { .doctor = doctor };
-		struct finding *finding;
-		bool is_first = true;
-
-		for (size_t j = 0; j < i; j++)
-			is_first = is_first && !is_same_harm(&sweep->items[j], shown);
-		if (shown->kind != kind || !is_first)
-			continue;
-		for (size_t j = i; j < sweep->n; j++)
-			if (is_same_harm(&sweep->items[j], shown) && sweep->items[j].is_felt &&
-				!shown->is_felt)
-				shown = &sweep->items[j];
-		finding =
+		cure.finding =
 			finding_add(doctor, check, shown->is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
-				shown->port->ns, which_rule(doctor->arena, &shown->decider));
-		finding->title = title_of(doctor->arena, shown);
-		finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
-		finding->owner = shown->decider.owner;
-		finding_prove_rule(doctor, finding, shown->decider.node->table,
-			shown->decider.node->rule_chain, shown->decider.number);
-		finding_prove_filtered(doctor, finding, shown->port->bridge, shown->family);
-		finding_witness(doctor, finding, &shown->witness);
-		for (size_t j = i; j < sweep->n; j++) {
-			if (!is_same_harm(&sweep->items[j], shown))
-				continue;
-			finding_port(doctor, finding, sweep->items[j].port->link->name);
-			if (finding->others.n < MAX_OTHERS && &sweep->items[j] != shown)
-				*vec_push(&finding->others, doctor->arena) =
-					sweep->items[j].witness;
-		}
-		cure.finding = finding;
-		cure.harm = shown;
+				shown->port->ns, decider_id(doctor->arena, &shown->decider));
+		cure.finding->title = title_of(doctor->arena, shown);
+		cure.finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
 		cure.node = shown->decider.node;
+		finding_add_harms(doctor, cure.finding, group);
 		offer_guard(&cure);
 		offer_return(&cure);
 		if (kind == HARM_SOURCE)

@@ -7,5 +7,8 @@
 const struct check *const doctor_checks[] = {
 	&check_nat_source,
 	&check_nat_destination,
+	&check_raw_drop,
+	&check_forward_drop,
+	&check_conntrack_damaged,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

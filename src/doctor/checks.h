@@ -7,5 +7,8 @@
 /* check_*.c: one kind of trouble each. */
 extern const struct check check_nat_source;
 extern const struct check check_nat_destination;
+extern const struct check check_raw_drop;
+extern const struct check check_forward_drop;
+extern const struct check check_conntrack_damaged;
 
 #endif

@@ -21,16 +21,6 @@ struct services {
 	size_t n_ways_out, n_published, n_hairpins;
 };
 
-/* Where packets of a bridge of others, or of the outside, come in; and who is there. */
-struct side {
-	const struct link *link; /* the device itself; a bridge */
-	const struct link *port; /* where they come in */
-	struct addr host, station;
-};
-struct sides {
-	VEC(struct side);
-};
-
 static bool is_alike(const struct explanation *a, const struct explanation *b)
 {
 	const struct node *x = a->leaf->last, *y = b->leaf->last;
@@ -84,8 +74,7 @@ static const struct link *first_port(const struct netns *ns, const struct link *
 	return NULL;
 }
 
-/* Bridges that the host is a router for, and all other devices with an address: the outside. */
-static void find_sides(struct doctor *doctor, const struct netns *ns, enum family family,
+void doctor_sides(struct doctor *doctor, const struct netns *ns, enum family family,
 	struct sides *bridges, struct sides *outsides)
 {
 	for (size_t i = 0; i < ns->n_addresses; i++) {
@@ -106,8 +95,8 @@ static void find_sides(struct doctor *doctor, const struct netns *ns, enum famil
 	}
 }
 
-static const char *packet_text(struct doctor *doctor, const struct addr *src,
-	const struct addr *dst, unsigned dport, struct mac mac)
+const char *packet_text(struct doctor *doctor, const struct addr *src, const struct addr *dst,
+	unsigned dport, struct mac mac)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 	bool is_ipv6 = src->family == FAMILY_IPV6;
@@ -204,7 +193,7 @@ static void find_services(struct doctor *doctor)
 			struct sides bridges = { 0 }, outsides = { 0 };
 			struct ports ports = { 0 };
 
-			find_sides(doctor, ns, (enum family)family, &bridges, &outsides);
+			doctor_sides(doctor, ns, (enum family)family, &bridges, &outsides);
 			find_published(doctor->arena, ns->ruleset, (enum family)family, &ports);
 			find_ways_out(doctor, ns, &bridges, &outsides);
 			find_ports(doctor, ns, &ports, &bridges, &outsides);

@@ -31,6 +31,7 @@ struct sweeping {
 struct question {
 	const struct vm_port *port;
 	bool is_egress;
+	bool is_routed; /* by the host, which has an address on the bridge */
 	enum family family;
 	const struct link *in;	    /* where it enters the bridge */
 	struct mac mac, remote_mac; /* the machine's, the other station's */
@@ -128,29 +129,63 @@ static bool has_known_addrs(const struct vm_port *port, enum family family)
 	return false;
 }
 
-/* "10.0.0.5,10.0.0.6", or every address. */
-static void print_addrs(struct text *out, const struct vm_port *port, enum family family)
+/* The host's address on the bridge; NULL: it has none that others may use. */
+static const struct address *host_address(const struct vm_port *port, enum family family)
+{
+	const struct netns *ns = port->ns;
+
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LINK, (uint64_t)port->bridge->index);
+		i < ns->n_addresses; i = netns_next(ns, ADDRESSES_BY_LINK, i)) {
+		const struct address *address = &ns->addresses[i];
+
+		if (address->index == port->bridge->index && address->local.family == family &&
+			!address->is_link_scope && !address->is_host_scope)
+			return address;
+	}
+	return NULL;
+}
+
+static void print_network(struct text *out, const struct address *address)
+{
+	addr_print(out, &address->local);
+	text_addf(out, "/%u", address->len);
+}
+
+/* "10.0.0.5,10.0.0.6", or every address that it may have. */
+static void print_addrs(struct text *out, const struct question *q)
 {
 	size_t n = 0;
 
-	vec_for_each (known, &port->addrs) {
-		if (known->addr.family != family)
+	vec_for_each (known, &q->port->addrs) {
+		if (known->addr.family != q->family)
 			continue;
 		text_add(out, n++ ? "," : "");
 		addr_print(out, &known->addr);
 	}
-	if (!n)
-		text_add(out, family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0");
+	if (n)
+		return;
+	if (q->is_routed)
+		print_network(out, host_address(q->port, q->family));
+	else
+		text_add(out, q->family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0");
 }
+
+/* Addresses that mean "anybody": of two different networks, or a rule about one of them would seem to be about all. */
+static const char *const anybody[N_IP_FAMILIES][2] = {
+	[FAMILY_IPV4] = { "203.0.113.77", "8.8.8.8" },
+	[FAMILY_IPV6] = { "2001:db8:ffff::77", "2001:4860:4860::8888" },
+};
 
 static void print_question(struct text *out, const struct question *q)
 {
 	const char *all = q->family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0";
 
+	if (q->is_routed)
+		all = anybody[q->family][0];
 	text_add(out, "any ");
 	if (!q->is_egress)
 		text_addf(out, "%s ", all);
-	print_addrs(out, q->port, q->family);
+	print_addrs(out, q);
 	if (q->is_egress)
 		text_addf(out, " %s", all);
 	text_add(out, " mac ");
@@ -161,17 +196,12 @@ static void print_question(struct text *out, const struct question *q)
 
 /* ---- judging ---- */
 
-/* An address that means "anybody": of two different networks, or a rule about one of them would seem to be about all. */
 static struct packet_set of_anywhere(
 	struct sets *sets, enum field field, enum family family, unsigned which)
 {
-	static const char *const texts[N_IP_FAMILIES][2] = {
-		[FAMILY_IPV4] = { "203.0.113.77", "8.8.8.8" },
-		[FAMILY_IPV6] = { "2001:db8:ffff::77", "2001:4860:4860::8888" },
-	};
 	struct addr addr;
 
-	(void)addr_parse(texts[family][which], &addr);
+	(void)addr_parse(anybody[family][which], &addr);
 	return set_of_addr(sets, field, &addr);
 }
 
@@ -197,6 +227,8 @@ static struct packet_set felt_of(
 	struct sets *sets = s->sets;
 	struct packet_set one, two;
 
+	if (q->is_routed)
+		return set;
 	if (!has_known_addrs(q->port, q->family))
 		set = set_and(sets, set, of_anywhere(sets, own, q->family, 0));
 	one = set_and(sets, set, of_machines(s, q, remote));
@@ -224,12 +256,91 @@ static bool is_filter_of_ports(const struct decider *decider)
 	return decider->port != NULL;
 }
 
+static bool passes(const struct every_part *part)
+{
+	return part->final == FINAL_DELIVERED || part->final == FINAL_REWRITTEN;
+}
+
 static bool passes_any(const struct every *every)
 {
 	vec_for_each (part, &every->parts)
-		if (part->final == FINAL_DELIVERED || part->final == FINAL_REWRITTEN)
+		if (passes(part))
 			return true;
 	return false;
+}
+
+/* Does a rule say of this port, or of its bridge, that packets may pass? */
+static bool names_port(const struct rule *rule, const struct vm_port *port)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		switch (match->kind) {
+		case MATCH_IN_IFACE:
+		case MATCH_OUT_IFACE:
+			if (!match->inverted && strcmp(match->name, port->bridge->name) == 0)
+				return true;
+			break;
+		case MATCH_PHYSDEV_IN:
+		case MATCH_PHYSDEV_OUT:
+		case MATCH_PHYSDEV_BRIDGED:
+			return true;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
+/* Somebody chose which packets of the port may pass; the rest was meant to be lost. */
+static bool is_chosen(const struct question *q, const struct every *every)
+{
+	vec_for_each (part, &every->parts) {
+		const struct leaf *leaf = part->explanation ? part->explanation->leaf : NULL;
+
+		if (!leaf || !passes(part))
+			continue;
+		for (const struct node *node = leaf->last; node; node = node->before)
+			if (node->kind == NODE_CHAIN && node->rule &&
+				node->rule->target.kind == TARGET_ACCEPT &&
+				names_port(node->rule, q->port))
+				return true;
+	}
+	return false;
+}
+
+/* Programs that set the policy of FORWARD without a thought of bridges, known by their rules in the chain. */
+static bool find_policy_owner(struct arena *arena, const struct decider *decider, struct owner *ret)
+{
+	static const char *const names[] = { "Docker", "ufw" };
+	const struct chain *chain = decider->node->rule_chain;
+
+	for (size_t r = 0; r < chain->n_rules; r++) {
+		struct owner owner =
+			owner_of_rule(arena, decider->node->table, chain, &chain->rules[r]);
+
+		for (size_t i = 0; i < N_OF(names); i++)
+			if (strcmp(owner.name, names[i]) == 0) {
+				*ret = owner;
+				return true;
+			}
+	}
+	return false;
+}
+
+/* Lost, but not because somebody wanted it so for the machine. */
+static bool is_harm(const struct sweeping *s, const struct question *q, const struct every *every,
+	struct decider *decider)
+{
+	if (is_filter_of_ports(decider))
+		return false;
+	if (q->is_routed)
+		return !passes_any(every);
+	if (!decider->owner.is_known && !decider->number &&
+		find_policy_owner(s->doctor->arena, decider, &decider->owner))
+		return !is_chosen(q, every);
+	/* what nobody known wrote, and lets others pass, is meant so */
+	return decider->owner.is_known || !passes_any(every);
 }
 
 static const char *words_of(
@@ -246,16 +357,17 @@ static struct harm *find_harm(const struct sweeping *s, const struct question *q
 {
 	vec_for_each (known, s->sweep)
 		if (known->port == q->port && known->is_egress == q->is_egress &&
-			known->family == q->family && known->kind == kind &&
-			known->decider.node->rule == node->rule &&
+			known->is_routed == q->is_routed && known->family == q->family &&
+			known->kind == kind && known->decider.node->rule == node->rule &&
 			known->decider.node->chain == node->chain)
 			return known;
 	return NULL;
 }
 
 static void add_harm(const struct sweeping *s, const struct question *q, const struct every *every,
-	const struct every_part *part, const struct node *node, enum harm_kind kind)
+	const struct every_part *part, const struct decider *decider, enum harm_kind kind)
 {
+	const struct node *node = decider->node;
 	struct packet_set felt = felt_of(s, q, part->set);
 	struct harm *harm = find_harm(s, q, node, kind);
 
@@ -266,11 +378,12 @@ static void add_harm(const struct sweeping *s, const struct question *q, const s
 	*harm = (struct harm){ .kind = kind,
 		.port = q->port,
 		.is_egress = q->is_egress,
+		.is_routed = q->is_routed,
 		.family = q->family,
 		.is_known_source = has_known_addrs(q->port, q->family),
 		.is_felt = !set_is_empty(felt),
 		.witness = part->witness,
-		.decider = decider_of(s->doctor->arena, node),
+		.decider = *decider,
 		.packets = words_of(s, every, part->set) };
 	if (harm->is_felt)
 		(void)every_witness(every, felt, &harm->witness);
@@ -302,14 +415,18 @@ static void judge(const struct sweeping *s, const struct question *q, const stru
 	struct decider decider;
 
 	if (node) {
-		add_harm(s, q, every, part, node, kind);
+		decider = decider_of(s->doctor->arena, node);
+		add_harm(s, q, every, part, &decider, kind);
 		return;
 	}
 	if (part->final == FINAL_CANNOT_TELL) {
-		doctor_untold(s->doctor, s->check,
-			arena_printf(s->doctor->arena, "packets of %s: %s", q->port->link->name,
-				part->why ? part->why : "it is not known why"),
-			"ask portwall explain --every about that device");
+		/* of what is routed only the ways out are asked about, which others may answer for */
+		if (!q->is_routed)
+			doctor_untold(s->doctor, s->check,
+				arena_printf(s->doctor->arena, "packets of %s: %s",
+					q->port->link->name,
+					part->why ? part->why : "it is not known why"),
+				"ask portwall explain --every about that device");
 		return;
 	}
 	node = leaf && (part->final == FINAL_DROPPED || part->final == FINAL_REJECTED)
@@ -318,10 +435,8 @@ static void judge(const struct sweeping *s, const struct question *q, const stru
 	if (!node)
 		return;
 	decider = decider_of(s->doctor->arena, node);
-	/* what nobody known wrote, and lets others pass, is meant so */
-	if (is_filter_of_ports(&decider) || (!decider.owner.is_known && passes_any(every)))
-		return;
-	add_harm(s, q, every, part, node, HARM_LOST);
+	if (is_harm(s, q, every, &decider))
+		add_harm(s, q, every, part, &decider, HARM_LOST);
 }
 
 static void ask(const struct sweeping *s, const struct question *q)
@@ -336,7 +451,8 @@ static void ask(const struct sweeping *s, const struct question *q)
 	print_question(&text, q);
 	query.ns = &s->host->netns[q->port->ns - s->doctor->host->netns];
 	query.in = &query.ns->links[q->in - q->port->ns->links];
-	query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
+	if (!q->is_routed)
+		query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
 	if (!packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err) ||
 		!explain_every_in(arena, s->explainer, s->sets, &query, &choices, &every, &err)) {
 		doctor_untold(s->doctor, s->check,
@@ -356,6 +472,16 @@ static const struct vm_port *another_port(const struct vm_ports *ports, const st
 	return NULL;
 }
 
+/* By the host to anybody. */
+static void ask_routed(const struct sweeping *s, const struct question *q)
+{
+	struct question routed = *q;
+
+	routed.is_routed = true;
+	routed.remote_mac = q->port->bridge->mac;
+	ask(s, &routed);
+}
+
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
@@ -373,6 +499,8 @@ static void ask_about_port(
 		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
 		if (other)
 			ask(s, &q);
+		if (host_address(port, q.family))
+			ask_routed(s, &q);
 		q.is_egress = false;
 		q.in = uplink;
 		q.remote_mac = wire_mac;
