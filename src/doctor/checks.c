@@ -9,6 +9,9 @@ const struct check *const doctor_checks[] = {
 	&check_nat_destination,
 	&check_raw_drop,
 	&check_forward_drop,
+	&check_arp_gateway,
+	&check_nf_call_needless,
+	&check_groups_not_enforced,
 	&check_conntrack_damaged,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

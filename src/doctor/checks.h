@@ -9,6 +9,9 @@ extern const struct check check_nat_source;
 extern const struct check check_nat_destination;
 extern const struct check check_raw_drop;
 extern const struct check check_forward_drop;
+extern const struct check check_arp_gateway;
+extern const struct check check_nf_call_needless;
+extern const struct check check_groups_not_enforced;
 extern const struct check check_conntrack_damaged;
 
 #endif

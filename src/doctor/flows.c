@@ -8,12 +8,9 @@
 
 #include "base/text.h"
 #include "doctor/internal.h"
-#include "host/index.h"
 #include "packet/expr.h"
 
 #define MAX_ASKED 4096 /* entries; each is a walk or two */
-
-static const struct mac nobodys_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };
 
 struct asking {
 	struct doctor *doctor;
@@ -77,7 +74,7 @@ static bool query_of(struct doctor *doctor, const struct conntrack_entry *entry,
 	struct packet packet = packet_of(entry);
 	const struct vm_port *other =
 		vm_port_of_addr(doctor, is_egress ? &packet.dst : &packet.src);
-	struct mac here = port->addrs.items[0].mac, there = nobodys_mac;
+	struct mac here = port->addrs.items[0].mac, there = outside_mac;
 	struct err err;
 
 	vec_for_each (known, &port->addrs)
@@ -96,18 +93,6 @@ static bool query_of(struct doctor *doctor, const struct conntrack_entry *entry,
 	if (!port->bridge->has_address)
 		ret->within = port->bridge;
 	return true;
-}
-
-static const struct link *other_side(const struct vm_port *port)
-{
-	const struct netns *ns = port->ns;
-
-	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
-		i < ns->n_links; i = netns_next(ns, LINKS_BY_MASTER, i))
-		if (ns->links[i].master_index == port->bridge->index && ns->links[i].is_up &&
-			&ns->links[i] != port->link)
-			return &ns->links[i];
-	return NULL;
 }
 
 static bool is_tuple(const struct flow_tuple *a, const struct flow_tuple *b, uint8_t proto)
@@ -149,7 +134,7 @@ static bool is_damaged(
 			!query_of(asking->doctor, entry, port, is_egress, &query))
 			continue;
 		if (!is_egress)
-			query.in = other_side(port);
+			query.in = vm_port_uplink(asking->doctor, port);
 		if (!query.in || !is_new_one_whole(asking, entry, &query))
 			continue;
 		if (!flows->n) {

@@ -42,6 +42,10 @@ struct vm_ports {
 const struct vm_ports *doctor_ports(struct doctor *doctor);
 /* Is this an address of a port of the host? NULL: of none. */
 const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *addr);
+/* The way out of a machine's bridge; NULL: there is none. */
+const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port);
+/* A station out there: locally administered, and nobody's. */
+extern const struct mac outside_mac;
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 

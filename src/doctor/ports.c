@@ -233,3 +233,28 @@ const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *
 				return port;
 	return NULL;
 }
+
+const struct mac outside_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };
+
+static bool is_port_of_machine(const struct vm_ports *ports, const struct link *link)
+{
+	vec_for_each (port, ports)
+		if (port->link == link)
+			return true;
+	return false;
+}
+
+const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port)
+{
+	const struct netns *ns = port->ns;
+
+	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
+		i < ns->n_links; i = netns_next(ns, LINKS_BY_MASTER, i)) {
+		const struct link *link = &ns->links[i];
+
+		if (link->master_index == port->bridge->index && link->is_up &&
+			!is_port_of_machine(doctor_ports(doctor), link))
+			return link;
+	}
+	return NULL;
+}

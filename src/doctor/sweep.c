@@ -15,9 +15,6 @@
 #include "host/index.h"
 #include "packet/expr.h"
 
-/* Locally administered, and nobody's. */
-static const struct mac wire_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };
-
 struct sweeping {
 	struct doctor *doctor;
 	const struct check *check;
@@ -57,30 +54,6 @@ static struct mac mac_of_port(const struct vm_ports *ports, const struct vm_port
 	return made_up_mac((size_t)(port - ports->items));
 }
 
-static bool is_port_of_machine(const struct vm_ports *ports, const struct link *link)
-{
-	vec_for_each (port, ports)
-		if (port->link == link)
-			return true;
-	return false;
-}
-
-/* The way out of a machine's bridge; NULL: there is none. */
-static const struct link *uplink_of(const struct vm_ports *ports, const struct vm_port *port)
-{
-	const struct netns *ns = port->ns;
-
-	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
-		i < ns->n_links; i = netns_next(ns, LINKS_BY_MASTER, i)) {
-		const struct link *link = &ns->links[i];
-
-		if (link->master_index == port->bridge->index && link->is_up &&
-			!is_port_of_machine(ports, link))
-			return link;
-	}
-	return NULL;
-}
-
 static const struct host *host_that_has_heard(struct doctor *doctor)
 {
 	const struct vm_ports *ports = doctor_ports(doctor);
@@ -98,7 +71,7 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 		for (size_t i = 0; i < ns->n_fdb; i++)
 			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
 		vec_for_each (port, ports) {
-			const struct link *uplink = uplink_of(ports, port);
+			const struct link *uplink = vm_port_uplink(doctor, port);
 
 			if (port->ns != ns)
 				continue;
@@ -110,7 +83,7 @@ static const struct host *host_that_has_heard(struct doctor *doctor)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
 						.port_index = uplink->index,
-						.mac = wire_mac };
+						.mac = outside_mac };
 		}
 		copy->netns[n].fdb = fdb.items;
 		copy->netns[n].n_fdb = fdb.n;
@@ -485,7 +458,7 @@ static void ask_routed(const struct sweeping *s, const struct question *q)
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
-	const struct link *uplink = uplink_of(ports, port);
+	const struct link *uplink = vm_port_uplink(s->doctor, port);
 	const struct vm_port *other = another_port(ports, port);
 	struct question q = { .port = port, .mac = mac_of_port(ports, port) };
 
@@ -493,17 +466,17 @@ static void ask_about_port(
 		q.family = (enum family)family;
 		q.is_egress = true;
 		q.in = port->link;
-		q.remote_mac = wire_mac;
+		q.remote_mac = outside_mac;
 		if (uplink)
 			ask(s, &q);
-		q.remote_mac = other ? mac_of_port(ports, other) : wire_mac;
+		q.remote_mac = other ? mac_of_port(ports, other) : outside_mac;
 		if (other)
 			ask(s, &q);
 		if (host_address(port, q.family))
 			ask_routed(s, &q);
 		q.is_egress = false;
 		q.in = uplink;
-		q.remote_mac = wire_mac;
+		q.remote_mac = outside_mac;
 		if (uplink)
 			ask(s, &q);
 	}
