@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "compile/guard.h"
 #include "doctor/checks.h"
 
 /* ---- fixes ---- */
@@ -18,69 +17,6 @@ struct cure {
 	const struct harm *harm; /* that is shown */
 	const struct node *node; /* that rewrites */
 };
-
-/* Entries that the rule has damaged survive the fix: those that the rules would no longer make are deleted with it. */
-static void offer(const struct cure *cure, const struct fix *fix)
-{
-	struct doctor *doctor = cure->doctor;
-	const struct netns *ns = cure->finding->ns;
-	struct edits edits = { 0 };
-	struct fix offered = *fix;
-	const struct host *other;
-	struct flows flows = { 0 };
-	struct err err;
-
-	for (size_t i = 0; i < fix->n_edits; i++)
-		edits_add(doctor->arena, &edits, fix->edits[i]);
-	if (host_edited(doctor->arena, doctor->host, ns, fix->edits, fix->n_edits, &other, &err))
-		find_damaged_flows(doctor, other, &other->netns[ns - doctor->host->netns], &flows);
-	if (flows.n) {
-		struct text text CLEANUP(text_done) = TEXT_INIT;
-		struct host_edit edit = {
-			.kind = HOST_EDIT_FLOWS, .flows = flows.items, .n_flows = flows.n
-		};
-
-		edits_add(doctor->arena, &edits, edit);
-		if (fix->commands) {
-			host_edit_print_command(&text, &edit);
-			offered.commands =
-				arena_printf(doctor->arena, "%s%s\n", fix->commands, text.data);
-		}
-	}
-	offered.edits = edits.items;
-	offered.n_edits = edits.n;
-	(void)finding_fix(doctor, cure->finding, &offered, is_untouched, NULL);
-}
-
-/* The table of the guard, for the bridges that there are. */
-static void offer_guard(const struct cure *cure)
-{
-	struct arena *arena = cure->doctor->arena;
-	struct text table CLEANUP(text_done) = TEXT_INIT;
-	struct guard guard;
-	struct fix fix = { .name = "guard",
-		.words =
-			"the guard: an nft table of its own, asked before all other NAT, that maps bridged "
-			"packets of machines to their own addresses",
-		.consequence =
-			"It stays when Docker restarts, makes networks or is reloaded, and when nat tables are "
-			"flushed or restored. `nft flush ruleset` removes it, unless portwall guard run holds it "
-			"(the service portwall-guard), which also takes in bridges that come later.",
-		.is_recommended = true,
-		.commands = "portwall guard install\n",
-		.undo = "portwall guard remove\n",
-		.n_edits = 1 };
-
-	guard_of_netns(arena, cure->harm->port->ns, &guard);
-	guard_print(&table, &guard, false);
-	fix.edits = arena_new_one(arena, struct host_edit);
-	*(struct host_edit *)fix.edits = (struct host_edit){ .kind = HOST_EDIT_TABLE_ADD,
-		.source = SOURCE_NFT,
-		.family = FAMILY_INET,
-		.table = GUARD_TABLE,
-		.rule = arena_strdup(arena, table.data ? table.data : "") };
-	offer(cure, &fix);
-}
 
 /* First rules of the chain that return what goes by the bridges. */
 static void offer_return(const struct cure *cure)
@@ -110,7 +46,7 @@ static void offer_return(const struct cure *cure)
 		"It is undone when %s puts its own rules on top again: Docker does so at each start of "
 		"dockerd, and docker network create inserts above it.",
 		cure->finding->owner.is_known ? cure->finding->owner.name : "their owner");
-	offer(cure, &fix);
+	offer_nat_fix(cure->doctor, cure->finding, &fix);
 }
 
 /* "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE": of which bridge; NULL: another kind of rule. */
@@ -160,7 +96,7 @@ static void offer_mark(const struct cure *cure)
 		"only: each Docker network needs its own. Packets that the host itself sends with an address "
 		"of %s are no longer masqueraded.",
 		bridge, bridge);
-	offer(cure, &fix);
+	offer_nat_fix(cure->doctor, cure->finding, &fix);
 }
 
 /* ---- the findings ---- */
@@ -184,12 +120,23 @@ static const char destination_symptom[] =
 	"What the machine sends to that address and port reaches a service of the host or a container in "
 	"place of the machine that it was meant for.";
 
+static bool is_unroutable(struct doctor *doctor, const struct harm *harm)
+{
+	const struct explanation *answer =
+		explain(doctor->arena, doctor->explainer, &harm->witness);
+
+	return answer->final == FINAL_DROPPED && is_lost_by_mapping(answer->leaf->drop);
+}
+
 /* One finding for each rule, at all the ports where it was seen; the worst of them is shown. */
 static void find(struct doctor *doctor, const struct check *check, enum harm_kind kind)
 {
 	vec_for_each (group, doctor_harms(doctor, check, kind)) {
 		const struct harm *shown = group->shown;
 		struct cure cure = { .doctor = doctor, .group = group, .harm = shown };
+
+		if (kind == HARM_DESTINATION && is_unroutable(doctor, shown))
+			continue; /* dnat-unroutable tells it */
 
 		cure.finding =
 			finding_add(doctor, check, shown->is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
@@ -198,7 +145,7 @@ static void find(struct doctor *doctor, const struct check *check, enum harm_kin
 		cure.finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
 		cure.node = shown->decider.node;
 		finding_add_harms(doctor, cure.finding, group);
-		offer_guard(&cure);
+		offer_guard(doctor, cure.finding);
 		offer_return(&cure);
 		if (kind == HARM_SOURCE)
 			offer_mark(&cure);

@@ -12,6 +12,10 @@ const struct check *const doctor_checks[] = {
 	&check_arp_gateway,
 	&check_nf_call_needless,
 	&check_groups_not_enforced,
+	&check_stale_rules,
 	&check_conntrack_damaged,
+	&check_masquerade_source,
+	&check_dnat_unroutable,
+	&check_loopback_dnat,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

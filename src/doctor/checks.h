@@ -12,6 +12,10 @@ extern const struct check check_forward_drop;
 extern const struct check check_arp_gateway;
 extern const struct check check_nf_call_needless;
 extern const struct check check_groups_not_enforced;
+extern const struct check check_stale_rules;
 extern const struct check check_conntrack_damaged;
+extern const struct check check_masquerade_source;
+extern const struct check check_dnat_unroutable;
+extern const struct check check_loopback_dnat;
 
 #endif

@@ -176,6 +176,15 @@ struct host_edit edit_of_sysctl(const struct netns *ns, const char *name, const 
 const char *conf_name(
 	struct arena *arena, const char *family, const struct link *link, const char *setting);
 
+/* ---- guard.c: fixes of NAT that rewrites bridged packets ---- */
+
+/* finding_fix, with the entries of conntrack deleted that would survive it. */
+void offer_nat_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix);
+/* The guard, for the bridges that the finding's namespace has. */
+void offer_guard(struct doctor *doctor, struct finding *finding);
+/* check_nat_ways.c: is it lost so because its destination was changed? */
+bool is_lost_by_mapping(enum drop drop);
+
 void doctor_untold(
 	struct doctor *doctor, const struct check *check, const char *why, const char *next);
 /* Something that the check needs was not read in this namespace: noted, and true. */
