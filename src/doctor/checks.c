@@ -17,5 +17,10 @@ const struct check *const doctor_checks[] = {
 	&check_masquerade_source,
 	&check_dnat_unroutable,
 	&check_loopback_dnat,
+	&check_rules_vanished,
+	&check_two_variants,
+	&check_equal_priorities,
+	&check_duplicate_rules,
+	&check_dead_rules,
 };
 const size_t doctor_n_checks = N_OF(doctor_checks);

@@ -17,5 +17,10 @@ extern const struct check check_conntrack_damaged;
 extern const struct check check_masquerade_source;
 extern const struct check check_dnat_unroutable;
 extern const struct check check_loopback_dnat;
+extern const struct check check_rules_vanished;
+extern const struct check check_two_variants;
+extern const struct check check_equal_priorities;
+extern const struct check check_duplicate_rules;
+extern const struct check check_dead_rules;
 
 #endif
