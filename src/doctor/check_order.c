@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "doctor/checks.h"
 #include "packet/expr.h"
+#include "ruleset/edit.h"
 #include "ruleset/eval.h"
 
 static const char *const family_words[N_IP_FAMILIES] = { "IPv4", "IPv6" };
@@ -175,9 +176,9 @@ struct tie {
 	const struct explainer *explainer[2];
 };
 
-/* A copy in which that chain comes a little later: of one priority nobody else is between them. */
-static const struct host *with_later(struct arena *arena, const struct host *host,
-	const struct tie *tie, const struct hook_chain *one)
+/* A copy in which that chain comes a little later, or earlier: nobody else is between those of one priority. */
+static const struct host *with_shifted(struct arena *arena, const struct host *host,
+	const struct tie *tie, const struct hook_chain *one, int by)
 {
 	const struct ruleset *rs = tie->ns->ruleset;
 	struct host *copy = arena_new_one(arena, struct host);
@@ -195,9 +196,9 @@ static const struct host *with_later(struct arena *arena, const struct host *hos
 	table->chains = arena_new_array(arena, struct chain, table->n_chains);
 	memcpy(table->chains, one->table->chains, table->n_chains * sizeof(*table->chains));
 	chain = &table->chains[one->chain - one->table->chains];
-	chain->hook_text = arena_printf(
-		arena, "type %s hook %s priority %d;", chain->type, chain->hook, one->priority + 1);
-	chain->priority = one->priority + 1;
+	chain->hook_text = arena_printf(arena, "type %s hook %s priority %d;", chain->type,
+		chain->hook, one->priority + by);
+	chain->priority = one->priority + by;
 	copy->netns[tie->ns - host->netns].ruleset = rules;
 	return copy;
 }
@@ -211,13 +212,17 @@ static bool can_move(const struct hook_chain *one)
 
 static bool make_orders(struct doctor *doctor, struct tie *tie)
 {
-	const struct hook_chain *later[2] = { tie->b, tie->a };
+	const struct hook_chain *first[2] = { tie->a, tie->b };
 
 	for (int i = 0; i < 2; i++) {
-		/* the other one first: it is moved, or this one in front of it */
-		if (!can_move(later[i]))
+		const struct hook_chain *later = first[1 - i];
+
+		if (!can_move(later) && !can_move(first[i]))
 			return false;
-		tie->first[i] = with_later(doctor->arena, doctor->host, tie, later[i]);
+		tie->first[i] =
+			can_move(later)
+				? with_shifted(doctor->arena, doctor->host, tie, later, 1)
+				: with_shifted(doctor->arena, doctor->host, tie, first[i], -1);
 		tie->explainer[i] = explainer_new(doctor->arena, tie->first[i]);
 	}
 	return true;

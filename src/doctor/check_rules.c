@@ -7,6 +7,7 @@
 #include "doctor/checks.h"
 #include "packet/expr.h"
 #include "prove/audit.h"
+#include "ruleset/edit.h"
 
 #define MAX_SHOWN 5
 
@@ -174,13 +175,13 @@ const struct check check_rules_vanished = {
 
 /* ---- duplicate-rules ---- */
 
-struct place {
+struct rule_place {
 	const struct table *table;
 	const struct chain *chain;
 	size_t number;
 };
 struct places_found {
-	VEC(struct place);
+	VEC(struct rule_place);
 };
 
 /* A second one never does anything, or does the same once more. */
@@ -219,7 +220,7 @@ static void read_chain(struct arena *arena, const struct table *table, const str
 		text.len = 0;
 		table_print_rule(&text, table, rule);
 		if (map_add(known, arena_strdup(arena, text.data), (void *)rule))
-			*vec_push(ret, arena) = (struct place){ table, chain, r + 1 };
+			*vec_push(ret, arena) = (struct rule_place){ table, chain, r + 1 };
 	}
 }
 
