@@ -16,14 +16,20 @@ struct taken {
 	const struct address *address;
 };
 
-/* The leaf where the host takes the question, and answers; NULL: it does not. */
-static const struct leaf *answer_of(const struct explanation *explanation, const struct netns *ns)
+/* The leaf where the host takes the question at this bridge, and answers; NULL: it does not. Of other bridges, which a
+ * question to everybody comes to as well, others tell. */
+static const struct leaf *answer_of(
+	const struct explanation *explanation, const struct vm_port *port)
 {
-	vec_for_each (leaf, &explanation->leaves)
+	vec_for_each (leaf, &explanation->leaves) {
+		const struct node *last = (*leaf)->last;
+
 		if ((*leaf)->final == FINAL_DELIVERED && (*leaf)->place == PLACE_HOST &&
-			(*leaf)->last->ns->inode == ns->inode &&
-			strcmp((*leaf)->last->ns->name, ns->name) == 0)
+			last->link && last->link->index == port->bridge->index &&
+			strcmp(last->link->name, port->bridge->name) == 0 &&
+			strcmp(last->ns->name, port->ns->name) == 0)
 			return *leaf;
+	}
 	return NULL;
 }
 
@@ -94,7 +100,7 @@ static void find(struct doctor *doctor, const struct check *check, const struct 
 		.is_recommended = true };
 
 	if (!query_of(taken, true, &everybody) || !query_of(taken, false, &one) ||
-		!answer_of(explain(arena, doctor->explainer, &everybody), ns))
+		!answer_of(explain(arena, doctor->explainer, &everybody), taken->port))
 		return;
 	fix.edits = arena_new_one(arena, struct host_edit);
 	*(struct host_edit *)fix.edits = edit;
@@ -127,7 +133,7 @@ static void find(struct doctor *doctor, const struct check *check, const struct 
 		finding_witness(doctor, finding, &one);
 	*vec_push(&finding->others, arena) = everybody;
 	fix.words = arena_printf(arena, "%s answers for its own addresses only", bridge->name);
-	(void)finding_fix(doctor, finding, &fix, is_not_answered, ns);
+	(void)finding_fix(doctor, finding, &fix, is_not_answered, taken->port);
 }
 
 /* In the network of the address, and it is not the address of the bridge itself, which is meant to be there. */

@@ -30,13 +30,16 @@ static struct cure cure_of(
 		.number = decider->number };
 }
 
-/* It comes out as it should: routed packets may be mapped on the way. */
+/* It comes out as it should: routed packets may be mapped on the way, and what the port's security groups say is theirs. */
 static bool is_passed(const struct explanation *after, const void *data)
 {
-	const struct harm *harm = data;
+	const struct cure *cure = data;
+	const struct node *decider =
+		after->final == FINAL_DROPPED ? leaf_decider(after->leaf) : NULL;
 
 	return after->final == FINAL_DELIVERED ||
-	       (harm->is_routed && after->final == FINAL_REWRITTEN);
+	       (cure->group->shown->is_routed && after->final == FINAL_REWRITTEN) ||
+	       (decider && decider_of(cure->doctor->arena, decider).port);
 }
 
 static const char *owner_words(const struct harm *harm)
@@ -93,7 +96,7 @@ static void offer_raw_accept(const struct cure *cure)
 		cure->group->bridges.n > 1 ? ", and so for each bridge" : "");
 	fix.edits = edits.items;
 	fix.n_edits = edits.n;
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_passed, cure->group->shown);
+	(void)finding_fix(cure->doctor, cure->finding, &fix, is_passed, cure);
 }
 
 static void advise_docker(const struct cure *cure)
@@ -146,7 +149,9 @@ static void find_raw(
 
 static void run_raw(struct doctor *doctor, const struct check *check)
 {
-	vec_for_each (group, doctor_harms(doctor, check, HARM_LOST))
+	const struct harm_groups *groups = doctor_harms(doctor, check, HARM_LOST);
+
+	vec_for_each (group, groups)
 		if (is_at(group->shown, HOOK_PREROUTING, HOOK_INGRESS))
 			find_raw(doctor, group, check);
 }
@@ -224,7 +229,7 @@ static void offer_accept(
 	}
 	fix.edits = edits.items;
 	fix.n_edits = edits.n;
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_passed, cure->group->shown);
+	(void)finding_fix(cure->doctor, cure->finding, &fix, is_passed, cure);
 }
 
 static bool is_called(const struct chain *from, const char *name)
@@ -359,7 +364,9 @@ static void find_forward(
 
 static void run_forward(struct doctor *doctor, const struct check *check)
 {
-	vec_for_each (group, doctor_harms(doctor, check, HARM_LOST))
+	const struct harm_groups *groups = doctor_harms(doctor, check, HARM_LOST);
+
+	vec_for_each (group, groups)
 		if (group->shown->is_felt && is_at(group->shown, HOOK_FORWARD, HOOK_POSTROUTING))
 			find_forward(doctor, group, check);
 }

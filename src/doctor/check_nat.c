@@ -131,7 +131,9 @@ static bool is_unroutable(struct doctor *doctor, const struct harm *harm)
 /* One finding for each rule, at all the ports where it was seen; the worst of them is shown. */
 static void find(struct doctor *doctor, const struct check *check, enum harm_kind kind)
 {
-	vec_for_each (group, doctor_harms(doctor, check, kind)) {
+	const struct harm_groups *groups = doctor_harms(doctor, check, kind);
+
+	vec_for_each (group, groups) {
 		const struct harm *shown = group->shown;
 		struct cure cure = { .doctor = doctor, .group = group, .harm = shown };
 

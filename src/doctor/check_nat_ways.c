@@ -196,7 +196,9 @@ bool is_lost_by_mapping(enum drop drop)
 
 static void run_unroutable(struct doctor *doctor, const struct check *check)
 {
-	vec_for_each (group, doctor_harms(doctor, check, HARM_DESTINATION)) {
+	const struct harm_groups *groups = doctor_harms(doctor, check, HARM_DESTINATION);
+
+	vec_for_each (group, groups) {
 		const struct harm *shown = group->shown;
 		const struct explanation *answer =
 			explain(doctor->arena, doctor->explainer, &shown->witness);
