@@ -3,6 +3,21 @@
 
 #include <string.h>
 
+/* iptables knows only the chains that are declared: the one that the rule calls; "" when it calls none of the table. */
+static const char *declare_called(struct arena *arena, const struct edit *edit)
+{
+	static const char *const options[] = { "-j ", "-g " };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = strstr(edit->rule, options[i]);
+		const char *name = at ? arena_strndup(arena, at + 3, strcspn(at + 3, " ")) : "";
+
+		if (strcmp(name, edit->chain->name) != 0 && table_chain(edit->table, name))
+			return arena_printf(arena, ":%s - [0:0]\n", name);
+	}
+	return "";
+}
+
 static bool parse_rule(
 	struct arena *arena, const struct edit *edit, struct rule *ret, struct err *err)
 {
@@ -18,9 +33,9 @@ static bool parse_rule(
 			err);
 	else
 		is_parsed = ruleset_parse_iptables(arena, rs, table->family, "the new rule",
-			arena_printf(arena, "*%s\n:%s %s\n-A %s %s\nCOMMIT\n", table->name, chain,
-				edit->chain->is_base ? "ACCEPT [0:0]" : "- [0:0]", chain,
-				edit->rule),
+			arena_printf(arena, "*%s\n:%s %s\n%s-A %s %s\nCOMMIT\n", table->name, chain,
+				edit->chain->is_base ? "ACCEPT [0:0]" : "- [0:0]",
+				declare_called(arena, edit), chain, edit->rule),
 			err);
 	if (!is_parsed)
 		return false;
