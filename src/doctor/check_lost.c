@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "doctor/checks.h"
 
+#define MAX_SHOWN 4 /* rules that are quoted */
+
 struct cure {
 	struct doctor *doctor;
 	struct finding *finding;
@@ -30,15 +32,14 @@ static struct cure cure_of(
 		.number = decider->number };
 }
 
-/* It comes out as it should: routed packets may be mapped on the way, and what the port's security groups say is theirs. */
+/* It is no longer lost here: what security groups say of it is theirs, and what NAT does to it is told by other checks. */
 static bool is_passed(const struct explanation *after, const void *data)
 {
 	const struct cure *cure = data;
 	const struct node *decider =
 		after->final == FINAL_DROPPED ? leaf_decider(after->leaf) : NULL;
 
-	return after->final == FINAL_DELIVERED ||
-	       (cure->group->shown->is_routed && after->final == FINAL_REWRITTEN) ||
+	return after->final == FINAL_DELIVERED || after->final == FINAL_REWRITTEN ||
 	       (decider && decider_of(cure->doctor->arena, decider).port);
 }
 
@@ -79,8 +80,9 @@ static void offer_raw_accept(const struct cure *cure)
 		behind = i + 1;
 		jump = chain->rules[i].target.chain;
 	}
-	if (behind >= cure->number)
-		behind = 0;
+	vec_for_each (harm, &cure->group->harms)
+		if (behind >= (*harm)->decider.number)
+			behind = 0;
 	vec_for_each (bridge, &cure->group->bridges) {
 		if (jump && !behind)
 			edits_add(arena, &edits,
@@ -123,15 +125,68 @@ static bool is_at(const struct harm *harm, enum hook a, enum hook b)
 	return node->family != FAMILY_BRIDGE && (node->hook == a || node->hook == b);
 }
 
-static void find_raw(
-	struct doctor *doctor, const struct harm_group *group, const struct check *check)
+/* Rules of one chain about addresses that no machine has yet are one risk: Docker writes one for each container. */
+static bool is_one_risk(const struct harm_group *a, const struct harm_group *b)
 {
-	const struct harm *shown = group->shown;
+	return !a->shown->is_felt && !b->shown->is_felt &&
+	       a->shown->port->ns == b->shown->port->ns &&
+	       a->shown->decider.node->rule_chain == b->shown->decider.node->rule_chain;
+}
+
+/* The group and those that are one risk with it; the first of them stands for all. */
+static void merge(struct arena *arena, const struct harm_groups *groups,
+	const struct harm_group *first, struct harm_group *ret)
+{
+	*ret = (struct harm_group){ .shown = first->shown };
+	vec_for_each (group, groups) {
+		if (group != first && !is_one_risk(group, first))
+			continue;
+		vec_for_each (harm, &group->harms)
+			*vec_push(&ret->harms, arena) = *harm;
+		vec_for_each (bridge, &group->bridges) {
+			bool is_known = false;
+
+			vec_for_each (known, &ret->bridges)
+				is_known = is_known || strcmp(*known, *bridge) == 0;
+			if (!is_known)
+				*vec_push(&ret->bridges, arena) = *bridge;
+		}
+	}
+}
+
+static bool is_told(const struct harm_groups *groups, const struct harm_group *group)
+{
+	for (const struct harm_group *before = groups->items; before < group; before++)
+		if (is_at(before->shown, HOOK_PREROUTING, HOOK_INGRESS) &&
+			is_one_risk(before, group))
+			return true;
+	return false;
+}
+
+static void prove_others(struct doctor *doctor, struct finding *finding,
+	const struct harm_groups *groups, const struct harm_group *first)
+{
+	size_t n = 1;
+
+	vec_for_each (group, groups)
+		if (group != first && is_one_risk(group, first) && n++ < MAX_SHOWN)
+			finding_prove_rule(doctor, finding, group->shown->decider.node->table,
+				group->shown->decider.node->rule_chain,
+				group->shown->decider.number);
+}
+
+static void find_raw(struct doctor *doctor, const struct check *check,
+	const struct harm_groups *groups, const struct harm_group *first)
+{
+	const struct harm *shown = first->shown;
+	struct harm_group group;
 	struct finding *finding =
 		finding_add(doctor, check, shown->is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
 			shown->port->ns, decider_id(doctor->arena, &shown->decider));
-	struct cure cure = cure_of(doctor, finding, group);
+	struct cure cure;
 
+	merge(doctor->arena, groups, first, &group);
+	cure = cure_of(doctor, finding, &group);
 	finding->title = arena_printf(doctor->arena,
 		"%s loses bridged packets %s %s before any security group sees them%s",
 		owner_words(shown), shown->is_egress ? "of" : "to", shown->port->link->name,
@@ -140,7 +195,8 @@ static void find_raw(
 		"The machine with that address cannot be reached by anybody on this host: no answer, "
 		"no ICMP error, nothing in the log; its neighbours can. Moved to a host without "
 		"that container it works.";
-	finding_add_harms(doctor, finding, group);
+	finding_add_harms(doctor, finding, &group);
+	prove_others(doctor, finding, groups, first);
 	if (cure.table->source != SOURCE_NFT)
 		offer_raw_accept(&cure);
 	if (strcmp(finding->owner.name, "Docker") == 0)
@@ -152,8 +208,8 @@ static void run_raw(struct doctor *doctor, const struct check *check)
 	const struct harm_groups *groups = doctor_harms(doctor, check, HARM_LOST);
 
 	vec_for_each (group, groups)
-		if (is_at(group->shown, HOOK_PREROUTING, HOOK_INGRESS))
-			find_raw(doctor, group, check);
+		if (is_at(group->shown, HOOK_PREROUTING, HOOK_INGRESS) && !is_told(groups, group))
+			find_raw(doctor, check, groups, group);
 }
 
 static const char *const raw_references[] = {

@@ -189,9 +189,9 @@ const struct check check_masquerade_source = {
 
 bool is_lost_by_mapping(enum drop drop)
 {
-	return drop == DROP_DNAT_UNROUTABLE || drop == DROP_NO_ROUTE ||
-	       drop == DROP_FORWARDING_OFF || drop == DROP_UNREACHABLE || drop == DROP_PROHIBIT ||
-	       drop == DROP_BLACKHOLE || drop == DROP_MARTIAN_DESTINATION;
+	return drop == DROP_NAT_NO_ADDRESS || drop == DROP_DNAT_UNROUTABLE ||
+	       drop == DROP_NO_ROUTE || drop == DROP_FORWARDING_OFF || drop == DROP_UNREACHABLE ||
+	       drop == DROP_PROHIBIT || drop == DROP_BLACKHOLE || drop == DROP_MARTIAN_DESTINATION;
 }
 
 static void run_unroutable(struct doctor *doctor, const struct check *check)

@@ -14,9 +14,10 @@
 
 struct asking {
 	struct doctor *doctor;
+	const struct host *host;  /* as it is */
 	const struct host *clean; /* without the entries that are asked about */
 	const struct netns *ns;	  /* of clean */
-	const struct explainer *explainer;
+	const struct explainer *as_it_is, *explainer;
 };
 
 static bool is_icmp(uint8_t proto)
@@ -119,6 +120,21 @@ static bool is_new_one_whole(
 	return false;
 }
 
+/* Where no chain of NAT is left at all the kernel applies no mapping either. */
+static bool is_applied(const struct asking *asking, const struct query *query)
+{
+	struct query moved =
+		query_moved(asking->doctor->arena, query, asking->doctor->host, asking->host);
+	const struct explanation *answer = explain(asking->doctor->arena, asking->as_it_is, &moved);
+
+	for (const struct node *node = answer->leaf ? answer->leaf->last : NULL; node;
+		node = node->before)
+		if (node->kind == NODE_NAT && node->ns->inode == query->ns->inode &&
+			!node_rewriter(node))
+			return true;
+	return false;
+}
+
 static bool is_damaged(
 	const struct asking *asking, const struct conntrack_entry *entry, struct flows *flows)
 {
@@ -135,7 +151,8 @@ static bool is_damaged(
 			continue;
 		if (!is_egress)
 			query.in = vm_port_uplink(asking->doctor, port);
-		if (!query.in || !is_new_one_whole(asking, entry, &query))
+		if (!query.in || !is_new_one_whole(asking, entry, &query) ||
+			!is_applied(asking, &query))
 			continue;
 		if (!flows->n) {
 			flows->witness = query;
@@ -176,6 +193,8 @@ void find_damaged_flows(
 		return;
 	asking.ns = &asking.clean->netns[ns - host->netns];
 	asking.explainer = explainer_new(doctor->arena, asking.clean);
+	asking.host = host;
+	asking.as_it_is = explainer_new(doctor->arena, host);
 	vec_for_each (entry, &candidates)
 		if (is_damaged(&asking, *entry, ret))
 			*vec_push(ret, doctor->arena) = *entry;

@@ -379,6 +379,22 @@ static const struct node *find_rewriter(const struct leaf *leaf, enum harm_kind 
 	return found;
 }
 
+/* Lost because the rule had no address to give: REDIRECT on a bridge without one. */
+static const struct node *find_mapper_in_vain(const struct leaf *leaf, enum harm_kind *ret)
+{
+	if (leaf->drop != DROP_NAT_NO_ADDRESS)
+		return NULL;
+	for (const struct node *node = leaf->last; node; node = node->before) {
+		if (node->kind != NODE_CHAIN || node->chain_type != CHAIN_NAT || !node->rule)
+			continue;
+		*ret = node->hook == HOOK_POSTROUTING || node->hook == HOOK_INPUT
+			       ? HARM_SOURCE
+			       : HARM_DESTINATION;
+		return node;
+	}
+	return NULL;
+}
+
 static void judge(const struct sweeping *s, const struct question *q, const struct every *every,
 	const struct every_part *part)
 {
@@ -387,6 +403,8 @@ static void judge(const struct sweeping *s, const struct question *q, const stru
 	const struct node *node = leaf ? find_rewriter(leaf, &kind) : NULL;
 	struct decider decider;
 
+	if (leaf && !node && !q->is_routed)
+		node = find_mapper_in_vain(leaf, &kind);
 	if (node) {
 		decider = decider_of(s->doctor->arena, node);
 		add_harm(s, q, every, part, &decider, kind);

@@ -45,16 +45,16 @@ static void add_bridges(struct host_build *b, const char *const *names)
 static const struct recorded {
 	const char *name; /* of the files, without what is behind the point */
 	bool is_nft, has_ipv6;
-	const char *bridges[3]; /* that only Docker calls so */
-	const char *expected;
+	const char *bridges[4]; /* that only Docker calls so */
+	const char *expected, *without_groups;
 } recorded[] = {
-	{ "v20", false, true, { NULL }, "" },
-	{ "v26", false, true, { NULL }, "" },
-	{ "v28", false, true, { NULL }, "" },
-	{ "v29-iptables", false, true, { NULL }, "" },
-	{ "v29-nftables", true, false, { NULL }, "" },
-	{ "netavark-iptables", false, false, { NULL }, "" },
-	{ "netavark-nftables", true, false, { NULL }, "" },
+	{ "v20", false, true, { "br-a583ac706c76", "br-d55d862a941a", NULL }, "", "" },
+	{ "v26", false, true, { "br-0c1038a404fb", "br-be58d1954efd", NULL }, "", "" },
+	{ "v28", false, true, { "br-a8f625607393", "br-df65e6feaad3", NULL }, "", "" },
+	{ "v29-iptables", false, true, { "br-1dc71682bedd", "br-621c39fc7978", NULL }, "", "" },
+	{ "v29-nftables", true, false, { "br-37b847eebdba", "br-cc628a2d9e8c", NULL }, "", "" },
+	{ "netavark-iptables", false, false, { NULL }, "", "" },
+	{ "netavark-nftables", true, false, { NULL }, "", "" },
 };
 
 static struct host_build *host_with(
@@ -73,22 +73,29 @@ static struct host_build *host_with(
 	return b;
 }
 
-static void each_is_told_as_it_is(void **state)
+static void it_is_told_as_it_is(void **state)
 {
-	(void)state;
-	for (size_t i = 0; i < N_OF(recorded); i++) {
-		struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const struct recorded *one = *state;
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
 
-		print_message("# %s\n", recorded[i].name);
-		assert_all_diagnoses(host_with(arena, &recorded[i], true), recorded[i].expected);
-	}
+	assert_all_diagnoses(host_with(arena, one, true), one->expected);
+}
+
+static void on_plain_bridges_too(void **state)
+{
+	const struct recorded *one = *state;
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	assert_all_diagnoses(host_with(arena, one, false), one->without_groups);
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_is_told_as_it_is),
-	};
+	struct CMUnitTest tests[2 * N_OF(recorded)];
 
+	for (size_t i = 0; i < 2 * N_OF(recorded); i++)
+		tests[i] = (struct CMUnitTest){ .name = recorded[i / 2].name,
+			.test_func = i % 2 ? on_plain_bridges_too : it_is_told_as_it_is,
+			.initial_state = (void *)&recorded[i / 2] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,8 @@ static void add_flow(
 		.orig = { .sport = 40000, .dport = 53 },
 		.reply = { .sport = 53, .dport = 40000 },
 		.zone = zone,
-		.status = CT_STATUS_CONFIRMED | CT_STATUS_SRC_NAT };
+		.status = CT_STATUS_CONFIRMED | CT_STATUS_SRC_NAT | CT_STATUS_SRC_NAT_DONE |
+			  CT_STATUS_DST_NAT_DONE };
 	assert_true(addr_parse(src, &entry->orig.src) && addr_parse(dst, &entry->orig.dst));
 	assert_true(addr_parse(seen_as, &entry->reply.dst));
 	entry->reply.src = entry->orig.dst;
@@ -40,6 +41,7 @@ static void entries_that_outlive_a_rule_are_found(void **state)
 	add_flow(b, "172.17.0.12", "8.8.4.4", "172.17.0.12", 0);
 	/* of a zone that no rule gives this machine */
 	add_flow(b, "172.17.0.11", "8.8.4.4", "198.18.0.1", 7);
+	build_iptables(b, 0, NAT(""));
 	assert_diagnosis(b, "conntrack-damaged", "broken conntrack-damaged: delete");
 	finding = finding_of(b, "conntrack-damaged", "conntrack-damaged");
 	assert_string_equal(finding->title,
@@ -48,6 +50,17 @@ static void entries_that_outlive_a_rule_are_found(void **state)
 		"conntrack -D -w 0 -p 17 -s 172.17.0.11 -d 172.17.0.12 --sport 40000 --dport 53\n"
 		"conntrack -D -w 0 -p 17 -s 172.17.0.11 -d 8.8.8.8 --sport 40000 --dport 53\n");
 	assert_int_equal(finding->witness->explanation->final, FINAL_REWRITTEN);
+}
+
+/* The kernel maps nothing where no chain of NAT is registered. */
+static void entries_are_not_applied_without_nat(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = sick_host(arena, NULL);
+
+	(void)state;
+	add_flow(b, "172.17.0.11", "172.17.0.12", "198.18.0.1", 0);
+	assert_diagnosis(b, "conntrack-damaged", "-");
 }
 
 static void entries_that_a_rule_would_make_again_are_the_rules(void **state)
@@ -83,7 +96,7 @@ static void rules_of_a_docker_that_is_gone(void **state)
 	static const struct {
 		const char *rules, *expected;
 	} sick[] = {
-		{ NAT("-A POSTROUTING -s 172.17.0.0/16 ! -o br-0123456789ab -j MASQUERADE\n"
+		{ NAT("-A POSTROUTING -s 172.17.0.8/29 ! -o br-0123456789ab -j MASQUERADE\n"
 		      "-A DOCKER -i br-0123456789ab -j RETURN\n"),
 			"broken stale-rules.br-0123456789ab: delete" },
 		{ NAT("-A POSTROUTING -s 172.19.0.0/16 ! -o br-0123456789ab -j MASQUERADE\n"),
@@ -114,13 +127,13 @@ static void exactly_the_rules_left_behind_are_deleted(void **state)
 
 	(void)state;
 	build_iptables(b, 0,
-		NAT("-A POSTROUTING -s 172.17.0.0/16 ! -o br-0123456789ab -j MASQUERADE\n"
+		NAT("-A POSTROUTING -s 172.17.0.8/29 ! -o br-0123456789ab -j MASQUERADE\n"
 		    "-A POSTROUTING -s 10.9.0.0/16 -o eth0 -j MASQUERADE\n"
 		    "-A DOCKER -i br-0123456789ab -j RETURN\n"));
 	finding = finding_of(b, "stale-rules", "stale-rules.br-0123456789ab");
 	assert_string_equal(finding->fixes.items[0].commands,
 		"iptables -t nat -D DOCKER -i br-0123456789ab -j RETURN\n"
-		"iptables -t nat -D POSTROUTING -s 172.17.0.0/16 ! -o br-0123456789ab -j MASQUERADE\n");
+		"iptables -t nat -D POSTROUTING -s 172.17.0.8/29 ! -o br-0123456789ab -j MASQUERADE\n");
 	assert_string_equal(finding->title,
 		"2 rules of Docker's left behind: br-0123456789ab, which they name, is gone");
 }
@@ -333,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(entries_that_outlive_a_rule_are_found),
+		cmocka_unit_test(entries_are_not_applied_without_nat),
 		cmocka_unit_test(entries_that_a_rule_would_make_again_are_the_rules),
 		cmocka_unit_test(no_flows_were_read),
 		cmocka_unit_test(rules_of_a_docker_that_is_gone),

@@ -37,8 +37,7 @@ static const struct shape {
 		CHAIN("-A OWN -s 172.17.0.0/24 -d 224.0.0.0/24 -j RETURN\n"
 		      "-A OWN -s 172.17.0.0/24 ! -d 172.17.0.0/24 -p tcp -j MASQUERADE --to-ports 1024-65535\n"
 		      "-A OWN -s 172.17.0.0/24 ! -d 172.17.0.0/24 -j MASQUERADE\n"),
-		"nat-source",
-		"broken nat-source.OWN-2: guard return; broken nat-source.OWN-3: guard return" },
+		"nat-source", "broken nat-source.OWN-2: guard return" },
 	{ "libvirt with dev",
 		CHAIN("-A OWN -s 172.17.0.0/24 ! -d 172.17.0.0/24 -o eth0 -p tcp -j MASQUERADE --to-ports 1024-65535\n"),
 		"nat-source", "-" },
@@ -50,11 +49,13 @@ static const struct shape {
 		NAT("-A POSTROUTING -s 172.17.0.11/32 -j OWN\n-A OWN -d 172.17.0.0/16 -j ACCEPT\n"
 		    "-A OWN ! -d 224.0.0.0/4 -j MASQUERADE\n"),
 		"nat-source", "broken nat-source.OWN-2: guard return" },
+	/* and what others send to the machine is hit by the third */
 	{ "flannel",
 		CHAIN("-A OWN -s 172.17.0.0/16 -d 172.17.0.0/16 -j RETURN\n"
 		      "-A OWN -s 172.17.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE\n"
 		      "-A OWN ! -s 172.17.0.0/16 -d 172.17.0.0/16 -j MASQUERADE\n"),
-		"nat-source", "broken nat-source.OWN-2: guard return" },
+		"nat-source",
+		"broken nat-source.OWN-2: guard return; broken nat-source.OWN-3: guard return" },
 	{ "flannel, by destination",
 		NAT("-A POSTROUTING ! -s 10.244.0.0/16 -d 172.17.0.0/16 -j MASQUERADE\n"),
 		"nat-source", "broken nat-source.POSTROUTING-1: guard return" },
@@ -86,9 +87,10 @@ static const struct shape {
 	{ "external address",
 		NAT("-A PREROUTING -d 198.51.100.1/32 -p tcp -m tcp --dport 7000 -j DNAT --to-destination 198.18.0.2:7000\n"),
 		"nat-destination", "risk nat-destination.PREROUTING-1: guard return" },
+	/* the bridge has no address to send them to: they are lost */
 	{ "transparent proxy",
 		NAT("-A PREROUTING -p tcp -m tcp --dport 7000 -j REDIRECT --to-ports 3129\n"),
-		"nat-destination", "broken nat-destination.PREROUTING-1: guard return" },
+		"dnat-unroutable", "broken dnat-unroutable.PREROUTING-1: guard" },
 	{ "Docker 29 (nft)",
 		TABLE("srcnat",
 			"iifname \"docker0\" oifname != \"docker0\" ip saddr 172.17.0.0/16 masquerade"),
@@ -106,20 +108,17 @@ static const struct shape {
 		"broken nat-source.ip-other-post-1: guard" },
 };
 
-static void each_shape_is_told_as_it_was_measured(void **state)
+static void the_shape_is_told_as_it_was_measured(void **state)
 {
-	(void)state;
-	for (size_t i = 0; i < N_OF(shapes); i++) {
-		struct arena *arena CLEANUP(arena_freep) = arena_new();
-		struct host_build *b = sick_host(arena, NULL);
+	const struct shape *shape = *state;
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = sick_host(arena, NULL);
 
-		print_message("# %s\n", shapes[i].name);
-		if (strncmp(shapes[i].rules, "table", 5) == 0)
-			build_nft(b, 0, shapes[i].rules);
-		else
-			build_iptables(b, 0, shapes[i].rules);
-		assert_diagnosis(b, shapes[i].check, shapes[i].expected);
-	}
+	if (strncmp(shape->rules, "table", 5) == 0)
+		build_nft(b, 0, shape->rules);
+	else
+		build_iptables(b, 0, shape->rules);
+	assert_diagnosis(b, shape->check, shape->expected);
 }
 
 /* All NAT rules are asked in the order of their priorities: what is at the guard's own may be in front of it. */
@@ -135,10 +134,13 @@ static void the_guard_is_not_offered_where_it_would_not_be_first(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_shape_is_told_as_it_was_measured),
+	struct CMUnitTest tests[N_OF(shapes) + 1] = {
 		cmocka_unit_test(the_guard_is_not_offered_where_it_would_not_be_first),
 	};
 
+	for (size_t i = 0; i < N_OF(shapes); i++)
+		tests[i + 1] = (struct CMUnitTest){ .name = shapes[i].name,
+			.test_func = the_shape_is_told_as_it_was_measured,
+			.initial_state = (void *)&shapes[i] };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
