@@ -305,7 +305,7 @@ static bool has_groups(const struct cure *cure)
 
 		vec_for_each (bridge, &cure->group->bridges)
 			if (strcmp(*bridge, pattern) == 0 &&
-				(port->has_groups[FAMILY_IPV4] || port->has_groups[FAMILY_IPV6]))
+				port->has_groups[cure->group->shown->family])
 				return true;
 	}
 	return false;

@@ -48,13 +48,89 @@ static const struct recorded {
 	const char *bridges[4]; /* that only Docker calls so */
 	const char *expected, *without_groups;
 } recorded[] = {
-	{ "v20", false, true, { "br-a583ac706c76", "br-d55d862a941a", NULL }, "", "" },
-	{ "v26", false, true, { "br-0c1038a404fb", "br-be58d1954efd", NULL }, "", "" },
-	{ "v28", false, true, { "br-a8f625607393", "br-df65e6feaad3", NULL }, "", "" },
-	{ "v29-iptables", false, true, { "br-1dc71682bedd", "br-621c39fc7978", NULL }, "", "" },
-	{ "v29-nftables", true, false, { "br-37b847eebdba", "br-cc628a2d9e8c", NULL }, "", "" },
-	{ "netavark-iptables", false, false, { NULL }, "", "" },
-	{ "netavark-nftables", true, false, { NULL }, "", "" },
+	{ "v20", false, true, { "br-a583ac706c76", "br-d55d862a941a", NULL },
+		"broken nat-source.POSTROUTING-5: guard return mark; "
+		"broken forward-drop.ip6-FORWARD-policy: accept; "
+		"risk nat-source.POSTROUTING-1: guard return; "
+		"risk nat-destination.DOCKER-6: guard; "
+		"risk nat-destination.DOCKER-8: guard",
+		"broken forward-drop.FORWARD-policy: docker-user accept; "
+		"broken forward-drop.ip6-FORWARD-policy: accept; "
+		"broken nf-call-needless.iptables: off; "
+		"broken nf-call-needless.ip6tables: off; "
+		"risk nat-destination.DOCKER-6:; "
+		"risk nat-destination.DOCKER-8:" },
+	{ "v26", false, true, { "br-0c1038a404fb", "br-be58d1954efd", NULL },
+		"broken nat-source.POSTROUTING-5: guard return mark; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"risk nat-source.POSTROUTING-1: guard return; "
+		"risk nat-destination.DOCKER-6: guard; "
+		"risk nat-destination.DOCKER-8: guard",
+		"broken forward-drop.FORWARD-policy: docker-user accept; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"broken nf-call-needless.iptables: off; "
+		"broken nf-call-needless.ip6tables: off; "
+		"risk nat-destination.DOCKER-6:; "
+		"risk nat-destination.DOCKER-8:" },
+	{ "v28", false, true, { "br-a8f625607393", "br-df65e6feaad3", NULL },
+		"broken nat-source.POSTROUTING-6: guard return mark; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"risk nat-source.POSTROUTING-1: guard return; "
+		"risk nat-destination.DOCKER-8: guard; "
+		"risk nat-destination.DOCKER-11: guard; "
+		"risk raw-drop.PREROUTING-1: accept allow-direct-routing; "
+		"risk raw-drop.ip6-PREROUTING-1:",
+		"broken forward-drop.FORWARD-policy: docker-user accept; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"broken nf-call-needless.iptables: off; "
+		"broken nf-call-needless.ip6tables: off; "
+		"risk nat-destination.DOCKER-8:; "
+		"risk nat-destination.DOCKER-11:; "
+		"risk raw-drop.PREROUTING-1: allow-direct-routing; "
+		"risk raw-drop.ip6-PREROUTING-1:" },
+	{ "v29-iptables", false, true, { "br-1dc71682bedd", "br-621c39fc7978", NULL },
+		"broken nat-source.POSTROUTING-6: guard return; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"risk nat-source.POSTROUTING-1: guard return; "
+		"risk nat-destination.DOCKER-1: guard; "
+		"risk nat-destination.DOCKER-4: guard; "
+		"risk raw-drop.PREROUTING-1: accept allow-direct-routing; "
+		"risk raw-drop.ip6-PREROUTING-1:",
+		"broken forward-drop.FORWARD-policy: docker-user accept; "
+		"broken forward-drop.ip6-FORWARD-policy: docker-user accept; "
+		"broken nf-call-needless.iptables: off; "
+		"broken nf-call-needless.ip6tables: off; "
+		"risk nat-destination.DOCKER-1:; "
+		"risk nat-destination.DOCKER-4:; "
+		"risk raw-drop.PREROUTING-1: allow-direct-routing; "
+		"risk raw-drop.ip6-PREROUTING-1:" },
+	{ "v29-nftables", true, false, { "br-37b847eebdba", "br-cc628a2d9e8c", NULL },
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-1: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-4: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-5: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-3: guard; "
+		"risk raw-drop.ip-docker-bridges-raw-PREROUTING-1: allow-direct-routing; "
+		"risk raw-drop.ip6-docker-bridges-raw-PREROUTING-1: allow-direct-routing",
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-1: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-4: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-5: guard; "
+		"risk nat-destination.ip-docker-bridges-nat-prerouting-and-output-3: guard; "
+		"risk raw-drop.ip-docker-bridges-raw-PREROUTING-1: allow-direct-routing; "
+		"risk raw-drop.ip6-docker-bridges-raw-PREROUTING-1: allow-direct-routing; "
+		"risk nf-call-needless.iptables: off; "
+		"risk nf-call-needless.ip6tables: off" },
+	{ "netavark-iptables", false, false, { NULL },
+		"risk nat-source.NETAVARK-1D8721804F16F-2: guard return; "
+		"risk nat-destination.NETAVARK-DN-1D8721804F16F-3: guard return",
+		"risk nat-source.NETAVARK-1D8721804F16F-2: guard return; "
+		"risk nat-destination.NETAVARK-DN-1D8721804F16F-3: guard; "
+		"risk nf-call-needless.iptables: off" },
+	{ "netavark-nftables", true, false, { NULL },
+		"risk nat-source.inet-netavark-nv_2f259bab_10_88_0_0_nm16-2: guard; "
+		"risk nat-destination.inet-netavark-nv_2f259bab_10_88_0_0_nm16_dnat-3: guard",
+		"risk nat-source.inet-netavark-nv_2f259bab_10_88_0_0_nm16-2: guard; "
+		"risk nat-destination.inet-netavark-nv_2f259bab_10_88_0_0_nm16_dnat-3: guard; "
+		"risk nf-call-needless.iptables: off" },
 };
 
 static struct host_build *host_with(
