@@ -80,6 +80,8 @@ static void offer_raw_accept(const struct cure *cure)
 		behind = i + 1;
 		jump = chain->rules[i].target.chain;
 	}
+	if (!cure->group->bridges.n)
+		return;
 	vec_for_each (harm, &cure->group->harms)
 		if (behind >= (*harm)->decider.number)
 			behind = 0;

@@ -293,7 +293,7 @@ const struct check check_duplicate_rules = {
 
 /* ---- dead-rules ---- */
 
-#define MAX_RULES 20000 /* of a namespace: more take too long */
+#define MAX_RULES 4000 /* of a namespace: more take too long */
 
 static size_t count_rules(const struct ruleset *rs)
 {
@@ -303,6 +303,21 @@ static size_t count_rules(const struct ruleset *rs)
 		for (size_t c = 0; c < rs->tables[t].n_chains; c++)
 			n += rs->tables[t].chains[c].n_rules;
 	return n;
+}
+
+/* Is there a rule that no known program wrote? Else there is nothing to be told. */
+static bool has_own_rules(struct arena *arena, const struct ruleset *rs)
+{
+	for (size_t t = 0; t < rs->n_tables; t++)
+		for (size_t c = 0; c < rs->tables[t].n_chains; c++) {
+			const struct chain *chain = &rs->tables[t].chains[c];
+
+			for (size_t r = 0; r < chain->n_rules; r++)
+				if (!owner_of_rule(arena, &rs->tables[t], chain, &chain->rules[r])
+						.is_known)
+					return true;
+		}
+	return false;
 }
 
 /* Programs write rules for what may come; by hand one writes rules for what one has. */
@@ -388,7 +403,7 @@ static void run_dead(struct doctor *doctor, const struct check *check)
 	for (size_t n = 0; n < doctor->host->n_netns; n++) {
 		const struct netns *ns = &doctor->host->netns[n];
 
-		if (!ns->ruleset)
+		if (!ns->ruleset || !has_own_rules(doctor->arena, ns->ruleset))
 			continue;
 		if (count_rules(ns->ruleset) > MAX_RULES)
 			doctor_untold(doctor, check, "so many rules are not looked at here",
