@@ -224,6 +224,19 @@ static void read_chain(struct arena *arena, const struct table *table, const str
 	}
 }
 
+static const char *delete_commands(struct arena *arena, const struct places_found *found)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	for (size_t i = found->n; i > 0; i--) {
+		const struct rule_place *place = &found->items[i - 1];
+
+		text_addf(&text, "%s -t %s -D %s %zu\n", table_program(place->table),
+			place->table->name, place->chain->name, place->number);
+	}
+	return arena_strdup(arena, text.data ? text.data : "");
+}
+
 static void find_duplicates(
 	struct doctor *doctor, const struct check *check, const struct netns *ns)
 {
@@ -264,7 +277,11 @@ static void find_duplicates(
 				false));
 	fix.edits = edits.items;
 	fix.n_edits = edits.n;
-	(void)finding_fix(doctor, finding, &fix, NULL, NULL);
+	fix.commands = delete_commands(doctor->arena, &found);
+	fix.undo = "";
+	/* deleted by its words, the first of two equal ones would go: by hand only, by number */
+	if (finding_fix(doctor, finding, &fix, NULL, NULL))
+		finding->fixes.items[0].n_edits = 0;
 }
 
 static void run_duplicates(struct doctor *doctor, const struct check *check)
@@ -323,7 +340,8 @@ static bool has_own_rules(struct arena *arena, const struct ruleset *rs)
 /* Programs write rules for what may come; by hand one writes rules for what one has. */
 static bool is_worth_telling(struct arena *arena, const struct audit_dead *dead)
 {
-	return !dead->is_unsure && dead->rule.rule &&
+	return !dead->is_unsure && dead->rule.rule && dead->rule.rule->target.kind != TARGET_NONE &&
+	       dead->rule.table->family != FAMILY_INET &&
 	       (dead->reason == DEAD_SHADOWED || dead->reason == DEAD_CONTRADICTION) &&
 	       !audit_rule_owner(arena, &dead->rule).is_known &&
 	       strcmp(dead->rule.table->name, "nat") != 0;
@@ -360,30 +378,63 @@ static void add_dead(struct doctor *doctor, struct finding **finding, const stru
 	finding_prove(doctor, *finding, "rule", reason_words(doctor->arena, dead), text.data);
 }
 
+/* One base chain: what other chains make of packets before it is left open, or marks would make it endless. */
+static void find_dead_at(struct doctor *doctor, const struct check *check, const struct netns *ns,
+	enum family family, const char *place, struct finding **finding, size_t *n)
+{
+	struct sets *sets = audit_world(ns->ruleset, NULL, NULL, 0);
+	struct audit_deads deads = { 0 };
+	struct audit *audit = NULL;
+	struct err err;
+
+	if (audit_new(doctor->arena, sets, ns->ruleset, family, place, NULL, &audit, &err) &&
+		audit_find_dead(audit, doctor->arena, &deads, &err)) {
+		for (size_t i = 0; i < deads.n_dead; i++) {
+			if (!is_worth_telling(doctor->arena, &deads.dead[i]))
+				continue;
+			add_dead(doctor, finding, check, ns, &deads.dead[i]);
+			(*n)++;
+		}
+	} else {
+		doctor_untold(doctor, check, arena_strdup(doctor->arena, err.text), NULL);
+	}
+	sets_free(sets);
+}
+
+static bool is_filter(const struct table *table, const struct chain *chain)
+{
+	if (!chain->is_base || !chain->n_rules || table->is_of_iptables)
+		return false;
+	return table->source == SOURCE_NFT
+		       ? chain->type && strcmp(chain->type, "filter") == 0
+		       : is_of_iptables(table) && strcmp(table->name, "filter") == 0;
+}
+
 static void find_dead(struct doctor *doctor, const struct check *check, const struct netns *ns)
 {
 	struct finding *finding = NULL;
 	size_t n = 0;
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
-		struct sets *sets = audit_world(ns->ruleset, NULL, NULL, 0);
-		struct audit_deads deads = { 0 };
-		struct audit *audit = NULL;
-		struct err err;
+		struct map *asked = map_new(doctor->arena);
 
-		if (audit_new(doctor->arena, sets, ns->ruleset, (enum family)family, NULL, NULL,
-			    &audit, &err) &&
-			audit_find_dead(audit, doctor->arena, &deads, &err)) {
-			for (size_t i = 0; i < deads.n_dead; i++) {
-				if (!is_worth_telling(doctor->arena, &deads.dead[i]))
-					continue;
-				add_dead(doctor, &finding, check, ns, &deads.dead[i]);
-				n++;
+		for (size_t t = 0; t < ns->ruleset->n_tables; t++) {
+			const struct table *table = &ns->ruleset->tables[t];
+
+			for (size_t c = 0; c < table->n_chains; c++) {
+				const struct chain *chain = &table->chains[c];
+				const char *place = arena_printf(
+					doctor->arena, "%s/%s", table->name, chain->name);
+
+				/* those of family inet are asked once, of IPv4 */
+				if (is_filter(table, chain) &&
+					(table->family == family ||
+						(table->family == FAMILY_INET && !family)) &&
+					!map_add(asked, place, (void *)chain))
+					find_dead_at(doctor, check, ns, (enum family)family, place,
+						&finding, &n);
 			}
-		} else {
-			doctor_untold(doctor, check, arena_strdup(doctor->arena, err.text), NULL);
 		}
-		sets_free(sets);
 	}
 	if (!finding)
 		return;

@@ -315,8 +315,7 @@ static void rules_that_are_there_twice(void **state)
 	assert_diagnosis(b, "duplicate-rules", "hint duplicate-rules: delete");
 	assert_string_equal(
 		finding_of(b, "duplicate-rules", "duplicate-rules")->fixes.items[0].commands,
-		"iptables -D KUBE-FIREWALL -m mark --mark 0x8000/0x8000 -j DROP\n"
-		"iptables -D INPUT -j KUBE-FIREWALL\n");
+		"iptables -t filter -D KUBE-FIREWALL 2\niptables -t filter -D INPUT 2\n");
 	b = sick_host_without_groups(arena);
 	build_iptables(b, 0,
 		"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j LOG\n-A INPUT -j LOG\n"
