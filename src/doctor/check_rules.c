@@ -310,7 +310,7 @@ const struct check check_duplicate_rules = {
 
 /* ---- dead-rules ---- */
 
-#define MAX_RULES 4000 /* of a namespace: more take too long */
+#define MAX_RULES 20000 /* of a namespace: more take too long */
 
 static size_t count_rules(const struct ruleset *rs)
 {
@@ -341,7 +341,6 @@ static bool has_own_rules(struct arena *arena, const struct ruleset *rs)
 static bool is_worth_telling(struct arena *arena, const struct audit_dead *dead)
 {
 	return !dead->is_unsure && dead->rule.rule && dead->rule.rule->target.kind != TARGET_NONE &&
-	       dead->rule.table->family != FAMILY_INET &&
 	       (dead->reason == DEAD_SHADOWED || dead->reason == DEAD_CONTRADICTION) &&
 	       !audit_rule_owner(arena, &dead->rule).is_known &&
 	       strcmp(dead->rule.table->name, "nat") != 0;
@@ -426,10 +425,8 @@ static void find_dead(struct doctor *doctor, const struct check *check, const st
 				const char *place = arena_printf(
 					doctor->arena, "%s/%s", table->name, chain->name);
 
-				/* those of family inet are asked once, of IPv4 */
-				if (is_filter(table, chain) &&
-					(table->family == family ||
-						(table->family == FAMILY_INET && !family)) &&
+				/* not of inet: a rule may be dead for one family and live for the other */
+				if (is_filter(table, chain) && table->family == family &&
 					!map_add(asked, place, (void *)chain))
 					find_dead_at(doctor, check, ns, (enum family)family, place,
 						&finding, &n);
