@@ -380,6 +380,8 @@ uint32_t link_flag_value(const struct link *link, enum link_flag flag)
 		return link->has_mcast_snooping;
 	case LINK_FLAG_MCAST_QUERIER:
 		return link->has_mcast_querier;
+	case LINK_FLAG_PORT_STATE:
+		return link->port_state;
 	case N_LINK_FLAGS:
 		break;
 	}

@@ -6,83 +6,17 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "compile/guard.h"
 #include "doctor/checks.h"
-
-#define MAX_OTHERS 64 /* packets that a fix is tried with beside the one that is shown */
 
 /* ---- fixes ---- */
 
 struct cure {
 	struct doctor *doctor;
 	struct finding *finding;
-	const struct harm *harm;
+	const struct harm_group *group;
+	const struct harm *harm; /* that is shown */
 	const struct node *node; /* that rewrites */
 };
-
-/* Of one rule? */
-static bool is_same_harm(const struct harm *a, const struct harm *b)
-{
-	return a->kind == b->kind && a->port->ns == b->port->ns &&
-	       a->decider.node->rule == b->decider.node->rule &&
-	       a->decider.node->rule_chain == b->decider.node->rule_chain;
-}
-
-/* The table of the guard, for the bridges that there are. */
-static void offer_guard(const struct cure *cure)
-{
-	struct arena *arena = cure->doctor->arena;
-	struct text table CLEANUP(text_done) = TEXT_INIT;
-	struct guard guard;
-	struct fix fix = { .name = "guard",
-		.words =
-			"the guard: an nft table of its own, asked before all other NAT, that maps bridged "
-			"packets of machines to their own addresses",
-		.consequence =
-			"It stays when Docker restarts, makes networks or is reloaded, and when nat tables are "
-			"flushed or restored. `nft flush ruleset` removes it, unless portwall guard run holds it "
-			"(the service portwall-guard), which also takes in bridges that come later.",
-		.is_recommended = true,
-		.commands = "portwall guard install\n",
-		.undo = "portwall guard remove\n",
-		.n_edits = 1 };
-
-	guard_of_netns(arena, cure->harm->port->ns, &guard);
-	guard_print(&table, &guard, false);
-	fix.edits = arena_new_one(arena, struct host_edit);
-	*(struct host_edit *)fix.edits = (struct host_edit){ .kind = HOST_EDIT_TABLE_ADD,
-		.source = SOURCE_NFT,
-		.family = FAMILY_INET,
-		.table = GUARD_TABLE,
-		.rule = arena_strdup(arena, table.data ? table.data : "") };
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
-}
-
-/* "qbr+": every machine's bridge of Neutron's hybrid plug is hit alike. */
-static const char *bridge_pattern(const char *bridge)
-{
-	return text_has_prefix(bridge, "qbr") ? "qbr+" : bridge;
-}
-
-/* The bridges at which it was seen, each once. */
-struct patterns {
-	VEC(const char *);
-};
-
-static void find_patterns(const struct cure *cure, struct patterns *ret)
-{
-	vec_for_each (harm, doctor_sweep(cure->doctor, cure->finding->check)) {
-		const char *pattern = bridge_pattern((*harm).port->bridge->name);
-		bool is_known = false;
-
-		if (!is_same_harm(harm, cure->harm))
-			continue;
-		vec_for_each (known, ret)
-			is_known = is_known || strcmp(*known, pattern) == 0;
-		if (!is_known)
-			*vec_push(ret, cure->doctor->arena) = pattern;
-	}
-}
 
 /* First rules of the chain that return what goes by the bridges. */
 static void offer_return(const struct cure *cure)
@@ -90,30 +24,29 @@ static void offer_return(const struct cure *cure)
 	struct arena *arena = cure->doctor->arena;
 	const struct node *node = cure->node;
 	bool is_source = cure->harm->kind == HARM_SOURCE;
-	struct patterns patterns = { 0 };
+	const struct harm_group *group = cure->group;
 	struct host_edit *edits;
 	struct fix fix = { .name = "return" };
 
 	if (node->table->source == SOURCE_NFT)
 		return; /* other base chains would be asked all the same */
-	find_patterns(cure, &patterns);
-	edits = arena_new_array(arena, struct host_edit, patterns.n);
-	for (size_t i = 0; i < patterns.n; i++)
+	edits = arena_new_array(arena, struct host_edit, group->bridges.n);
+	for (size_t i = 0; i < group->bridges.n; i++)
 		edits[i] = host_edit_of_rule(arena, node->table, node->chain, i,
 			arena_printf(arena, "%s %s -j RETURN", is_source ? "-o" : "-i",
-				patterns.items[i]),
+				group->bridges.items[i]),
 			false);
 	fix.edits = edits;
-	fix.n_edits = patterns.n;
-	fix.words =
-		arena_printf(arena, "a first rule in %s of table %s that spares what %s by %s%s",
-			node->chain->name, node->table->name, is_source ? "leaves" : "comes in",
-			patterns.items[0], patterns.n > 1 ? ", and so for each bridge" : "");
+	fix.n_edits = group->bridges.n;
+	fix.words = arena_printf(arena,
+		"a first rule in %s of table %s that spares what %s by %s%s", node->chain->name,
+		node->table->name, is_source ? "leaves" : "comes in", group->bridges.items[0],
+		group->bridges.n > 1 ? ", and so for each bridge" : "");
 	fix.consequence = arena_printf(arena,
 		"It is undone when %s puts its own rules on top again: Docker does so at each start of "
 		"dockerd, and docker network create inserts above it.",
 		cure->finding->owner.is_known ? cure->finding->owner.name : "their owner");
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+	offer_nat_fix(cure->doctor, cure->finding, &fix);
 }
 
 /* "-s 172.17.0.0/16 ! -o docker0 -j MASQUERADE": of which bridge; NULL: another kind of rule. */
@@ -163,26 +96,10 @@ static void offer_mark(const struct cure *cure)
 		"only: each Docker network needs its own. Packets that the host itself sends with an address "
 		"of %s are no longer masqueraded.",
 		bridge, bridge);
-	(void)finding_fix(cure->doctor, cure->finding, &fix, is_untouched, NULL);
+	offer_nat_fix(cure->doctor, cure->finding, &fix);
 }
 
 /* ---- the findings ---- */
-
-/* "POSTROUTING-1": of which rule; in which table, where that is not the usual one. */
-static const char *which_rule(struct arena *arena, const struct decider *decider)
-{
-	const struct table *table = decider->node->table;
-	const char *prefix = "";
-
-	if (table->source == SOURCE_NFT)
-		prefix = arena_printf(arena, "%s-%s-", nft_family_name(table->family), table->name);
-	else if (table->source == SOURCE_IPTABLES_LEGACY)
-		prefix = table->family == FAMILY_IPV6 ? "legacy6-" : "legacy-";
-	else if (table->family == FAMILY_IPV6)
-		prefix = "ip6-";
-	return arena_printf(
-		arena, "%s%s-%zu", prefix, decider->node->rule_chain->name, decider->number);
-}
 
 static const char *title_of(struct arena *arena, const struct harm *harm)
 {
@@ -203,47 +120,34 @@ static const char destination_symptom[] =
 	"What the machine sends to that address and port reaches a service of the host or a container in "
 	"place of the machine that it was meant for.";
 
+static bool is_unroutable(struct doctor *doctor, const struct harm *harm)
+{
+	const struct explanation *answer =
+		explain(doctor->arena, doctor->explainer, &harm->witness);
+
+	return answer->final == FINAL_DROPPED && is_lost_by_mapping(answer->leaf->drop);
+}
+
 /* One finding for each rule, at all the ports where it was seen; the worst of them is shown. */
 static void find(struct doctor *doctor, const struct check *check, enum harm_kind kind)
 {
-	const struct sweep *sweep = doctor_sweep(doctor, check);
+	const struct harm_groups *groups = doctor_harms(doctor, check, kind);
 
-	for (size_t i = 0; i < sweep->n; i++) {
-		const struct harm *shown = &sweep->items[i];
-		struct cure cure = { .doctor = doctor };
-		struct finding *finding;
-		bool is_first = true;
+	vec_for_each (group, groups) {
+		const struct harm *shown = group->shown;
+		struct cure cure = { .doctor = doctor, .group = group, .harm = shown };
 
-		for (size_t j = 0; j < i; j++)
-			is_first = is_first && !is_same_harm(&sweep->items[j], shown);
-		if (shown->kind != kind || !is_first)
-			continue;
-		for (size_t j = i; j < sweep->n; j++)
-			if (is_same_harm(&sweep->items[j], shown) && sweep->items[j].is_felt &&
-				!shown->is_felt)
-				shown = &sweep->items[j];
-		finding =
+		if (kind == HARM_DESTINATION && is_unroutable(doctor, shown))
+			continue; /* dnat-unroutable tells it */
+
+		cure.finding =
 			finding_add(doctor, check, shown->is_felt ? SEVERITY_BROKEN : SEVERITY_RISK,
-				shown->port->ns, which_rule(doctor->arena, &shown->decider));
-		finding->title = title_of(doctor->arena, shown);
-		finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
-		finding->owner = shown->decider.owner;
-		finding_prove_rule(doctor, finding, shown->decider.node->table,
-			shown->decider.node->rule_chain, shown->decider.number);
-		finding_prove_filtered(doctor, finding, shown->port->bridge, shown->family);
-		finding_witness(doctor, finding, &shown->witness);
-		for (size_t j = i; j < sweep->n; j++) {
-			if (!is_same_harm(&sweep->items[j], shown))
-				continue;
-			finding_port(doctor, finding, sweep->items[j].port->link->name);
-			if (finding->others.n < MAX_OTHERS && &sweep->items[j] != shown)
-				*vec_push(&finding->others, doctor->arena) =
-					sweep->items[j].witness;
-		}
-		cure.finding = finding;
-		cure.harm = shown;
+				shown->port->ns, decider_id(doctor->arena, &shown->decider));
+		cure.finding->title = title_of(doctor->arena, shown);
+		cure.finding->symptom = kind == HARM_SOURCE ? source_symptom : destination_symptom;
 		cure.node = shown->decider.node;
-		offer_guard(&cure);
+		finding_add_harms(doctor, cure.finding, group);
+		offer_guard(doctor, cure.finding);
 		offer_return(&cure);
 		if (kind == HARM_SOURCE)
 			offer_mark(&cure);

@@ -137,7 +137,7 @@ static void report(struct doctor *doctor, const struct check *check, const struc
 }
 
 static void look(struct doctor *doctor, const struct check *check, struct published *p,
-	const struct service_side *outside)
+	const struct side *outside)
 {
 	const struct explanation *explanation;
 
@@ -161,7 +161,7 @@ static void run(struct doctor *doctor, const struct check *check)
 		const struct netns *ns = &doctor->host->netns[n];
 
 		for (unsigned family = 0; ns->ruleset && family < N_IP_FAMILIES; family++) {
-			struct service_sides outsides = { 0 };
+			struct sides outsides = { 0 };
 			struct service_ports ports = { 0 };
 
 			services_find_published(doctor, ns, (enum family)family, &outsides, &ports);

@@ -33,5 +33,20 @@ extern const struct check check_source_dropped;
 extern const struct check check_tunnel_one_way;
 extern const struct check check_helper_missing;
 extern const struct check check_published_port_open;
+extern const struct check check_raw_drop;
+extern const struct check check_forward_drop;
+extern const struct check check_arp_gateway;
+extern const struct check check_nf_call_needless;
+extern const struct check check_groups_not_enforced;
+extern const struct check check_stale_rules;
+extern const struct check check_conntrack_damaged;
+extern const struct check check_masquerade_source;
+extern const struct check check_dnat_unroutable;
+extern const struct check check_loopback_dnat;
+extern const struct check check_rules_vanished;
+extern const struct check check_two_variants;
+extern const struct check check_equal_priorities;
+extern const struct check check_duplicate_rules;
+extern const struct check check_dead_rules;
 
 #endif

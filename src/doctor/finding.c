@@ -120,6 +120,29 @@ const struct report *finding_witness(
 
 /* ---- fixes ---- */
 
+void edits_add(struct arena *arena, struct edits *edits, struct host_edit edit)
+{
+	*vec_push(edits, arena) = edit;
+}
+
+struct host_edit edit_of_sysctl(const struct netns *ns, const char *name, const char *value)
+{
+	return (struct host_edit){ .kind = HOST_EDIT_SYSCTL,
+		.name = name,
+		.value = value,
+		.before = netns_sysctl(ns, name) };
+}
+
+const char *conf_name(
+	struct arena *arena, const char *family, const struct link *link, const char *setting)
+{
+	char *key = arena_strdup(arena, link->name);
+
+	for (char *dot = strchr(key, '.'); dot; dot = strchr(dot, '.'))
+		*dot = '/';
+	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, setting);
+}
+
 bool is_untouched(const struct explanation *after, const void *data)
 {
 	(void)data;
@@ -147,6 +170,8 @@ static const char *commands_of(
 static const char *proof_words(
 	struct doctor *doctor, const struct explanation *after, const char *services)
 {
+	if (!after)
+		return services;
 	return arena_printf(doctor->arena, "with it the packet is %s%s%s; %s",
 		final_name(after->final), after->leaf && after->leaf->drop ? ": " : "",
 		after->leaf && after->leaf->drop ? drop_words(after->leaf->drop) : "", services);
@@ -160,26 +185,36 @@ static const struct explanation *ask_other(struct doctor *doctor, const struct h
 	return explain(doctor->arena, explainer, &moved);
 }
 
-bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
-	cured_fn *is_cured, const void *data)
+/* ret: of the witness. */
+static bool all_are_cured(struct doctor *doctor, const struct finding *finding,
+	const struct host *other, cured_fn *is_cured, const void *data,
+	const struct explanation **ret)
 {
-	const struct host *other;
-	const struct explainer *explainer;
-	const struct explanation *after;
-	const char *services = NULL;
-	struct fix offered = *fix;
-	struct err err;
+	const struct explainer *explainer = explainer_new(doctor->arena, other);
 
-	if (!finding->witness || !host_edited(doctor->arena, doctor->host, finding->ns, fix->edits,
-					 fix->n_edits, &other, &err))
-		return false;
-	explainer = explainer_new(doctor->arena, other);
-	after = ask_other(doctor, other, explainer, finding->witness->query);
-	if (!is_cured(after, data))
+	*ret = ask_other(doctor, other, explainer, finding->witness->query);
+	if (!is_cured(*ret, data))
 		return false;
 	vec_for_each (query, &finding->others)
 		if (!is_cured(ask_other(doctor, other, explainer, query), data))
 			return false;
+	return true;
+}
+
+bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
+	cured_fn *is_cured, const void *data)
+{
+	const struct host *other;
+	const struct explanation *after = NULL;
+	const char *services = NULL;
+	struct fix offered = *fix;
+	struct err err;
+
+	if (!host_edited(doctor->arena, doctor->host, finding->ns, fix->edits, fix->n_edits, &other,
+		    &err) ||
+		(finding->witness &&
+			!all_are_cured(doctor, finding, other, is_cured, data, &after)))
+		return false;
 	if (!services_are_kept(doctor, other, &services))
 		return false;
 	if (!offered.commands)
@@ -210,7 +245,8 @@ static bool add_changes(struct doctor *doctor, const struct query *query, struct
 {
 	struct report report;
 
-	report_make(doctor->arena, doctor->explainer, query, REPORT_CHANGES, &report);
+	report_make(doctor->arena, doctor->explainer, query,
+		explain(doctor->arena, doctor->explainer, query), REPORT_CHANGES, &report);
 	for (size_t i = 0; i < report.changes.n; i++) {
 		const struct change *change = &report.changes.items[i];
 

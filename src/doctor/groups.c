@@ -146,7 +146,7 @@ const struct port_groups *doctor_groups(
 static bool print_question(struct doctor *doctor, const struct vm_port *port, bool is_egress,
 	const char *packet, struct text *out)
 {
-	struct mac own = vm_port_mac(doctor, port), other = wire_station();
+	struct mac own = vm_port_mac(doctor, port), other = outside_mac;
 
 	if (!vm_port_uplink(doctor, port))
 		return false;

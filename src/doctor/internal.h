@@ -50,6 +50,8 @@ const struct vm_port *vm_port_of_addr(struct doctor *doctor, const struct addr *
 /* The same, where no other port has it too: networks of different tenants may have the same addresses. */
 const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct addr *addr);
 bool vm_port_has_addr(const struct vm_port *port, const struct addr *addr);
+/* A station out there: locally administered, and nobody's. */
+extern const struct mac outside_mac;
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 
@@ -149,7 +151,6 @@ struct query query_of_host(struct doctor *doctor, const struct query *heard);
 
 /* The host as if every bridge knew where each machine is, and the station behind the way out. */
 const struct host *doctor_heard(struct doctor *doctor);
-struct mac wire_station(void); /* the MAC of that station */
 
 enum harm_kind {
 	HARM_SOURCE,	  /* its source is rewritten while it is bridged */
@@ -161,13 +162,14 @@ struct harm {
 	enum harm_kind kind;
 	const struct vm_port *port;
 	bool is_egress; /* sent by the port's machine; else to it */
+	/* It goes through the host, which has an address on the bridge; else the bridge forwards it. */
+	bool is_routed;
 	enum family family;
 	bool is_known_source; /* egress: asked was about addresses that the port has */
 	/* Of packets between known addresses of ports, or to anywhere: it is felt now. Else others have to choose addresses first. */
 	bool is_felt;
 	struct query witness;	/* up to the other side of the bridge (query.within) */
 	struct decider decider; /* whose rule or policy did it */
-	const char *packets;	/* all of them, in words: lines of set_print, at most 4 */
 };
 struct sweep {
 	VEC(struct harm);
@@ -175,21 +177,64 @@ struct sweep {
 /* One harm for each port, direction, family and deciding rule. What could not be told is noted in the name of check. */
 const struct sweep *doctor_sweep(struct doctor *doctor, const struct check *check);
 
+/* ---- harms.c: the same, by rule ---- */
+
+/* All that one rule (or policy) does: one finding, which one fix cures. */
+struct harm_group {
+	const struct harm *shown; /* one that is felt, if any is */
+	struct {
+		VEC(const struct harm *);
+	} harms; /* all of them */
+	struct {
+		VEC(const char *);
+	} bridges; /* as iptables takes them, each once: "qbr+", "br0" */
+};
+struct harm_groups {
+	VEC(struct harm_group);
+};
+const struct harm_groups *doctor_harms(
+	struct doctor *doctor, const struct check *check, enum harm_kind kind);
+/* "qbr+": every machine's bridge of Neutron's hybrid plug is hit alike. */
+const char *bridge_pattern(const char *bridge);
+/* "POSTROUTING-1", "FORWARD-policy": part of an id; with the table, where that is not the usual one. */
+const char *decider_id(struct arena *arena, const struct decider *decider);
+/* Owner, proofs, witness, others, ports. */
+void finding_add_harms(
+	struct doctor *doctor, struct finding *finding, const struct harm_group *group);
+
+/* ---- flows.c: entries of conntrack that NAT of others has damaged ---- */
+
+struct flows {
+	VEC(const struct conntrack_entry *);
+	struct query witness; /* n > 0: a packet of the first one, at the port */
+	const struct vm_port *port;
+};
+/* In ns of that host (another version of doctor's, or itself): entries that rewrite what a port sends or gets, while a
+ * new flow of the same packet, in the same zone, would not be rewritten by the rules that are there. Of host. */
+void find_damaged_flows(
+	struct doctor *doctor, const struct host *host, const struct netns *ns, struct flows *ret);
+
 /* ---- services.c: what the host's other programs serve, and must go on to serve ---- */
+
+/* Who is where around a namespace: bridges that the host is a router for, and the outside. */
+struct side {
+	const struct link *link; /* the device itself; a bridge */
+	const struct link *port; /* where packets come in: the bridge's first port */
+	struct addr host, station;
+};
+struct sides {
+	VEC(struct side);
+};
+void doctor_sides(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct sides *bridges, struct sides *outsides);
+/* "tcp SRC:40000 DST:DPORT mac .. > ..", or of UDP: of a station that the host does not know, to that MAC. */
+const char *packet_text(struct doctor *doctor, const struct addr *src, const struct addr *dst,
+	uint8_t proto, unsigned dport, struct mac mac);
 
 /* Does everything of others that works today (containers' ways out, published ports, ports of their own through the
  * host's address) work in the same way on the other version of the host? *ret_words: what was looked at, or what breaks. */
 bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words);
 
-/* A device with an address of the host; who is there. */
-struct service_side {
-	const struct link *link;   /* the device itself; a bridge */
-	const struct link *port;   /* where they come in */
-	struct addr host, station; /* the host's address, another one of that network */
-};
-struct service_sides {
-	VEC(struct service_side);
-};
 struct service_port {
 	uint16_t port;
 	uint8_t proto;
@@ -199,9 +244,9 @@ struct service_ports {
 };
 /* Ports that rules of DNAT name, each once, and the devices that are no bridges: from there others may come. */
 void services_find_published(struct doctor *doctor, const struct netns *ns, enum family family,
-	struct service_sides *ret_outsides, struct service_ports *ret);
+	struct sides *ret_outsides, struct service_ports *ret);
 /* From a station there to the host's address. */
-bool service_query(struct doctor *doctor, const struct netns *ns, const struct service_side *side,
+bool service_query(struct doctor *doctor, const struct netns *ns, const struct side *side,
 	uint8_t proto, uint16_t port, struct query *ret);
 
 /* ---- finding.c: how a check tells what it found ---- */
@@ -226,8 +271,8 @@ void finding_port(struct doctor *doctor, struct finding *finding, const char *de
 const struct report *finding_witness(
 	struct doctor *doctor, struct finding *finding, const struct query *query);
 
-/* A fix that the walk is asked about: with the edits in place the witness is delivered as it was sent (with arrives: it
- * at least arrives where it should, wanted by the check), and services are kept. Not offered, and false, otherwise. */
+/* A fix that the walk is asked about: with the edits in place the witness and the others come out as is_cured wants, and services
+ * are kept. Not offered, and false, otherwise. A finding without witness is about no packet: then only services are asked (is_cured NULL). */
 typedef bool cured_fn(const struct explanation *after, const void *data);
 bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
 	cured_fn *is_cured, const void *data);
@@ -247,6 +292,20 @@ bool finding_fix_elsewhere(struct doctor *doctor, struct finding *finding, const
 struct edits {
 	VEC(struct host_edit);
 };
+void edits_add(struct arena *arena, struct edits *edits, struct host_edit edit);
+struct host_edit edit_of_sysctl(const struct netns *ns, const char *name, const char *value);
+/* "net.ipv4.conf.eth0/5.arp_ignore" of that device, as struct sysctl has it. */
+const char *conf_name(
+	struct arena *arena, const char *family, const struct link *link, const char *setting);
+
+/* ---- guard.c: fixes of NAT that rewrites bridged packets ---- */
+
+/* finding_fix, with the entries of conntrack deleted that would survive it. */
+void offer_nat_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix);
+/* The guard, for the bridges that the finding's namespace has. */
+void offer_guard(struct doctor *doctor, struct finding *finding);
+/* check_nat_ways.c: is it lost so because its destination was changed? */
+bool is_lost_by_mapping(enum drop drop);
 
 void doctor_untold(
 	struct doctor *doctor, const struct check *check, const char *why, const char *next);

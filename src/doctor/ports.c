@@ -257,3 +257,5 @@ const struct vm_port *vm_port_of_addr_only(struct doctor *doctor, const struct a
 	}
 	return found;
 }
+
+const struct mac outside_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };

@@ -74,15 +74,14 @@ static const struct link *first_port(const struct netns *ns, const struct link *
 	return NULL;
 }
 
-/* Bridges that the host is a router for, and all other devices with an address: the outside. */
-static void find_sides(struct doctor *doctor, const struct netns *ns, enum family family,
-	struct service_sides *bridges, struct service_sides *outsides)
+void doctor_sides(struct doctor *doctor, const struct netns *ns, enum family family,
+	struct sides *bridges, struct sides *outsides)
 {
 	for (size_t i = 0; i < ns->n_addresses; i++) {
 		const struct address *address = &ns->addresses[i];
 		const struct link *link = netns_link_by_index(ns, address->index);
 		bool is_bridge = link && strcmp(link->kind, "bridge") == 0;
-		struct service_side side = { .link = link, .port = link };
+		struct side side = { .link = link, .port = link };
 
 		if (!link || link->is_loopback || !link->is_up || address->is_link_scope ||
 			address->local.family != family || address->len >= (family ? 127 : 31))
@@ -96,8 +95,8 @@ static void find_sides(struct doctor *doctor, const struct netns *ns, enum famil
 	}
 }
 
-static const char *packet_text(struct doctor *doctor, const struct addr *src,
-	const struct addr *dst, uint8_t proto, unsigned dport, struct mac mac)
+const char *packet_text(struct doctor *doctor, const struct addr *src, const struct addr *dst,
+	uint8_t proto, unsigned dport, struct mac mac)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 	bool is_ipv6 = src->family == FAMILY_IPV6;
@@ -166,7 +165,7 @@ static void find_published(struct arena *arena, const struct ruleset *rs, enum f
 /* ---- all of them ---- */
 
 static void find_ways_out(struct doctor *doctor, const struct netns *ns,
-	const struct service_sides *bridges, const struct service_sides *outsides)
+	const struct sides *bridges, const struct sides *outsides)
 {
 	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
 
@@ -184,8 +183,8 @@ static void find_ways_out(struct doctor *doctor, const struct netns *ns,
 }
 
 static void find_ports(struct doctor *doctor, const struct netns *ns,
-	const struct service_ports *ports, const struct service_sides *bridges,
-	const struct service_sides *outsides)
+	const struct service_ports *ports, const struct sides *bridges,
+	const struct sides *outsides)
 {
 	size_t step = ports->n / MAX_SERVICES + 1;
 
@@ -205,16 +204,16 @@ static void find_ports(struct doctor *doctor, const struct netns *ns,
 }
 
 void services_find_published(struct doctor *doctor, const struct netns *ns, enum family family,
-	struct service_sides *ret_outsides, struct service_ports *ret)
+	struct sides *ret_outsides, struct service_ports *ret)
 {
-	struct service_sides bridges = { 0 };
+	struct sides bridges = { 0 };
 
 	find_published(doctor->arena, ns->ruleset, family, ret);
 	if (ret->n)
-		find_sides(doctor, ns, family, &bridges, ret_outsides);
+		doctor_sides(doctor, ns, family, &bridges, ret_outsides);
 }
 
-bool service_query(struct doctor *doctor, const struct netns *ns, const struct service_side *side,
+bool service_query(struct doctor *doctor, const struct netns *ns, const struct side *side,
 	uint8_t proto, uint16_t port, struct query *ret)
 {
 	struct err err;
@@ -232,10 +231,10 @@ static void find_services(struct doctor *doctor)
 		const struct netns *ns = &doctor->host->netns[n];
 
 		for (unsigned family = 0; ns->ruleset && family < N_IP_FAMILIES; family++) {
-			struct service_sides bridges = { 0 }, outsides = { 0 };
+			struct sides bridges = { 0 }, outsides = { 0 };
 			struct service_ports ports = { 0 };
 
-			find_sides(doctor, ns, (enum family)family, &bridges, &outsides);
+			doctor_sides(doctor, ns, (enum family)family, &bridges, &outsides);
 			find_published(doctor->arena, ns->ruleset, (enum family)family, &ports);
 			find_ways_out(doctor, ns, &bridges, &outsides);
 			find_ports(doctor, ns, &ports, &bridges, &outsides);

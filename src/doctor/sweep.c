@@ -15,9 +15,6 @@
 #include "host/index.h"
 #include "packet/expr.h"
 
-/* Locally administered, and nobody's. */
-static const struct mac wire_mac = { { 0x02, 0x70, 0x77, 0, 0, 1 } };
-
 struct sweeping {
 	struct doctor *doctor;
 	const struct check *check;
@@ -34,6 +31,7 @@ struct sweeping {
 struct question {
 	const struct vm_port *port;
 	bool is_egress;
+	bool is_routed; /* by the host, which has an address on the bridge */
 	enum family family;
 	const struct link *in;	    /* where it enters the bridge */
 	struct mac mac, remote_mac; /* the machine's, the other station's */
@@ -44,11 +42,6 @@ struct question {
 static struct mac made_up_mac(size_t number)
 {
 	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
-}
-
-struct mac wire_station(void)
-{
-	return wire_mac;
 }
 
 struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port)
@@ -98,7 +91,7 @@ struct mac vm_port_remote(struct doctor *doctor, const struct vm_port *port)
 		i < ns->n_fdb; i = netns_next(ns, FDB_BY_PORT, i))
 		if (ns->fdb[i].port_index == uplink->index && !ns->fdb[i].is_permanent)
 			return ns->fdb[i].mac;
-	return wire_mac;
+	return outside_mac;
 }
 
 const struct host *doctor_heard(struct doctor *doctor)
@@ -132,7 +125,7 @@ const struct host *doctor_heard(struct doctor *doctor)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
 						.port_index = uplink->index,
-						.mac = wire_mac };
+						.mac = outside_mac };
 		}
 		copy->netns[n].fdb = fdb.items;
 		copy->netns[n].n_fdb = fdb.n;
@@ -154,29 +147,63 @@ static bool has_known_addrs(const struct vm_port *port, enum family family)
 	return false;
 }
 
-/* "10.0.0.5,10.0.0.6", or every address. */
-static void print_addrs(struct text *out, const struct vm_port *port, enum family family)
+/* The host's address on the bridge; NULL: it has none that others may use. */
+static const struct address *host_address(const struct vm_port *port, enum family family)
+{
+	const struct netns *ns = port->ns;
+
+	for (size_t i = netns_first(ns, ADDRESSES_BY_LINK, (uint64_t)port->bridge->index);
+		i < ns->n_addresses; i = netns_next(ns, ADDRESSES_BY_LINK, i)) {
+		const struct address *address = &ns->addresses[i];
+
+		if (address->index == port->bridge->index && address->local.family == family &&
+			!address->is_link_scope && !address->is_host_scope)
+			return address;
+	}
+	return NULL;
+}
+
+static void print_network(struct text *out, const struct address *address)
+{
+	addr_print(out, &address->local);
+	text_addf(out, "/%u", address->len);
+}
+
+/* "10.0.0.5,10.0.0.6", or every address that it may have. */
+static void print_addrs(struct text *out, const struct question *q)
 {
 	size_t n = 0;
 
-	vec_for_each (known, &port->addrs) {
-		if (known->addr.family != family)
+	vec_for_each (known, &q->port->addrs) {
+		if (known->addr.family != q->family)
 			continue;
 		text_add(out, n++ ? "," : "");
 		addr_print(out, &known->addr);
 	}
-	if (!n)
-		text_add(out, family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0");
+	if (n)
+		return;
+	if (q->is_routed)
+		print_network(out, host_address(q->port, q->family));
+	else
+		text_add(out, q->family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0");
 }
+
+/* Addresses that mean "anybody": of two different networks, or a rule about one of them would seem to be about all. */
+static const char *const anybody[N_IP_FAMILIES][2] = {
+	[FAMILY_IPV4] = { "203.0.113.77", "8.8.8.8" },
+	[FAMILY_IPV6] = { "2001:db8:ffff::77", "2001:4860:4860::8888" },
+};
 
 static void print_question(struct text *out, const struct question *q)
 {
 	const char *all = q->family == FAMILY_IPV6 ? "::/0" : "0.0.0.0/0";
 
+	if (q->is_routed)
+		all = anybody[q->family][0];
 	text_add(out, "any ");
 	if (!q->is_egress)
 		text_addf(out, "%s ", all);
-	print_addrs(out, q->port, q->family);
+	print_addrs(out, q);
 	if (q->is_egress)
 		text_addf(out, " %s", all);
 	text_add(out, " mac ");
@@ -187,17 +214,12 @@ static void print_question(struct text *out, const struct question *q)
 
 /* ---- judging ---- */
 
-/* An address that means "anybody": of two different networks, or a rule about one of them would seem to be about all. */
 static struct packet_set of_anywhere(
 	struct sets *sets, enum field field, enum family family, unsigned which)
 {
-	static const char *const texts[N_IP_FAMILIES][2] = {
-		[FAMILY_IPV4] = { "203.0.113.77", "8.8.8.8" },
-		[FAMILY_IPV6] = { "2001:db8:ffff::77", "2001:4860:4860::8888" },
-	};
 	struct addr addr;
 
-	(void)addr_parse(texts[family][which], &addr);
+	(void)addr_parse(anybody[family][which], &addr);
 	return set_of_addr(sets, field, &addr);
 }
 
@@ -223,6 +245,8 @@ static struct packet_set felt_of(
 	struct sets *sets = s->sets;
 	struct packet_set one, two;
 
+	if (q->is_routed)
+		return set;
 	if (!has_known_addrs(q->port, q->family))
 		set = set_and(sets, set, of_anywhere(sets, own, q->family, 0));
 	one = set_and(sets, set, of_machines(s, q, remote));
@@ -250,12 +274,101 @@ static bool is_filter_of_ports(const struct decider *decider)
 	return decider->port != NULL;
 }
 
+static bool passes(const struct every_part *part)
+{
+	return part->final == FINAL_DELIVERED || part->final == FINAL_REWRITTEN;
+}
+
 static bool passes_any(const struct every *every)
 {
 	vec_for_each (part, &every->parts)
-		if (part->final == FINAL_DELIVERED || part->final == FINAL_REWRITTEN)
+		if (passes(part))
 			return true;
 	return false;
+}
+
+/* Does a rule say of this port, or of its bridge, that packets may pass? */
+static bool names_port(const struct rule *rule, const struct vm_port *port)
+{
+	for (size_t i = 0; i < rule->n_matches; i++) {
+		const struct match *match = &rule->matches[i];
+
+		switch (match->kind) {
+		case MATCH_IN_IFACE:
+		case MATCH_OUT_IFACE:
+			if (!match->inverted && strcmp(match->name, port->bridge->name) == 0)
+				return true;
+			break;
+		case MATCH_PHYSDEV_IN:
+		case MATCH_PHYSDEV_OUT:
+		case MATCH_PHYSDEV_BRIDGED:
+			return true;
+		default:
+			break;
+		}
+	}
+	return false;
+}
+
+static bool is_chosen(const struct question *q, const struct every *every)
+{
+	vec_for_each (part, &every->parts) {
+		const struct leaf *leaf = part->explanation ? part->explanation->leaf : NULL;
+
+		if (!leaf || !passes(part))
+			continue;
+		for (const struct node *node = leaf->last; node; node = node->before)
+			if (node->kind == NODE_CHAIN && node->rule &&
+				node->rule->target.kind == TARGET_ACCEPT &&
+				names_port(node->rule, q->port))
+				return true;
+	}
+	return false;
+}
+
+/* Programs that set the policy of FORWARD without a thought of bridges, known by their rules in the chain. */
+static bool find_policy_owner(struct arena *arena, const struct decider *decider, struct owner *ret)
+{
+	static const char *const names[] = { "Docker", "ufw" };
+	const struct chain *chain = decider->node->rule_chain;
+
+	for (size_t r = 0; r < chain->n_rules; r++) {
+		struct owner owner =
+			owner_of_rule(arena, decider->node->table, chain, &chain->rules[r]);
+
+		for (size_t i = 0; i < N_OF(names); i++)
+			if (strcmp(owner.name, names[i]) == 0) {
+				*ret = owner;
+				return true;
+			}
+	}
+	return false;
+}
+
+/* What becomes of the other packets of a question. */
+struct others {
+	bool pass;
+	bool are_chosen; /* somebody chose which of the port may pass; the rest was meant to be lost */
+};
+
+static struct others others_of(const struct question *q, const struct every *every)
+{
+	return (struct others){ passes_any(every), is_chosen(q, every) };
+}
+
+/* Lost, but not because somebody wanted it so for the machine. */
+static bool is_harm(const struct sweeping *s, const struct question *q, const struct others *others,
+	struct decider *decider)
+{
+	if (is_filter_of_ports(decider))
+		return false;
+	if (q->is_routed)
+		return !others->pass;
+	if (!decider->owner.is_known && !decider->number &&
+		find_policy_owner(s->doctor->arena, decider, &decider->owner))
+		return !others->are_chosen;
+	/* what nobody known wrote, and lets others pass, is meant so */
+	return decider->owner.is_known || !others->pass;
 }
 
 static struct harm *find_harm(const struct sweeping *s, const struct question *q,
@@ -263,17 +376,18 @@ static struct harm *find_harm(const struct sweeping *s, const struct question *q
 {
 	vec_for_each (known, s->sweep)
 		if (known->port == q->port && known->is_egress == q->is_egress &&
-			known->family == q->family && known->kind == kind &&
-			known->decider.node->rule == node->rule &&
+			known->is_routed == q->is_routed && known->family == q->family &&
+			known->kind == kind && known->decider.node->rule == node->rule &&
 			known->decider.node->chain == node->chain)
 			return known;
 	return NULL;
 }
 
 static void add_harm(const struct sweeping *s, const struct question *q,
-	const struct query *witness, bool is_felt, const struct node *node, enum harm_kind kind)
+	const struct query *witness, bool is_felt, const struct decider *decider,
+	enum harm_kind kind)
 {
-	struct harm *harm = find_harm(s, q, node, kind);
+	struct harm *harm = find_harm(s, q, decider->node, kind);
 
 	if (harm && (harm->is_felt || !is_felt))
 		return;
@@ -282,11 +396,12 @@ static void add_harm(const struct sweeping *s, const struct question *q,
 	*harm = (struct harm){ .kind = kind,
 		.port = q->port,
 		.is_egress = q->is_egress,
+		.is_routed = q->is_routed,
 		.family = q->family,
 		.is_known_source = has_known_addrs(q->port, q->family),
 		.is_felt = is_felt,
 		.witness = query_moved(s->doctor->arena, witness, s->heard.host, s->doctor->host),
-		.decider = decider_of(s->doctor->arena, node) };
+		.decider = *decider };
 }
 
 /* The first rewriting of a bridged packet on the way, and what it changed. */
@@ -306,30 +421,45 @@ static const struct node *find_rewriter(const struct leaf *leaf, enum harm_kind 
 	return found;
 }
 
-/* Whose rule or policy harms such packets; NULL: none does. others_pass: something of the same question gets through. */
-static const struct node *find_culprit(const struct sweeping *s,
-	const struct explanation *explanation, bool others_pass, enum harm_kind *ret)
+/* Lost because the rule had no address to give: REDIRECT on a bridge without one. */
+static const struct node *find_mapper_in_vain(const struct leaf *leaf, enum harm_kind *ret)
+{
+	if (leaf->drop != DROP_NAT_NO_ADDRESS)
+		return NULL;
+	for (const struct node *node = leaf->last; node; node = node->before) {
+		if (node->kind != NODE_CHAIN || node->chain_type != CHAIN_NAT || !node->rule)
+			continue;
+		*ret = node->hook == HOOK_POSTROUTING || node->hook == HOOK_INPUT
+			       ? HARM_SOURCE
+			       : HARM_DESTINATION;
+		return node;
+	}
+	return NULL;
+}
+
+/* Whose rule or policy harms such packets; false: none does. */
+static bool find_culprit(const struct sweeping *s, const struct question *q,
+	const struct explanation *explanation, const struct others *others, struct decider *ret,
+	enum harm_kind *ret_kind)
 {
 	const struct leaf *leaf = explanation ? explanation->leaf : NULL;
-	const struct node *node = leaf ? find_rewriter(leaf, ret) : NULL;
-	struct decider decider;
+	const struct node *node = leaf ? find_rewriter(leaf, ret_kind) : NULL;
 
-	if (node || !leaf)
-		return node;
-	node = leaf_decider(leaf);
-	*ret = HARM_TAKEN;
-	if (explanation->final == FINAL_CONSUMED)
-		return node;
-	*ret = HARM_LOST;
-	if (explanation->final != FINAL_DROPPED && explanation->final != FINAL_REJECTED)
-		return NULL;
+	if (leaf && !node && !q->is_routed)
+		node = find_mapper_in_vain(leaf, ret_kind);
+	if (node) {
+		*ret = decider_of(s->doctor->arena, node);
+		return true;
+	}
+	node = leaf ? leaf_decider(leaf) : NULL;
 	if (!node)
-		return NULL;
-	decider = decider_of(s->doctor->arena, node);
-	/* what nobody known wrote, and lets others pass, is meant so */
-	if (is_filter_of_ports(&decider) || (!decider.owner.is_known && others_pass))
-		return NULL;
-	return node;
+		return false;
+	*ret = decider_of(s->doctor->arena, node);
+	*ret_kind = explanation->final == FINAL_CONSUMED ? HARM_TAKEN : HARM_LOST;
+	if (*ret_kind == HARM_TAKEN)
+		return true;
+	return (explanation->final == FINAL_DROPPED || explanation->final == FINAL_REJECTED) &&
+	       is_harm(s, q, others, ret);
 }
 
 static bool ask(const struct sweeping *s, const struct version *version, const struct question *q,
@@ -345,7 +475,8 @@ static bool ask(const struct sweeping *s, const struct version *version, const s
 	print_question(&text, q);
 	query.ns = &version->host->netns[q->port->ns - s->doctor->host->netns];
 	query.in = &query.ns->links[q->in - q->port->ns->links];
-	query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
+	if (!q->is_routed)
+		query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
 	if (packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err)) {
 		query.packet.ct_state = CT_NEW;
 		if (explain_every_in(
@@ -359,36 +490,37 @@ static bool ask(const struct sweeping *s, const struct version *version, const s
 
 /* One packet, through all rules: is it harmed? Then it is noted. */
 static bool confirm(const struct sweeping *s, const struct question *q, const struct query *witness,
-	const struct host *of, bool is_felt, bool others_pass)
+	const struct host *of, bool is_felt, const struct others *others)
 {
 	struct arena *arena = s->doctor->arena;
 	struct query query = query_moved(arena, witness, of, s->heard.host);
+	struct decider decider;
 	enum harm_kind kind;
-	const struct node *node =
-		find_culprit(s, explain(arena, s->heard.explainer, &query), others_pass, &kind);
 
-	if (node)
-		add_harm(s, q, &query, is_felt, node, kind);
-	return node != NULL;
+	if (!find_culprit(
+		    s, q, explain(arena, s->heard.explainer, &query), others, &decider, &kind))
+		return false;
+	add_harm(s, q, &query, is_felt, &decider, kind);
+	return true;
 }
 
 /* The part, if it is harmed, by the best packet of it; false: not shown by that. */
 static bool judge(const struct sweeping *s, const struct version *version, const struct question *q,
 	const struct every *every, const struct every_part *part)
 {
-	bool others_pass = passes_any(every);
+	const struct others others = others_of(q, every);
+	struct decider decider;
 	struct packet_set felt;
 	struct query witness;
 	enum harm_kind kind;
 
-	if (!find_culprit(s, part->explanation, others_pass, &kind))
+	if (!find_culprit(s, q, part->explanation, &others, &decider, &kind))
 		return true;
 	felt = felt_of(s, q, part->set);
 	if (!set_is_empty(felt) && every_witness(every, felt, &witness) &&
-		confirm(s, q, &witness, version->host, true, others_pass))
+		confirm(s, q, &witness, version->host, true, &others))
 		return true;
-	return confirm(s, q, &part->witness, version->host, false, others_pass) &&
-	       set_is_empty(felt);
+	return confirm(s, q, &part->witness, version->host, false, &others) && set_is_empty(felt);
 }
 
 /*
@@ -409,7 +541,8 @@ static void ask_both(const struct sweeping *s, const struct question *q)
 		return;
 	vec_for_each (part, &every.parts) {
 		(void)judge(s, &s->heard, q, &every, part);
-		if (part->final == FINAL_CANNOT_TELL)
+		/* of what is routed only the ways out are asked about, which others may answer for */
+		if (part->final == FINAL_CANNOT_TELL && !q->is_routed)
 			doctor_untold(s->doctor, s->check,
 				arena_printf(s->doctor->arena, "packets of %s: %s",
 					q->port->link->name,
@@ -499,6 +632,16 @@ static const struct vm_port *another_port(const struct vm_ports *ports, const st
 	return NULL;
 }
 
+/* By the host to anybody. */
+static void ask_routed(const struct sweeping *s, const struct question *q)
+{
+	struct question routed = *q;
+
+	routed.is_routed = true;
+	routed.remote_mac = q->port->bridge->mac;
+	ask_both(s, &routed);
+}
+
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
@@ -510,15 +653,17 @@ static void ask_about_port(
 		q.family = (enum family)family;
 		q.is_egress = true;
 		q.in = port->link;
-		q.remote_mac = wire_mac;
+		q.remote_mac = outside_mac;
 		if (uplink)
 			ask_both(s, &q);
-		q.remote_mac = other ? vm_port_mac(s->doctor, other) : wire_mac;
+		q.remote_mac = other ? vm_port_mac(s->doctor, other) : outside_mac;
 		if (other)
 			ask_both(s, &q);
+		if (host_address(port, q.family))
+			ask_routed(s, &q);
 		q.is_egress = false;
 		q.in = uplink;
-		q.remote_mac = wire_mac;
+		q.remote_mac = outside_mac;
 		if (uplink)
 			ask_both(s, &q);
 	}

@@ -37,7 +37,7 @@ static void put_bridge_data(
 	mnl_attr_nest_end(request, info);
 }
 
-/* The attributes that are one byte, 0 or 1. */
+/* The attributes that are one byte: 0 or 1, but for the state. */
 static const struct {
 	bool is_port;
 	uint16_t type;
@@ -49,12 +49,13 @@ static const struct {
 	[LINK_FLAG_NF_CALL_IP6TABLES] = { false, IFLA_BR_NF_CALL_IP6TABLES },
 	[LINK_FLAG_MCAST_SNOOPING] = { false, IFLA_BR_MCAST_SNOOPING },
 	[LINK_FLAG_MCAST_QUERIER] = { false, IFLA_BR_MCAST_QUERIER },
+	[LINK_FLAG_PORT_STATE] = { true, IFLA_BRPORT_STATE },
 };
 
 static void put_flag(
 	struct nlmsghdr *request, struct ifinfomsg *msg, enum link_flag flag, uint32_t value)
 {
-	const uint8_t byte = value != 0;
+	const uint8_t byte = flag == LINK_FLAG_PORT_STATE ? (uint8_t)value : value != 0;
 
 	switch (flag) {
 	case LINK_FLAG_UP:

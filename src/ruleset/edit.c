@@ -3,6 +3,22 @@
 
 #include <string.h>
 
+/* iptables knows only the chains that are declared: the one that the rule calls; "" when it calls none of the table. */
+static const char *declare_called(
+	struct arena *arena, const struct table *table, const char *chain, const char *text)
+{
+	static const char *const options[] = { "-j ", "-g " };
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = strstr(text, options[i]);
+		const char *name = at ? arena_strndup(arena, at + 3, strcspn(at + 3, " ")) : "";
+
+		if (strcmp(name, chain) != 0 && table_chain(table, name))
+			return arena_printf(arena, ":%s - [0:0]\n", name);
+	}
+	return "";
+}
+
 bool table_parse_rule(struct arena *arena, const struct table *table, const char *chain,
 	const char *text, struct rule *ret, struct err *err)
 {
@@ -17,8 +33,9 @@ bool table_parse_rule(struct arena *arena, const struct table *table, const char
 			err);
 	else
 		is_parsed = ruleset_parse_iptables(arena, rs, table->family, "the new rule",
-			arena_printf(arena, "*%s\n:%s %s\n-A %s %s\nCOMMIT\n", table->name, chain,
-				found && found->is_base ? "ACCEPT [0:0]" : "- [0:0]", chain, text),
+			arena_printf(arena, "*%s\n:%s %s\n%s-A %s %s\nCOMMIT\n", table->name, chain,
+				found && found->is_base ? "ACCEPT [0:0]" : "- [0:0]",
+				declare_called(arena, table, chain, text), chain, text),
 			err);
 	if (!is_parsed)
 		return false;

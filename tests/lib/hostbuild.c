@@ -216,12 +216,26 @@ static int by_sysctl_name(const void *a, const void *b)
 	return strcmp(((const struct sysctl *)a)->name, ((const struct sysctl *)b)->name);
 }
 
+/* As netns_finish does; that br_netfilter is there was said at the beginning. */
+static void derive_nf_call(struct netns *ns)
+{
+	static const char *const names[N_IP_FAMILIES] = { "net.bridge.bridge-nf-call-iptables",
+		"net.bridge.bridge-nf-call-ip6tables" };
+
+	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
+		const char *value = netns_sysctl(ns, names[family]);
+
+		ns->nf_call[family] = value && strcmp(value, "0") != 0;
+	}
+}
+
 const struct host *host_built(struct host_build *b)
 {
 	for (size_t i = 0; i < N_OF(b->netns); i++) {
 		qsort(b->netns[i].links, b->netns[i].n_links, sizeof(struct link), by_link_name);
 		qsort(b->built[i].sysctls, b->netns[i].n_sysctls, sizeof(struct sysctl),
 			by_sysctl_name);
+		derive_nf_call(&b->netns[i]);
 		netns_index(b->arena, &b->netns[i]);
 	}
 	host_finish(b->arena, &b->host);
