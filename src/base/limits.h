@@ -19,7 +19,7 @@
 #define LIMIT_NFT_WORDS		50000000 /* of one statement of nft */
 #define LIMIT_CONNTRACK		1000000	 /* entries of one namespace */
 #define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
-#define LIMIT_WALK_STEPS_SET	20000 /* of a set of packets */
+#define LIMIT_WALK_STEPS_SET	20000	/* of a set of packets */
 #define LIMIT_WALK_NODES	4000000 /* of its sets, before what is left of it is given up */
 #define LIMIT_PACKETS_LINE	((size_t)64 * 1024) /* bytes of a line of explain --packets */
 #define LIMIT_EXPR_LIST		4096	 /* values and ranges of one list of a packet expression */

@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,135 +132,97 @@ static bool add_word(struct invocation *inv, enum option_id id, const char *arg,
 	return true;
 }
 
-/* How an answer is to look. */
-static bool set_look(struct invocation *inv, enum option_id id)
+#define AT(member) offsetof(struct invocation, member)
+
+/* Options without a value: what is true then. */
+static const struct {
+	enum option_id id;
+	size_t at;
+} switches[] = {
+	{ OPT_JSON, AT(json) },
+	{ OPT_DRY_RUN, AT(agent.dry_run) },
+	{ OPT_TAKEOVER, AT(agent.takeover) },
+	{ OPT_ALLOW_MISSING, AT(agent.allow_missing) },
+	{ OPT_FIX_SYSCTL, AT(agent.fix_sysctl) },
+	{ OPT_VERBOSE, AT(verbose) },
+	{ OPT_ALL, AT(all) },
+	{ OPT_REDACT, AT(redact) },
+	{ OPT_FORCE, AT(force) },
+	{ OPT_ONLY_OWN, AT(only_own) },
+	{ OPT_OUT_OF_PROCESS, AT(from_process) },
+	{ OPT_REPLY, AT(reply) },
+	{ OPT_EVERY, AT(every) },
+	{ OPT_BRIEF, AT(brief) },
+	{ OPT_DOT, AT(dot) },
+	{ OPT_SVG, AT(svg) },
+	{ OPT_CHECK, AT(check) },
+	{ OPT_AS_FFFUU, AT(as_fffuu) },
+	{ OPT_LIST, AT(list) },
+	{ OPT_FIX, AT(fix) },
+	{ OPT_UNDO, AT(undo) },
+	{ OPT_KEEP, AT(keep) },
+};
+
+/* Options whose value is kept as it is. */
+static const struct {
+	enum option_id id;
+	size_t at;
+} texts[] = {
+	{ OPT_PREFIX, AT(agent.chain_prefix) },
+	{ OPT_BACKEND, AT(agent.backend) },
+	{ OPT_POLICY, AT(policy_path) },
+	{ OPT_OUTPUT, AT(output_path) },
+	{ OPT_IN, AT(in) },
+	{ OPT_NETNS, AT(netns) },
+	{ OPT_STATE, AT(state) },
+	{ OPT_PACKETS, AT(packets_path) },
+	{ OPT_CHAIN, AT(chain) },
+	{ OPT_FAMILY, AT(family) },
+};
+
+static const struct {
+	enum option_id id;
+	uint32_t min, max;
+	size_t at;
+} seconds[] = {
+	{ OPT_WAIT, 0, WAIT_MAX_S, AT(agent.lock_wait_s) },
+	{ OPT_CONFIRM, 1, CONFIRM_MAX_S, AT(confirm_s) },
+};
+
+static bool set_seconds(struct invocation *inv, size_t i, const char *arg, struct err *err)
 {
-	inv->reply |= id == OPT_REPLY;
-	inv->every |= id == OPT_EVERY;
-	inv->brief |= id == OPT_BRIEF;
-	inv->dot |= id == OPT_DOT;
-	inv->svg |= id == OPT_SVG;
+	uint32_t value;
+
+	if (!text_to_u32(arg, seconds[i].min, seconds[i].max, &value))
+		return err_input(err, "--%s %s: must be whole seconds, %u to %u",
+			option_specs[seconds[i].id].name, arg, seconds[i].min, seconds[i].max);
+	*(unsigned *)((char *)inv + seconds[i].at) = value;
 	return true;
 }
 
 static bool option_set(
 	struct invocation *inv, enum option_id id, const char *arg, bool *ret_help, struct err *err)
 {
-	uint32_t seconds;
-
-	switch (id) {
-	case OPT_HELP:
+	if (id == OPT_HELP) {
 		*ret_help = true;
 		return true;
-	case OPT_JSON:
-		inv->json = true;
-		return true;
-	case OPT_PREFIX:
-		inv->agent.chain_prefix = arg;
-		return true;
-	case OPT_BACKEND:
-		inv->agent.backend = arg;
-		return true;
-	case OPT_DRY_RUN:
-		inv->agent.dry_run = true;
-		return true;
-	case OPT_TAKEOVER:
-		inv->agent.takeover = true;
-		return true;
-	case OPT_ALLOW_MISSING:
-		inv->agent.allow_missing = true;
-		return true;
-	case OPT_FIX_SYSCTL:
-		inv->agent.fix_sysctl = true;
-		return true;
-	case OPT_WAIT:
-		if (!text_to_u32(arg, 0, WAIT_MAX_S, &seconds))
-			return err_input(
-				err, "--wait %s: must be whole seconds, 0 to %d", arg, WAIT_MAX_S);
-		inv->agent.lock_wait_s = seconds;
-		return true;
-	case OPT_VERBOSE:
-		inv->verbose = true;
-		return true;
-	case OPT_ALL:
-		inv->all = true;
-		return true;
-	case OPT_POLICY:
-		inv->policy_path = arg;
-		return true;
-	case OPT_OUTPUT:
-		inv->output_path = arg;
-		return true;
-	case OPT_REDACT:
-		inv->redact = true;
-		return true;
-	case OPT_FORCE:
-		inv->force = true;
-		return true;
-	case OPT_ONLY_OWN:
-		inv->only_own = true;
-		return true;
-	case OPT_IN:
-		inv->in = arg;
-		return true;
-	case OPT_OUT_OF_PROCESS:
-		inv->from_process = true;
-		return true;
-	case OPT_NETNS:
-		inv->netns = arg;
-		return true;
-	case OPT_SNAPSHOT:
-	case OPT_AGAINST:
-	case OPT_SERVICE:
-	case OPT_ASSIGN:
-	case OPT_BRIDGE:
-		return add_word(inv, id, arg, err);
-	case OPT_STATE:
-		inv->state = arg;
-		return true;
-	case OPT_REPLY:
-	case OPT_EVERY:
-	case OPT_BRIEF:
-	case OPT_DOT:
-	case OPT_SVG:
-		return set_look(inv, id);
-	case OPT_PACKETS:
-		inv->packets_path = arg;
-		return true;
-	case OPT_AS_FFFUU:
-		inv->as_fffuu = true;
-		return true;
-	case OPT_CHECK:
-		inv->check = true;
-		return true;
-	case OPT_CHAIN:
-		inv->chain = arg;
-		return true;
-	case OPT_FAMILY:
-		inv->family = arg;
-		return true;
-	case OPT_LIST:
-		inv->list = true;
-		return true;
-	case OPT_FIX:
-		inv->fix = true;
-		return true;
-	case OPT_UNDO:
-		inv->undo = true;
-		return true;
-	case OPT_KEEP:
-		inv->keep = true;
-		return true;
-	case OPT_CONFIRM:
-		if (!text_to_u32(arg, 1, CONFIRM_MAX_S, &seconds))
-			return err_input(err, "--confirm %s: must be whole seconds, 1 to %d", arg,
-				CONFIRM_MAX_S);
-		inv->confirm_s = seconds;
-		return true;
-	case N_OPTIONS:
-		break;
 	}
-	return err_input(err, "unknown option");
+	for (size_t i = 0; i < N_OF(switches); i++) {
+		if (switches[i].id == id) {
+			*(bool *)((char *)inv + switches[i].at) = true;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < N_OF(texts); i++) {
+		if (texts[i].id == id) {
+			*(const char **)((char *)inv + texts[i].at) = arg;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < N_OF(seconds); i++)
+		if (seconds[i].id == id)
+			return set_seconds(inv, i, arg, err);
+	return add_word(inv, id, arg, err);
 }
 
 static bool refuse_option(const struct command *command, const char *word, struct err *err)

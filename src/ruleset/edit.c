@@ -24,6 +24,7 @@ bool table_parse_rule(struct arena *arena, const struct table *table, const char
 {
 	const struct chain *found = table_chain(table, chain);
 	struct ruleset *rs = ruleset_new(arena);
+	size_t n_rules = 0;
 	bool is_parsed;
 
 	if (table->source == SOURCE_NFT)
@@ -39,8 +40,9 @@ bool table_parse_rule(struct arena *arena, const struct table *table, const char
 			err);
 	if (!is_parsed)
 		return false;
-	if (rs->n_tables != 1 || rs->tables[0].n_chains != 1 ||
-		rs->tables[0].chains[0].n_rules != 1)
+	for (size_t i = 0; rs->n_tables && i < rs->tables[0].n_chains; i++)
+		n_rules += rs->tables[0].chains[i].n_rules;
+	if (rs->n_tables != 1 || n_rules != 1 || rs->tables[0].chains[0].n_rules != 1)
 		return err_input(err, "not one rule: %s", text);
 	*ret = rs->tables[0].chains[0].rules[0];
 	ret->line = 0;

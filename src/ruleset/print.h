@@ -6,7 +6,6 @@
 
 /* What the files of this folder share; not for others. */
 
-
 /* A rule of the bridge family, with a space in front of every part. */
 void rule_print_nft(struct text *out, const struct rule *rule);
 

@@ -21,7 +21,7 @@ says 'a finding, worst first, with its id: exit 3' 3 '^broken  .*\[nat-source\.P
 says 'the rule is quoted with its place' 3 'rule, rule 1 of chain POSTROUTING, table nat \(iptables\), line [0-9]+ of its listing:' doctor
 says 'as its program prints it' 3 '^    -A POSTROUTING -s 172\.17\.0\.0/16 ! -o docker0 -j MASQUERADE$' doctor
 says 'whose it is' 3 'whose it is: Docker \(' doctor
-says 'the packet that shows it can be asked for' 3 "^    portwall explain --in tap3f6c1d52-8e 'tcp 172\.17\.0\.8" doctor
+says 'the packet that shows it can be asked for' 3 "^    portwall explain --in tap3f6c1d52-8e --state new 'tcp 172\.17\.0\.8" doctor
 says 'with its way' 3 'transmit +qvb3f6c1d52-8e' doctor
 says '--brief leaves the way out' 3 '^  what users see: ' doctor --brief
 check '--brief has no line of the way' bash -c '! "$0" doctor --brief --snapshot "$1" | grep -q "transmit  *qvb"' "$PORTWALL" "$LAB"

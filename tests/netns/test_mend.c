@@ -119,6 +119,8 @@ static void every_switch_of_a_link_is_set_and_set_back(void **state)
 			"ip -d link show br0 | grep -q 'mcast_snooping 0'" },
 		{ "br0", LINK_FLAG_MCAST_QUERIER, "0", "1",
 			"ip -d link show br0 | grep -q 'mcast_querier 1'" },
+		{ "v0", LINK_FLAG_PORT_STATE, "3", "4",
+			"bridge link show dev v0 | grep -q 'state blocking'" },
 	};
 	HOST(state);
 

@@ -256,8 +256,7 @@ static void a_gateway_that_is_there_makes_it_a_fault(void **state)
 	(void)state;
 	set_sysctl(b, "net.ipv4.conf.all.arp_ignore", "0");
 	build_sysctl(b, 0, "net.ipv4.conf.qbr22222222-22.arp_ignore", "1");
-	build_link(b, 1, "", "qr-1");
-	build_address(b, "qr-1", "172.17.0.1/24");
+	build_address(b, "br-int", "172.17.0.1/24");
 	assert_diagnosis(b, "arp-gateway", "broken arp-gateway.qbr11111111-11: arp-ignore");
 }
 

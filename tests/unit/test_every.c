@@ -161,7 +161,7 @@ static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
 		"table inet own {\n\tchain post {\n"
 		"\t\ttype nat hook postrouting priority -199; policy accept;\n"
 		"\t\toifname \"wan\" tcp dport 443 snat ip to ip saddr\n\t}\n}\n");
-	ask(arena, b, "tcp 10.0.0.64/26:any 198.51.100.1:any" TO_LAN, &every);
+	ask(arena, b, "lan", "tcp 10.0.0.64/26:any 198.51.100.1:any" TO_LAN, &every);
 	vec_for_each (part, &every.parts) {
 		text_addf(&told, "%s: ", final_name(part->final));
 		every_print_set(&told, &every, part->set, SIZE_MAX);
