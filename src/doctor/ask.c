@@ -44,8 +44,10 @@ struct asked doctor_ask(
 
 bool asked_is_lost(const struct asked *asked, enum drop drop)
 {
-	return asked->explanation && asked->explanation->final == FINAL_DROPPED &&
-	       asked->explanation->leaf->drop == drop;
+	const struct explanation *explanation = asked->explanation;
+
+	return explanation && explanation->final == FINAL_DROPPED &&
+	       explanation->leaf->drop == drop && explanation->leaf->last->ns == asked->query.ns;
 }
 
 struct addr doctor_anybody(enum family family)

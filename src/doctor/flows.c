@@ -120,8 +120,7 @@ static bool is_new_one_whole(
 	return false;
 }
 
-/* Where no chain of NAT is left at all the kernel applies no mapping either. */
-static bool is_applied(const struct asking *asking, const struct query *query)
+static bool is_mapped_by_entry(const struct asking *asking, const struct query *query)
 {
 	struct query moved =
 		query_moved(asking->doctor->arena, query, asking->doctor->host, asking->host);
@@ -133,6 +132,30 @@ static bool is_applied(const struct asking *asking, const struct query *query)
 			!node_rewriter(node))
 			return true;
 	return false;
+}
+
+static bool has_nat(const struct ruleset *rs)
+{
+	for (size_t t = 0; rs && t < rs->n_tables; t++) {
+		const struct table *table = &rs->tables[t];
+
+		if (table->source != SOURCE_NFT && strcmp(table->name, "nat") == 0)
+			return true;
+		for (size_t c = 0; c < table->n_chains; c++)
+			if (table->chains[c].type && strcmp(table->chains[c].type, "nat") == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Where no chain of NAT is left at all the kernel applies no mapping either. */
+static bool is_applied(
+	const struct asking *asking, const struct conntrack_entry *entry, const struct query *query)
+{
+	if (is_icmp(entry->proto)) /* a packet is told without the id that it would be found by */
+		return has_nat(
+			asking->host->netns[query->ns - asking->doctor->host->netns].ruleset);
+	return is_mapped_by_entry(asking, query);
 }
 
 static bool is_damaged(
@@ -152,7 +175,7 @@ static bool is_damaged(
 		if (!is_egress)
 			query.in = vm_port_uplink(asking->doctor, port);
 		if (!query.in || !is_new_one_whole(asking, entry, &query) ||
-			!is_applied(asking, &query))
+			!is_applied(asking, entry, &query))
 			continue;
 		if (!flows->n) {
 			flows->witness = query;

@@ -80,7 +80,7 @@ struct asked {
 /* in NULL: sent by a process of ns. */
 struct asked doctor_ask(struct doctor *doctor, const struct netns *ns, const struct link *in,
 	const struct ask *ask);
-/* Dropped, and because of that. */
+/* Dropped, because of that, and in the namespace that was asked about. */
 bool asked_is_lost(const struct asked *asked, enum drop drop);
 /* "anybody": an address of no network of this host. */
 struct addr doctor_anybody(enum family family);

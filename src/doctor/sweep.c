@@ -313,7 +313,7 @@ static bool names_port(const struct rule *rule, const struct vm_port *port)
 static bool is_chosen(const struct question *q, const struct every *every)
 {
 	vec_for_each (part, &every->parts) {
-		const struct leaf *leaf = part->explanation ? part->explanation->leaf : NULL;
+		const struct leaf *leaf = part->leaf;
 
 		if (!leaf || !passes(part))
 			continue;
@@ -439,10 +439,9 @@ static const struct node *find_mapper_in_vain(const struct leaf *leaf, enum harm
 
 /* Whose rule or policy harms such packets; false: none does. */
 static bool find_culprit(const struct sweeping *s, const struct question *q,
-	const struct explanation *explanation, const struct others *others, struct decider *ret,
+	const struct leaf *leaf, const struct others *others, struct decider *ret,
 	enum harm_kind *ret_kind)
 {
-	const struct leaf *leaf = explanation ? explanation->leaf : NULL;
 	const struct node *node = leaf ? find_rewriter(leaf, ret_kind) : NULL;
 
 	if (leaf && !node && !q->is_routed)
@@ -455,10 +454,10 @@ static bool find_culprit(const struct sweeping *s, const struct question *q,
 	if (!node)
 		return false;
 	*ret = decider_of(s->doctor->arena, node);
-	*ret_kind = explanation->final == FINAL_CONSUMED ? HARM_TAKEN : HARM_LOST;
+	*ret_kind = leaf->final == FINAL_CONSUMED ? HARM_TAKEN : HARM_LOST;
 	if (*ret_kind == HARM_TAKEN)
 		return true;
-	return (explanation->final == FINAL_DROPPED || explanation->final == FINAL_REJECTED) &&
+	return (leaf->final == FINAL_DROPPED || leaf->final == FINAL_REJECTED) &&
 	       is_harm(s, q, others, ret);
 }
 
@@ -497,8 +496,8 @@ static bool confirm(const struct sweeping *s, const struct question *q, const st
 	struct decider decider;
 	enum harm_kind kind;
 
-	if (!find_culprit(
-		    s, q, explain(arena, s->heard.explainer, &query), others, &decider, &kind))
+	if (!find_culprit(s, q, explain(arena, s->heard.explainer, &query)->leaf, others, &decider,
+		    &kind))
 		return false;
 	add_harm(s, q, &query, is_felt, &decider, kind);
 	return true;
@@ -514,13 +513,14 @@ static bool judge(const struct sweeping *s, const struct version *version, const
 	struct query witness;
 	enum harm_kind kind;
 
-	if (!find_culprit(s, q, part->explanation, &others, &decider, &kind))
+	if (!find_culprit(s, q, part->leaf, &others, &decider, &kind))
 		return true;
 	felt = felt_of(s, q, part->set);
 	if (!set_is_empty(felt) && every_witness(every, felt, &witness) &&
 		confirm(s, q, &witness, version->host, true, &others))
 		return true;
-	return confirm(s, q, &part->witness, version->host, false, &others) && set_is_empty(felt);
+	return every_witness(every, part->set, &witness) &&
+	       confirm(s, q, &witness, version->host, false, &others) && set_is_empty(felt);
 }
 
 /*

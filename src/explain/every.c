@@ -407,14 +407,6 @@ static void add_part(struct arena *arena, struct every *every, const struct ever
 	*vec_push(&every->parts, arena) = *part;
 }
 
-bool explain_every(struct arena *arena, const struct explainer *explainer,
-	const struct query *query, const struct packet_choices *allowed, struct every *ret,
-	struct err *err)
-{
-	return explain_every_in(
-		arena, explainer, explain_world(explainer->host), query, allowed, ret, err);
-}
-
 bool explain_every_in(struct arena *arena, const struct explainer *explainer, struct sets *sets,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err)
@@ -444,6 +436,17 @@ bool explain_every_in(struct arena *arena, const struct explainer *explainer, st
 		add_part(arena, ret, &part);
 	}
 	add_missing(arena, ret);
+	return sets_ok(sets, err);
+}
+
+bool explain_every(struct arena *arena, const struct explainer *explainer,
+	const struct query *query, const struct packet_choices *allowed, struct every *ret,
+	struct err *err)
+{
+	struct sets *sets = explain_world(explainer->host);
+
+	if (!explain_every_in(arena, explainer, sets, query, allowed, ret, err))
+		return false;
 	vec_for_each (part, &ret->parts)
 		if (every_witness(ret, part->set, &part->witness))
 			ask_witness(arena, explainer, part);

@@ -40,8 +40,8 @@ bool explain_every(struct arena *arena, const struct explainer *explainer,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,
 	struct err *err);
 
-/* The same, for who asks often: in a world that explain_world made of the host. The sets of an answer are void when the next one is
- * asked for; sets_free. */
+/* The same, for who asks often: in a world that explain_world made of the host, and without witnesses (every_witness makes one). The
+ * sets of an answer are void when the next one is asked for; sets_free. */
 struct sets *explain_world(const struct host *host);
 bool explain_every_in(struct arena *arena, const struct explainer *explainer, struct sets *sets,
 	const struct query *query, const struct packet_choices *allowed, struct every *ret,

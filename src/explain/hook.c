@@ -80,6 +80,7 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host)
 	struct explainer *explainer = arena_new_one(arena, struct explainer);
 
 	explainer->host = host;
+	explainer->writes = writes_of_tables_new(arena);
 	explainer->plans = arena_alloc(arena, sizeof(*explainer->plans) * (host->n_netns + 1));
 	explainer->has_nat = arena_alloc(arena, sizeof(*explainer->has_nat) * (host->n_netns + 1));
 	explainer->has_devices = arena_new_array(arena, bool, host->n_netns + 1);

@@ -58,14 +58,16 @@ struct upper {
 
 #define N_PLANNED_FAMILIES 6
 
+struct writes_of_tables;
 struct explainer {
 	const struct host *host;
 	/* by namespace, family, hook; ingress and egress are by device */
 	struct hook_plan (*plans)[N_PLANNED_FAMILIES][N_HOOKS];
 	/* by namespace and family: some chain is of type nat, on whichever hook */
 	bool (*has_nat)[N_PLANNED_FAMILIES];
-	VEC(struct upper) uppers; /* of all namespaces */
-	bool *has_devices;	  /* by namespace: some chain hangs on a device */
+	VEC(struct upper) uppers;	 /* of all namespaces */
+	struct writes_of_tables *writes; /* parts.c: found when first asked for */
+	bool *has_devices;		 /* by namespace: some chain hangs on a device */
 };
 
 /* Something that was not read, and the value that it has in this walk. */
@@ -94,7 +96,6 @@ struct walk {
 	struct sets *sets; /* NULL: one packet */
 	struct packet_set set;
 	struct space **spaces; /* by namespace, family, end; NULL: not made yet */
-	VEC(struct table_writes) writes;
 };
 
 /* Of a set: fields were given other values. */
@@ -213,7 +214,8 @@ struct table_writes {
 	const struct table *table;
 	uint64_t fields;
 };
-uint64_t walk_table_writes(struct walk *walk, const struct table *table);
+struct writes_of_tables *writes_of_tables_new(struct arena *arena);
+uint64_t walk_table_writes(const struct walk *walk, const struct table *table);
 /* What a tag changes of a frame. */
 #define FRAME_FIELDS (FIELD_BIT(FIELD_ETHERTYPE) | FIELD_BIT(FIELD_VLAN_ID))
 /* Packets with these values, and what is behind a tag. */

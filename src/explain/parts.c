@@ -17,18 +17,33 @@
 	((FIELD_BIT(FIELD_ARP_OP) - 1) & ~(FIELD_BIT(FIELD_ETH_SRC) - 1) & ~FIELD_BIT(FIELD_LENGTH))
 #define MAX_VALUES 64 /* of a field, each with a way of its own */
 
-uint64_t walk_table_writes(struct walk *walk, const struct table *table)
+/* Of all walks of one explainer: tables are long, and there are few. */
+struct writes_of_tables {
+	struct arena *arena;
+	VEC(struct table_writes);
+};
+
+struct writes_of_tables *writes_of_tables_new(struct arena *arena)
 {
+	struct writes_of_tables *writes = arena_new_one(arena, struct writes_of_tables);
+
+	writes->arena = arena;
+	return writes;
+}
+
+uint64_t walk_table_writes(const struct walk *walk, const struct table *table)
+{
+	struct writes_of_tables *writes = walk->explainer->writes;
 	struct table_writes *new;
 	uint64_t fields = 0;
 
-	vec_for_each (known, &walk->writes)
+	vec_for_each (known, writes)
 		if (known->table == table)
 			return known->fields;
 	for (size_t c = 0; c < table->n_chains; c++)
 		for (size_t r = 0; r < table->chains[c].n_rules; r++)
 			fields |= ruleset_rule_writes(table, &table->chains[c].rules[r]);
-	new = vec_push(&walk->writes, walk->arena);
+	new = vec_push(writes, writes->arena);
 	*new = (struct table_writes){ table, fields };
 	return fields;
 }

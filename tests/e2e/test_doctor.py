@@ -121,6 +121,7 @@ def dockers_life(host, check):
     check("dockerd has started again")
     host.sh("docker network create --subnet 172.29.0.0/24 other")
     check("a network was made")
+    host.sh("docker rm --force pub")
     host.publish()
     check("a container with a published port runs")
     host.is_served("behind the restart")
