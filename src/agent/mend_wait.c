@@ -84,5 +84,5 @@ bool waiter_begin(const struct fix *fix, unsigned after_s, pid_t *ret, struct er
 		.token = fix->token,
 		.at_ms = kernel_boottime_ms() + (uint64_t)after_s * 1000 };
 
-	return kernel_detached_begin(wait_and_undo, &waiter, ret, err);
+	return kernel_detached_begin(wait_and_undo, &waiter, false, ret, err);
 }

@@ -3,6 +3,9 @@
 #include "cmd/doctor.h"
 
 #include <string.h>
+#include <time.h>
+
+#include "agent/mend.h"
 
 static enum colour severity_colour(enum severity severity)
 {
@@ -131,6 +134,31 @@ static void add_summary(
 	text_add(out, "\n");
 }
 
+/* Fixes of this host that stand; one that nobody took back in time says so. */
+static void add_mended(const struct invocation *inv, struct text *out)
+{
+	uint64_t now = (uint64_t)time(NULL);
+	struct mended *mended = NULL;
+	struct err err;
+	size_t n = 0;
+
+	if (inv->n_snapshots || !agent_mended(inv->arena, &mended, &n, &err))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		text_addf(out, "fix in place: %s", mended[i].id);
+		if (mended[i].is_unfinished)
+			output_add(inv, out, COLOUR_YELLOW, ", not done to its end");
+		else if (mended[i].undo_at_s > now)
+			output_add(inv, out, COLOUR_YELLOW,
+				", taken back in %llu seconds unless kept (portwall doctor --keep)",
+				(unsigned long long)(mended[i].undo_at_s - now));
+		else if (mended[i].undo_at_s)
+			output_add(inv, out, COLOUR_RED,
+				", and it was to be taken back: who waited for that is gone");
+		text_addf(out, "; portwall doctor --undo %s\n", mended[i].id);
+	}
+}
+
 static void print_text(const struct invocation *inv, const struct diagnosis *diagnosis)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
@@ -139,6 +167,7 @@ static void print_text(const struct invocation *inv, const struct diagnosis *dia
 		add_finding(inv, &out, *finding);
 	vec_for_each (untold, &diagnosis->untold)
 		add_untold(inv, &out, untold);
+	add_mended(inv, &out);
 	add_summary(inv, &out, diagnosis);
 	output_print_text(&out);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/guard.h"
+#include "cmd/guard.h"
 
 static struct guard_options options_of(const struct invocation *inv)
 {
@@ -203,6 +204,7 @@ static void log_changes(void *data, const struct kernel_change *changes, size_t 
 			n_transactions > 1 ? arena_printf(arena, "%zu", n_transactions) : NULL,
 			NULL);
 	}
+	guard_look_for_harms(n ? writer_of(arena, &changes[n - 1]) : NULL);
 }
 
 static bool run(struct invocation *inv, struct err *err)
@@ -213,6 +215,7 @@ static bool run(struct invocation *inv, struct err *err)
 		err_input(err, "guard run takes neither --json nor --dry-run");
 		return err_next(err, "portwall guard install --dry-run prints the table");
 	}
+	guard_look_for_harms(NULL);
 	return agent_guard_run(&options, log_changes, NULL, err);
 }
 

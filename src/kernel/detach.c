@@ -13,11 +13,11 @@
 #include "kernel/kernel.h"
 
 /* Nothing of the caller's may be held open: its lock, and the pipes whose end somebody waits for. */
-static void let_go(void)
+static void let_go(bool keeps_error)
 {
 	int null = open("/dev/null", O_RDWR);
 
-	for (int i = 0; null >= 0 && i <= STDERR_FILENO; i++)
+	for (int i = 0; null >= 0 && i <= (keeps_error ? STDOUT_FILENO : STDERR_FILENO); i++)
 		dup2(null, i);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	if (chdir("/") < 0)
@@ -37,14 +37,14 @@ static void reset_signals(void)
 }
 
 /* Between the caller and the process, so that it is nobody's child here and leaves no zombie. */
-static void begin_second(void (*work)(void *data), void *data, int told)
+static void begin_second(void (*work)(void *data), void *data, bool keeps_error, int told)
 {
 	pid_t pid;
 
 	setsid();
 	pid = fork();
 	if (pid == 0) {
-		let_go();
+		let_go(keeps_error);
 		reset_signals();
 		work(data);
 		_exit(0);
@@ -52,7 +52,8 @@ static void begin_second(void (*work)(void *data), void *data, int told)
 	_exit(write(told, &pid, sizeof(pid)) == sizeof(pid) && pid > 0 ? 0 : 1);
 }
 
-bool kernel_detached_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err)
+bool kernel_detached_begin(
+	void (*work)(void *data), void *data, bool keeps_error, pid_t *ret_pid, struct err *err)
 {
 	pid_t first, second = -1;
 	int ends[2], status = -1;
@@ -61,7 +62,7 @@ bool kernel_detached_begin(void (*work)(void *data), void *data, pid_t *ret_pid,
 		return err_system(err, errno, "cannot make a pipe");
 	first = fork();
 	if (first == 0)
-		begin_second(work, data, ends[1]);
+		begin_second(work, data, keeps_error, ends[1]);
 	close(ends[1]);
 	while (first > 0 && waitpid(first, &status, 0) < 0 && errno == EINTR)
 		;

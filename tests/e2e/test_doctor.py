@@ -8,7 +8,7 @@ import re
 import subprocess
 
 from dockerhost import COUNT, HOST, OUTSIDE, PORT1, VM1, VM2, Host
-from e2e import BUILD, LAB, SECONDS_TO_END, expect, run, run_tests
+from e2e import BUILD, LAB, SECONDS_TO_END, expect, run, run_tests, wait_for
 
 TAP, QVB = "tap" + PORT1, "qvb" + PORT1
 FINDING = "nat-source.POSTROUTING-1"
@@ -50,7 +50,7 @@ class Doctored(Host):
         return result.stdout.strip().splitlines()[-1] if result.stdout.strip() else ""
 
     def doctor(self):
-        found = json.loads(self.portwall("doctor --json || [ $? = 3 ]"))
+        found = json.loads(self.portwall("doctor --json || [ $? -ge 3 ]"))
         return {finding["id"]: finding for finding in found["findings"]}
 
     def flow(self, ident=None):
@@ -166,6 +166,31 @@ def unconfirmed_fix_is_taken_back():
         host.is_whole("kept")
 
 
+def guard_run_tells_new_harm():
+    """A process holds the guard: it outlives a flush of everything, and says once what it does not keep away."""
+    with Doctored() as host:
+        log = f"{BUILD}/lab/{host.name}/guard.log"
+
+        def said():
+            with open(log, encoding="utf-8") as f:
+                return f.read()
+
+        host.sh(f"{host.run_dir} portwall guard run >/dev/null 2>{log} </dev/null & echo $! >{log}.pid")
+        wait_for("held by a process", lambda: host.portwall("guard status || :"))
+        host.is_whole("the guard is held")
+        host.sh(f"iptables -t raw -A PREROUTING -d {VM1} ! -i docker0 -j DROP")
+        wait_for("event=harm finding=raw-drop", said)
+        line = next(line for line in said().splitlines() if "event=harm finding=raw-drop" in line)
+        expect(f"-d {VM1}/32 ! -i docker0 -j DROP" in line and "severity=broken" in line, line)
+        host.sh(f"iptables -t raw -D PREROUTING -d {VM1} ! -i docker0 -j DROP")
+        wait_for("event=harm-gone", said)
+        host.sh("nft flush ruleset")
+        host.portwall("guard status")
+        host.sh(f"kill $(cat {log}.pid)")
+        wait_for("free", lambda: "held" if "held by" in host.portwall("guard status || :") else "free")
+        host.portwall("guard status")
+
+
 def lacks():
     with open("/proc/mounts", encoding="ascii", errors="replace") as f:
         return None if any(line.split()[2] == "cgroup2" for line in f) else "no cgroup2 is mounted"
@@ -179,5 +204,6 @@ run_tests([
     ("the guard survives a restart of dockerd, networks, published ports, and a flush of nat", guard_survives),
     ("a restart of dockerd undoes the RETURN, and doctor finds it again", fix_is_undone_by_docker("return")),
     ("a restart of dockerd undoes the mark, and doctor finds it again", fix_is_undone_by_docker("mark")),
+    ("guard run survives a flush of everything and tells a harm that it does not keep away", guard_run_tells_new_harm),
     ("a fix that nobody confirms is taken back by itself, one that is kept stays", unconfirmed_fix_is_taken_back),
 ], lacks())
