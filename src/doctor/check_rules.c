@@ -462,7 +462,10 @@ static void run_dead(struct doctor *doctor, const struct check *check)
 	}
 }
 
-static const char *const dead_references[] = { NULL };
+static const char *const dead_references[] = {
+	"https://github.com/diekmann/Iptables_Semantics",
+	NULL,
+};
 
 const struct check check_dead_rules = {
 	.id = "dead-rules",

@@ -294,7 +294,7 @@ void finding_advise(struct doctor *doctor, struct finding *finding, const char *
 		.commands = commands,
 		.consequence = consequence,
 		.undo = "",
-		.proved = "not tried: it is a setting of another program" };
+		.proved = "not tried: portwall does not do this itself" };
 }
 
 /* ---- what cannot be told ---- */

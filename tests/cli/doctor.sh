@@ -28,7 +28,7 @@ check '--brief has no line of the way' bash -c '! "$0" doctor --brief --snapshot
 says 'a fix is recommended' 3 '^  fix guard \(recommended\): ' doctor
 says 'it was tried' 3 'with it the packet is delivered; ' doctor
 says 'how it is applied' 3 'or: portwall doctor --fix nat-source\.POSTROUTING-1:return$' doctor
-says 'how much was looked at' 3 '^[0-9]+ checks, 2 ports of machines: 1 broken$' doctor
+says 'how much was looked at' 3 '^[0-9]+ checks, 2 ports of machines: 1 broken, 2 risk$' doctor
 says 'one check alone' 3 '^1 check, 2 ports of machines: 1 broken$' doctor nat-source
 says 'a check that finds nothing: exit 0' 0 '^1 check, 2 ports of machines: healthy$' doctor spoof-after-accept
 says 'two checks' 0 '^2 checks, 2 ports of machines: healthy$' doctor ipip-as-94 tunnel-one-way
@@ -53,6 +53,10 @@ check 'how much was looked at' jq_is '.ports == 2 and .checks > 5 and (.cannot_t
 printf '*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n' > a.save
 says 'bare rules say nothing about ports' 0 '0 ports of machines: healthy' pw doctor --snapshot a.save spoof-after-accept tap-without-chains published-port-open
 says 'rules for ports are not left over where there are no devices to see' 0 'healthy' pw doctor --snapshot a.save chains-without-tap
+
+pw doctor --list --json | jq -r '.checks[].id' >listed
+sed -n 's/^| `\([a-z0-9-]*\)` | .*/\1/p' "$(dirname "$SELF")/../../docs/doctor.md" | sed -n '/^nat-source$/,/^dead-rules$/p' >described
+same 'docs/doctor.md has the same checks in the same order' listed described
 
 # -- wrong usage
 says 'a check that there is not, and the nearest' 2 'there is no check "nat-sorce"' doctor nat-sorce
