@@ -81,17 +81,6 @@ const struct link *doctor_entry_of(const struct netns *ns, const struct link *li
 	return NULL;
 }
 
-const char *doctor_conf_name(
-	struct doctor *doctor, const char *family, const struct link *link, const char *name)
-{
-	char *device = arena_strdup(doctor->arena, link->name);
-
-	for (char *at = device; *at; at++)
-		if (*at == '.')
-			*at = '/';
-	return arena_printf(doctor->arena, "net.%s.conf.%s.%s", family, device, name);
-}
-
 const char *doctor_addr(struct doctor *doctor, const struct addr *addr)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;

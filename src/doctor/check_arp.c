@@ -97,7 +97,7 @@ static void find(struct doctor *doctor, const struct check *check, const struct 
 	const struct netns *ns = taken->port->ns;
 	const struct link *bridge = taken->port->bridge;
 	const struct link *owner = netns_link_by_index(ns, taken->address->index);
-	const char *conf = conf_name(arena, "ipv4", bridge, "arp_ignore");
+	const char *conf = link_conf_name(arena, "ipv4", bridge, "arp_ignore");
 	struct text addr CLEANUP(text_done) = TEXT_INIT;
 	const struct host_edit edit = edit_of_sysctl(ns, conf, "1");
 	struct finding *finding;

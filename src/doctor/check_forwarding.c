@@ -108,7 +108,7 @@ static void offer_on(struct doctor *doctor, struct finding *finding, const struc
 {
 	static const char *const all[N_IP_FAMILIES] = { "net.ipv4.ip_forward",
 		"net.ipv6.conf.all.forwarding" };
-	const char *own = doctor_conf_name(doctor, "ipv4", bridge, "forwarding");
+	const char *own = link_conf_name(doctor->arena, "ipv4", bridge, "forwarding");
 	const char *now = netns_sysctl(finding->ns, all[family]);
 	bool is_own = family == FAMILY_IPV4 && now && strcmp(now, "0") != 0;
 	const char *name = is_own ? own : all[family];
@@ -168,7 +168,7 @@ static void look_at_bridge(struct doctor *doctor, const struct check *check, con
 		family ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward", NULL);
 	if (!family)
 		finding_prove_sysctl(doctor, finding,
-			doctor_conf_name(doctor, "ipv4", bridge, "forwarding"), NULL);
+			link_conf_name(doctor->arena, "ipv4", bridge, "forwarding"), NULL);
 	finding_prove_rule(doctor, finding, evidence.table, evidence.chain, evidence.number);
 	finding_port(doctor, finding, entry->name);
 	finding_witness(doctor, finding, &asked.query);

@@ -276,7 +276,7 @@ static void find_loopback(struct doctor *doctor, const struct check *check,
 	const struct query *query, const struct node *by)
 {
 	struct arena *arena = doctor->arena;
-	const char *name = conf_name(arena, "ipv4", query->in, "route_localnet");
+	const char *name = link_conf_name(arena, "ipv4", query->in, "route_localnet");
 	struct host_edit *edit = arena_new_one(arena, struct host_edit);
 	struct finding *finding;
 	struct fix fix = { .name = "route-localnet",

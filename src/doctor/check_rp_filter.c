@@ -34,7 +34,7 @@ static long number_of(const struct netns *ns, const char *name)
 static bool is_strict(struct doctor *doctor, const struct netns *ns, const struct link *link)
 {
 	long all = number_of(ns, "net.ipv4.conf.all.rp_filter");
-	long own = number_of(ns, doctor_conf_name(doctor, "ipv4", link, "rp_filter"));
+	long own = number_of(ns, link_conf_name(doctor->arena, "ipv4", link, "rp_filter"));
 
 	return (all > own ? all : own) == 1;
 }
@@ -87,7 +87,7 @@ static void offer_loose(const struct suspect *s, struct finding *finding)
 {
 	struct arena *arena = s->doctor->arena;
 	struct host_edit *edit = arena_new_one(arena, struct host_edit);
-	const char *name = doctor_conf_name(s->doctor, "ipv4", s->link, "rp_filter");
+	const char *name = link_conf_name(s->doctor->arena, "ipv4", s->link, "rp_filter");
 	struct fix fix = { .name = "loose", .edits = edit, .n_edits = 1, .is_recommended = true };
 
 	*edit = (struct host_edit){ .kind = HOST_EDIT_SYSCTL,
@@ -122,7 +122,7 @@ static void tell(const struct suspect *s, const struct addr *source, enum severi
 		"PREROUTING gets them; ping from there has no answer. Counted as IPReversePathFilter in nstat.";
 	finding_prove_sysctl(doctor, finding, "net.ipv4.conf.all.rp_filter", NULL);
 	finding_prove_sysctl(
-		doctor, finding, doctor_conf_name(doctor, "ipv4", s->link, "rp_filter"), NULL);
+		doctor, finding, link_conf_name(doctor->arena, "ipv4", s->link, "rp_filter"), NULL);
 	if (expected)
 		finding_prove(doctor, finding, "route", "expected here because of",
 			doctor_route(doctor, s->ns, expected));

@@ -133,16 +133,6 @@ struct host_edit edit_of_sysctl(const struct netns *ns, const char *name, const 
 		.before = netns_sysctl(ns, name) };
 }
 
-const char *conf_name(
-	struct arena *arena, const char *family, const struct link *link, const char *setting)
-{
-	char *key = arena_strdup(arena, link->name);
-
-	for (char *dot = strchr(key, '.'); dot; dot = strchr(dot, '.'))
-		*dot = '/';
-	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, setting);
-}
-
 bool is_untouched(const struct explanation *after, const void *data)
 {
 	(void)data;

@@ -89,9 +89,6 @@ const struct address *doctor_address_of(
 	const struct netns *ns, const struct link *link, enum family family);
 /* Where packets to a router's device come in: the device, or a port of the bridge that is up; NULL: nowhere. */
 const struct link *doctor_entry_of(const struct netns *ns, const struct link *link);
-/* "net.ipv4.conf.eth0/5.rp_filter" */
-const char *doctor_conf_name(
-	struct doctor *doctor, const char *family, const struct link *link, const char *name);
 const char *doctor_addr(struct doctor *doctor, const struct addr *addr);
 /* "10.0.0.0/8 via 10.0.0.1 dev eth1 table 100", as ip route prints it */
 const char *doctor_route(struct doctor *doctor, const struct netns *ns, const struct route *route);
@@ -294,9 +291,6 @@ struct edits {
 };
 void edits_add(struct arena *arena, struct edits *edits, struct host_edit edit);
 struct host_edit edit_of_sysctl(const struct netns *ns, const char *name, const char *value);
-/* "net.ipv4.conf.eth0/5.arp_ignore" of that device, as struct sysctl has it. */
-const char *conf_name(
-	struct arena *arena, const char *family, const struct link *link, const char *setting);
 
 /* ---- guard.c: fixes of NAT that rewrites bridged packets ---- */
 

@@ -12,7 +12,6 @@
 #include "base/limits.h"
 #include "explain/internal.h"
 
-#define IFNAME_SIZE 16 /* IFNAMSIZ */
 
 long facts_ask(struct facts *facts, const struct netns *ns, const char *key, long min, long max,
 	const char *why, const char *how)
@@ -90,19 +89,6 @@ long netns_sysctl_number(struct facts *facts, const struct netns *ns, const char
 	if (sysctl_find(facts, ns, name, &value, &what, &why))
 		return value;
 	return what ? facts_ask(facts, ns, what, 0, 1, why, NULL) : absent;
-}
-
-const char *link_conf_name(
-	struct arena *arena, const char *family, const struct link *dev, const char *name)
-{
-	char key[IFNAME_SIZE];
-
-	/* struct sysctl: the interface's dots are slashes there */
-	snprintf(key, sizeof(key), "%s", dev->name);
-	for (char *at = key; *at; at++)
-		if (*at == '.')
-			*at = '/';
-	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, name);
 }
 
 long link_conf(struct facts *facts, const struct netns *ns, const char *family,

@@ -334,9 +334,6 @@ struct answer facts_run(struct walk *walk, struct answer (*once)(struct walk *wa
 /* absent: what the kernel does that has no such setting. */
 long netns_sysctl_number(
 	struct facts *facts, const struct netns *ns, const char *name, long absent);
-/* "net.ipv4.conf.eth0/5.rp_filter", as struct sysctl and sysctl(8) have it. */
-const char *link_conf_name(
-	struct arena *arena, const char *family, const struct link *dev, const char *name);
 /* A setting of one interface, net.FAMILY.conf.DEV.NAME. */
 long link_conf(struct facts *facts, const struct netns *ns, const char *family,
 	const struct link *dev, const char *name, long absent);

@@ -230,6 +230,17 @@ bool host_is_unread(const struct host *host, const char *what, const char **ret_
 	return false;
 }
 
+const char *link_conf_name(
+	struct arena *arena, const char *family, const struct link *link, const char *name)
+{
+	char *key = arena_strdup(arena, link->name);
+
+	/* the interface's own dots are slashes there */
+	for (char *dot = strchr(key, '.'); dot; dot = strchr(dot, '.'))
+		*dot = '/';
+	return arena_printf(arena, "net.%s.conf.%s.%s", family, key, name);
+}
+
 bool netns_bridge_is_filtered(const struct netns *ns, const struct link *bridge, enum family family)
 {
 	if (!ns->has_br_netfilter || family >= N_IP_FAMILIES)

@@ -335,6 +335,10 @@ bool netns_is_unread(const struct netns *ns, const char *what, const char **ret_
 /* The same of the host as a whole: "ovsdb", "ovs flows br-int". */
 bool host_is_unread(const struct host *host, const char *what, const char **ret_why);
 
+/* "net.ipv4.conf.eth0/5.rp_filter": a setting of one interface, as struct sysctl and sysctl(8) have it. */
+const char *link_conf_name(
+	struct arena *arena, const char *family, const struct link *link, const char *name);
+
 /* Does bridged IPv4 (IPv6) of this bridge pass iptables (ip6tables)? The sysctl or the bridge's
  * own attribute is enough (net/bridge/br_netfilter_hooks.c, br_nf_pre_routing). */
 bool netns_bridge_is_filtered(
