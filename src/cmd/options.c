@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor/doctor.h"
+
 static const struct option_spec {
 	const char *name;
 	char letter;	 /* 0: none */
@@ -411,11 +413,23 @@ static void add_roff(struct text *out, const char *text)
 	}
 }
 
+static void add_checks(struct text *out)
+{
+	text_add(out, ".SH CHECKS OF DOCTOR\n");
+	for (size_t i = 0; i < doctor_n_checks; i++) {
+		text_add(out, ".TP\n.B ");
+		add_roff(out, doctor_checks[i]->id);
+		text_add(out, "\n");
+		add_roff(out, doctor_checks[i]->description);
+		text_add(out, "\n");
+	}
+}
+
 void options_print_man(struct text *out)
 {
 	text_addf(out,
 		".\\\" made from the option table: do not edit\n"
-		".TH PORTWALL 1 \"2026-11-22\" \"portwall %s\" \"User Commands\"\n"
+		".TH PORTWALL 1 \"2026-11-27\" \"portwall %s\" \"User Commands\"\n"
 		".SH NAME\nportwall \\- security groups for the bridge ports of a host\n"
 		".SH SYNOPSIS\n",
 		PORTWALL_VERSION);
@@ -449,6 +463,7 @@ void options_print_man(struct text *out)
 		add_roff(out, command->examples);
 		text_add(out, ".fi\n");
 	}
+	add_checks(out);
 	text_add(out,
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "
@@ -456,11 +471,11 @@ void options_print_man(struct text *out)
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
 		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that "
-		"should not; audit: rules that can never match, a difference, or a source that should not be let in; guard status: "
+		"should not; audit: rules that can never match, a difference, or a source that should not be let in; doctor: there are findings; guard status: "
 		"the guard is not there, was changed, or does not have all bridges.\n"
-		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told, also guard status; "
+		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told, also guard status; doctor: there are no findings, but something could not be told; "
 		"ruleset \\-\\-check: something is not understood; audit: nothing was found, but something is not known.\n"
-		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, and while something "
+		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, the fixes of doctor that stand, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
 		".SH ENVIRONMENT\n.TP\n.B PORTWALL_RUN_DIR\nIn place of /run/portwall.\n.TP\n"
 		".B NO_COLOR\nNo colour, on a terminal too.\n"
