@@ -104,7 +104,8 @@ static void add_finding(
 static void add_untold(const struct invocation *inv, struct text *out, const struct untold *untold)
 {
 	output_add(inv, out, COLOUR_YELLOW, "cannot tell");
-	text_addf(out, "  %s: %s\n", untold->check->id, untold->why);
+	text_addf(out, "  %s%s%s\n", untold->check ? untold->check->id : "",
+		untold->check ? ": " : "", untold->why);
 	if (untold->next)
 		text_addf(out, "  %s\n", untold->next);
 }

@@ -67,11 +67,11 @@ json_t *diagnosis_json(const struct diagnosis *diagnosis)
 	vec_for_each (finding, &diagnosis->findings)
 		json_array_append_new(findings, finding_json(*finding));
 	vec_for_each (one, &diagnosis->untold)
-		json_array_append_new(
-			untold, json_pack("{s:s, s:o, s:o, s:I}", "check", one->check->id, "why",
-					output_json_words(one->why), "next",
-					one->next ? output_json_words(one->next) : json_null(),
-					"places", (json_int_t)one->n));
+		json_array_append_new(untold,
+			json_pack("{s:s, s:o, s:o, s:I}", "check", one->check ? one->check->id : "",
+				"why", output_json_words(one->why), "next",
+				one->next ? output_json_words(one->next) : json_null(), "places",
+				(json_int_t)one->n));
 	return json_pack("{s:o, s:o, s:I, s:I}", "findings", findings, "cannot_tell", untold,
 		"checks", (json_int_t)diagnosis->n_checks, "ports", (json_int_t)diagnosis->n_ports);
 }

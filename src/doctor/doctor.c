@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/vec.h"
 #include "doctor/internal.h"
 
 const char *severity_name(enum severity severity)
@@ -87,6 +88,30 @@ static void sort_findings(struct diagnosis *diagnosis)
 	}
 }
 
+/* Without these no check has seen all: nothing found is not nothing there. */
+static bool is_essential(const char *what)
+{
+	static const char *const all[] = { "links", "nft", "iptables-nft", "iptables-legacy",
+		"ip6tables-nft", "ip6tables-legacy" };
+
+	for (size_t i = 0; i < N_OF(all); i++)
+		if (strcmp(what, all[i]) == 0)
+			return true;
+	return text_has_prefix(what, "netns");
+}
+
+static void note_unread(
+	struct doctor *doctor, const char *where, const struct unread *unread, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_essential(unread[i].what))
+			doctor_untold(doctor, NULL,
+				arena_printf(doctor->arena, "%s%s%s was not read: %s",
+					unread[i].what, *where ? " of namespace " : "", where,
+					unread[i].why),
+				"run it as root on the host, or take a new snapshot there as root");
+}
+
 bool doctor_run(struct arena *arena, const struct host *host, const struct doctor_options *options,
 	struct diagnosis *ret, struct err *err)
 {
@@ -106,6 +131,12 @@ bool doctor_run(struct arena *arena, const struct host *host, const struct docto
 			options->progress(options->progress_data, doctor_checks[i]->title);
 		doctor_checks[i]->run(&doctor, doctor_checks[i]);
 		diagnosis->n_checks++;
+	}
+	if (!options->n_only) {
+		note_unread(&doctor, "", host->unread, host->n_unread);
+		for (size_t i = 0; i < host->n_netns; i++)
+			note_unread(&doctor, host->netns[i].name, host->netns[i].unread,
+				host->netns[i].n_unread);
 	}
 	diagnosis->n_ports = doctor_ports(&doctor)->n;
 	sort_findings(diagnosis);
