@@ -21,6 +21,7 @@ const struct check *const doctor_checks[] = {
 	&check_vrrp_missing,
 	&check_igmp_missing,
 	&check_icmpv6_missing,
+	&check_invalid_asymmetric,
 	&check_published_port_open,
 	&check_nfqueue,
 	&check_rp_filter,

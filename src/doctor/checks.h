@@ -21,6 +21,7 @@ extern const struct check check_tunnel_one_way;
 extern const struct check check_vrrp_missing;
 extern const struct check check_igmp_missing;
 extern const struct check check_icmpv6_missing;
+extern const struct check check_invalid_asymmetric;
 extern const struct check check_published_port_open;
 extern const struct check check_nfqueue;
 extern const struct check check_rp_filter;

@@ -504,9 +504,67 @@ static void a_tunnel_that_is_let_in_is_no_finding(void **state)
 	assert_diagnosis(b, "tunnel-one-way", "-");
 }
 
+/* ---- invalid-asymmetric ---- */
+
+#define ONLY_ICMP "-p icmp -j RETURN\n"
+
+static struct host_build *host_with_connection(
+	struct arena *arena, const char *out, const char *liberal, unsigned status)
+{
+	struct host_build *b = host_of(arena, NULL, out, NULL);
+	struct conntrack_entry *entry = &b->built[0].conntrack[b->netns[0].n_conntrack];
+
+	build_sysctl(b, 0, "net.netfilter.nf_conntrack_tcp_be_liberal", liberal);
+	add_flow(b, PROTO_TCP, "172.17.0.11", "8.8.8.8");
+	entry->tcp_state = "ESTABLISHED";
+	entry->status |= status;
+	return b;
+}
+
+static void a_connection_of_which_one_side_is_seen_is_a_risk(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = host_with_connection(arena, ONLY_ICMP, "0", 0);
+	const struct finding *finding;
+
+	(void)state;
+	assert_diagnosis(
+		b, "invalid-asymmetric", "risk invalid-asymmetric.tap11111111-11: be-liberal");
+	finding = finding_of(b, "invalid-asymmetric", "invalid-asymmetric.tap11111111-11");
+	assert_string_equal(finding->proofs.items[0].text,
+		"tcp ESTABLISHED src=172.17.0.11 dst=8.8.8.8 sport=0 dport=0 [UNREPLIED]");
+	assert_string_equal(finding->proofs.items[2].text,
+		"-A neutron-openvswi-o11111111-1 -m state --state INVALID -j DROP");
+	assert_witness(finding, "dropped");
+}
+
+static void invalid_packets_that_nobody_drops_are_no_finding(void **state)
+{
+	static const struct {
+		const char *out, *liberal;
+		unsigned status;
+	} healthy[] = {
+		{ ONLY_ICMP, "1", 0 },
+		{ ONLY_ICMP, "0", CT_STATUS_SEEN_REPLY },
+		/* a rule of the group stands before the drop */
+		{ "-j RETURN\n", "0", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(healthy); i++) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+		assert_diagnosis(host_with_connection(arena, healthy[i].out, healthy[i].liberal,
+					 healthy[i].status),
+			"invalid-asymmetric", "-");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_connection_of_which_one_side_is_seen_is_a_risk),
+		cmocka_unit_test(invalid_packets_that_nobody_drops_are_no_finding),
 		cmocka_unit_test(ipip_that_was_compiled_as_94_is_found),
 		cmocka_unit_test(ipip_by_its_debian_name_is_94_too),
 		cmocka_unit_test(ipip_that_another_rule_lets_in_is_no_finding),
