@@ -78,9 +78,9 @@ struct finding {
 /* A check could not be made, or not at this port. */
 struct untold {
 	const struct check *check; /* NULL: all of them lack it */
-	const char *why;  /* a phrase: "iptables-legacy of netns blue was not read: ..." */
-	const char *next; /* a sentence: what makes it known; NULL: nothing */
-	size_t n;	  /* at how many places */
+	const char *why;	   /* a phrase: "iptables-legacy of netns blue was not read: ..." */
+	const char *next;	   /* a sentence: what makes it known; NULL: nothing */
+	size_t n;		   /* at how many places */
 };
 
 struct doctor;

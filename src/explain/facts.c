@@ -12,7 +12,6 @@
 #include "base/limits.h"
 #include "explain/internal.h"
 
-
 long facts_ask(struct facts *facts, const struct netns *ns, const char *key, long min, long max,
 	const char *why, const char *how)
 {

@@ -184,8 +184,8 @@ bool kernel_must_be_admin(struct err *err); /* CAP_NET_ADMIN alone */
  * ends it, without any file of ours (standard input, output and error are /dev/null; keeps_error: but for the last), child of nobody here. It has a copy of the
  * caller's memory. ret_pid: its number.
  */
-bool kernel_detached_begin(void (*work)(void *data), void *data, bool keeps_error, pid_t *ret_pid,
-	struct err *err);
+bool kernel_detached_begin(
+	void (*work)(void *data), void *data, bool keeps_error, pid_t *ret_pid, struct err *err);
 /* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */
 uint64_t kernel_boottime_ms(void);
 void kernel_sleep_until(uint64_t at_ms);
