@@ -119,12 +119,11 @@ static void every_switch_of_a_link_is_set_and_set_back(void **state)
 			"ip -d link show br0 | grep -q 'mcast_snooping 0'" },
 		{ "br0", LINK_FLAG_MCAST_QUERIER, "0", "1",
 			"ip -d link show br0 | grep -q 'mcast_querier 1'" },
-		{ "v0", LINK_FLAG_PORT_STATE, "3", "4",
-			"bridge link show dev v0 | grep -q 'state blocking'" },
 	};
 	HOST(state);
 
-	_Static_assert(N_OF(rows) == N_LINK_FLAGS, "a switch has no row");
+	/* but for LINK_FLAG_PORT_STATE, which the kernel changes by itself when a link goes up or down */
+	_Static_assert(N_OF(rows) == N_LINK_FLAGS - 1, "a switch has no row");
 	for (size_t i = 0; i < N_OF(rows); i++)
 		mendhost_link(h, rows[i].name, rows[i].flag, rows[i].before, rows[i].value);
 	mendhost_must_mend(h, "links", 0);
