@@ -24,17 +24,29 @@ static struct ifinfomsg *begin_request(struct nlmsghdr *request, unsigned index)
 	return msg;
 }
 
-/* An attribute of the bridge itself (IFLA_INFO_DATA), or of its port (IFLA_INFO_SLAVE_DATA). */
-static void put_bridge_data(
-	struct nlmsghdr *request, bool is_port, uint16_t type, const void *value, size_t size)
+/* An attribute of the bridge itself. */
+static void put_bridge_data(struct nlmsghdr *request, uint16_t type, const void *value, size_t size)
 {
 	struct nlattr *info = mnl_attr_nest_start(request, IFLA_LINKINFO), *data;
 
-	mnl_attr_put_str(request, is_port ? IFLA_INFO_SLAVE_KIND : IFLA_INFO_KIND, "bridge");
-	data = mnl_attr_nest_start(request, is_port ? IFLA_INFO_SLAVE_DATA : IFLA_INFO_DATA);
+	mnl_attr_put_str(request, IFLA_INFO_KIND, "bridge");
+	data = mnl_attr_nest_start(request, IFLA_INFO_DATA);
 	mnl_attr_put(request, type, size, value);
 	mnl_attr_nest_end(request, data);
 	mnl_attr_nest_end(request, info);
+}
+
+/* Of a bridge's port, as bridge(8) does it: to a port's data in IFLA_LINKINFO a state is not kept. */
+static void put_port_data(
+	struct nlmsghdr *request, struct ifinfomsg *msg, uint16_t type, uint8_t value)
+{
+	struct nlattr *data;
+
+	request->nlmsg_type = RTM_SETLINK;
+	msg->ifi_family = AF_BRIDGE;
+	data = mnl_attr_nest_start(request, IFLA_PROTINFO);
+	mnl_attr_put_u8(request, type, value);
+	mnl_attr_nest_end(request, data);
 }
 
 /* The attributes that are one byte: 0 or 1, but for the state. */
@@ -66,8 +78,10 @@ static void put_flag(
 		mnl_attr_put_u32(request, IFLA_MTU, value);
 		break;
 	default:
-		put_bridge_data(
-			request, bytes[flag].is_port, bytes[flag].type, &byte, sizeof(byte));
+		if (bytes[flag].is_port)
+			put_port_data(request, msg, bytes[flag].type, byte);
+		else
+			put_bridge_data(request, bytes[flag].type, &byte, sizeof(byte));
 	}
 }
 
@@ -85,7 +99,7 @@ static void put_switch(
 		put_flag(request, msg, LINK_FLAG_NF_CALL_IP6TABLES, on);
 		break;
 	default:
-		put_bridge_data(request, false, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
+		put_bridge_data(request, IFLA_BR_MULTI_BOOLOPT, &options, sizeof(options));
 	}
 }
 

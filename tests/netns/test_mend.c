@@ -122,7 +122,7 @@ static void every_switch_of_a_link_is_set_and_set_back(void **state)
 	};
 	HOST(state);
 
-	/* but for LINK_FLAG_PORT_STATE, which the kernel changes by itself when a link goes up or down */
+	/* but for LINK_FLAG_PORT_STATE, which a port with carrier has: the next case */
 	_Static_assert(N_OF(rows) == N_LINK_FLAGS - 1, "a switch has no row");
 	for (size_t i = 0; i < N_OF(rows); i++)
 		mendhost_link(h, rows[i].name, rows[i].flag, rows[i].before, rows[i].value);
@@ -134,6 +134,23 @@ static void every_switch_of_a_link_is_set_and_set_back(void **state)
 	assert_string_equal(mendhost_must_unmend(h, "links"),
 		"locked of v0 is 0 already\nmtu of v0 is not 1300 any more, and is left: 1280\n");
 	net_sh("ip link show v0 | grep -q 'mtu 1280' && ip link set v0 mtu 1400");
+	mendhost_must_be_as_before(h);
+}
+
+static void the_state_of_a_port_is_set_and_set_back(void **state)
+{
+	HOST(state);
+
+	net_sh("ip link set v1 up");
+	/* until the bridge has noticed */
+	net_sh("for i in $(seq 200); do bridge link show dev v0 | grep -q 'state forwarding' && exit 0; sleep 0.05; done; exit 1");
+	/* a bridge without STP makes all other states forwarding at once (br_port_state_selection) */
+	mendhost_link(h, "v0", LINK_FLAG_PORT_STATE, "3", "0");
+	mendhost_must_mend(h, "state", 0);
+	net_sh("bridge link show dev v0 | grep -q 'state disabled'");
+	assert_string_equal(mendhost_must_unmend(h, "state"), "");
+	net_sh("bridge link show dev v0 | grep -q 'state forwarding'");
+	net_sh("ip link set v1 down");
 	mendhost_must_be_as_before(h);
 }
 
@@ -560,6 +577,7 @@ int main(void)
 		BY_BOTH_VARIANTS(a_rule_goes_to_each_place_and_away_again, NULL),
 		cmocka_unit_test_prestate(
 			every_switch_of_a_link_is_set_and_set_back, (void *)"nft"),
+		cmocka_unit_test_prestate(the_state_of_a_port_is_set_and_set_back, (void *)"nft"),
 		cmocka_unit_test_prestate(settings_of_all_links_come_back_to_each, (void *)"nft"),
 		cmocka_unit_test_prestate(a_table_of_nft_is_removed_and_comes_back, (void *)"nft"),
 		cmocka_unit_test_prestate(exactly_the_flows_of_the_fix_are_deleted, (void *)"nft"),
