@@ -116,7 +116,10 @@ static bool apply(
 	mend.id = arena_printf(inv->arena, "%s:%s", finding->id, fix->name);
 	*vec_push(&m->tried, inv->arena) = finding->id;
 	if (!inv->agent.dry_run) {
-		if (!agent_mend(inv->arena, &mend, &inv->agent, &result, err) || !diagnose(m, err))
+		if (!agent_mend(inv->arena, &mend, &inv->agent, &result, err))
+			return false;
+		inv->has_changed = true;
+		if (!diagnose(m, err))
 			return false;
 		is_cured = !is_still_found(m, finding->id);
 		if (!is_cured)
@@ -199,6 +202,7 @@ static bool undo(struct invocation *inv, const char *id, struct err *err)
 		json_decref(notes);
 		return false;
 	}
+	inv->has_changed = !inv->agent.dry_run;
 	for (size_t i = 0; i < result.n_notes; i++)
 		json_array_append_new(notes, output_json_words(result.notes[i]));
 	text_addf(&out, "%s %s\n", inv->agent.dry_run ? "would take back" : "took back",
@@ -218,6 +222,7 @@ static bool keep(struct invocation *inv, const char *id, struct err *err)
 
 	if (!agent_mend_keep(inv->arena, id, &inv->agent, err))
 		return false;
+	inv->has_changed = true;
 	text_addf(&out, "%s is kept\n", id ? id : "the last fix");
 	if (inv->json)
 		output_print_json(json_pack("{s:b}", "kept", 1));

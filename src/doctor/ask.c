@@ -58,6 +58,32 @@ struct addr doctor_anybody(enum family family)
 	return addr;
 }
 
+struct addr doctor_station(const struct address *address)
+{
+	struct addr addr = address->local;
+	size_t last = addr.family == FAMILY_IPV4 ? 3 : 15;
+
+	addr.bytes[last] = (uint8_t)(addr.bytes[last] == 0xfe ? 0xfd : addr.bytes[last] + 1);
+	return addr;
+}
+
+struct asked doctor_ask_way_out(struct doctor *doctor, const struct netns *ns,
+	const struct link *entry, const struct link *bridge, const struct address *own)
+{
+	const struct addr station = doctor_station(own),
+			  anybody = doctor_anybody(own->local.family);
+
+	return doctor_ask(doctor, ns, entry,
+		&(struct ask){ .proto = "tcp",
+			.src = &station,
+			.dst = &anybody,
+			.sport = 40000,
+			.dport = 80,
+			.has_macs = true,
+			.from = { { 0x02, 0x70, 0x77, 0, 0, 2 } },
+			.to = bridge->mac });
+}
+
 const struct address *doctor_address_of(
 	const struct netns *ns, const struct link *link, enum family family)
 {

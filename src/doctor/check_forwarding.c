@@ -93,16 +93,6 @@ static bool is_routed(const struct explanation *after, const void *data)
 	return after->leaf && after->leaf->drop != DROP_FORWARDING_OFF;
 }
 
-/* Another station of the bridge's network. */
-static struct addr station_of(const struct address *address)
-{
-	struct addr addr = address->local;
-	size_t last = addr.family == FAMILY_IPV4 ? 3 : 15;
-
-	addr.bytes[last] ^= addr.bytes[last] == 1 || addr.bytes[last] == 0xfd ? 3 : 1;
-	return addr;
-}
-
 static void offer_on(struct doctor *doctor, struct finding *finding, const struct link *bridge,
 	enum family family)
 {
@@ -134,7 +124,6 @@ static void look_at_bridge(struct doctor *doctor, const struct check *check, con
 {
 	const struct address *own = doctor_address_of(ns, bridge, family);
 	const struct link *entry = doctor_entry_of(ns, bridge);
-	struct addr anybody = doctor_anybody(family), station;
 	struct evidence evidence;
 	struct finding *finding;
 	struct asked asked;
@@ -142,16 +131,7 @@ static void look_at_bridge(struct doctor *doctor, const struct check *check, con
 	if (!own || !entry || own->len >= prefix_max_len(family) - 1 ||
 		!find_evidence(ns, family, bridge->name, &evidence))
 		return;
-	station = station_of(own);
-	asked = doctor_ask(doctor, ns, entry,
-		&(struct ask){ .proto = "tcp",
-			.src = &station,
-			.dst = &anybody,
-			.sport = 40000,
-			.dport = 80,
-			.has_macs = true,
-			.from = { { 0x02, 0x70, 0x77, 0, 0, 2 } },
-			.to = bridge->mac });
+	asked = doctor_ask_way_out(doctor, ns, entry, bridge, own);
 	if (!asked_is_lost(&asked, DROP_FORWARDING_OFF))
 		return;
 	finding = finding_add(doctor, check, SEVERITY_BROKEN, ns,

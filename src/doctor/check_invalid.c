@@ -23,8 +23,8 @@ static bool is_one_way(const struct conntrack_entry *flow)
 static bool is_dropped(struct doctor *doctor, const struct vm_port *port, bool is_egress,
 	const struct conntrack_entry *flow, struct query *ret)
 {
-	const struct link *in = is_egress ? port->link : vm_port_uplink(doctor, port);
-	struct mac own = vm_port_mac(doctor, port);
+	const struct link *in = is_egress ? port->link : port->uplink;
+	struct mac own = port->mac;
 	struct asked asked;
 	const struct node *node;
 	const struct match *match;

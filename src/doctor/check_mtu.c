@@ -198,8 +198,8 @@ static void run(struct doctor *doctor, const struct check *check)
 	const struct vm_ports *ports = doctor_ports(doctor);
 
 	vec_for_each (port, ports) {
-		const struct link *uplink = vm_port_uplink(doctor, port);
-		struct mac own = vm_port_mac(doctor, port), other = vm_port_remote(doctor, port);
+		const struct link *uplink = port->uplink;
+		struct mac own = port->mac, other = vm_port_remote(port);
 		struct way out = { port, port->link, own, other, true };
 
 		if (!port->link->is_up)
@@ -212,7 +212,7 @@ static void run(struct doctor *doctor, const struct check *check)
 		vec_for_each (peer, ports)
 			if (peer != port && peer->bridge == port->bridge &&
 				peer->link->mtu < port->link->mtu) {
-				out.to = vm_port_mac(doctor, peer);
+				out.to = peer->mac;
 				look_at(doctor, check, &out);
 			}
 	}

@@ -131,7 +131,7 @@ static void ask_by(struct doctor *doctor, const struct check *check, const struc
 	struct query query;
 
 	if (!route->dst.len)
-		(void)addr_parse("203.0.113.77", &far);
+		far = doctor_anybody(FAMILY_IPV4);
 	else if (route->dst.len < 32)
 		far.bytes[3] |= 1;
 	vec_for_each (side, bridges)

@@ -156,7 +156,7 @@ static const struct probe probes[] = {
 			"tcp [2001:db8:eeee::9]:40000 [2001:db8:ffff::77]:80" } },
 };
 
-static bool query_of(struct doctor *doctor, const struct vm_port *port, const struct vm_addr *own,
+static bool query_of(const struct vm_port *port, const struct vm_addr *own,
 	const struct probe *probe, struct query *ret)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT, addr CLEANUP(text_done) = TEXT_INIT;
@@ -175,7 +175,7 @@ static bool query_of(struct doctor *doctor, const struct vm_port *port, const st
 	mac_print(&text, probe->is_egress ? outside_mac : own->mac);
 	*ret = (struct query){ .from = FROM_DEVICE,
 		.ns = port->ns,
-		.in = probe->is_egress ? port->link : vm_port_uplink(doctor, port),
+		.in = probe->is_egress ? port->link : port->uplink,
 		.within = port->bridge };
 	return ret->in && packet_expr_parse(text.data, &ret->packet, &err);
 }
@@ -191,7 +191,7 @@ static bool find_forbidden(struct doctor *doctor, const struct vm_port *port,
 		const struct node *node;
 		struct query moved;
 
-		if (!query_of(doctor, port, own, &probes[i], ret))
+		if (!query_of(port, own, &probes[i], ret))
 			continue;
 		now = explain(doctor->arena, doctor->explainer, ret);
 		if (now->final != FINAL_DELIVERED && now->final != FINAL_REWRITTEN)

@@ -286,12 +286,10 @@ static void report(struct doctor *doctor, const struct check *check, const struc
 /* Packets of machines and of others, to those that they reach most often. */
 static bool find_witness(struct doctor *doctor, const struct check *check, const struct tie *tie)
 {
-	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
+	const struct addr far = doctor_anybody(tie->family);
 	struct sides sides[2] = { 0 };
-	struct addr far;
 	struct err err;
 
-	(void)addr_parse(anybody[tie->family], &far);
 	doctor_sides(doctor, tie->ns, tie->family, &sides[0], &sides[1]);
 	for (int i = 0; i < 2; i++) {
 		vec_for_each (side, &sides[i]) {

@@ -53,7 +53,7 @@ static struct asked ask(struct doctor *doctor, const struct vm_port *port,
 	const struct link *uplink, bool is_egress)
 {
 	struct addr own, other = doctor_anybody(FAMILY_IPV4);
-	struct mac own_mac = vm_port_mac(doctor, port), other_mac = vm_port_remote(doctor, port);
+	struct mac own_mac = port->mac, other_mac = vm_port_remote(port);
 	bool is_known = false;
 
 	vec_for_each (known, &port->addrs) {
@@ -129,7 +129,7 @@ static void tell(struct doctor *doctor, const struct check *check, const struct 
 static void look_at(struct doctor *doctor, const struct check *check, const struct fault *fault,
 	const struct vm_port *port)
 {
-	const struct link *uplink = vm_port_uplink(doctor, port), *at;
+	const struct link *uplink = port->uplink, *at;
 	struct finding *told;
 
 	if (!port->link->is_up || !uplink ||

@@ -16,13 +16,6 @@ static bool is_of_iptables(const struct table *table)
 	return table->source == SOURCE_IPTABLES || table->source == SOURCE_IPTABLES_LEGACY;
 }
 
-static const char *called_chain(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO
-		       ? rule->target.chain
-		       : NULL;
-}
-
 /* ---- rules-vanished ---- */
 
 /* Programs that jump into their own chains from the built-in ones, and how they write the jumps again. */
@@ -72,7 +65,7 @@ static const struct chain *find_uncalled(
 		if (!found && chain->n_rules && is_chain_of(arena, table, chain, maker))
 			found = chain;
 		for (size_t r = 0; r < chain->n_rules; r++) {
-			const char *name = called_chain(&chain->rules[r]);
+			const char *name = rule_called_chain(&chain->rules[r]);
 			const struct chain *called = name ? table_chain(table, name) : NULL;
 
 			/* another program's chain may call it: it is called then */
@@ -88,12 +81,10 @@ static const struct chain *find_uncalled(
 static bool find_loss(struct doctor *doctor, const struct netns *ns, const struct link *bridge,
 	enum family family, struct query *ret)
 {
-	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
+	const struct addr far = doctor_anybody(family);
 	struct sides bridges = { 0 }, outsides = { 0 };
-	struct addr far;
 	struct err err;
 
-	(void)addr_parse(anybody[family], &far);
 	doctor_sides(doctor, ns, family, &bridges, &outsides);
 	vec_for_each (side, &bridges) {
 		const struct explanation *answer;

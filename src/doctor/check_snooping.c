@@ -34,7 +34,7 @@ static bool has_ipv6(const struct netns *ns, const struct link *bridge)
 static void look_at(struct doctor *doctor, const struct check *check, const struct vm_port *port)
 {
 	static const struct mac group_mac = { { 0x33, 0x33, 0, 0, 0, 0x16 } };
-	struct mac mac = vm_port_mac(doctor, port);
+	struct mac mac = port->mac;
 	struct addr own = link_local_of(mac), group;
 	const struct node *by = NULL;
 	struct finding *finding;

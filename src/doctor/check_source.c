@@ -178,7 +178,7 @@ static void look_at_routes(struct doctor *doctor, const struct check *check, con
 			addr_print(&text, &hop->gateway);
 			text_addf(&text, " dev %s", link->name);
 			b.proof = arena_strdup(doctor->arena, text.data);
-			b.mac = vm_port_mac(doctor, port);
+			b.mac = port->mac;
 			b.is_now = is_asked_for(ns, &route->dst);
 			judge(doctor, check, &b);
 		}

@@ -256,7 +256,7 @@ static void run(struct doctor *doctor, const struct check *check)
 				.port = port, .ns = port->ns, .family = (enum family)family
 			};
 
-			if (!is_of_interest(doctor, &hole) || !vm_port_uplink(doctor, port))
+			if (!is_of_interest(doctor, &hole) || !port->uplink)
 				continue;
 			if (!world.sets)
 				world = sets_of_ports_new(doctor);

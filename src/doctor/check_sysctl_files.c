@@ -61,24 +61,13 @@ static bool find_routed(struct doctor *doctor, const struct host *other, struct 
 		const struct link *link = &own->links[i];
 		const struct address *address = doctor_address_of(own, link, FAMILY_IPV4);
 		const struct link *entry = doctor_entry_of(own, link);
-		struct addr station, anybody = doctor_anybody(FAMILY_IPV4);
 		const struct explanation *after;
 		struct query moved;
 		struct asked asked;
 
 		if (strcmp(link->kind, "bridge") != 0 || !address || !entry)
 			continue;
-		station = address->local;
-		station.bytes[3] ^= 2;
-		asked = doctor_ask(doctor, own, entry,
-			&(struct ask){ .proto = "tcp",
-				.src = &station,
-				.dst = &anybody,
-				.sport = 40000,
-				.dport = 80,
-				.has_macs = true,
-				.from = { { 0x02, 0x70, 0x77, 0, 0, 2 } },
-				.to = link->mac });
+		asked = doctor_ask_way_out(doctor, own, entry, link, address);
 		if (!asked.explanation || (asked.explanation->final != FINAL_DELIVERED &&
 						  asked.explanation->final != FINAL_REWRITTEN))
 			continue;

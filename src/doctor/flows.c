@@ -173,7 +173,7 @@ static bool is_damaged(
 			!query_of(asking->doctor, entry, port, is_egress, &query))
 			continue;
 		if (!is_egress)
-			query.in = vm_port_uplink(asking->doctor, port);
+			query.in = port->uplink;
 		if (!query.in || !is_new_one_whole(asking, entry, &query) ||
 			!is_applied(asking, entry, &query))
 			continue;

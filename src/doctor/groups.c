@@ -11,21 +11,6 @@
 #include "doctor/internal.h"
 #include "packet/expr.h"
 
-const char *rule_called_chain(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO
-		       ? rule->target.chain
-		       : NULL;
-}
-
-const struct match *rule_match(const struct rule *rule, enum match_kind kind)
-{
-	for (size_t i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == kind && !rule->matches[i].inverted)
-			return &rule->matches[i];
-	return NULL;
-}
-
 bool chain_names_other(const char *name, const char *other, char as)
 {
 	size_t same = 0;
@@ -82,6 +67,30 @@ static bool is_of_all_ports(const struct chain *chain)
 	return false;
 }
 
+static void read_spoof_rule(
+	struct arena *arena, const struct rule *rule, struct port_groups *groups)
+{
+	const struct match *src = rule_match(rule, MATCH_SRC);
+	const struct match *mac = rule_match(rule, MATCH_MAC_SRC);
+
+	if (rule->target.kind == TARGET_RETURN && src && mac &&
+		src->prefix.len == prefix_max_len(src->prefix.addr.family))
+		*vec_push(&groups->addrs, arena) = (struct vm_addr){ src->prefix.addr, mac->mac };
+}
+
+/* The check of sources is called from the chain that the port's packets are sent through. */
+static void read_addrs(struct arena *arena, struct port_groups *groups, const struct table *table,
+	const struct chain *chain)
+{
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		const char *name = rule_called_chain(&chain->rules[i]);
+		const struct chain *called = name ? table_chain(table, name) : NULL;
+
+		for (size_t r = 0; called && r < called->n_rules; r++)
+			read_spoof_rule(arena, &called->rules[r], groups);
+	}
+}
+
 static void read_rule(struct arena *arena, struct map *by_device, const struct table *table,
 	const struct rule *rule)
 {
@@ -98,6 +107,10 @@ static void read_rule(struct arena *arena, struct map *by_device, const struct t
 		groups->table = table;
 		(void)map_add(by_device, match->name, groups);
 	}
+	groups->is_called = groups->is_called || chain;
+	/* INPUT's rule calls the same chain once more */
+	if (chain && in && !groups->addrs.n)
+		read_addrs(arena, groups, table, chain);
 	if (!chain)
 		groups->is_trusted = true;
 	else if (is_of_all_ports(chain))
@@ -128,27 +141,33 @@ static struct map *read_groups(struct arena *arena, const struct ruleset *rs, en
 	return by_device;
 }
 
-const struct port_groups *doctor_groups(
-	struct doctor *doctor, const struct vm_port *port, enum family family)
+const struct port_groups *doctor_groups_of_device(
+	struct doctor *doctor, const struct netns *ns, const char *device, enum family family)
 {
-	size_t at = (size_t)(port->ns - doctor->host->netns) * N_IP_FAMILIES + family;
+	size_t at = (size_t)(ns - doctor->host->netns) * N_IP_FAMILIES + family;
 
 	if (!doctor->groups)
 		doctor->groups = arena_new_array(
 			doctor->arena, struct map *, doctor->host->n_netns * N_IP_FAMILIES);
 	if (!doctor->groups[at])
-		doctor->groups[at] = read_groups(doctor->arena, port->ns->ruleset, family);
-	return map_find(doctor->groups[at], port->link->name);
+		doctor->groups[at] = read_groups(doctor->arena, ns->ruleset, family);
+	return map_find(doctor->groups[at], device);
+}
+
+const struct port_groups *doctor_groups(
+	struct doctor *doctor, const struct vm_port *port, enum family family)
+{
+	return doctor_groups_of_device(doctor, port->ns, port->link->name, family);
 }
 
 /* ---- asking ---- */
 
-static bool print_question(struct doctor *doctor, const struct vm_port *port, bool is_egress,
-	const char *packet, struct text *out)
+static bool print_question(
+	const struct vm_port *port, bool is_egress, const char *packet, struct text *out)
 {
-	struct mac own = vm_port_mac(doctor, port), other = outside_mac;
+	struct mac own = port->mac, other = outside_mac;
 
-	if (!vm_port_uplink(doctor, port))
+	if (!port->uplink)
 		return false;
 	text_addf(out, "%s ", packet);
 	if (!strstr(packet, " mac ")) {
@@ -160,11 +179,11 @@ static bool print_question(struct doctor *doctor, const struct vm_port *port, bo
 	return true;
 }
 
-static struct query query_at(
+struct query vm_port_query(
 	struct doctor *doctor, const struct vm_port *port, bool is_egress, const struct host *host)
 {
 	const struct link *links = port->ns->links;
-	const struct link *in = is_egress ? port->link : vm_port_uplink(doctor, port);
+	const struct link *in = is_egress ? port->link : port->uplink;
 	const struct netns *ns = &host->netns[port->ns - doctor->host->netns];
 
 	return (struct query){ .from = FROM_DEVICE,
@@ -173,7 +192,7 @@ static struct query query_at(
 		.within = &ns->links[port->bridge - links] };
 }
 
-static void be_first_of_flow(struct query *query)
+void query_begin_flow(struct query *query)
 {
 	query->has_ct_state = true;
 	query->packet.ct_state = CT_NEW;
@@ -186,12 +205,12 @@ bool vm_port_ask(struct doctor *doctor, const struct vm_port *port, bool is_egre
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct err err;
 
-	if (!print_question(doctor, port, is_egress, packet, &text))
+	if (!print_question(port, is_egress, packet, &text))
 		return false;
-	*ret = query_at(doctor, port, is_egress, doctor->host);
+	*ret = vm_port_query(doctor, port, is_egress, doctor->host);
 	if (!packet_expr_parse(text.data, &ret->packet, &err))
 		return false;
-	be_first_of_flow(ret);
+	query_begin_flow(ret);
 	return true;
 }
 
@@ -234,15 +253,16 @@ bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
 	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
 	const char *packets, struct every *ret)
 {
-	struct query query = query_at(doctor, port, is_egress, doctor_heard(doctor));
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct packet_choices choices = { 0 };
+	struct query query;
 	struct err err;
 
-	if (!print_question(doctor, port, is_egress, packets, &text))
+	if (!print_question(port, is_egress, packets, &text))
 		return false;
+	query = vm_port_query(doctor, port, is_egress, doctor_heard(doctor));
 	if (packet_expr_parse_set(doctor->arena, text.data, &query.packet, &choices, &err)) {
-		be_first_of_flow(&query);
+		query_begin_flow(&query);
 		if (explain_every_in(doctor->arena, world->explainer, world->sets, &query, &choices,
 			    ret, &err))
 			return true;

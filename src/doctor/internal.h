@@ -31,8 +31,11 @@ struct vm_addr {
 };
 struct vm_port {
 	const struct netns *ns;
-	const struct link *link;	 /* the tap */
-	const struct link *bridge;	 /* never NULL */
+	const struct link *link;   /* the tap */
+	const struct link *bridge; /* never NULL */
+	/* The way out of its bridge: the first port of it that is up and no machine's. NULL: there is none. */
+	const struct link *uplink;
+	struct mac mac;			 /* its machine's, or a made-up one */
 	bool is_filtered[N_IP_FAMILIES]; /* bridged packets of the family pass iptables' hooks */
 	bool has_groups[N_IP_FAMILIES];	 /* rules call chains of a security group for it */
 	/* Addresses that it is known to have: of its anti-spoofing rules, or of neighbours with its MAC. */
@@ -55,13 +58,10 @@ extern const struct mac outside_mac;
 /* A bridge that a container program made, by its name: whose; NULL: of none. */
 const char *container_bridge_owner(const char *name);
 
-/* The way out of its bridge: a port of it that is no machine's. NULL: there is none. */
-const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port);
-struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port);
 /* The first address of the family that is known of it; NULL: none is. */
 const struct vm_addr *vm_port_addr(const struct vm_port *port, enum family family);
 /* A MAC behind the uplink: one that the bridge has learned there, or a made-up one. */
-struct mac vm_port_remote(struct doctor *doctor, const struct vm_port *port);
+struct mac vm_port_remote(const struct vm_port *port);
 
 /* ---- ask.c: single packets, and how they are written ---- */
 
@@ -84,6 +84,11 @@ struct asked doctor_ask(struct doctor *doctor, const struct netns *ns, const str
 bool asked_is_lost(const struct asked *asked, enum drop drop);
 /* "anybody": an address of no network of this host. */
 struct addr doctor_anybody(enum family family);
+/* Another address of the network: the one behind the host's. */
+struct addr doctor_station(const struct address *address);
+/* What a station of a bridge whose address "own" is the host's sends to anybody by the host; entry: of doctor_entry_of. */
+struct asked doctor_ask_way_out(struct doctor *doctor, const struct netns *ns,
+	const struct link *entry, const struct link *bridge, const struct address *own);
 /* The first one of the link that is no link-local one; NULL: there is none. */
 const struct address *doctor_address_of(
 	const struct netns *ns, const struct link *link, enum family family);
@@ -100,6 +105,11 @@ const struct route *asked_route(const struct asked *asked);
 /* Of a table "filter" of iptables; chains that are not there are NULL. */
 struct port_groups {
 	const struct table *table;
+	bool is_called; /* some rule calls a chain for the port */
+	/* Those for which a chain that its packets are sent through returns: "-s 10.0.0.5/32 -m mac ..". */
+	struct {
+		VEC(struct vm_addr);
+	} addrs;
 	const struct chain *in, *out; /* what is sent to the machine, and by it */
 	const struct chain *spoof; /* called by out: RETURN for the port's addresses, else DROP */
 	size_t spoof_at;	   /* where out calls it */
@@ -109,11 +119,16 @@ struct port_groups {
 /* NULL: no rule of the family names the port. */
 const struct port_groups *doctor_groups(
 	struct doctor *doctor, const struct vm_port *port, enum family family);
-/* Not inverted; NULL: the rule has none of that kind. */
-const struct match *rule_match(const struct rule *rule, enum match_kind kind);
-const char *rule_called_chain(const struct rule *rule);		      /* NULL: it calls none */
+const struct port_groups *doctor_groups_of_device(
+	struct doctor *doctor, const struct netns *ns, const char *device, enum family family);
 bool chain_names_other(const char *name, const char *other, char as); /* "..o1" of "..s1" */
 
+/* What the port's machine sends, or what is sent to it (where its bridge has a way out), up to the other side of its bridge, on
+ * that version of the host; without the packet. */
+struct query vm_port_query(
+	struct doctor *doctor, const struct vm_port *port, bool is_egress, const struct host *host);
+/* Its packet is the first of its flow, whatever conntrack has. */
+void query_begin_flow(struct query *query);
 /*
  * A packet as expressions have it, without its MACs ("mac any" at the end: any source has it): sent by the port's machine, or to it by a station behind the bridge's way out,
  * as the first of its flow, whatever conntrack has today. False: the bridge has no way out.
@@ -162,7 +177,6 @@ struct harm {
 	/* It goes through the host, which has an address on the bridge; else the bridge forwards it. */
 	bool is_routed;
 	enum family family;
-	bool is_known_source; /* egress: asked was about addresses that the port has */
 	/* Of packets between known addresses of ports, or to anywhere: it is felt now. Else others have to choose addresses first. */
 	bool is_felt;
 	struct query witness;	/* up to the other side of the bridge (query.within) */

@@ -6,95 +6,9 @@
  */
 #include <string.h>
 
-#include "base/map.h"
 #include "base/text.h"
 #include "doctor/internal.h"
 #include "host/index.h"
-
-/* ---- what rules know of ports ---- */
-
-/* Of one device: the rules that call a chain for it. */
-struct port_rules {
-	bool has_groups[N_IP_FAMILIES];
-	bool is_read
-		[N_IP_FAMILIES]; /* its addresses: INPUT's rule calls the same chain once more */
-	struct {
-		VEC(struct vm_addr);
-	} addrs;
-};
-
-/* "-s 10.0.0.5/32 -m mac --mac-source fa:16:3e:00:00:05 -j RETURN" */
-static void read_spoof_rule(struct arena *arena, const struct rule *rule, struct port_rules *port)
-{
-	const struct match *src = rule_match(rule, MATCH_SRC);
-	const struct match *mac = rule_match(rule, MATCH_MAC_SRC);
-	struct vm_addr addr = { 0 };
-
-	if (rule->target.kind != TARGET_RETURN || !src || !mac ||
-		src->prefix.len != (src->prefix.addr.family == FAMILY_IPV4 ? 32 : 128))
-		return;
-	addr.addr = src->prefix.addr;
-	addr.mac = mac->mac;
-	*vec_push(&port->addrs, arena) = addr;
-}
-
-/* chain: what the port's packets are sent through; the check of sources is called from there. */
-static void read_spoof_rules(struct arena *arena, const struct table *table,
-	const struct chain *chain, struct port_rules *port)
-{
-	for (size_t i = 0; i < chain->n_rules; i++) {
-		const char *name = rule_called_chain(&chain->rules[i]);
-		const struct chain *called = name ? table_chain(table, name) : NULL;
-
-		for (size_t r = 0; called && r < called->n_rules; r++)
-			read_spoof_rule(arena, &called->rules[r], port);
-	}
-}
-
-static void read_rule(struct arena *arena, struct map *by_device, const struct table *table,
-	const struct rule *rule)
-{
-	const struct match *in = rule_match(rule, MATCH_PHYSDEV_IN);
-	const struct match *match = in ? in : rule_match(rule, MATCH_PHYSDEV_OUT);
-	const char *name = rule_called_chain(rule);
-	const struct chain *chain = match && name ? table_chain(table, name) : NULL;
-	struct port_rules *port;
-
-	if (!chain)
-		return;
-	port = map_find(by_device, match->name);
-	if (!port) {
-		port = arena_new_one(arena, struct port_rules);
-		(void)map_add(by_device, match->name, port);
-	}
-	port->has_groups[table->family] = true;
-	if (in && !port->is_read[table->family]) {
-		size_t n = port->addrs.n;
-
-		read_spoof_rules(arena, table, chain, port);
-		port->is_read[table->family] = port->addrs.n > n;
-	}
-}
-
-static bool is_filter_of_iptables(const struct table *table)
-{
-	return (table->source == SOURCE_IPTABLES || table->source == SOURCE_IPTABLES_LEGACY) &&
-	       strcmp(table->name, "filter") == 0;
-}
-
-static struct map *read_port_rules(struct arena *arena, const struct ruleset *rs)
-{
-	struct map *by_device = map_new(arena);
-
-	for (size_t t = 0; rs && t < rs->n_tables; t++) {
-		const struct table *table = &rs->tables[t];
-
-		for (size_t c = 0; is_filter_of_iptables(table) && c < table->n_chains; c++)
-			for (size_t r = 0; r < table->chains[c].n_rules; r++)
-				read_rule(arena, by_device, table, &table->chains[c].rules[r]);
-	}
-	return by_device;
-}
 
 /* ---- which links are ports of machines ---- */
 
@@ -134,11 +48,20 @@ static bool has_vm(const struct netns *ns, const char *device)
 	return false;
 }
 
-static bool is_of_machine(const struct netns *ns, const struct link *link, const struct map *rules)
+static bool is_named_by_rules(
+	struct doctor *doctor, const struct netns *ns, const char *device, enum family family)
+{
+	const struct port_groups *groups = doctor_groups_of_device(doctor, ns, device, family);
+
+	return groups && groups->is_called;
+}
+
+static bool is_of_machine(struct doctor *doctor, const struct netns *ns, const struct link *link)
 {
 	return strcmp(link->kind, "tun") == 0 || text_has_prefix(link->name, "tap") ||
 	       text_has_prefix(link->name, "vnet") || has_vm(ns, link->name) ||
-	       map_find(rules, link->name);
+	       is_named_by_rules(doctor, ns, link->name, FAMILY_IPV4) ||
+	       is_named_by_rules(doctor, ns, link->name, FAMILY_IPV6);
 }
 
 /* ---- their addresses ---- */
@@ -169,39 +92,102 @@ static void add_addrs_of_mac(struct doctor *doctor, struct vm_port *port, struct
 	}
 }
 
+/* The station that a bridge has learned behind its port: number i of them; false: there are no more. */
+static bool learned_mac(const struct netns *ns, const struct link *port, size_t *i, struct mac *ret)
+{
+	for (; *i < ns->n_fdb; *i = netns_next(ns, FDB_BY_PORT, *i)) {
+		if (ns->fdb[*i].port_index != port->index || ns->fdb[*i].is_permanent)
+			continue;
+		*ret = ns->fdb[*i].mac;
+		*i = netns_next(ns, FDB_BY_PORT, *i);
+		return true;
+	}
+	return false;
+}
+
+static size_t first_learned(const struct netns *ns, const struct link *port)
+{
+	return netns_first(ns, FDB_BY_PORT, (uint64_t)port->index);
+}
+
+struct mac vm_port_remote(const struct vm_port *port)
+{
+	size_t i = port->uplink ? first_learned(port->ns, port->uplink) : 0;
+	struct mac mac;
+
+	return port->uplink && learned_mac(port->ns, port->uplink, &i, &mac) ? mac : outside_mac;
+}
+
 static void find_addrs(struct doctor *doctor, struct vm_port *port)
 {
-	const struct netns *ns = port->ns;
+	size_t i = first_learned(port->ns, port->link);
+	struct mac mac;
 
-	for (size_t i = netns_first(ns, FDB_BY_PORT, (uint64_t)port->link->index); i < ns->n_fdb;
-		i = netns_next(ns, FDB_BY_PORT, i))
-		if (ns->fdb[i].port_index == port->link->index && !ns->fdb[i].is_permanent)
-			add_addrs_of_mac(doctor, port, ns->fdb[i].mac);
+	while (learned_mac(port->ns, port->link, &i, &mac))
+		add_addrs_of_mac(doctor, port, mac);
+}
+
+static struct mac made_up_mac(size_t number)
+{
+	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
+}
+
+static struct mac find_mac(const struct vm_port *port, size_t number)
+{
+	size_t i = first_learned(port->ns, port->link);
+	struct mac mac;
+
+	if (port->addrs.n)
+		return port->addrs.items[0].mac;
+	return learned_mac(port->ns, port->link, &i, &mac) ? mac : made_up_mac(number);
 }
 
 static void add_port(struct doctor *doctor, struct vm_ports *ports, const struct netns *ns,
-	const struct link *link, const struct map *rules)
+	const struct link *link)
 {
 	const struct link *bridge =
 		link->master_index ? netns_link_by_index(ns, link->master_index) : NULL;
-	struct port_rules *known;
 	struct vm_port *port;
 
 	if (!bridge || strcmp(bridge->kind, "bridge") != 0 ||
-		container_bridge_owner(bridge->name) || !is_of_machine(ns, link, rules))
+		container_bridge_owner(bridge->name) || !is_of_machine(doctor, ns, link))
 		return;
 	port = vec_push(ports, doctor->arena);
 	*port = (struct vm_port){ .ns = ns, .link = link, .bridge = bridge };
-	for (unsigned family = 0; family < N_IP_FAMILIES; family++)
-		port->is_filtered[family] =
-			netns_bridge_is_filtered(ns, bridge, (enum family)family);
-	known = map_find(rules, link->name);
-	if (known) {
-		memcpy(port->has_groups, known->has_groups, sizeof(port->has_groups));
-		vec_for_each (addr, &known->addrs)
-			add_addr(doctor->arena, port, &addr->addr, addr->mac);
+	for (enum family family = FAMILY_IPV4; family < N_IP_FAMILIES; family++) {
+		const struct port_groups *groups =
+			doctor_groups_of_device(doctor, ns, link->name, family);
+
+		port->is_filtered[family] = netns_bridge_is_filtered(ns, bridge, family);
+		port->has_groups[family] = groups && groups->is_called;
+		for (size_t i = 0; groups && i < groups->addrs.n; i++)
+			add_addr(doctor->arena, port, &groups->addrs.items[i].addr,
+				groups->addrs.items[i].mac);
 	}
 	find_addrs(doctor, port);
+	port->mac = find_mac(port, ports->n - 1);
+}
+
+/* Of the bridges of a namespace, by the bridge's place: their first port that is up and no machine's. */
+static void find_uplinks(struct doctor *doctor, struct vm_ports *ports, size_t first)
+{
+	const struct netns *ns = ports->items[first].ns;
+	bool *is_machines = arena_new_array(doctor->arena, bool, ns->n_links);
+	const struct link **uplinks =
+		arena_new_array(doctor->arena, const struct link *, ns->n_links);
+
+	for (size_t i = first; i < ports->n; i++)
+		is_machines[ports->items[i].link - ns->links] = true;
+	for (size_t i = 0; i < ns->n_links; i++) {
+		const struct link *link = &ns->links[i];
+		const struct link *master =
+			link->master_index ? netns_link_by_index(ns, link->master_index) : NULL;
+
+		if (master && link->is_up && !is_machines[i] && !uplinks[master - ns->links])
+			uplinks[master - ns->links] = link;
+	}
+	for (size_t i = first; i < ports->n; i++)
+		ports->items[i].uplink = uplinks[ports->items[i].bridge - ns->links];
 }
 
 const struct vm_ports *doctor_ports(struct doctor *doctor)
@@ -211,10 +197,12 @@ const struct vm_ports *doctor_ports(struct doctor *doctor)
 	doctor->ports = arena_new_one(doctor->arena, struct vm_ports);
 	for (size_t n = 0; n < doctor->host->n_netns; n++) {
 		const struct netns *ns = &doctor->host->netns[n];
-		const struct map *rules = read_port_rules(doctor->arena, ns->ruleset);
+		size_t first = doctor->ports->n;
 
 		for (size_t i = 0; i < ns->n_links; i++)
-			add_port(doctor, doctor->ports, ns, &ns->links[i], rules);
+			add_port(doctor, doctor->ports, ns, &ns->links[i]);
+		if (doctor->ports->n > first)
+			find_uplinks(doctor, doctor->ports, first);
 	}
 	return doctor->ports;
 }

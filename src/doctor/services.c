@@ -56,16 +56,6 @@ static bool add_service(
 
 /* ---- who is where ---- */
 
-/* Another address of the network: the one behind the host's. */
-static struct addr station_of(const struct address *address)
-{
-	struct addr addr = address->local;
-	size_t last = addr.family == FAMILY_IPV4 ? 3 : 15;
-
-	addr.bytes[last] = (uint8_t)(addr.bytes[last] == 0xfe ? 0xfd : addr.bytes[last] + 1);
-	return addr;
-}
-
 static const struct link *first_port(const struct netns *ns, const struct link *bridge)
 {
 	for (size_t i = 0; i < ns->n_links; i++)
@@ -87,7 +77,7 @@ void doctor_sides(struct doctor *doctor, const struct netns *ns, enum family fam
 			address->local.family != family || address->len >= (family ? 127 : 31))
 			continue;
 		side.host = address->local;
-		side.station = station_of(address);
+		side.station = doctor_station(address);
 		if (is_bridge)
 			side.port = first_port(ns, link);
 		if (side.port)
@@ -167,12 +157,9 @@ static void find_published(struct arena *arena, const struct ruleset *rs, enum f
 static void find_ways_out(struct doctor *doctor, const struct netns *ns,
 	const struct sides *bridges, const struct sides *outsides)
 {
-	static const char *const anybody[] = { "203.0.113.77", "2001:db8:ffff::77" };
-
 	vec_for_each (side, bridges) {
-		struct addr far;
+		const struct addr far = doctor_anybody(side->host.family);
 
-		(void)addr_parse(anybody[side->host.family], &far);
 		doctor->services->n_ways_out += add_service(doctor, ns, side->port,
 			packet_text(doctor, &side->station, &far, PROTO_TCP, 80, side->link->mac));
 		vec_for_each (outside, outsides)

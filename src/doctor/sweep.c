@@ -33,66 +33,10 @@ struct question {
 	bool is_egress;
 	bool is_routed; /* by the host, which has an address on the bridge */
 	enum family family;
-	const struct link *in;	    /* where it enters the bridge */
 	struct mac mac, remote_mac; /* the machine's, the other station's */
 };
 
 /* ---- the bridges that have heard everybody ---- */
-
-static struct mac made_up_mac(size_t number)
-{
-	return (struct mac){ { 0x02, 0x70, 0x77, 1, (uint8_t)(number >> 8), (uint8_t)number } };
-}
-
-struct mac vm_port_mac(struct doctor *doctor, const struct vm_port *port)
-{
-	const struct vm_ports *ports = doctor_ports(doctor);
-	const struct netns *ns = port->ns;
-
-	if (port->addrs.n)
-		return port->addrs.items[0].mac;
-	for (size_t i = netns_first(ns, FDB_BY_PORT, (uint64_t)port->link->index); i < ns->n_fdb;
-		i = netns_next(ns, FDB_BY_PORT, i))
-		if (ns->fdb[i].port_index == port->link->index && !ns->fdb[i].is_permanent)
-			return ns->fdb[i].mac;
-	return made_up_mac((size_t)(port - ports->items));
-}
-
-static bool is_port_of_machine(const struct vm_ports *ports, const struct link *link)
-{
-	vec_for_each (port, ports)
-		if (port->link == link)
-			return true;
-	return false;
-}
-
-const struct link *vm_port_uplink(struct doctor *doctor, const struct vm_port *port)
-{
-	const struct vm_ports *ports = doctor_ports(doctor);
-	const struct netns *ns = port->ns;
-
-	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)port->bridge->index);
-		i < ns->n_links; i = netns_next(ns, LINKS_BY_MASTER, i)) {
-		const struct link *link = &ns->links[i];
-
-		if (link->master_index == port->bridge->index && link->is_up &&
-			!is_port_of_machine(ports, link))
-			return link;
-	}
-	return NULL;
-}
-
-struct mac vm_port_remote(struct doctor *doctor, const struct vm_port *port)
-{
-	const struct link *uplink = vm_port_uplink(doctor, port);
-	const struct netns *ns = port->ns;
-
-	for (size_t i = uplink ? netns_first(ns, FDB_BY_PORT, (uint64_t)uplink->index) : ns->n_fdb;
-		i < ns->n_fdb; i = netns_next(ns, FDB_BY_PORT, i))
-		if (ns->fdb[i].port_index == uplink->index && !ns->fdb[i].is_permanent)
-			return ns->fdb[i].mac;
-	return outside_mac;
-}
 
 const struct host *doctor_heard(struct doctor *doctor)
 {
@@ -113,18 +57,16 @@ const struct host *doctor_heard(struct doctor *doctor)
 		for (size_t i = 0; i < ns->n_fdb; i++)
 			*vec_push(&fdb, doctor->arena) = ns->fdb[i];
 		vec_for_each (port, ports) {
-			const struct link *uplink = vm_port_uplink(doctor, port);
-
 			if (port->ns != ns)
 				continue;
 			*vec_push(&fdb, doctor->arena) =
 				(struct fdb_entry){ .bridge_index = port->bridge->index,
 					.port_index = port->link->index,
-					.mac = vm_port_mac(doctor, port) };
-			if (uplink)
+					.mac = port->mac };
+			if (port->uplink)
 				*vec_push(&fdb, doctor->arena) =
 					(struct fdb_entry){ .bridge_index = port->bridge->index,
-						.port_index = uplink->index,
+						.port_index = port->uplink->index,
 						.mac = outside_mac };
 		}
 		copy->netns[n].fdb = fdb.items;
@@ -138,14 +80,6 @@ const struct host *doctor_heard(struct doctor *doctor)
 }
 
 /* ---- asking ---- */
-
-static bool has_known_addrs(const struct vm_port *port, enum family family)
-{
-	vec_for_each (known, &port->addrs)
-		if (known->addr.family == family)
-			return true;
-	return false;
-}
 
 /* The host's address on the bridge; NULL: it has none that others may use. */
 static const struct address *host_address(const struct vm_port *port, enum family family)
@@ -247,7 +181,7 @@ static struct packet_set felt_of(
 
 	if (q->is_routed)
 		return set;
-	if (!has_known_addrs(q->port, q->family))
+	if (!vm_port_addr(q->port, q->family))
 		set = set_and(sets, set, of_anywhere(sets, own, q->family, 0));
 	one = set_and(sets, set, of_machines(s, q, remote));
 	if (!set_is_empty(one))
@@ -255,11 +189,6 @@ static struct packet_set felt_of(
 	one = set_and(sets, set, of_anywhere(sets, remote, q->family, 0));
 	two = set_and(sets, set, of_anywhere(sets, remote, q->family, 1));
 	return set_is_empty(two) ? SET_EMPTY : one;
-}
-
-static bool is_bridged(const struct node *nat)
-{
-	return nat->packet->physdev_in || nat->packet->physdev_out;
 }
 
 /* Programs that filter the ports because somebody asked them to. */
@@ -398,7 +327,6 @@ static void add_harm(const struct sweeping *s, const struct question *q,
 		.is_egress = q->is_egress,
 		.is_routed = q->is_routed,
 		.family = q->family,
-		.is_known_source = has_known_addrs(q->port, q->family),
 		.is_felt = is_felt,
 		.witness = query_moved(s->doctor->arena, witness, s->heard.host, s->doctor->host),
 		.decider = *decider };
@@ -412,7 +340,7 @@ static const struct node *find_rewriter(const struct leaf *leaf, enum harm_kind 
 	for (const struct node *node = leaf->last; node; node = node->before) {
 		const struct node *by = node->kind == NODE_NAT ? node_rewriter(node) : NULL;
 
-		if (!by || !is_bridged(node))
+		if (!by || !node_is_bridged(node))
 			continue;
 		found = by;
 		*ret = by->hook == HOOK_POSTROUTING || by->hook == HOOK_INPUT ? HARM_SOURCE
@@ -468,16 +396,14 @@ static bool ask(const struct sweeping *s, const struct version *version, const s
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct packet_choices choices = { 0 };
 	/* what rules do to a flow is done to its first packet; those that there are have it behind them */
-	struct query query = { .from = FROM_DEVICE, .has_ct_state = true };
+	struct query query = vm_port_query(s->doctor, q->port, q->is_egress, version->host);
 	struct err err;
 
 	print_question(&text, q);
-	query.ns = &version->host->netns[q->port->ns - s->doctor->host->netns];
-	query.in = &query.ns->links[q->in - q->port->ns->links];
-	if (!q->is_routed)
-		query.within = &query.ns->links[q->port->bridge - q->port->ns->links];
+	if (q->is_routed)
+		query.within = NULL;
 	if (packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err)) {
-		query.packet.ct_state = CT_NEW;
+		query_begin_flow(&query);
 		if (explain_every_in(
 			    arena, version->explainer, s->sets, &query, &choices, ret, &err))
 			return true;
@@ -645,24 +571,22 @@ static void ask_routed(const struct sweeping *s, const struct question *q)
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
-	const struct link *uplink = vm_port_uplink(s->doctor, port);
+	const struct link *uplink = port->uplink;
 	const struct vm_port *other = another_port(ports, port);
-	struct question q = { .port = port, .mac = vm_port_mac(s->doctor, port) };
+	struct question q = { .port = port, .mac = port->mac };
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
 		q.family = (enum family)family;
 		q.is_egress = true;
-		q.in = port->link;
 		q.remote_mac = outside_mac;
 		if (uplink)
 			ask_both(s, &q);
-		q.remote_mac = other ? vm_port_mac(s->doctor, other) : outside_mac;
+		q.remote_mac = other ? other->mac : outside_mac;
 		if (other)
 			ask_both(s, &q);
 		if (host_address(port, q.family))
 			ask_routed(s, &q);
 		q.is_egress = false;
-		q.in = uplink;
 		q.remote_mac = outside_mac;
 		if (uplink)
 			ask_both(s, &q);

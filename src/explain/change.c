@@ -179,16 +179,11 @@ static const char *exception_rule(struct arena *arena, const struct node *node, 
 	return arena_printf(arena, "%s %s", rule.data + 1, end);
 }
 
-static bool is_bridged(const struct node *nat)
-{
-	return nat->packet->physdev_in || nat->packet->physdev_out;
-}
-
 /* The rewriting rule is spared this packet; what else it is for stays. */
 static void add_nat_exception(
 	struct search *search, const struct node *nat, const struct node *node)
 {
-	bool is_of_bridge = is_bridged(nat);
+	bool is_of_bridge = node_is_bridged(nat);
 	struct host_edit edit = host_edit_of_rule(search->arena, node->table, node->chain, 0,
 		exception_rule(search->arena, node, is_of_bridge), false);
 
@@ -207,7 +202,7 @@ static void add_nat_exceptions(struct search *search, bool is_bridged_only)
 	for (const struct node *node = search->explanation->leaf->last; node; node = node->before) {
 		const struct node *by = node->kind == NODE_NAT ? node_rewriter(node) : NULL;
 
-		if (by && (!is_bridged_only || is_bridged(node)))
+		if (by && (!is_bridged_only || node_is_bridged(node)))
 			add_nat_exception(search, node, by);
 	}
 }
@@ -215,7 +210,7 @@ static void add_nat_exceptions(struct search *search, bool is_bridged_only)
 static bool has_bridged_rewriting(const struct leaf *leaf)
 {
 	for (const struct node *node = leaf->last; node; node = node->before)
-		if (node->kind == NODE_NAT && is_bridged(node) && node_rewriter(node))
+		if (node->kind == NODE_NAT && node_is_bridged(node) && node_rewriter(node))
 			return true;
 	return false;
 }

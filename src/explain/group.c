@@ -12,19 +12,12 @@
 
 #define TAP_PREFIX "tap"
 
-static const char *called_chain(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO
-		       ? rule->target.chain
-		       : NULL;
-}
-
 /* The step that sends the packets of one bridge port to its chain. */
 static const struct step *port_step(
 	const struct step *last, const char **ret_device, bool *ret_is_ingress)
 {
 	for (const struct step *step = last; step; step = step->before) {
-		if (!step->rule || !called_chain(step->rule))
+		if (!step->rule || !rule_called_chain(step->rule))
 			continue;
 		for (size_t i = 0; i < step->rule->n_matches; i++) {
 			const struct match *match = &step->rule->matches[i];
@@ -65,7 +58,7 @@ static bool is_default_drop(const struct rule *rule)
 {
 	if (asks_for_invalid(rule))
 		return true;
-	return called_chain(rule) && rule->n_matches == 0;
+	return rule_called_chain(rule) && rule->n_matches == 0;
 }
 
 bool group_port_find(const struct node *node, struct group_port *ret)
@@ -76,7 +69,7 @@ bool group_port_find(const struct node *node, struct group_port *ret)
 
 	if (!call || node->table->source == SOURCE_NFT)
 		return false;
-	port.chain = table_chain(node->table, called_chain(call->rule));
+	port.chain = table_chain(node->table, rule_called_chain(call->rule));
 	for (const struct step *step = node->steps; step && !lost; step = step->before)
 		if (step->chain == port.chain && step->rule)
 			lost = step;

@@ -43,6 +43,11 @@ const struct node *node_rewriter(const struct node *nat)
 	return NULL;
 }
 
+bool node_is_bridged(const struct node *node)
+{
+	return node->packet->physdev_in || node->packet->physdev_out;
+}
+
 const struct node *leaf_decider(const struct leaf *leaf)
 {
 	bool is_lost = leaf->drop == DROP_RULE || leaf->drop == DROP_POLICY ||

@@ -98,6 +98,8 @@ const struct node *const *leaf_path(struct arena *arena, const struct leaf *leaf
 const struct node *leaf_decider(const struct leaf *leaf);
 /* Of a NODE_CHAIN. */
 struct decider decider_of(struct arena *arena, const struct node *node);
+/* Was the packet on a bridge's way when IP's hooks had it? */
+bool node_is_bridged(const struct node *node);
 /* The rewriting rule of a NODE_NAT; NULL: an older flow's. */
 const struct node *node_rewriter(const struct node *nat);
 /* The points of the OpenStack picture: A the guest's own interface, B tap, C qbr, D qvb and qvo, E br-int,

@@ -348,3 +348,18 @@ bool rule_dport(const struct rule *rule, uint16_t *ret)
 	}
 	return false;
 }
+
+const char *rule_called_chain(const struct rule *rule)
+{
+	return rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO
+		       ? rule->target.chain
+		       : NULL;
+}
+
+const struct match *rule_match(const struct rule *rule, enum match_kind kind)
+{
+	for (size_t i = 0; i < rule->n_matches; i++)
+		if (rule->matches[i].kind == kind && !rule->matches[i].inverted)
+			return &rule->matches[i];
+	return NULL;
+}

@@ -686,6 +686,10 @@ void ruleset_print_ipset(struct text *out, const struct ruleset *rs);
 void ruleset_print_nft(struct text *out, const struct ruleset *rs, bool has_counters);
 /* A rule as its table's program prints it: rule_print of any table; protocols as they were read. */
 void table_print_rule(struct text *out, const struct table *table, const struct rule *rule);
+/* The chain that it jumps or goes to; NULL: none. */
+const char *rule_called_chain(const struct rule *rule);
+/* Its first match of that kind that is not inverted; NULL: it has none. */
+const struct match *rule_match(const struct rule *rule, enum match_kind kind);
 /* The first destination port that the rule asks for, of whatever protocol; false: it asks for none. */
 bool rule_dport(const struct rule *rule, uint16_t *ret);
 /* A rule in words, for people: "tcp to 443 from 10.0.0.0/8: return". */
