@@ -9,10 +9,11 @@
 #define LIMIT_POLICY_ALIASED	4000000			   /* values that its aliases stand for */
 #define LIMIT_PORTS		20000			   /* Neutron zones end at 61,439 ports */
 #define LIMIT_GROUPS		100000
-#define LIMIT_RULES		2000000 /* of all groups */
-#define LIMIT_MEMBERS		4000000 /* of all address groups and ports */
-#define LIMIT_NAME_LEN		255	/* characters, as Neutron's columns */
-#define LIMIT_ADDRESS_PAIRS	10	/* a port, as Neutron's max_allowed_address_pair */
+#define LIMIT_RULES		2000000			    /* of all groups */
+#define LIMIT_MEMBERS		4000000			    /* of all address groups and ports */
+#define LIMIT_NAME_LEN		255			    /* characters, as Neutron's columns */
+#define LIMIT_SERVE_FRAME	((size_t)256 * 1024 * 1024) /* bytes from the door to the engine */
+#define LIMIT_ADDRESS_PAIRS	10 /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT	((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES	4000000
 #define LIMIT_NFT_ELEMENTS	8000000	 /* of all sets of a listing */

@@ -178,6 +178,7 @@ static bool read_port_identity(struct reader *r, const struct node *node,
 	}
 	if (!port->id)
 		port->id = uuid_derive(r->arena, "port", of);
+	port->has_device = port->device != NULL;
 	if (!port->device)
 		port->device = arena_printf(r->arena, "tap%.*s", DEVICE_ID_LEN, port->id);
 	return true;
@@ -278,6 +279,7 @@ static bool read_port(struct reader *r, const struct node *node, struct policy_p
 		.is_local = true,
 		.stateful = true,
 		.device_owner = "",
+		.host = "",
 		.line = node->line + 1 };
 	if (!read_port_identity(r, node, values, port) || !read_network(r, values, port) ||
 		!read_name(r, values[PORT_DEVICE_OWNER], "device_owner", &port->device_owner) ||
@@ -288,6 +290,8 @@ static bool read_port(struct reader *r, const struct node *node, struct policy_p
 		!read_fixed_ips(r, values[PORT_FIXED_IPS], port) ||
 		!read_pairs(r, values[PORT_PAIRS], port))
 		return false;
+	if (host)
+		port->host = arena_strdup(r->arena, host);
 	if (host && r->host)
 		port->is_local = is_this_host(r->host, host);
 	if (port->is_local && policy_port_is_filtered(port) && !values[PORT_MAC]) {

@@ -72,6 +72,8 @@ struct policy_port {
 	const char *device;	  /* the interface on this host; "tap" + 11 characters of the id */
 	const char *network;	  /* name or id, NULL when the file has none */
 	const char *device_owner; /* "" when the file has none; "network:..." is trusted */
+	const char *host;	  /* binding:host_id; "" when there is none: every host's */
+	bool has_device;	  /* the device was named, not made of the id */
 	struct mac mac;
 	struct addr *fixed_ips;
 	size_t n_fixed_ips;
