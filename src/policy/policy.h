@@ -73,7 +73,6 @@ struct policy_port {
 	const char *network;	  /* name or id, NULL when the file has none */
 	const char *device_owner; /* "" when the file has none; "network:..." is trusted */
 	const char *host;	  /* binding:host_id; "" when there is none: every host's */
-	bool has_device;	  /* the device was named, not made of the id */
 	struct mac mac;
 	struct addr *fixed_ips;
 	size_t n_fixed_ips;
@@ -82,8 +81,9 @@ struct policy_port {
 	const struct policy_group **groups; /* in the order of the file */
 	size_t n_groups;
 	bool port_security;
-	bool is_local; /* on this host; else only a member of its groups */
-	bool stateful; /* of its groups, which agree; true without groups */
+	bool has_device; /* the device was named, not made of the id */
+	bool is_local;	 /* on this host; else only a member of its groups */
+	bool stateful;	 /* of its groups, which agree; true without groups */
 	unsigned line;
 };
 
