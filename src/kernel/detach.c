@@ -78,13 +78,37 @@ bool kernel_detached_begin(
 }
 
 /* It ends with its caller, whatever ends that. */
+static void end_with(pid_t parent, int signal)
+{
+	prctl(PR_SET_PDEATHSIG, signal);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+bool kernel_process_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err)
+{
+	pid_t self = getpid(), pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		end_with(self, SIGTERM);
+		reset_signals();
+		work(data);
+		_exit(0);
+	}
+	if (pid < 0)
+		return err_system(err, errno, "cannot begin a process");
+	*ret_pid = pid;
+	return true;
+}
+
 static void be_child(void (*work)(void *data), void *data, pid_t parent, int out)
 {
 	int null = open("/dev/null", O_RDONLY);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-		getppid() != parent)
+	end_with(parent, SIGKILL);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(1);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	reset_signals();

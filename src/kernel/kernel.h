@@ -198,6 +198,15 @@ bool kernel_detached_begin(
  * *ret_fd, which does not block; its end is the work's. Who begins it has to wait for it. It has none of the caller's files. */
 bool kernel_child_begin(
 	void (*work)(void *data), void *data, pid_t *ret_pid, int *ret_fd, struct err *err);
+/* A process that does work(data) with all that the caller has, and ends by _exit, or by SIGTERM when its caller does. */
+bool kernel_process_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err);
+/* A connected pair of stream sockets; close-on-exec. */
+bool kernel_pair_open(int ret[2], struct err *err);
+/* A socket at path that listens, of that group and with mode 0660; what stands there is replaced if nobody listens behind it. group
+ * NULL: of ours. */
+bool kernel_socket_listen(const char *path, const char *group, int *ret_fd, struct err *err);
+/* Is who listens at path in our network namespace? false: nobody listens, or in another one. */
+bool kernel_socket_is_here(const char *path);
 /* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */
 uint64_t kernel_boottime_ms(void);
 void kernel_sleep_until(uint64_t at_ms);
