@@ -13,6 +13,10 @@
 #define LIMIT_MEMBERS		4000000			    /* of all address groups and ports */
 #define LIMIT_NAME_LEN		255			    /* characters, as Neutron's columns */
 #define LIMIT_SERVE_FRAME	((size_t)256 * 1024 * 1024) /* bytes from the door to the engine */
+#define LIMIT_STORE_KEY		2048			    /* bytes */
+#define LIMIT_STORE_VALUE	((size_t)32 * 1024 * 1024)  /* bytes of one document */
+#define LIMIT_STORE_PUTS	250000			    /* of one transaction */
+#define LIMIT_STORE_HISTORY	((size_t)256 * 1024 * 1024) /* bytes of past changes */
 #define LIMIT_ADDRESS_PAIRS	10 /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT	((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES	4000000
