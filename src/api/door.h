@@ -8,6 +8,7 @@
 #include "agent/serve.h"
 #include "api/api.h"
 #include "base/limits.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "policy/parts.h"
@@ -85,8 +86,10 @@ struct pending *engine_ask(struct door *door, struct request *request);
 bool engine_take(struct door *door, const char *bytes, size_t size, struct err *err);
 /* Everything as it is, at the start and when the engine and the store have come apart. */
 void engine_sync(struct door *door);
-/* Asks for its state, unless that is under way; request, which may be NULL, is told when it comes. */
+/* Asks for its state, unless that is under way. */
 void engine_ask_state(struct door *door);
+/* The answer to SERVE_STATUS. False: it was something else. */
+bool engine_take_state(struct door *door, enum serve_type type, const char *body, size_t size);
 
 /* --- events.c: what happened, for readers of the event stream --- */
 
@@ -113,8 +116,8 @@ const struct event_entry *events_get(const struct event_log *log, uint64_t numbe
 
 #define N_STATUS_CLASSES 6 /* 1xx..5xx, others */
 struct door_counts {
-	uint64_t requests[4 /* methods */][N_STATUS_CLASSES];
-	uint64_t malformed, streams_dropped, engine_refused, timeouts;
+	uint64_t requests[5 /* methods, and others */][N_STATUS_CLASSES];
+	uint64_t streams_dropped, engine_refused, timeouts;
 };
 
 /* Seconds. As in limits.h; tests wait less. */
@@ -135,14 +138,14 @@ struct door {
 	struct arena *state_arena; /* NULL: nothing yet */
 	struct serve_state state;
 	uint64_t state_ms, heard_ms; /* 0: never */
-	uint64_t asked_ms;	     /* for the state; 0: not under way */
 	uint64_t engine_revision;    /* that it has */
-	bool is_state_stale;
+	bool is_state_stale, is_state_asked;
 	bool is_synced;		/* the first sync has been answered */
 	uint64_t sync_again_ms; /* 0: not needed */
 	unsigned n_refused_syncs;
 	char refused[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
-	size_t n_waiting; /* requests */
+	struct request *waiting; /* requests that wait for the engine */
+	size_t n_waiting;
 	size_t n_streams, n_connections, n_memory; /* http.c's, for limits and metrics */
 	/* Who serves: a request that waited is answered; there is a new event. */
 	void (*answered)(void *data, struct request *request);

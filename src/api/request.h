@@ -32,9 +32,10 @@ struct request {
 	VEC(struct argument) arguments;
 	const char *if_match, *last_event_id, *host; /* headers; NULL: not there */
 	struct text body;
-	const struct route *route;
+	const struct api_route *route;
 	const char *id;		  /* what stands for {id} in the path; NULL */
 	struct answer answer;
+	json_t *kept;		  /* an answer's body that is not sent yet; NULL */
 	struct pending *pending;  /* what it waits for; NULL */
 	uint64_t give_up_ms;	  /* when it has waited for long enough */
 	struct request *next_waiting, **waiting_at;
@@ -47,6 +48,8 @@ void request_free(struct request *request); /* NULL is fine; what it waits for i
 const char *request_argument(const struct request *request, const char *key);
 /* An argument that is true or false; *ret stays when there is none. False: it is answered as wrong. */
 bool request_flag(struct request *request, const char *key, bool *ret);
+/* False: too much is waited for already, and it is answered so. */
+bool request_may_wait(struct request *request);
 /* It waits for the engine; give up after so many seconds. */
 void request_wait(struct request *request, unsigned wait_s);
 /* Its answer stands now: whoever serves is told if it had to wait. */
@@ -70,7 +73,7 @@ json_t *request_json(struct request *request);
 
 enum { IS_STRING = 1, IS_INT = 2, IS_BOOL = 4, IS_NULL = 8, IS_LIST = 16, IS_OBJECT = 32 };
 enum { IN_POST = 1, IN_PUT = 2, REQUIRED = 4, FILTERED = 8 };
-struct field {
+struct api_field {
 	const char *name;
 	unsigned types, flags;
 	const char *words;
@@ -80,10 +83,10 @@ struct resource {
 	const char *one, *many;		     /* keys of bodies */
 	const char *title, *not_found;	     /* "Security group": for messages; the error's type */
 	const char *not_found_words;	     /* "does not exist" */
-	const struct field *fields;
+	const struct api_field *fields;
 	size_t n_fields;
-	/* Told each object as JSON (which it frees), until it says stop. */
-	void (*each)(struct door *door, bool (*fn)(void *data, json_t *object), void *data);
+	/* fn is told each object, which it frees. */
+	void (*each)(struct door *door, void (*fn)(void *data, json_t *object), void *data);
 	json_t *(*find)(struct door *door, const char *id); /* NULL: there is none */
 	uint64_t (*changed)(struct door *door, const char *id);
 };
@@ -101,31 +104,43 @@ void collection_show(struct request *request);
 
 /* --- change.c: every change goes this way --- */
 
+struct gone {
+	enum part_kind kind;
+	const char *id;
+};
 struct change {
 	struct request *request;
 	VEC(struct policy_part) puts;
-	struct {
-		enum part_kind kind;
-		const char *id;
-	} *gone;
-	size_t n_gone, cap_gone;
-	unsigned status; /* of the answer when all went well: 200, 201, 204 */
-	json_t *body;	 /* of the answer: what the objects are now; freed with the request */
-	/* Makes body when the store has it; data is the caller's. */
-	json_t *(*make_body)(struct change *change);
-	bool has_ports; /* body tells ports' states: they are asked for again first */
-	bool is_dry;
-	void *data;
-	uint64_t revision; /* of the store behind it */
+	VEC(struct gone) gone;
+	unsigned status;	/* of the answer when all went well: 200, 201, 204 */
+	VEC(const char *) ids;	/* of the objects of the route's resource that the answer shows */
+	bool is_many;		/* as a list */
+	bool is_dry;		/* only told what it would do; set by change_submit */
+	uint64_t revision;	/* of the store behind it */
+	/* Makes the answer; NULL: that of the route's resource. */
+	void (*finish)(struct change *change, const struct serve_done *done);
+	void *data; /* finish's */
 };
 
-struct change *change_new(struct request *request); /* in the request's arena */
+struct change *change_new(struct request *request, unsigned status); /* lives with the request */
 void change_put(struct change *change, const struct policy_part *part);
 void change_remove(struct change *change, enum part_kind kind, const char *id);
 /* Checks it, stores it, tells the engine; the request waits, or is answered with what is wrong. */
 void change_submit(struct change *change);
+/* What became of it in the kernel; with the lines of what changed. */
+json_t *json_of_done(const struct change *change, const struct serve_done *done);
 
 /* --- handlers --- */
+/* A new random id. */
+const char *new_id(struct arena *arena);
+bool is_id(const char *text);
+/* A document, which is freed, as a part; NULL: it is none, and answered so. */
+const struct policy_part *part_of_document(
+	struct request *request, json_t *document, enum part_kind kind);
+/* What a file's field is wrong in, as Neutron's error of that name. */
+void answer_fault(struct request *request, const struct fault *fault);
+/* Of a group's document, its rule of that place, as answers have it. */
+json_t *rule_view(const struct object *object, const json_t *document, size_t rule);
 void group_create(struct request *request);
 void group_update(struct request *request);
 void group_delete(struct request *request);
@@ -153,7 +168,7 @@ void health_show(struct request *request);
 
 /* --- routes.c --- */
 
-struct route {
+struct api_route {
 	enum method method;
 	const char *path; /* "{id}" stands for one segment */
 	void (*handle)(struct request *request);
@@ -162,7 +177,7 @@ struct route {
 	const char *const *arguments; /* that it takes, ends with NULL; NULL: those of its resource */
 	size_t max_body;	      /* 0: it takes none */
 };
-extern const struct route routes[];
+extern const struct api_route routes[];
 extern const size_t n_routes;
 
 /* Sets route and id. False: there is none, and it is answered so (404, 405). */
