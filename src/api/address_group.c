@@ -109,8 +109,7 @@ void address_group_create(struct request *request)
 
 		json_object_set_new(item, "id", json_string(id));
 		if (check_addresses(request, json_object_get(item, "addresses")))
-			part = part_of_document(
-				request, json_incref(item), PART_ADDRESS_GROUP);
+			part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
 		is_fine = part != NULL;
 		if (!is_fine)
 			break;
@@ -135,8 +134,7 @@ void address_group_update(struct request *request)
 	list = fields_of_body(request, false, &is_many);
 	if (!list)
 		return;
-	if (!check_addresses(
-		    request, json_object_get(json_array_get(list, 0), "addresses"))) {
+	if (!check_addresses(request, json_object_get(json_array_get(list, 0), "addresses"))) {
 		json_decref(list);
 		return;
 	}

@@ -124,8 +124,7 @@ json_t *request_json(struct request *request)
 			LIMIT_API_DEPTH);
 		return NULL;
 	}
-	value = json_loadb(
-		request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &wrong);
+	value = json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &wrong);
 	if (!value) {
 		struct text next CLEANUP(text_done) = TEXT_INIT;
 

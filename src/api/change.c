@@ -49,8 +49,7 @@ static void drop_equal(struct change *change)
 		struct policy_part *part = &change->puts.items[i];
 		const struct object *before = model_find(model, part->kind, policy_part_id(part));
 
-		if (before &&
-			!strcmp(part_text(scratch, &before->part), part_text(scratch, part)))
+		if (before && !strcmp(part_text(scratch, &before->part), part_text(scratch, part)))
 			continue;
 		change->puts.items[n++] = *part;
 	}
@@ -72,16 +71,14 @@ static const struct policy_part **parts_behind(
 	}
 	parts = arena_new_array(arena, const struct policy_part *, n);
 	n = 0;
-	vec_for_each(part, &change->puts)
-	{
+	vec_for_each (part, &change->puts) {
 		const struct object *before = model_find(model, part->kind, policy_part_id(part));
 
 		parts[n++] = part;
 		if (before)
 			goes[part->kind][before - model->objects[part->kind]] = true;
 	}
-	vec_for_each(gone, &change->gone)
-	{
+	vec_for_each (gone, &change->gone) {
 		const struct object *before = model_find(model, gone->kind, gone->id);
 
 		if (before)
@@ -105,8 +102,7 @@ static bool check_change(struct change *change)
 	size_t n, wrong = SIZE_MAX;
 	struct err err;
 
-	vec_for_each(part, &change->puts)
-	{
+	vec_for_each (part, &change->puts) {
 		struct policy_part copy;
 
 		if (!part_copy(scratch, part, &copy, &err)) {
@@ -149,16 +145,16 @@ static bool store_change(struct change *change)
 	put_vec puts = { 0 };
 	struct err err, reload;
 
-	vec_for_each(part, &change->puts) add_put(
-		scratch, &puts, model_find(&door->model, part->kind, policy_part_id(part)), part);
-	vec_for_each(gone, &change->gone)
-	{
+	vec_for_each (part, &change->puts)
+		add_put(scratch, &puts, model_find(&door->model, part->kind, policy_part_id(part)),
+			part);
+	vec_for_each (gone, &change->gone) {
 		const struct object *before = model_find(&door->model, gone->kind, gone->id);
 
 		if (before)
-			*vec_push(&puts, scratch) = (struct store_put){
-				document_key(scratch, &before->part), NULL, 0, before->changed
-			};
+			*vec_push(&puts, scratch) =
+				(struct store_put){ document_key(scratch, &before->part), NULL, 0,
+					before->changed };
 	}
 	if (store_commit(door->store, puts.items, puts.n, &change->revision, NULL, &err))
 		return true;
@@ -175,13 +171,11 @@ static bool store_change(struct change *change)
 	return false;
 }
 
-static void add_event_object(
-	json_t *objects, enum part_kind kind, const char *id, const char *what)
+static void add_event_object(json_t *objects, enum part_kind kind, const char *id, const char *what)
 {
 	if (json_array_size(objects) < EVENT_OBJECTS)
-		json_array_append_new(objects,
-			json_pack("{s:s, s:s, s:s}", "kind", kind_names[kind], "id", id, "is",
-				what));
+		json_array_append_new(objects, json_pack("{s:s, s:s, s:s}", "kind",
+						       kind_names[kind], "id", id, "is", what));
 }
 
 /* What the store has taken. */
@@ -190,16 +184,14 @@ static void apply_change(struct change *change)
 	struct door *door = change->request->door;
 	json_t *objects = json_array();
 
-	vec_for_each(part, &change->puts)
-	{
+	vec_for_each (part, &change->puts) {
 		bool is_new = !model_find(&door->model, part->kind, policy_part_id(part));
 
-		add_event_object(objects, part->kind, policy_part_id(part),
-			is_new ? "created" : "updated");
+		add_event_object(
+			objects, part->kind, policy_part_id(part), is_new ? "created" : "updated");
 		model_put(&door->model, part, change->revision);
 	}
-	vec_for_each(gone, &change->gone)
-	{
+	vec_for_each (gone, &change->gone) {
 		add_event_object(objects, gone->kind, gone->id, "deleted");
 		model_remove(&door->model, gone->kind, gone->id, change->revision);
 	}
@@ -213,11 +205,11 @@ static json_t *json_of_failures(const struct serve_done *done)
 	json_t *failures = json_array();
 
 	for (size_t i = 0; i < done->n_failures; i++)
-		json_array_append_new(failures,
-			json_pack("{s:o, s:o, s:o}", "port_id",
-				json_text(done->failures[i].port_id), "why",
-				json_text(done->failures[i].why), "next_step",
-				json_text(done->failures[i].next_step)));
+		json_array_append_new(
+			failures, json_pack("{s:o, s:o, s:o}", "port_id",
+					  json_text(done->failures[i].port_id), "why",
+					  json_text(done->failures[i].why), "next_step",
+					  json_text(done->failures[i].next_step)));
 	return failures;
 }
 
@@ -244,8 +236,7 @@ static json_t *json_of_objects(const struct change *change)
 	const struct resource *resource = request->route->resource;
 	json_t *body = json_object(), *list = change->is_many ? json_array() : NULL;
 
-	vec_for_each(id, &change->ids)
-	{
+	vec_for_each (id, &change->ids) {
 		json_t *object = resource->find(request->door, *id);
 
 		if (!list)
@@ -373,7 +364,7 @@ static void tell_engine(struct change *change)
 	struct door *door = request->door;
 	size_t n = change->gone.n;
 	struct serve_change told = { .revision = change->is_dry ? door->model.revision
-								 : change->revision,
+								: change->revision,
 		.is_dry = change->is_dry,
 		.parts = change->puts.items,
 		.n_parts = change->puts.n,
@@ -412,6 +403,7 @@ void change_submit(struct change *change)
 	/* As it is now: a change that comes behind it is not its answer. */
 	request->kept = change->is_dry ? json_object() : json_of_objects(change);
 	if (!change->is_dry && change->ids.n == 1)
-		request->answer.etag = request->route->resource->changed(door, change->ids.items[0]);
+		request->answer.etag =
+			request->route->resource->changed(door, change->ids.items[0]);
 	tell_engine(change);
 }

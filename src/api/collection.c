@@ -90,17 +90,16 @@ static bool value_is(const json_t *value, const char *wanted)
 
 	if (!json_is_array(value))
 		return value && scalar_is(value, wanted);
-	json_array_foreach(value, i, item) if (json_is_object(item) ? member_is(item, wanted)
-								    : scalar_is(item, wanted))
-		return true;
+	json_array_foreach(value, i, item) if (json_is_object(item)
+						       ? member_is(item, wanted)
+						       : scalar_is(item, wanted)) return true;
 	return false;
 }
 
 /* Of the arguments with one key one has to be so, and that for each key. */
 static bool passes_filters(const struct request *request, const json_t *object)
 {
-	vec_for_each(argument, &request->arguments)
-	{
+	vec_for_each (argument, &request->arguments) {
 		const json_t *value = json_object_get(object, argument->key);
 		bool is_so = !strcmp(argument->key, "fields");
 
@@ -118,16 +117,14 @@ static bool check_filters(struct request *request, bool has_filters)
 	const struct resource *resource = request->route->resource;
 	struct text unknown CLEANUP(text_done) = TEXT_INIT;
 
-	vec_for_each(argument, &request->arguments)
-	{
+	vec_for_each (argument, &request->arguments) {
 		bool is_known = !strcmp(argument->key, "fields");
 
 		for (size_t i = 0; has_filters && i < resource->n_fields; i++)
 			is_known |= (resource->fields[i].flags & FILTERED) &&
 				    !strcmp(resource->fields[i].name, argument->key);
 		if (!is_known)
-			text_addf(
-				&unknown, "%s'%s'", unknown.len ? ", " : "", argument->key);
+			text_addf(&unknown, "%s'%s'", unknown.len ? ", " : "", argument->key);
 	}
 	if (!unknown.len)
 		return true;
@@ -141,8 +138,7 @@ static json_t *choose_fields(const struct request *request, json_t *object)
 {
 	json_t *chosen = NULL;
 
-	vec_for_each(argument, &request->arguments)
-	{
+	vec_for_each (argument, &request->arguments) {
 		json_t *value = json_object_get(object, argument->value);
 
 		if (strcmp(argument->key, "fields") != 0)

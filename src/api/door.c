@@ -83,9 +83,8 @@ void door_tick(struct door *door)
 	}
 	if (door->sync_again_ms && door->sync_again_ms <= door->now_ms)
 		engine_sync(door);
-	if (door->now_ms - door->state_ms >= (door->is_state_stale
-							     ? (uint64_t)STATE_PAUSE_MS
-							     : door->times.ping_s * 1000ULL))
+	if (door->now_ms - door->state_ms >=
+		(door->is_state_stale ? (uint64_t)STATE_PAUSE_MS : door->times.ping_s * 1000ULL))
 		engine_ask_state(door);
 }
 

@@ -31,8 +31,8 @@ struct object {
 };
 
 struct model {
-	struct arena *arena; /* all parts; made anew when most of it is garbage */
-	size_t fresh_size;   /* bytes of it when it had no garbage */
+	struct arena *arena;		      /* all parts; made anew when most of it is garbage */
+	size_t fresh_size;		      /* bytes of it when it had no garbage */
 	struct object *objects[N_PART_KINDS]; /* sorted by id; on the heap */
 	size_t n[N_PART_KINDS], cap[N_PART_KINDS];
 	uint64_t revision;
@@ -143,7 +143,8 @@ struct door {
 	bool is_synced;		/* the first sync has been answered */
 	uint64_t sync_again_ms; /* 0: not needed */
 	unsigned n_refused_syncs;
-	char refused[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
+	char refused
+		[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
 	struct request *waiting; /* requests that wait for the engine */
 	size_t n_waiting;
 	size_t n_streams, n_connections, n_memory; /* http.c's, for limits and metrics */
@@ -153,8 +154,7 @@ struct door {
 	void *data;
 };
 
-bool door_open(
-	const char *store_path, const char *host, struct door **ret, struct err *err);
+bool door_open(const char *store_path, const char *host, struct door **ret, struct err *err);
 void door_close(struct door **door); /* for CLEANUP */
 /* What is due by now_ms: asks for the state, syncs again, gives up requests that wait too long. */
 void door_tick(struct door *door);

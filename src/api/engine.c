@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* Room that is kept for the next frames. */
-#define ENGINE_BUFFER_KEPT ((size_t)1024 * 1024)
+#define ENGINE_BUFFER_KEPT  ((size_t)1024 * 1024)
 #define SYNC_AGAIN_FIRST_MS 1000
 #define SYNC_AGAIN_LAST_MS  30000
 
@@ -53,8 +53,7 @@ void engine_done(struct door *door)
 	struct engine *engine = &door->engine;
 
 	while (engine->pending)
-		answer_pending(
-			door, take_pending(engine, engine->pending->id), 0, NULL, 0);
+		answer_pending(door, take_pending(engine, engine->pending->id), 0, NULL, 0);
 	text_done(&engine->out);
 	text_done(&engine->in);
 }
@@ -181,8 +180,8 @@ static bool take_event(struct door *door, const char *body, size_t size, struct 
 	return true;
 }
 
-static bool take_frame(struct door *door, const struct serve_header *header, const char *body,
-	struct err *err)
+static bool take_frame(
+	struct door *door, const struct serve_header *header, const char *body, struct err *err)
 {
 	struct pending *pending;
 

@@ -106,8 +106,8 @@ static bool check_value(
 	}
 	if (type == IS_STRING && characters_of(json_string_value(value)) > LIMIT_NAME_LEN) {
 		answer_invalid(request, field, value,
-			arena_printf(request->arena, "exceeds maximum length of %d.",
-				LIMIT_NAME_LEN));
+			arena_printf(
+				request->arena, "exceeds maximum length of %d.", LIMIT_NAME_LEN));
 		return false;
 	}
 	return true;
@@ -121,8 +121,8 @@ static const struct api_field *find_field(const struct resource *resource, const
 	return NULL;
 }
 
-static const char *nearest_field(const struct resource *resource, struct arena *arena,
-	const char *name, unsigned in)
+static const char *nearest_field(
+	const struct resource *resource, struct arena *arena, const char *name, unsigned in)
 {
 	const char **names = arena_new_array(arena, const char *, resource->n_fields);
 	const char *nearest;
@@ -179,8 +179,8 @@ static json_t *take_objects(
 	const struct resource *resource = request->route->resource;
 	json_t *one = json_object_get(body, resource->one);
 	json_t *many = may_be_many ? json_object_get(body, resource->many) : NULL;
-	const char *next = arena_printf(
-		request->arena, "Send {\"%s\": {...}} as JSON.", resource->one);
+	const char *next =
+		arena_printf(request->arena, "Send {\"%s\": {...}} as JSON.", resource->one);
 	json_t *list;
 
 	if (!json_is_object(body) || !json_object_size(body)) {
@@ -234,7 +234,8 @@ json_t *fields_of_body(struct request *request, bool may_be_many, bool *ret_many
 
 		if (!is_fine)
 			answer_error(request, 400, "HTTPBadRequest", "Each item is an object.",
-				"Object '%s' contains invalid data", request->route->resource->many);
+				"Object '%s' contains invalid data",
+				request->route->resource->many);
 		else
 			is_fine = check_object(request, object);
 		if (!is_fine) {

@@ -15,7 +15,8 @@ static const struct api_field fields[] = {
 	{ "stateful", IS_BOOL, IN_POST | IN_PUT,
 		"True: answers to what a rule allows are allowed too; the default." },
 	{ "shared", IS_BOOL, FILTERED, "Not yet." },
-	{ "security_group_rules", IS_LIST, 0, "Rules are made by POST /v2.0/security-group-rules." },
+	{ "security_group_rules", IS_LIST, 0,
+		"Rules are made by POST /v2.0/security-group-rules." },
 	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
 	{ "tags", IS_LIST, 0, "Not yet." },
 };
@@ -71,8 +72,7 @@ const struct resource group_resource = {
 
 static const struct object *find_or_answer(struct request *request)
 {
-	const struct object *object =
-		model_find(&request->door->model, PART_GROUP, request->id);
+	const struct object *object = model_find(&request->door->model, PART_GROUP, request->id);
 
 	if (!object)
 		answer_not_found(request, &group_resource, request->id);
@@ -106,9 +106,9 @@ static json_t *first_rules(struct arena *arena)
 	json_t *rules = json_array();
 
 	for (int family = FAMILY_IPV4; family <= FAMILY_IPV6; family++)
-		json_array_append_new(rules,
-			json_pack("{s:s, s:s, s:s}", "id", new_id(arena), "direction", "egress",
-				"ethertype", family_name(family)));
+		json_array_append_new(
+			rules, json_pack("{s:s, s:s, s:s}", "id", new_id(arena), "direction",
+				       "egress", "ethertype", family_name(family)));
 	return rules;
 }
 
@@ -181,8 +181,8 @@ void group_update(struct request *request)
 	if (!list)
 		return;
 	stateful = json_object_get(json_array_get(list, 0), "stateful");
-	is_fine = check_name(
-		request, json_object_get(json_array_get(list, 0), "name"), request->id);
+	is_fine =
+		check_name(request, json_object_get(json_array_get(list, 0), "name"), request->id);
 	if (is_fine && stateful && json_is_true(stateful) != object->part.group.stateful)
 		is_fine = check_unused(request, request->id);
 	document = document_of_part(&object->part);

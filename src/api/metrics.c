@@ -41,8 +41,8 @@ static void add_ports(struct text *out, const struct serve_state *state)
 		size_t n = 0;
 
 		for (size_t i = 0; i < state->n_ports; i++)
-			n += state->ports[i].state == (enum port_state)s;
-		text_addf(out, "portwall_ports{state=\"%s\"} %zu\n", port_state_name(s), n);
+			n += state->ports[i].state == (enum serve_port_state)s;
+		text_addf(out, "portwall_ports{state=\"%s\"} %zu\n", serve_port_state_name(s), n);
 	}
 }
 
@@ -138,8 +138,7 @@ static void add_drops_of(struct text *out, const drop_vec *drops, bool is_bytes)
 	add_head(out, is_bytes ? "drop_bytes_total" : "drop_packets_total", "counter",
 		is_bytes ? "Bytes dropped at ports, by reason."
 			 : "Packets dropped at ports, by reason.");
-	vec_for_each(drop, drops)
-	{
+	vec_for_each (drop, drops) {
 		text_addf(out, "portwall_drop_%s_total{port=\"", what);
 		add_label(out, drop->first->port_id);
 		text_add(out, "\",reason=\"");
@@ -166,8 +165,8 @@ static void add_requests(struct text *out, const struct door *door)
 					(unsigned long long)door->counts.requests[m][c]);
 	add_one(out, "request_timeouts_total", "counter",
 		"Clients that were too slow with a request or an answer.", door->counts.timeouts);
-	add_one(out, "streams_dropped_total", "counter",
-		"Readers of events that were too slow.", door->counts.streams_dropped);
+	add_one(out, "streams_dropped_total", "counter", "Readers of events that were too slow.",
+		door->counts.streams_dropped);
 	add_one(out, "engine_refused_total", "counter",
 		"Changes that the engine refused as a whole.", door->counts.engine_refused);
 	add_one(out, "connections", "gauge", "Connections of clients.", door->n_connections);

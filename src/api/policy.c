@@ -76,11 +76,10 @@ static void add_parts(struct change *change, const struct policy_part *parts, si
 	for (size_t i = 0; i < n; i++) {
 		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		enum part_kind kind = parts[i].kind;
-		const struct object *before =
-			model_find(model, kind, policy_part_id(&parts[i]));
+		const struct object *before = model_find(model, kind, policy_part_id(&parts[i]));
 
-		if (before && !strcmp(part_text(scratch, &before->part),
-				      part_text(scratch, &parts[i]))) {
+		if (before &&
+			!strcmp(part_text(scratch, &before->part), part_text(scratch, &parts[i]))) {
 			counts->equal[kind]++;
 			continue;
 		}
@@ -96,9 +95,8 @@ static void finish_replace(struct change *change, const struct serve_done *done)
 
 	for (int kind = 0; kind < N_PART_KINDS; kind++)
 		json_object_set_new(policy, keys[kind],
-			json_pack("{s:I, s:I, s:I, s:I}", "added",
-				(json_int_t)counts->added[kind], "changed",
-				(json_int_t)counts->changed[kind], "removed",
+			json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)counts->added[kind],
+				"changed", (json_int_t)counts->changed[kind], "removed",
 				(json_int_t)counts->removed[kind], "unchanged",
 				(json_int_t)counts->equal[kind]));
 	json_object_set_new(body, "policy", policy);

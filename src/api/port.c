@@ -47,7 +47,7 @@ static const struct serve_port *state_of_port(const struct door *door, const cha
 
 static void set_state(json_t *view, const struct serve_port *state, bool is_known)
 {
-	const char *name = state ? port_state_name(state->state) : "unknown";
+	const char *name = state ? serve_port_state_name(state->state) : "unknown";
 	const char *why = state	     ? state->why
 			  : is_known ? "The kernel has not been told of it yet."
 				     : "The engine has not answered yet.";
@@ -65,8 +65,8 @@ void port_add_state(struct door *door, json_t *port)
 	set_state(port, id ? state_of_port(door, id) : NULL, door->state_arena != NULL);
 }
 
-static json_t *port_view(struct door *door, const struct object *object,
-	const struct serve_port *state)
+static json_t *port_view(
+	struct door *door, const struct object *object, const struct serve_port *state)
 {
 	const struct policy_port *port = &object->part.port;
 	json_t *view = document_of_part(&object->part);
@@ -77,8 +77,7 @@ static json_t *port_view(struct door *door, const struct object *object,
 	json_object_del(view, "network");
 	json_object_set_new(view, "device_owner", json_text(port->device_owner));
 	json_object_set_new(view, "binding:host_id", json_text(port->host));
-	json_object_set_new(
-		view, "port_security_enabled", json_boolean(port->port_security));
+	json_object_set_new(view, "port_security_enabled", json_boolean(port->port_security));
 	if (!json_object_get(view, "allowed_address_pairs"))
 		json_object_set_new(view, "allowed_address_pairs", json_array());
 	if (!json_object_get(view, "fixed_ips"))
@@ -134,8 +133,7 @@ const struct resource port_resource = {
 
 static const struct object *find_or_answer(struct request *request)
 {
-	const struct object *object =
-		model_find(&request->door->model, PART_PORT, request->id);
+	const struct object *object = model_find(&request->door->model, PART_PORT, request->id);
 
 	if (!object)
 		answer_not_found(request, &port_resource, request->id);
@@ -150,8 +148,8 @@ static json_t *new_mac(struct arena *arena)
 	while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		if (errno != EINTR)
 			break;
-	return json_string(arena_printf(
-		arena, "fa:16:3e:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]));
+	return json_string(
+		arena_printf(arena, "fa:16:3e:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]));
 }
 
 static bool answer_list_item(struct request *request, const char *field, const char *what)
@@ -222,8 +220,7 @@ static bool check_up(struct request *request, json_t *port)
 
 static bool check_port_body(struct request *request, json_t *port)
 {
-	return check_groups(request, port) && check_pairs(request, port) &&
-	       check_up(request, port);
+	return check_groups(request, port) && check_pairs(request, port) && check_up(request, port);
 }
 
 /* Groups of a port that names none: the group "default", if there is one. */
@@ -250,8 +247,7 @@ static bool is_trusted(const json_t *port)
 	       (owner && text_has_prefix(owner, "network:"));
 }
 
-static const struct policy_part *new_port(
-	struct request *request, json_t *port, const char *id)
+static const struct policy_part *new_port(struct request *request, json_t *port, const char *id)
 {
 	if (!check_port_body(request, port))
 		return NULL;
@@ -272,8 +268,8 @@ static bool check_whole(struct request *request, const struct policy_part *part)
 	struct fault fault;
 
 	port.n_groups = part->n_group_ids;
-	port.groups = arena_new_array(
-		request->arena, const struct policy_group *, part->n_group_ids);
+	port.groups =
+		arena_new_array(request->arena, const struct policy_group *, part->n_group_ids);
 	for (size_t i = 0; i < part->n_group_ids; i++) {
 		const struct object *group = model_find(model, PART_GROUP, part->group_ids[i]);
 

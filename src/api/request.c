@@ -48,8 +48,9 @@ void request_free(struct request *request)
 
 const char *request_argument(const struct request *request, const char *key)
 {
-	vec_for_each(argument, &request->arguments) if (!strcmp(argument->key, key)) return argument
-		->value;
+	vec_for_each (argument, &request->arguments)
+		if (!strcmp(argument->key, key))
+			return argument->value;
 	return NULL;
 }
 

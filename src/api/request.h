@@ -33,11 +33,11 @@ struct request {
 	const char *if_match, *last_event_id, *host; /* headers; NULL: not there */
 	struct text body;
 	const struct api_route *route;
-	const char *id;		  /* what stands for {id} in the path; NULL */
+	const char *id; /* what stands for {id} in the path; NULL */
 	struct answer answer;
-	json_t *kept;		  /* an answer's body that is not sent yet; NULL */
-	struct pending *pending;  /* what it waits for; NULL */
-	uint64_t give_up_ms;	  /* when it has waited for long enough */
+	json_t *kept;		 /* an answer's body that is not sent yet; NULL */
+	struct pending *pending; /* what it waits for; NULL */
+	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	struct request *next_waiting, **waiting_at;
 	void *data; /* http.c's */
 };
@@ -80,9 +80,9 @@ struct api_field {
 };
 
 struct resource {
-	const char *one, *many;		     /* keys of bodies */
-	const char *title, *not_found;	     /* "Security group": for messages; the error's type */
-	const char *not_found_words;	     /* "does not exist" */
+	const char *one, *many;	       /* keys of bodies */
+	const char *title, *not_found; /* "Security group": for messages; the error's type */
+	const char *not_found_words;   /* "does not exist" */
 	const struct api_field *fields;
 	size_t n_fields;
 	/* fn is told each object, which it frees. */
@@ -112,11 +112,11 @@ struct change {
 	struct request *request;
 	VEC(struct policy_part) puts;
 	VEC(struct gone) gone;
-	unsigned status;	/* of the answer when all went well: 200, 201, 204 */
-	VEC(const char *) ids;	/* of the objects of the route's resource that the answer shows */
-	bool is_many;		/* as a list */
-	bool is_dry;		/* only told what it would do; set by change_submit */
-	uint64_t revision;	/* of the store behind it */
+	unsigned status;       /* of the answer when all went well: 200, 201, 204 */
+	VEC(const char *) ids; /* of the objects of the route's resource that the answer shows */
+	bool is_many;	       /* as a list */
+	bool is_dry;	       /* only told what it would do; set by change_submit */
+	uint64_t revision;     /* of the store behind it */
 	/* Makes the answer; NULL: that of the route's resource. */
 	void (*finish)(struct change *change, const struct serve_done *done);
 	void *data; /* finish's */
@@ -174,8 +174,9 @@ struct api_route {
 	void (*handle)(struct request *request);
 	const struct resource *resource; /* of its body and answers; NULL: none */
 	const char *words;
-	const char *const *arguments; /* that it takes, ends with NULL; NULL: those of its resource */
-	size_t max_body;	      /* 0: it takes none */
+	const char *const
+		*arguments; /* that it takes, ends with NULL; NULL: those of its resource */
+	size_t max_body;    /* 0: it takes none */
 };
 extern const struct api_route routes[];
 extern const size_t n_routes;

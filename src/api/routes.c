@@ -19,12 +19,14 @@ static const char *const of_port[] = { "port", NULL };
 	{ METHOD_GET, V2 path_, collection_list, resource_, "All " many ".", NULL, 0 },            \
 		{ METHOD_POST, V2 path_, name##_create, resource_,                                 \
 			"Makes " a ", or several of a list.", dry_run, LIMIT_API_BODY },           \
-		{ METHOD_GET, V2 path_ "/{id}", collection_show, resource_, "One of the " many ".", \
-			NULL, 0 },                                                                 \
+		{ METHOD_GET, V2 path_ "/{id}", collection_show, resource_,                        \
+			"One of the " many ".", NULL, 0 },                                         \
 		{ METHOD_PUT, V2 path_ "/{id}", name##_update, resource_, "Changes " a ".",        \
 			dry_run, LIMIT_API_BODY },                                                 \
-		{ METHOD_DELETE, V2 path_ "/{id}", name##_delete, resource_, "Removes " a ".",     \
-			dry_run, 0 }
+	{                                                                                          \
+		METHOD_DELETE, V2 path_ "/{id}", name##_delete, resource_, "Removes " a ".",       \
+			dry_run, 0                                                                 \
+	}
 
 const struct api_route routes[] = {
 	{ METHOD_GET, "/", root_show, NULL, "The versions of the API.", no_arguments, 0 },
@@ -112,14 +114,13 @@ bool route_find(struct request *request)
 				method_names[routes[i].method]);
 	}
 	if (!allow.len) {
-		answer_error(request, 404, "HTTPNotFound",
-			"GET /v2.0/ lists what there is.", "The resource could not be found.");
+		answer_error(request, 404, "HTTPNotFound", "GET /v2.0/ lists what there is.",
+			"The resource could not be found.");
 		return false;
 	}
 	request->answer.allow = arena_strdup(request->arena, allow.data);
 	answer_error(request, 405, "HTTPMethodNotAllowed",
-		arena_printf(request->arena, "It takes %s.", allow.data),
-		"%s is no method of %s.",
+		arena_printf(request->arena, "It takes %s.", allow.data), "%s is no method of %s.",
 		request->method < N_METHODS ? method_names[request->method] : "This",
 		request->path);
 	return false;
@@ -137,8 +138,7 @@ static bool check_arguments(struct request *request)
 	}
 	if (!known)
 		return true;
-	vec_for_each(argument, &request->arguments)
-	{
+	vec_for_each (argument, &request->arguments) {
 		size_t i = 0;
 
 		while (known[i] && strcmp(known[i], argument->key) != 0)

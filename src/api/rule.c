@@ -13,7 +13,8 @@ static const struct api_field fields[] = {
 	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group." },
 	{ "direction", IS_STRING | IS_NULL, IN_POST | REQUIRED | FILTERED,
 		"ingress (to the port) or egress (from it)." },
-	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED, "IPv4 or IPv6; IPv4 if not given." },
+	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED,
+		"IPv4 or IPv6; IPv4 if not given." },
 	{ "protocol", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
 		"A name such as tcp or ipip, or a number; null: any." },
 	{ "port_range_min", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
@@ -37,8 +38,8 @@ json_t *rule_view(const struct object *object, const json_t *document, size_t ru
 {
 	static const char *const nullable[] = { "protocol", "port_range_min", "port_range_max",
 		"remote_ip_prefix", "remote_group_id", "remote_address_group_id" };
-	json_t *view = json_copy(
-		json_array_get(json_object_get(document, "security_group_rules"), rule));
+	json_t *view =
+		json_copy(json_array_get(json_object_get(document, "security_group_rules"), rule));
 	json_t *prefix;
 
 	for (size_t i = 0; i < N_OF(nullable); i++)
@@ -103,8 +104,7 @@ const struct resource rule_resource = {
 };
 
 /* The same rule twice is one whose key and remote are the same. */
-static const char *rule_key(
-	struct request *request, const json_t *rule, struct fault *ret_fault)
+static const char *rule_key(struct request *request, const json_t *rule, struct fault *ret_fault)
 {
 	static const unsigned taken[] = { RULE_DIRECTION, RULE_ETHERTYPE, RULE_PROTOCOL,
 		RULE_PORT_MIN, RULE_PORT_MAX, RULE_PREFIX, RULE_REMOTE_GROUP_ID,
@@ -117,8 +117,8 @@ static const char *rule_key(
 		const json_t *value = json_object_get(rule, rule_field_names[taken[i]]);
 
 		if (json_is_integer(value))
-			texts[taken[i]] = arena_printf(
-				arena, "%lld", (long long)json_integer_value(value));
+			texts[taken[i]] =
+				arena_printf(arena, "%lld", (long long)json_integer_value(value));
 		else
 			texts[taken[i]] = json_string_value(value);
 	}
@@ -135,8 +135,7 @@ static bool check_references(struct request *request, const json_t *rule)
 	const struct model *model = &request->door->model;
 	const char *group = json_string_value(json_object_get(rule, "security_group_id"));
 	const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
-	const char *addresses =
-		json_string_value(json_object_get(rule, "remote_address_group_id"));
+	const char *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
 
 	if (remote && !model_find(model, PART_GROUP, remote))
 		answer_not_found(request, &group_resource, remote);
@@ -169,8 +168,7 @@ static struct map *keys_of_group(struct request *request, const json_t *rules)
 	return keys;
 }
 
-static bool add_rule(
-	struct change *change, struct map *keys, json_t *rules, json_t *rule)
+static bool add_rule(struct change *change, struct map *keys, json_t *rules, json_t *rule)
 {
 	struct request *request = change->request;
 	const char *id = new_id(request->arena), *key, *before;
@@ -184,12 +182,12 @@ static bool add_rule(
 	if (!check_references(request, rule))
 		return false;
 	before = map_add(keys, key, (void *)id);
-	vec_for_each(earlier, &change->ids) if (before && !strcmp(before, *earlier))
-	{
-		answer_error(request, 409, "DuplicateSecurityGroupRuleInPost",
-			"Leave one of them out.", "Duplicate Security Group Rule in POST.");
-		return false;
-	}
+	vec_for_each (earlier, &change->ids)
+		if (before && !strcmp(before, *earlier)) {
+			answer_error(request, 409, "DuplicateSecurityGroupRuleInPost",
+				"Leave one of them out.", "Duplicate Security Group Rule in POST.");
+			return false;
+		}
 	if (before) {
 		answer_error(request, 409, "SecurityGroupRuleExists",
 			"Descriptions are not compared.",
@@ -206,8 +204,8 @@ static bool add_rule(
 /* All rules of a request are for one group. */
 static const struct object *group_of_rules(struct request *request, const json_t *list)
 {
-	const char *id = json_string_value(
-		json_object_get(json_array_get(list, 0), "security_group_id"));
+	const char *id =
+		json_string_value(json_object_get(json_array_get(list, 0), "security_group_id"));
 	const struct object *object;
 	json_t *rule;
 	size_t i;
@@ -269,8 +267,7 @@ void rule_create(struct request *request)
 
 static const struct object *find_or_answer(struct request *request, size_t *ret_rule)
 {
-	const struct object *object =
-		model_find_rule(&request->door->model, request->id, ret_rule);
+	const struct object *object = model_find_rule(&request->door->model, request->id, ret_rule);
 
 	if (!object)
 		answer_not_found(request, &rule_resource, request->id);
@@ -294,8 +291,7 @@ void rule_update(struct request *request)
 	if (!list)
 		return;
 	document = document_of_part(&object->part);
-	json_object_update(
-		json_array_get(json_object_get(document, "security_group_rules"), rule),
+	json_object_update(json_array_get(json_object_get(document, "security_group_rules"), rule),
 		json_array_get(list, 0));
 	json_decref(list);
 	part = part_of_document(request, document, PART_GROUP);

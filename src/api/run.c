@@ -15,20 +15,20 @@
 
 #include "api/http.h"
 
-#define TICK_MS		 200
-#define READ_SIZE	 ((size_t)64 * 1024)
+#define TICK_MS	  200
+#define READ_SIZE ((size_t)64 * 1024)
 /* What is open is answered first, but not for longer. */
-#define END_MS		 3000
+#define END_MS 3000
 /* Turns for clients between two reads from the engine: readers of events that read keep up with a storm of them. */
-#define TURNS_BETWEEN	 16
+#define TURNS_BETWEEN 16
 /* libmicrohttpd has its own files, the store too. */
-#define SPARE_FILES	 128
+#define SPARE_FILES 128
 
 struct loop {
 	struct door *door;
 	struct http *http;
 	int epoll, signals;
-	int engine; /* -1: it has gone */
+	int engine;	/* -1: it has gone */
 	bool wants_out; /* the engine's socket was full */
 	sigset_t old_mask;
 };
@@ -187,10 +187,8 @@ static void end_loop(struct loop *loop)
 bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(void *data),
 	void *data, struct err *err)
 {
-	struct loop loop CLEANUP(loop_done) = { .door = door,
-		.epoll = -1,
-		.signals = -1,
-		.engine = engine_fd };
+	struct loop loop CLEANUP(
+		loop_done) = { .door = door, .epoll = -1, .signals = -1, .engine = engine_fd };
 	uint64_t tick_ms = 0;
 	bool ends = false, is_fine = true;
 

@@ -29,21 +29,21 @@ void version_show(struct request *request)
 
 		if (routes[i].method == METHOD_GET && text_has_prefix(path, "/v2.0/") &&
 			!strchr(path, '{'))
-			json_array_append_new(list,
-				json_pack("{s:s, s:s, s:s, s:o}", "name",
-					routes[i].resource ? routes[i].resource->one : name,
-					"collection",
-					routes[i].resource ? routes[i].resource->many : name,
-					"description", routes[i].words, "links",
-					version_links(request, path)));
+			json_array_append_new(
+				list, json_pack("{s:s, s:s, s:s, s:o}", "name",
+					      routes[i].resource ? routes[i].resource->one : name,
+					      "collection",
+					      routes[i].resource ? routes[i].resource->many : name,
+					      "description", routes[i].words, "links",
+					      version_links(request, path)));
 	}
 	answer_json(request, 200, json_pack("{s:o}", "resources", list));
 }
 
 /* --- what has to be asked of the engine --- */
 
-static void answer_no_engine(struct request *request, enum serve_type type, const char *body,
-	size_t size)
+static void answer_no_engine(
+	struct request *request, enum serve_type type, const char *body, size_t size)
 {
 	struct err refused, err;
 
@@ -78,12 +78,12 @@ static json_t *json_of_ports(const struct serve_state *state)
 	for (size_t i = 0; i < state->n_ports; i++) {
 		const struct serve_port *port = &state->ports[i];
 
-		json_array_append_new(ports,
-			json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:i}", "id",
-				json_text(port->id), "name", json_text(port->name), "device",
-				json_text(port->device), "bridge", json_text(port->bridge),
-				"state", port_state_name(port->state), "why",
-				json_text(port->why), "zone", port->zone));
+		json_array_append_new(
+			ports, json_pack("{s:o, s:o, s:o, s:o, s:s, s:o, s:i}", "id",
+				       json_text(port->id), "name", json_text(port->name), "device",
+				       json_text(port->device), "bridge", json_text(port->bridge),
+				       "state", serve_port_state_name(port->state), "why",
+				       json_text(port->why), "zone", port->zone));
 	}
 	return ports;
 }
@@ -95,13 +95,12 @@ static json_t *json_of_state(const struct door *door, const struct serve_state *
 	for (size_t i = 0; i < state->n_warnings; i++)
 		json_array_append_new(warnings, json_text(state->warnings[i]));
 	return json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}",
-		"host", door->host, "revision", (json_int_t)door->model.revision,
-		"kernel_revision", (json_int_t)state->revision, "backend",
-		backend_name(state->backend), "started", (json_int_t)state->started_s, "rules",
-		(json_int_t)state->n_rules, "commits", (json_int_t)state->n_commits, "refused",
-		(json_int_t)state->n_refused, "repaired", (json_int_t)state->n_repaired,
-		"flows_cut", (json_int_t)state->n_flows_cut, "queued",
-		(json_int_t)state->n_queued, "guard", state->guard_held, "ports",
+		"host", door->host, "revision", (json_int_t)door->model.revision, "kernel_revision",
+		(json_int_t)state->revision, "backend", backend_name(state->backend), "started",
+		(json_int_t)state->started_s, "rules", (json_int_t)state->n_rules, "commits",
+		(json_int_t)state->n_commits, "refused", (json_int_t)state->n_refused, "repaired",
+		(json_int_t)state->n_repaired, "flows_cut", (json_int_t)state->n_flows_cut,
+		"queued", (json_int_t)state->n_queued, "guard", state->guard_held, "ports",
 		json_of_ports(state), "warnings", warnings);
 }
 
@@ -140,8 +139,7 @@ static json_t *json_of_counters(const struct serve_counted *counted)
 				"duty", json_text(counter->duty), "direction",
 				counter->direction == DIR_EGRESS ? "egress" : "ingress",
 				"ethertype", family_name(counter->family), "packets",
-				(json_int_t)counter->packets, "bytes",
-				(json_int_t)counter->bytes));
+				(json_int_t)counter->packets, "bytes", (json_int_t)counter->bytes));
 	}
 	return list;
 }
@@ -217,8 +215,8 @@ static void take_metrics(struct door *door, struct pending *pending, enum serve_
 	struct request *request = pending->request;
 	struct serve_counted counted;
 	struct err err;
-	bool has_counted = type == SERVE_COUNTED &&
-			   serve_get_counted(scratch, body, size, &counted, &err);
+	bool has_counted =
+		type == SERVE_COUNTED && serve_get_counted(scratch, body, size, &counted, &err);
 
 	if (!request)
 		return;
@@ -243,8 +241,8 @@ void health_show(struct request *request)
 	const char *sickness = door_sickness(door, request->arena);
 
 	answer_json(request, sickness ? 503 : 200,
-		json_pack("{s:s, s:I, s:I, s:o*}", "status", sickness ? "sick" : "well",
-			"revision", (json_int_t)door->model.revision, "kernel_revision",
+		json_pack("{s:s, s:I, s:I, s:o*}", "status", sickness ? "sick" : "well", "revision",
+			(json_int_t)door->model.revision, "kernel_revision",
 			(json_int_t)door->engine_revision, "why",
 			sickness ? json_text(sickness) : NULL));
 }
