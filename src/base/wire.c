@@ -56,7 +56,8 @@ static size_t left(const struct wire *wire)
 bool wire_get_bytes(struct wire *wire, void *ret, size_t size)
 {
 	if (size > left(wire))
-		return err_input(wire->err, "%zu bytes are left where %zu must be", left(wire), size);
+		return err_input(
+			wire->err, "%zu bytes are left where %zu must be", left(wire), size);
 	memcpy(ret, wire->at, size);
 	wire->at += size;
 	return true;
@@ -127,8 +128,7 @@ bool wire_get_count(struct wire *wire, size_t least_size, size_t *ret)
 	if (!wire_get_u32(wire, &n))
 		return false;
 	if (n > left(wire) / least_size)
-		return err_input(
-			wire->err, "%u items where %zu bytes are left", n, left(wire));
+		return err_input(wire->err, "%u items where %zu bytes are left", n, left(wire));
 	*ret = n;
 	return true;
 }

@@ -19,7 +19,8 @@ void wire_put_u32(struct text *out, uint32_t number);
 void wire_put_u64(struct text *out, uint64_t number);
 void wire_put_bool(struct text *out, bool value);
 void wire_put_text(struct text *out, const char *text);
-void wire_put_bytes(struct text *out, const void *bytes, size_t size); /* the reader knows the size */
+void wire_put_bytes(
+	struct text *out, const void *bytes, size_t size); /* the reader knows the size */
 /* For a count or a size that is known only later: its place, for wire_set_u32. */
 size_t wire_put_later(struct text *out);
 void wire_set_u32(struct text *out, size_t place, uint32_t number);
