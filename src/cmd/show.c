@@ -4,7 +4,7 @@
  * them; each is looked up in the found chain for its line and counters. What is wanted and not
  * found is missing; what is found in a port's chain and not wanted is somebody else's.
  */
-#include "cmd/cmd.h"
+#include "cmd/daemon.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -269,7 +269,7 @@ bool cmd_show(struct invocation *inv, struct err *err)
 	bool ok;
 
 	ok = (inv->policy_path ? agent_policy_read(inv->arena, inv->policy_path, NULL, &policy, err)
-			       : agent_policy_load(inv->arena, &policy, err)) &&
+			       : daemon_policy(inv->arena, &policy, err)) &&
 	     agent_view_read(inv->arena, policy, &inv->agent, &view, err);
 	for (size_t i = 0; ok && i < view.n_plugs; i++) {
 		struct port_view port;
