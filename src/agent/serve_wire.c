@@ -18,7 +18,7 @@
 #define PORT_SIZE    (5 * TEXT_SIZE + 4 + 4)
 #define COUNTER_SIZE (3 * TEXT_SIZE + 4 + 4 + 8 + 8)
 
-const char *port_state_name(enum port_state state)
+const char *serve_port_state_name(enum serve_port_state state)
 {
 	static const char *const names[] = {
 		[PORT_ACTIVE] = "active",
@@ -278,7 +278,7 @@ static bool get_port(struct wire *wire, struct arena *arena, struct serve_port *
 		!wire_get_below(wire, PORT_REMOTE + 1, &state) ||
 		!wire_get_below(wire, UINT16_MAX + 1, &zone))
 		return false;
-	port->state = (enum port_state)state;
+	port->state = (enum serve_port_state)state;
 	port->zone = (uint16_t)zone;
 	return true;
 }
