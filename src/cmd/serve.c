@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/serve.h"
 #include "agent/service.h"
 #include "api/api.h"
 #include "cmd/cmd.h"
