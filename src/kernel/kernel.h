@@ -76,6 +76,16 @@ void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
 bool kernel_plan_commit(const struct plan *plan, enum backend backend,
 	const struct kernel_lock *lock, struct err *err);
 
+/* Where a plan was refused, for who can do without a part of it. */
+struct kernel_refusal {
+	size_t step;	    /* of plan->steps; n_steps: it was not */
+	unsigned line;	    /* of its text, from 1; 0: not known */
+	bool is_in_between; /* not all of it could be taken back */
+};
+/* As kernel_plan_commit. */
+bool kernel_plan_try(const struct plan *plan, enum backend backend, const struct kernel_lock *lock,
+	struct kernel_refusal *ret, struct err *err);
+
 /*
  * One conntrack entry, as the filter chains saw its first packet (after NAT of the destination):
  * ct_state is CT_NEW; interfaces and MACs are not known. An entry that came of another one
