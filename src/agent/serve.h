@@ -65,14 +65,14 @@ struct serve_done {
 	size_t n_failures;
 };
 
-enum port_state {
+enum serve_port_state {
 	PORT_ACTIVE,  /* its rules are in the kernel */
 	PORT_WAITING, /* its interface is not there; closed ahead of it */
 	PORT_UNPLUGGED, /* the interface is in no bridge: nothing passes through one, so nothing is filtered */
 	PORT_FAILED, /* the kernel refused its rules: closed */
 	PORT_REMOTE, /* on another host */
 };
-const char *port_state_name(enum port_state state); /* "active": for JSON, stable */
+const char *serve_port_state_name(enum serve_port_state state); /* "active": for JSON, stable */
 
 struct serve_state {
 	uint64_t revision; /* that is in the kernel */
@@ -86,7 +86,7 @@ struct serve_state {
 	bool guard_held;
 	struct serve_port {
 		const char *id, *name, *device, *bridge, *why; /* why: "" when active */
-		enum port_state state;
+		enum serve_port_state state;
 		uint16_t zone;
 	} * ports;
 	size_t n_ports;

@@ -29,6 +29,8 @@ struct policy_part {
 };
 
 const char *policy_part_id(const struct policy_part *part);
+/* Is it written as the ids of all objects are: a UUID in lower case? */
+bool policy_part_is_id(const char *text);
 
 /* The parts of a policy, groups first, then address groups, then ports; they point into it. */
 void policy_split(
@@ -47,6 +49,7 @@ bool policy_join(struct arena *arena, const struct policy_part *const *parts, si
  * A part as bytes, and back. What comes back is checked as values of a file are (check.h): no input makes a part that a
  * file could not have made. *at moves behind it.
  */
+#define POLICY_PART_LEAST 60 /* bytes: no part has fewer */
 void policy_part_encode(struct text *out, const struct policy_part *part);
 bool policy_part_decode(struct arena *arena, const char **at, const char *end,
 	struct policy_part *ret, struct err *err);
