@@ -32,6 +32,12 @@ const char *policy_part_id(const struct policy_part *part);
 /* Is it written as the ids of all objects are: a UUID in lower case? */
 bool policy_part_is_id(const char *text);
 
+/* For who makes one: the device of a port that names none, and the addresses of an address group. */
+const char *whole_tap_name(struct arena *arena, const char *port_id);
+/* Sorts, drops what another one covers, and splits by family. */
+void prefix_lists_make(struct arena *arena, const struct prefix *prefixes, size_t n,
+	struct prefix_list lists[N_IP_FAMILIES]);
+
 /* The parts of a policy, groups first, then address groups, then ports; they point into it. */
 void policy_split(
 	struct arena *arena, const struct policy *policy, struct policy_part **ret, size_t *ret_n);
