@@ -70,7 +70,7 @@ static const char *skip_segment(const char *path)
 /* Is the path one of the pattern? *ret_id: what stands for {id}. */
 static bool matches(struct arena *arena, const char *pattern, const char *path, const char **ret_id)
 {
-	const char *id = NULL;
+	const char *id = NULL, *root = pattern;
 
 	while (*pattern && *path) {
 		if (text_has_prefix(pattern, "{id}")) {
@@ -86,7 +86,7 @@ static bool matches(struct arena *arena, const char *pattern, const char *path, 
 		}
 	}
 	/* Clients ask for "/v2.0" and "/v2.0/" alike. */
-	if (!strcmp(path, "/"))
+	if (!strcmp(path, "/") && root[1])
 		path++;
 	if (*pattern || *path)
 		return false;
