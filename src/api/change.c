@@ -70,15 +70,13 @@ static const struct policy_part **parts_behind(
 		goes[kind] = arena_new_array(arena, bool, model->n[kind]);
 		n += model->n[kind];
 	}
-	vec_for_each(part, &change->puts)
-	{
+	vec_for_each (part, &change->puts) {
 		const struct object *before = model_find(model, part->kind, policy_part_id(part));
 
 		if (before)
 			goes[part->kind][before - model->objects[part->kind]] = true;
 	}
-	vec_for_each(gone, &change->gone)
-	{
+	vec_for_each (gone, &change->gone) {
 		const struct object *before = model_find(model, gone->kind, gone->id);
 
 		if (before)
@@ -91,7 +89,8 @@ static const struct policy_part **parts_behind(
 			if (!goes[kind][i])
 				parts[n++] = &model->objects[kind][i].part;
 	*ret_n_stay = n;
-	vec_for_each(part, &change->puts) parts[n++] = part;
+	vec_for_each (part, &change->puts)
+		parts[n++] = part;
 	*ret_n = n;
 	return parts;
 }
@@ -106,8 +105,7 @@ static bool check_change(struct change *change)
 	size_t n_stay, n, wrong = SIZE_MAX;
 	struct err err;
 
-	vec_for_each(part, &change->puts)
-	{
+	vec_for_each (part, &change->puts) {
 		struct policy_part copy;
 
 		if (!part_copy(scratch, part, &copy, &err)) {

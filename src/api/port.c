@@ -131,6 +131,48 @@ const struct resource port_resource = {
 	.changed = port_changed,
 };
 
+/* When something happened since the engine told of the ports, it is asked first. If it is busy, what was known is told. */
+static void take_state(struct door *door, struct pending *pending, enum serve_type type,
+	const char *body, size_t size)
+{
+	struct request *request = pending->request;
+
+	engine_take_state(door, type, body, size);
+	if (!request)
+		return;
+	request->give_up(request);
+	request_finish(request);
+}
+
+static void with_state(struct request *request, void (*answer)(struct request *request))
+{
+	struct door *door = request->door;
+	struct pending *pending;
+
+	if (!door->is_state_stale && !door->is_state_asked) {
+		answer(request);
+		return;
+	}
+	if (!request_may_wait(request))
+		return;
+	door->is_state_stale = false;
+	request->give_up = answer;
+	pending = engine_ask(door, request);
+	pending->answered = take_state;
+	serve_put_text(&door->engine.out, SERVE_STATUS, pending->id, "");
+	request_wait(request, door->times.state_s);
+}
+
+void port_list(struct request *request)
+{
+	with_state(request, collection_list);
+}
+
+void port_show(struct request *request)
+{
+	with_state(request, collection_show);
+}
+
 static const struct object *find_or_answer(struct request *request)
 {
 	const struct object *object = model_find(&request->door->model, PART_PORT, request->id);
