@@ -12,8 +12,7 @@
 #include "base/wire.h"
 
 #define TEXT_SIZE    4 /* of an empty one */
-#define PART_SIZE    (4 + 3 * TEXT_SIZE)
-#define GONE_SIZE    (4 + TEXT_SIZE)
+#define GONE_SIZE    (4 + TEXT_SIZE + 36)
 #define FAILURE_SIZE (3 * TEXT_SIZE)
 #define PORT_SIZE    (5 * TEXT_SIZE + 4 + 4)
 #define COUNTER_SIZE (3 * TEXT_SIZE + 4 + 4 + 8 + 8)
@@ -96,7 +95,7 @@ void serve_put_change(
 
 static bool get_parts(struct wire *wire, struct arena *arena, struct serve_change *change)
 {
-	if (!wire_get_count(wire, PART_SIZE, &change->n_parts))
+	if (!wire_get_count(wire, POLICY_PART_LEAST, &change->n_parts))
 		return false;
 	change->parts = arena_new_array(arena, struct policy_part, change->n_parts);
 	for (size_t i = 0; i < change->n_parts; i++)

@@ -561,16 +561,59 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 	return true;
 }
 
+/* A thing of a list, to be sorted by what it is. */
+struct placed {
+	const void *what;
+	size_t place;
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct placed *one = a, *other = b;
+
+	return (one->what > other->what) - (one->what < other->what);
+}
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return addr_compare(((const struct placed *)a)->what, ((const struct placed *)b)->what);
+}
+
+/* The place of the first thing that was there before; n: there is none. */
+static size_t first_twice(
+	struct placed *things, size_t n, int (*compare)(const void *a, const void *b))
+{
+	size_t twice = n, first = 0; /* of equal ones, which qsort gives in any order */
+
+	qsort(things, n, sizeof(*things), compare);
+	for (size_t i = 0; i < n; i++) {
+		size_t place = things[i].place, later;
+
+		if (!i || compare(&things[i - 1], &things[i]) != 0) {
+			first = place;
+			continue;
+		}
+		later = place > first ? place : first;
+		first = place < first ? place : first;
+		twice = later < twice ? later : twice;
+	}
+	return twice;
+}
+
 static bool check_port_groups(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
+	struct placed *groups = arena_new_array(arena, struct placed, port->n_groups);
+	size_t twice;
+
+	for (size_t i = 0; i < port->n_groups; i++)
+		groups[i] = (struct placed){ port->groups[i], i };
+	twice = first_twice(groups, port->n_groups, compare_groups);
 	for (size_t i = 0; i < port->n_groups; i++) {
 		const struct policy_group *group = port->groups[i];
 
 		fault->item = i;
-		for (size_t k = 0; k < i; k++) {
-			if (port->groups[k] != group)
-				continue;
+		if (i == twice) {
 			FAULT(fault, FAULT_DUPLICATE_GROUP, PORT_GROUPS, "group %s is there twice",
 				source_shown(arena, group->name));
 			return err_next(&fault->err, "Delete one of the two.");
@@ -587,15 +630,22 @@ static bool check_port_groups(
 	return true;
 }
 
+/* For a message. */
+static const char *shown_prefix(struct arena *arena, const struct prefix *prefix)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	prefix_print_bare(&text, prefix);
+	return source_shown(arena, text.data);
+}
+
 static bool check_port_pairs(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
 	for (size_t i = 0; i < port->n_pairs; i++) {
 		const struct address_pair *pair = &port->pairs[i];
-		struct text ip CLEANUP(text_done) = TEXT_INIT;
 
 		fault->item = i;
-		prefix_print_bare(&ip, &pair->prefix);
 		if (i >= LIMIT_ADDRESS_PAIRS) {
 			FAULT(fault, FAULT_ADDRESS_PAIRS_EXHAUSTED, PORT_PAIRS,
 				"more than %d allowed address pairs", LIMIT_ADDRESS_PAIRS);
@@ -604,7 +654,7 @@ static bool check_port_pairs(
 		if (is_multicast(&pair->prefix.addr) &&
 			pair->prefix.len >= (pair->prefix.addr.family == FAMILY_IPV6 ? 8 : 4)) {
 			FAULT(fault, FAULT_INVALID_ADDRESS, PORT_PAIRS, "%s is multicast",
-				source_shown(arena, ip.data));
+				shown_prefix(arena, &pair->prefix));
 			return err_next(&fault->err,
 				"Pairs are source addresses, and no packet comes from one of "
 				"these.");
@@ -614,40 +664,25 @@ static bool check_port_pairs(
 				!mac_equal(port->pairs[k].mac, pair->mac))
 				continue;
 			FAULT(fault, FAULT_DUPLICATE_ADDRESS_PAIR, PORT_PAIRS,
-				"the pair %s is there twice", source_shown(arena, ip.data));
+				"the pair %s is there twice", shown_prefix(arena, &pair->prefix));
 			return err_next(&fault->err, "Delete one of the two.");
 		}
 	}
 	return true;
 }
 
-struct fixed_ip {
-	const struct addr *addr;
-};
-
-static int compare_fixed_ips(const void *a, const void *b)
-{
-	return addr_compare(((const struct fixed_ip *)a)->addr, ((const struct fixed_ip *)b)->addr);
-}
-
 static bool check_fixed_ips(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
-	struct fixed_ip *sorted = arena_new_array(arena, struct fixed_ip, port->n_fixed_ips);
-	const struct addr *twice = NULL; /* the first that was there before */
+	struct placed *addrs = arena_new_array(arena, struct placed, port->n_fixed_ips);
+	size_t twice;
 
 	for (size_t i = 0; i < port->n_fixed_ips; i++)
-		sorted[i].addr = &port->fixed_ips[i];
-	qsort(sorted, port->n_fixed_ips, sizeof(*sorted), compare_fixed_ips);
-	for (size_t i = 1; i < port->n_fixed_ips; i++) {
-		const struct addr *a = sorted[i - 1].addr, *b = sorted[i].addr;
-
-		if (addr_compare(a, b) == 0 && (!twice || (a > b ? a : b) < twice))
-			twice = a > b ? a : b;
-	}
-	if (!twice)
+		addrs[i] = (struct placed){ &port->fixed_ips[i], i };
+	twice = first_twice(addrs, port->n_fixed_ips, compare_addrs);
+	if (twice == port->n_fixed_ips)
 		return true;
-	fault->item = (size_t)(twice - port->fixed_ips);
+	fault->item = twice;
 	FAULT(fault, FAULT_DUPLICATE_FIXED_IP, PORT_FIXED_IPS, "this address is there twice");
 	return err_next(&fault->err, "Delete one of the two.");
 }

@@ -32,6 +32,12 @@ const char *policy_part_id(const struct policy_part *part);
 /* Is it written as the ids of all objects are: a UUID in lower case? */
 bool policy_part_is_id(const char *text);
 
+/* For who makes one: the device of a port that names none, and the addresses of an address group. */
+const char *whole_tap_name(struct arena *arena, const char *port_id);
+/* Sorts, drops what another one covers, and splits by family. */
+void prefix_lists_make(struct arena *arena, const struct prefix *prefixes, size_t n,
+	struct prefix_list lists[N_IP_FAMILIES]);
+
 /* The parts of a policy, groups first, then address groups, then ports; they point into it. */
 void policy_split(
 	struct arena *arena, const struct policy *policy, struct policy_part **ret, size_t *ret_n);
@@ -49,6 +55,7 @@ bool policy_join(struct arena *arena, const struct policy_part *const *parts, si
  * A part as bytes, and back. What comes back is checked as values of a file are (check.h): no input makes a part that a
  * file could not have made. *at moves behind it.
  */
+#define POLICY_PART_LEAST 60 /* bytes: no part has fewer */
 void policy_part_encode(struct text *out, const struct policy_part *part);
 bool policy_part_decode(struct arena *arena, const char **at, const char *end,
 	struct policy_part *ret, struct err *err);

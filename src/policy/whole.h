@@ -3,6 +3,7 @@
 #define POLICY_WHOLE_H
 
 #include "base/map.h"
+#include "policy/parts.h"
 #include "policy/policy.h"
 
 /*
@@ -39,12 +40,8 @@ bool whole_count_members(struct whole *whole, size_t n, struct err *err);
 bool whole_port_is_local(const struct whole *whole, const struct policy_port *port);
 /* What follows of its groups, and of a name that is empty: Nova's are, and messages speak of ports by name. */
 void whole_finish_port(struct policy_port *port);
-const char *whole_tap_name(struct arena *arena, const char *port_id);
 
 /* members.c */
-/* Sorts, drops what another one covers, and splits by family. */
-void prefix_lists_make(struct arena *arena, const struct prefix *prefixes, size_t n,
-	struct prefix_list lists[N_IP_FAMILIES]);
 void policy_make_members(struct arena *arena, struct arena *scratch, struct policy *policy);
 
 /* ids.c: what an object without an id gets, the same for the same file on every host. */

@@ -23,15 +23,22 @@
 /* Fills err with what SQLite says of its last call; db may be NULL (there was no memory). */
 bool store_failed(sqlite3 *db, const char *path, struct err *err);
 
+bool store_damaged(const char *path, const char *what, struct err *err);
+/* what: "another program's database" */
+bool store_foreign(const char *path, const char *what, struct err *err);
+
 /* Statements without a result, all of them or up to the first that fails. */
 bool store_exec(sqlite3 *db, const char *path, const char *sql, struct err *err);
 /* The number in the first column of the first row. */
 bool store_number(sqlite3 *db, const char *path, const char *sql, int64_t *ret, struct err *err);
 
 /*
- * Is the file a store, whole, and one that this version knows? Makes the tables in an empty one, migrates an older one.
- * What is none is not written to.
+ * Is the file empty, or a store that this version knows? Looks at its bytes before SQLite does, which would play back a
+ * journal of somebody else, or make one: any statement but this comes later.
  */
+bool store_header_check(sqlite3 *db, const char *path, struct err *err);
+
+/* Makes the tables in an empty file, brings an older one up to date, and finds damage. */
 bool store_schema_open(sqlite3 *db, const char *path, struct err *err);
 
 #endif

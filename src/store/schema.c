@@ -50,7 +50,7 @@ static const char *const steps[] = {
 };
 _Static_assert(N_OF(steps) == STORE_VERSION, "a step to each version");
 
-static bool refuse_foreign(const char *path, const char *what, struct err *err)
+bool store_foreign(const char *path, const char *what, struct err *err)
 {
 	err_input(err, "%s is %s: it is left as it is", path, what);
 	return err_next(err, "name a file that portwall made, or one that is not there yet");
@@ -65,24 +65,13 @@ static bool refuse_newer(const char *path, int64_t version, struct err *err)
 	return err_next(err, "install that version again, or name another file");
 }
 
-static bool refuse_damaged(const char *path, const char *what, struct err *err)
-{
-	err_system(err, 0, "%s is damaged: %s", path, what);
-	return err_next(err,
-		"move it and %s-wal away, then apply the policy file or the last export again",
-		path);
-}
-
 static uint32_t header_number(const unsigned char *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-/*
- * Looks at the bytes before SQLite does, which would make a journal beside the file of somebody else, or play one back.
- * Through SQLite's own descriptor: to close another one of the same file would drop the locks that this process has on it.
- */
-static bool check_header(sqlite3 *db, const char *path, struct err *err)
+/* Through SQLite's own descriptor: to close another one of the same file would drop the locks that this process has on it. */
+bool store_header_check(sqlite3 *db, const char *path, struct err *err)
 {
 	unsigned char header[HEADER_SIZE];
 	sqlite3_file *file = NULL;
@@ -97,13 +86,13 @@ static bool check_header(sqlite3 *db, const char *path, struct err *err)
 	if (size == 0)
 		return true;
 	if (size < HEADER_SIZE)
-		return refuse_foreign(path, "no store of portwall", err);
+		return store_foreign(path, "no store of portwall", err);
 	if (file->pMethods->xRead(file, header, HEADER_SIZE, 0) != SQLITE_OK)
 		return err_system(err, EIO, "cannot read %s", path);
 	if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
-		return refuse_foreign(path, "no store of portwall", err);
+		return store_foreign(path, "no store of portwall", err);
 	if (header_number(header + HEADER_APPLICATION_AT) != STORE_APPLICATION)
-		return refuse_foreign(path, "another program's database", err);
+		return store_foreign(path, "another program's database", err);
 	version = header_number(header + HEADER_VERSION_AT);
 	return version <= STORE_VERSION || refuse_newer(path, version, err);
 }
@@ -153,7 +142,7 @@ static bool check_integrity(sqlite3 *db, const char *path, struct err *err)
 
 		is_whole = said && !strcmp(said, "ok");
 		if (!is_whole)
-			refuse_damaged(path, said ? said : "it cannot be read", err);
+			store_damaged(path, said ? said : "it cannot be read", err);
 	} else {
 		store_failed(db, path, err);
 	}
@@ -167,15 +156,14 @@ static bool check_integrity(sqlite3 *db, const char *path, struct err *err)
 		    &wrong, err))
 		return false;
 	return !wrong ||
-	       refuse_damaged(path, "it has changes that its revision does not count", err);
+	       store_damaged(path, "it has changes that its revision does not count", err);
 }
 
 bool store_schema_open(sqlite3 *db, const char *path, struct err *err)
 {
 	int64_t version;
 
-	if (!check_header(db, path, err) ||
-		!store_number(db, path, "PRAGMA user_version", &version, err))
+	if (!store_number(db, path, "PRAGMA user_version", &version, err))
 		return false;
 	if (version > STORE_VERSION)
 		return refuse_newer(path, version, err);

@@ -69,6 +69,14 @@ struct state {
 
 /* --- SQLite --- */
 
+bool store_damaged(const char *path, const char *what, struct err *err)
+{
+	err_system(err, 0, "%s is damaged: %s", path, what);
+	return err_next(err,
+		"move it and %s-wal away, then apply the policy file or the last export again",
+		path);
+}
+
 bool store_failed(sqlite3 *db, const char *path, struct err *err)
 {
 	int code = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
@@ -83,10 +91,8 @@ bool store_failed(sqlite3 *db, const char *path, struct err *err)
 		return err_next(err, "fuser %s tells by which", path);
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		err_system(err, 0, "%s is damaged: %s", path, sqlite3_errmsg(db));
-		return err_next(err,
-			"move it and %s-wal away, then apply the policy file or the last export again",
-			path);
+	case SQLITE_ERROR: /* a table or column is not there, or the format is unknown */
+		return store_damaged(path, sqlite3_errmsg(db), err);
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
 		err_system(err, sys ? sys : EACCES, "cannot write %s", path);
@@ -236,7 +242,10 @@ static bool make_file(const char *path, struct err *err)
 	}
 	if (stat(path, &info) < 0)
 		return err_system(err, errno, "cannot open %s", path);
-	return S_ISREG(info.st_mode) || err_input(err, "%s is not a file", path);
+	if (!S_ISREG(info.st_mode))
+		return store_foreign(path, "not a file", err);
+	/* SQLite takes a file of one byte for an empty one */
+	return info.st_size != 1 || store_foreign(path, "no store of portwall", err);
 }
 
 static bool prepare(struct store *store, struct err *err)
@@ -253,7 +262,6 @@ static bool open_store(struct store *store, struct err *err)
 	/* Only when the schema is there: in an empty file it is made with a journal that is gone afterwards, so that what
 	 * the file is can always be told from its header. */
 	static const char *const settings = "PRAGMA journal_mode = WAL;"
-					    "PRAGMA synchronous = FULL;"
 					    "PRAGMA journal_size_limit = 16777216;"
 					    "PRAGMA temp_store = MEMORY;";
 
@@ -268,7 +276,8 @@ static bool open_store(struct store *store, struct err *err)
 	sqlite3_busy_timeout(store->db, WAIT_MS);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	return store_exec(store->db, store->path, "PRAGMA synchronous = FULL", err) &&
+	return store_header_check(store->db, store->path, err) &&
+	       store_exec(store->db, store->path, "PRAGMA synchronous = FULL", err) &&
 	       store_schema_open(store->db, store->path, err) &&
 	       store_exec(store->db, store->path, settings, err) && prepare(store, err);
 }
