@@ -56,9 +56,10 @@ static void drop_equal(struct change *change)
 	change->puts.n = n;
 }
 
-/* The parts of the policy as it would be: first those that come, then those that stay. */
+/* The parts of the policy as it would be: first those that stay, then those that come, so that of two it is the new one
+ * that is wrong. */
 static const struct policy_part **parts_behind(
-	struct arena *arena, const struct change *change, size_t *ret_n)
+	struct arena *arena, const struct change *change, size_t *ret_n_stay, size_t *ret_n)
 {
 	const struct model *model = &change->request->door->model;
 	const struct policy_part **parts;
@@ -69,12 +70,9 @@ static const struct policy_part **parts_behind(
 		goes[kind] = arena_new_array(arena, bool, model->n[kind]);
 		n += model->n[kind];
 	}
-	parts = arena_new_array(arena, const struct policy_part *, n);
-	n = 0;
 	vec_for_each (part, &change->puts) {
 		const struct object *before = model_find(model, part->kind, policy_part_id(part));
 
-		parts[n++] = part;
 		if (before)
 			goes[part->kind][before - model->objects[part->kind]] = true;
 	}
@@ -84,10 +82,15 @@ static const struct policy_part **parts_behind(
 		if (before)
 			goes[gone->kind][before - model->objects[gone->kind]] = true;
 	}
+	parts = arena_new_array(arena, const struct policy_part *, n);
+	n = 0;
 	for (int kind = 0; kind < N_PART_KINDS; kind++)
 		for (size_t i = 0; i < model->n[kind]; i++)
 			if (!goes[kind][i])
 				parts[n++] = &model->objects[kind][i].part;
+	*ret_n_stay = n;
+	vec_for_each (part, &change->puts)
+		parts[n++] = part;
 	*ret_n = n;
 	return parts;
 }
@@ -99,7 +102,7 @@ static bool check_change(struct change *change)
 	struct request *request = change->request;
 	const struct policy_part **parts;
 	const struct policy *policy;
-	size_t n, wrong = SIZE_MAX;
+	size_t n_stay, n, wrong = SIZE_MAX;
 	struct err err;
 
 	vec_for_each (part, &change->puts) {
@@ -110,11 +113,11 @@ static bool check_change(struct change *change)
 			return false;
 		}
 	}
-	parts = parts_behind(scratch, change, &n);
+	parts = parts_behind(scratch, change, &n_stay, &n);
 	if (policy_join(scratch, parts, n, request->door->host, &policy, &wrong, &err))
 		return true;
 	/* It is not what came that is wrong, but what it leaves behind. */
-	if (wrong >= change->puts.n && wrong < n && err.kind == ERR_INPUT)
+	if (wrong < n_stay && err.kind == ERR_INPUT)
 		err.kind = ERR_CONFLICT;
 	answer_err(request, &err);
 	return false;

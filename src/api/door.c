@@ -27,8 +27,9 @@ bool door_open(const char *store_path, const char *host, struct door **ret, stru
 
 	door->host = host;
 	door->now_ms = 1; /* 0 is never */
-	door->times = (struct door_times){ LIMIT_API_REQUEST_S, LIMIT_API_IDLE_S,
-		LIMIT_API_ANSWER_S, LIMIT_API_WAIT_S, LIMIT_API_PROOF_S, HEALTH_S, PING_S };
+	door->times =
+		(struct door_times){ LIMIT_API_REQUEST_S, LIMIT_API_IDLE_S, LIMIT_API_ANSWER_S,
+			LIMIT_API_WAIT_S, LIMIT_API_STATE_S, LIMIT_API_PROOF_S, HEALTH_S, PING_S };
 	door->events = new_or_die(sizeof(*door->events));
 	events_init(door->events);
 	engine_init(&door->engine);
@@ -64,6 +65,11 @@ static void give_up(struct request *request)
 	struct arena *arena = request->arena;
 	uint64_t revision = request->pending ? request->pending->revision : 0;
 
+	if (request->give_up) {
+		request->give_up(request);
+		request_finish(request);
+		return;
+	}
 	answer_error(request, 504, "EngineTimeout",
 		revision ? arena_printf(arena,
 				   "It is stored as revision %llu, and reaches the kernel when the "

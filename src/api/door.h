@@ -122,7 +122,7 @@ struct door_counts {
 
 /* Seconds. As in limits.h; tests wait less. */
 struct door_times {
-	unsigned request_s, idle_s, answer_s, wait_s, proof_s, health_s, ping_s;
+	unsigned request_s, idle_s, answer_s, wait_s, state_s, proof_s, health_s, ping_s;
 };
 
 struct door {

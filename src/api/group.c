@@ -80,7 +80,7 @@ static const struct object *find_or_answer(struct request *request)
 }
 
 /* There is one default group, for ports that name none. */
-static bool check_group_name(struct request *request, const json_t *name, const char *own_id)
+static bool check_default(struct request *request, const json_t *name, const char *own_id)
 {
 	const struct model *model = &request->door->model;
 
@@ -124,7 +124,7 @@ void group_create(struct request *request)
 		const char *id = new_id(request->arena);
 		const struct policy_part *part = NULL;
 
-		if (check_group_name(request, json_object_get(item, "name"), NULL)) {
+		if (check_default(request, json_object_get(item, "name"), NULL)) {
 			json_object_set_new(item, "id", json_string(id));
 			json_object_set_new(
 				item, "security_group_rules", first_rules(request->arena));
@@ -181,8 +181,8 @@ void group_update(struct request *request)
 	if (!list)
 		return;
 	stateful = json_object_get(json_array_get(list, 0), "stateful");
-	is_fine =
-		check_group_name(request, json_object_get(json_array_get(list, 0), "name"), request->id);
+	is_fine = check_default(
+		request, json_object_get(json_array_get(list, 0), "name"), request->id);
 	if (is_fine && stateful && json_is_true(stateful) != object->part.group.stateful)
 		is_fine = check_unused(request, request->id);
 	document = document_of_part(&object->part);

@@ -131,6 +131,48 @@ const struct resource port_resource = {
 	.changed = port_changed,
 };
 
+/* When something happened since the engine told of the ports, it is asked first. If it is busy, what was known is told. */
+static void take_state(struct door *door, struct pending *pending, enum serve_type type,
+	const char *body, size_t size)
+{
+	struct request *request = pending->request;
+
+	engine_take_state(door, type, body, size);
+	if (!request)
+		return;
+	request->give_up(request);
+	request_finish(request);
+}
+
+static void with_state(struct request *request, void (*answer)(struct request *request))
+{
+	struct door *door = request->door;
+	struct pending *pending;
+
+	if (!door->is_state_stale && !door->is_state_asked) {
+		answer(request);
+		return;
+	}
+	if (!request_may_wait(request))
+		return;
+	door->is_state_stale = false;
+	request->give_up = answer;
+	pending = engine_ask(door, request);
+	pending->answered = take_state;
+	serve_put_text(&door->engine.out, SERVE_STATUS, pending->id, "");
+	request_wait(request, door->times.state_s);
+}
+
+void port_list(struct request *request)
+{
+	with_state(request, collection_list);
+}
+
+void port_show(struct request *request)
+{
+	with_state(request, collection_show);
+}
+
 static const struct object *find_or_answer(struct request *request)
 {
 	const struct object *object = model_find(&request->door->model, PART_PORT, request->id);
@@ -247,6 +289,35 @@ static bool is_trusted(const json_t *port)
 	       (owner && text_has_prefix(owner, "network:"));
 }
 
+/* Groups and pairs are for ports that are filtered. changed: of an update, what it says; NULL: the port is new. */
+static bool check_security(struct request *request, const json_t *port, const json_t *changed)
+{
+	bool has_groups = json_array_size(json_object_get(port, "security_groups"));
+	bool has_pairs = json_array_size(json_object_get(port, "allowed_address_pairs"));
+
+	if (!is_trusted(port))
+		return true;
+	if (has_groups && changed && !json_object_get(changed, "security_groups"))
+		answer_error(request, 409, "PortSecurityPortHasSecurityGroup",
+			"Send \"security_groups\": [] with it.",
+			"Port has security group associated. Cannot disable port security or IP "
+			"address until security group is removed.");
+	else if (has_groups)
+		answer_error(request, 400, "PortSecurityAndIPRequiredForSecurityGroups",
+			"A port whose port_security_enabled is false, or whose device_owner begins "
+			"with network:, has none.",
+			"Port security must be enabled and port must have an IP address in order "
+			"to use security groups.");
+	else if (has_pairs && json_is_false(json_object_get(port, "port_security_enabled")))
+		answer_error(request, 409, "AddressPairAndPortSecurityRequired",
+			"Without it every address may be used anyhow.",
+			"Port Security must be enabled in order to have allowed address pairs on a "
+			"port.");
+	else
+		return true;
+	return false;
+}
+
 static const struct policy_part *new_port(struct request *request, json_t *port, const char *id)
 {
 	if (!check_port_body(request, port))
@@ -257,6 +328,8 @@ static const struct policy_part *new_port(struct request *request, json_t *port,
 	if (!json_object_get(port, "security_groups"))
 		json_object_set_new(port, "security_groups",
 			is_trusted(port) ? json_array() : default_groups(&request->door->model));
+	if (!check_security(request, port, NULL))
+		return NULL;
 	return part_of_document(request, json_incref(port), PART_PORT);
 }
 
@@ -314,7 +387,7 @@ void port_update(struct request *request)
 	const struct object *object = find_or_answer(request);
 	const struct policy_part *part;
 	json_t *list, *document;
-	bool is_many;
+	bool is_many, is_fine;
 
 	if (!object || !request_matches(request, object->changed))
 		return;
@@ -327,7 +400,12 @@ void port_update(struct request *request)
 	}
 	document = document_of_part(&object->part);
 	json_object_update(document, json_array_get(list, 0));
+	is_fine = check_security(request, document, json_array_get(list, 0));
 	json_decref(list);
+	if (!is_fine) {
+		json_decref(document);
+		return;
+	}
 	part = part_of_document(request, document, PART_PORT);
 	if (!part || !check_whole(request, part))
 		return;

@@ -38,6 +38,8 @@ struct request {
 	json_t *kept;		 /* an answer's body that is not sent yet; NULL */
 	struct pending *pending; /* what it waits for; NULL */
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
+	/* Then it is answered by this; NULL: the engine has not answered in time. */
+	void (*give_up)(struct request *request);
 	struct request *next_waiting, **waiting_at;
 	void *data; /* http.c's */
 };
@@ -150,6 +152,8 @@ void rule_delete(struct request *request);
 void address_group_create(struct request *request);
 void address_group_update(struct request *request);
 void address_group_delete(struct request *request);
+void port_list(struct request *request);
+void port_show(struct request *request);
 void port_create(struct request *request);
 void port_update(struct request *request);
 void port_delete(struct request *request);

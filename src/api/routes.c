@@ -15,12 +15,12 @@ static const char *const of_port[] = { "port", NULL };
 
 #define V2 "/v2.0/"
 /* Five routes of one collection. */
-#define COLLECTION(path_, name, resource_, a, many)                                                \
-	{ METHOD_GET, V2 path_, collection_list, resource_, "All " many ".", NULL, 0 },            \
+#define COLLECTION(path_, name, list, show, resource_, a, many)                                    \
+	{ METHOD_GET, V2 path_, list, resource_, "All " many ".", NULL, 0 },                       \
 		{ METHOD_POST, V2 path_, name##_create, resource_,                                 \
 			"Makes " a ", or several of a list.", dry_run, LIMIT_API_BODY },           \
-		{ METHOD_GET, V2 path_ "/{id}", collection_show, resource_,                        \
-			"One of the " many ".", NULL, 0 },                                         \
+		{ METHOD_GET, V2 path_ "/{id}", show, resource_, "One of the " many ".", NULL,     \
+			0 },                                                                       \
 		{ METHOD_PUT, V2 path_ "/{id}", name##_update, resource_, "Changes " a ".",        \
 			dry_run, LIMIT_API_BODY },                                                 \
 	{                                                                                          \
@@ -31,13 +31,13 @@ static const char *const of_port[] = { "port", NULL };
 const struct api_route routes[] = {
 	{ METHOD_GET, "/", root_show, NULL, "The versions of the API.", no_arguments, 0 },
 	{ METHOD_GET, "/v2.0", version_show, NULL, "The collections of the API.", no_arguments, 0 },
-	COLLECTION(
-		"security-groups", group, &group_resource, "a security group", "security groups"),
-	COLLECTION("security-group-rules", rule, &rule_resource, "a rule of a security group",
-		"rules of security groups"),
-	COLLECTION("address-groups", address_group, &address_group_resource, "an address group",
-		"address groups"),
-	COLLECTION("ports", port, &port_resource, "a port", "ports"),
+	COLLECTION("security-groups", group, collection_list, collection_show, &group_resource,
+		"a security group", "security groups"),
+	COLLECTION("security-group-rules", rule, collection_list, collection_show, &rule_resource,
+		"a rule of a security group", "rules of security groups"),
+	COLLECTION("address-groups", address_group, collection_list, collection_show,
+		&address_group_resource, "an address group", "address groups"),
+	COLLECTION("ports", port, port_list, port_show, &port_resource, "a port", "ports"),
 	{ METHOD_GET, V2 "portwall/policy", policy_show, NULL,
 		"The whole policy, as one policy file in JSON.", no_arguments, 0 },
 	{ METHOD_PUT, V2 "portwall/policy", policy_replace, NULL,
@@ -70,7 +70,7 @@ static const char *skip_segment(const char *path)
 /* Is the path one of the pattern? *ret_id: what stands for {id}. */
 static bool matches(struct arena *arena, const char *pattern, const char *path, const char **ret_id)
 {
-	const char *id = NULL;
+	const char *id = NULL, *root = pattern;
 
 	while (*pattern && *path) {
 		if (text_has_prefix(pattern, "{id}")) {
@@ -86,7 +86,7 @@ static bool matches(struct arena *arena, const char *pattern, const char *path, 
 		}
 	}
 	/* Clients ask for "/v2.0" and "/v2.0/" alike. */
-	if (!strcmp(path, "/"))
+	if (!strcmp(path, "/") && root[1])
 		path++;
 	if (*pattern || *path)
 		return false;

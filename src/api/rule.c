@@ -103,7 +103,14 @@ const struct resource rule_resource = {
 	.changed = rule_changed,
 };
 
-/* The same rule twice is one whose key and remote are the same. */
+static const char *whole_key(struct arena *arena, const char *key, const char *remote_group,
+	const char *remote_address_group)
+{
+	return arena_printf(arena, "%s|%s|%s", key, remote_group ? remote_group : "",
+		remote_address_group ? remote_address_group : "");
+}
+
+/* The same rule twice is one whose key and remotes are the same. */
 static const char *rule_key(struct request *request, const json_t *rule, struct fault *ret_fault)
 {
 	static const unsigned taken[] = { RULE_DIRECTION, RULE_ETHERTYPE, RULE_PROTOCOL,
@@ -124,9 +131,8 @@ static const char *rule_key(struct request *request, const json_t *rule, struct 
 	}
 	if (!check_rule(arena, arena, texts, &checked, &key, ret_fault))
 		return NULL;
-	return arena_printf(arena, "%s|%s|%s", key,
-		texts[RULE_REMOTE_GROUP_ID] ? texts[RULE_REMOTE_GROUP_ID] : "",
-		texts[RULE_REMOTE_ADDRESS_GROUP_ID] ? texts[RULE_REMOTE_ADDRESS_GROUP_ID] : "");
+	return whole_key(
+		arena, key, texts[RULE_REMOTE_GROUP_ID], texts[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
 /* Whom it names has to be there. */
@@ -149,21 +155,17 @@ static bool check_references(struct request *request, const json_t *rule)
 }
 
 /* Keys of the group's rules; those of the request come behind them. */
-static struct map *keys_of_group(struct request *request, const json_t *rules)
+static struct map *keys_of_group(struct arena *arena, const struct policy_part *part)
 {
-	struct map *keys = map_new(request->arena);
-	struct fault fault;
-	json_t *rule;
-	size_t i;
+	struct map *keys = map_new(arena);
 
-	json_array_foreach(rules, i, rule)
-	{
-		const char *key = rule_key(request, rule, &fault);
+	for (size_t i = 0; i < part->group.n_rules; i++) {
+		const struct policy_rule *rule = &part->group.rules[i];
 
-		if (key)
-			map_add(keys, key,
-				arena_strdup(request->arena,
-					json_string_value(json_object_get(rule, "id"))));
+		map_add(keys,
+			whole_key(arena, check_rule_key(arena, rule), part->remote_group_ids[i],
+				part->remote_address_group_ids[i]),
+			(void *)rule->id);
 	}
 	return keys;
 }
@@ -247,7 +249,7 @@ void rule_create(struct request *request)
 	}
 	document = document_of_part(&object->part);
 	rules = json_object_get(document, "security_group_rules");
-	keys = keys_of_group(request, rules);
+	keys = keys_of_group(request->arena, &object->part);
 	json_array_foreach(list, i, rule)
 	{
 		is_fine = add_rule(change, keys, rules, rule);

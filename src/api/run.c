@@ -145,6 +145,7 @@ static void turn_http(struct loop *loop)
 /* One round. *ret_ends: SIGTERM came. */
 static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 {
+	struct signalfd_siginfo signal; /* taken, so that it does not come when it may again */
 	struct epoll_event events[8];
 	int wait_ms = http_wait_ms(loop->http), n;
 
@@ -156,7 +157,7 @@ static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 	loop->door->now_ms = now_ms();
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == loop->signals)
-			*ret_ends = true;
+			*ret_ends |= read(loop->signals, &signal, sizeof(signal)) > 0;
 		else if (events[i].data.fd == loop->engine && !read_engine(loop, err))
 			return false;
 	}
@@ -168,7 +169,7 @@ static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 static void end_loop(struct loop *loop)
 {
 	uint64_t until_ms = now_ms() + END_MS;
-	bool ends;
+	bool ends = false;
 	struct err err;
 
 	http_begin_end(loop->http);

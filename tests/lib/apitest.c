@@ -42,9 +42,9 @@ static void drop_part(struct fake_engine *fake, enum part_kind kind, const char 
 {
 	size_t n = 0;
 
-	vec_for_each(part, &fake->parts) if (part->kind != kind ||
-					     strcmp(policy_part_id(part), id) != 0)
-		fake->parts.items[n++] = *part;
+	vec_for_each (part, &fake->parts)
+		if (part->kind != kind || strcmp(policy_part_id(part), id) != 0)
+			fake->parts.items[n++] = *part;
 	fake->parts.n = n;
 }
 
@@ -82,9 +82,9 @@ static void answer_change(
 	for (size_t i = 0; i < change.n_parts; i++)
 		if (is_named(&change.parts[i], PART_PORT, "failed") &&
 			done.n_failures < N_OF(failures))
-			failures[done.n_failures++] = (struct serve_failure){
-				change.parts[i].port.id, "the kernel refused a rule", "Wait."
-			};
+			failures[done.n_failures++] =
+				(struct serve_failure){ change.parts[i].port.id,
+					"the kernel refused a rule", "Wait." };
 	if (header->type == SERVE_SYNC)
 		fake->parts.n = 0;
 	if (!change.is_dry) {
@@ -114,8 +114,7 @@ static void answer_state(struct fake_engine *fake, const struct serve_header *he
 		.commit_usec_sum = 12345678 };
 
 	state.ports = arena_new_array(fake->arena, struct serve_port, fake->parts.n);
-	vec_for_each(part, &fake->parts)
-	{
+	vec_for_each (part, &fake->parts) {
 		bool waits = is_named(part, PART_PORT, "waiting");
 		bool failed = is_named(part, PART_PORT, "failed");
 
@@ -146,10 +145,8 @@ static void answer_counters(
 
 	if (!serve_get_text(fake->arena, body, header->size, &wanted, &err))
 		die(err.text);
-	counted.counters =
-		arena_new_array(fake->arena, struct serve_counter, 4 * fake->parts.n);
-	vec_for_each(part, &fake->parts)
-	{
+	counted.counters = arena_new_array(fake->arena, struct serve_counter, 4 * fake->parts.n);
+	vec_for_each (part, &fake->parts) {
 		static const char *const duties[] = { "rule", "fallback", "spoof-drop",
 			"spoof-drop" };
 
@@ -175,8 +172,7 @@ static void flood(struct fake_engine *fake)
 		char text[64];
 		struct serve_event event = { "repaired", "filter", text };
 
-		snprintf(text, sizeof(text), "rule %llu was put back",
-			(unsigned long long)i);
+		snprintf(text, sizeof(text), "rule %llu was put back", (unsigned long long)i);
 		serve_put_event(&fake->out, &event);
 	}
 }
@@ -304,8 +300,7 @@ void apitest_pump(struct apitest *test)
 		text_clear(&engine->out);
 		for (size_t i = 0; i < test->engine.out.len; i += 777)
 			if (!engine_take(test->door, test->engine.out.data + i,
-				    test->engine.out.len - i < 777 ? test->engine.out.len - i
-								   : 777,
+				    test->engine.out.len - i < 777 ? test->engine.out.len - i : 777,
 				    &err))
 				die(err.text);
 		text_clear(&test->engine.out);
