@@ -82,6 +82,18 @@ bool guard_look(
 	struct arena *arena, struct kernel_nft *nft, struct guard_state *state, struct err *err);
 /* As one transaction. */
 void guard_print_replace(struct text *out, const struct guard *guard, bool is_there, bool is_owned);
+/* guard_run.c: the guard that a process holds, for the loop of that process. Work is to be done when one of the descriptors can be
+ * read (which does not block), or after timeout ms. leave: the table stays without an owner. */
+struct guard_holder;
+#define GUARD_HOLDER_FDS 2
+bool guard_holder_open(const struct guard_options *options, bool notifies,
+	void (*on_change)(void *data, const struct kernel_change *changes, size_t n), void *data,
+	struct guard_holder **ret, struct err *err);
+void guard_holder_close(struct guard_holder **holder); /* for CLEANUP; NULL in it is fine */
+void guard_holder_fds(const struct guard_holder *holder, int ret[GUARD_HOLDER_FDS]);
+int guard_holder_timeout(const struct guard_holder *holder);
+bool guard_holder_work(struct guard_holder *holder, struct err *err);
+bool guard_holder_leave(struct guard_holder *holder, struct err *err);
 bool guard_may_change(
 	const struct guard_options *options, const struct guard_state *state, struct err *err);
 

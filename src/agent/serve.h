@@ -65,14 +65,14 @@ struct serve_done {
 	size_t n_failures;
 };
 
-enum port_state {
+enum serve_port_state {
 	PORT_ACTIVE,  /* its rules are in the kernel */
 	PORT_WAITING, /* its interface is not there; closed ahead of it */
 	PORT_UNPLUGGED, /* the interface is in no bridge: nothing passes through one, so nothing is filtered */
 	PORT_FAILED, /* the kernel refused its rules: closed */
 	PORT_REMOTE, /* on another host */
 };
-const char *port_state_name(enum port_state state); /* "active": for JSON, stable */
+const char *serve_port_state_name(enum serve_port_state state); /* "active": for JSON, stable */
 
 struct serve_state {
 	uint64_t revision; /* that is in the kernel */
@@ -86,7 +86,7 @@ struct serve_state {
 	bool guard_held;
 	struct serve_port {
 		const char *id, *name, *device, *bridge, *why; /* why: "" when active */
-		enum port_state state;
+		enum serve_port_state state;
 		uint16_t zone;
 	} * ports;
 	size_t n_ports;
@@ -106,6 +106,10 @@ struct serve_counted {
 	} * counters;
 	size_t n;
 };
+
+/* Of all ports, or of one. */
+void agent_view_count(struct arena *arena, const struct agent_view *view, const char *port_id,
+	struct serve_counted *ret);
 
 /* For people and for the event stream. */
 struct serve_event {
@@ -154,8 +158,10 @@ struct serve_options {
 	bool is_paranoid; /* compare with a full recompute after every change */
 	bool holds_guard;
 	struct guard_options guard;
+	/* Others changed rules: of the guard; data is the same. */
+	agent_guard_change_fn *on_change;
 	/* In a process of its own, whose standard output is the text that is answered. NULL: not known. */
-	void (*verify)(void *data);
+	void (*verify)(void *data, const struct policy *policy);
 	void (*findings)(void *data);
 	void *data;
 };

@@ -71,7 +71,8 @@ static const struct option_spec {
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
 	[OPT_BRIDGE] = { "bridge", 0, "NAME",
 		"guard this bridge (again for each), in place of all that have ports of VMs" },
-	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
+	[OPT_CHECK] = { "check", 0, NULL,
+		"list what is not understood, by file, line and rule; serve: check the configuration and print what is effective" },
 	[OPT_AGAINST] = { "against", 0, "OTHER",
 		"say what this one passes and OTHER does not, and the other way: a snapshot of another host "
 		"or moment, or (audit) its rules, again for each of its files" },
@@ -93,6 +94,8 @@ static const struct option_spec {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_CONFIG] = { "config", 'c', "FILE",
+		"the configuration (default /etc/portwall/serve.conf)" },
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
 		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
 		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
@@ -174,6 +177,7 @@ static const struct {
 	{ OPT_PREFIX, AT(agent.chain_prefix) },
 	{ OPT_BACKEND, AT(agent.backend) },
 	{ OPT_POLICY, AT(policy_path) },
+	{ OPT_CONFIG, AT(config_path) },
 	{ OPT_OUTPUT, AT(output_path) },
 	{ OPT_IN, AT(in) },
 	{ OPT_NETNS, AT(netns) },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "policy/parse.h"
+#include "policy/whole.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -29,6 +29,8 @@ struct policy_part {
 };
 
 const char *policy_part_id(const struct policy_part *part);
+/* Is it written as the ids of all objects are: a UUID in lower case? */
+bool policy_part_is_id(const char *text);
 
 /* The parts of a policy, groups first, then address groups, then ports; they point into it. */
 void policy_split(

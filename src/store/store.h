@@ -21,7 +21,12 @@
  */
 struct store;
 
-/* Makes the file if there is none, and brings an older schema up to date. A newer one, a damaged file, no space: error. */
+/*
+ * Makes the file if there is none, and brings an older schema up to date. Errors: ERR_INPUT, and the file is not touched,
+ * when it is something else than a store or one of a newer version; ERR_SYSTEM when it is damaged, may not be read and written,
+ * its file system is full, or another process keeps it busy. Damage is found in its structure, not in a byte within a document.
+ * A store that is open must not be taken through fork.
+ */
 bool store_open(const char *path, struct store **ret, struct err *err);
 void store_close(struct store **store); /* for CLEANUP; NULL in it is fine */
 
@@ -48,15 +53,19 @@ struct store_put {
 	size_t size;
 	uint64_t if_changed; /* as the entry has it now; 0: there must be none; STORE_ANY */
 };
-/* All or nothing. ERR_CONFLICT: an entry is of another revision; *ret_put, which may be NULL, is its index. A transaction that changes
- * nothing (equal values) has no revision of its own: *ret_revision is the present one. */
+/*
+ * All or nothing. ERR_CONFLICT: an entry is of another revision; *ret_put, which may be NULL, is its index. ERR_INPUT: a key is
+ * there twice; ERR_LIMIT: LIMIT_STORE_ of base/limits.h. A value that is equal changes nothing, and the entry keeps its
+ * revision; a transaction that changes nothing at all has none of its own: *ret_revision is the present one.
+ */
 bool store_commit(struct store *store, const struct store_put *puts, size_t n,
 	uint64_t *ret_revision, size_t *ret_put, struct err *err);
 
 /*
- * What happened behind a revision, in its order, at most max changes but never a part of a transaction. *ret_revision: the
- * last one that is in it; go on from there. History is kept for STORE_HISTORY revisions: ERR_LIMIT when the
- * revision is older (list anew).
+ * What happened behind a revision, in its order, at most max changes but never a part of a transaction: the first one comes whole,
+ * however large. *ret_revision: the last one that is in it; go on from there. History is kept for STORE_HISTORY
+ * revisions, or fewer when they are more than LIMIT_STORE_HISTORY bytes: ERR_LIMIT when the revision is older, or one that the
+ * store has not reached, because an older copy of its file was put back (list anew).
  */
 #define STORE_HISTORY 10000
 struct store_change {

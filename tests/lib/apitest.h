@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef TESTS_APITEST_H
+#define TESTS_APITEST_H
+
+#include <jansson.h>
+
+#include "api/request.h"
+
+/*
+ * An engine that does nothing but answer: what the door sends it comes in as bytes, what it says goes out as bytes. By
+ * words in names it can be made to do what the real one does only on a bad day.
+ */
+struct fake_engine {
+	struct text in, out;
+	struct arena *arena;
+	VEC(struct policy_part) parts; /* as they came; a part that came again is behind */
+	uint64_t revision, n_syncs, n_changes, n_dry, n_requests;
+	uint64_t n_flood; /* events that it sends when it is asked for findings */
+	bool is_silent;	  /* takes, and does not answer */
+};
+void fake_engine_init(struct fake_engine *fake);
+void fake_engine_done(struct fake_engine *fake);
+/* A port whose name begins with "waiting" has no interface, with "failed" is refused by the kernel; a change with a group
+ * whose name begins with "refused" is refused as a whole. Bytes that are no frames end the program. */
+void fake_engine_take(struct fake_engine *fake, const char *bytes, size_t size);
+/* Over a socket, until its other end is closed. */
+void fake_engine_run(struct fake_engine *fake, int fd);
+
+/* A door without sockets, over a store in a folder of its own, and its engine. */
+struct apitest {
+	char folder[64];
+	struct text store_path;
+	struct door *door;
+	struct fake_engine engine;
+};
+void apitest_open(struct apitest *test);
+void apitest_close(struct apitest *test);
+/* The service starts anew: the store stays, and the engine is another one. */
+void apitest_reopen(struct apitest *test);
+/* Frames to and fro, until nobody has anything to say. */
+void apitest_pump(struct apitest *test);
+/* "GET", "/v2.0/ports?name=a&fields=id" (not escaped), body NULL: none. Not pumped. */
+struct request *apitest_ask(
+	struct apitest *test, const char *method, const char *path, const char *body);
+/* The same with If-Match, NULL: none; pumped; what was answered. *ret_status may be NULL. */
+json_t *apitest_call_if(struct apitest *test, const char *method, const char *path,
+	const char *if_match, const char *body, unsigned *ret_status);
+json_t *apitest_call(struct apitest *test, const char *method, const char *path, const char *body,
+	unsigned *ret_status);
+/* Fails the test unless the status is this one. */
+json_t *apitest_expect(struct apitest *test, unsigned status, const char *method, const char *path,
+	const char *body);
+
+/* "security_groups.0.name": the text there, or the number or boolean as text; "" when it is not there. Lives until the next
+ * sixteen calls. */
+const char *at(const json_t *value, const char *path);
+
+#endif
