@@ -20,7 +20,7 @@ own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
 .PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel install clean need-root need-tools
 
 all: build/release/build.ninja ## build build/portwall
-	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash; $(own)
+	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash serve.conf; $(own)
 	@ln -sfn release/portwall build/portwall
 
 help: ## this list

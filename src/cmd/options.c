@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/serve_config.h"
 #include "doctor/doctor.h"
 
 static const struct option_spec {
@@ -429,6 +430,27 @@ static void add_checks(struct text *out)
 	}
 }
 
+static void add_serve_config(struct text *out)
+{
+	const char *key, *preset, *help;
+
+	text_add(out, ".SH CONFIGURATION OF SERVE\n");
+	add_roff(out, SERVE_CONFIG_PATH);
+	text_add(out,
+		" has lines KEY = VALUE. A # at the beginning of a line or behind a space begins a remark, "
+		"and the words of a list are parted by spaces. portwall serve \\-\\-check reads it and "
+		"tells what is effective, or what is wrong and in which line.\n");
+	for (size_t i = 0; serve_config_key(i, &key, &preset, &help), key; i++) {
+		text_addf(out, ".TP\n.B ");
+		add_roff(out, key);
+		text_add(out, "\n");
+		add_roff(out, help);
+		text_add(out, *preset ? " Default: " : " Default: none");
+		add_roff(out, preset);
+		text_add(out, ".\n");
+	}
+}
+
 void options_print_man(struct text *out)
 {
 	text_addf(out,
@@ -468,6 +490,7 @@ void options_print_man(struct text *out)
 		text_add(out, ".fi\n");
 	}
 	add_checks(out);
+	add_serve_config(out);
 	text_add(out,
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "

@@ -298,11 +298,17 @@ static bool refuse_key(const struct place *place, const char *word, struct err *
 	return err_next(err, "portwall serve --help lists the keys");
 }
 
+/* A NUL is none, whatever strchr says. */
+static bool is_space(char c)
+{
+	return c && strchr(SPACE, c);
+}
+
 static const char *trimmed(struct arena *arena, const char *text, size_t len)
 {
-	while (len && strchr(SPACE, text[len - 1]))
+	while (len && is_space(text[len - 1]))
 		len--;
-	while (len && strchr(SPACE, *text)) {
+	while (len && is_space(*text)) {
 		text++;
 		len--;
 	}
@@ -313,7 +319,7 @@ static const char *trimmed(struct arena *arena, const char *text, size_t len)
 static size_t said_len(const char *line, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (line[i] == '#' && (!i || strchr(SPACE, line[i - 1])))
+		if (line[i] == '#' && (!i || is_space(line[i - 1])))
 			return i;
 	return len;
 }
@@ -325,7 +331,7 @@ static bool parse_line(struct arena *arena, const struct place *place, const cha
 
 	len = said_len(line, len);
 	for (size_t i = 0; i < len; i++)
-		if (iscntrl((unsigned char)line[i]) && !strchr(SPACE, line[i]))
+		if (iscntrl((unsigned char)line[i]) && !is_space(line[i]))
 			return err_input(err, "%s:%u: a character that no text has (code %u)",
 				place->path, place->line, (unsigned char)line[i]);
 	if (!*trimmed(arena, line, len))

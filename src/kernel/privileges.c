@@ -15,6 +15,7 @@
 #include "kernel/privileges.h"
 
 #include <cap-ng.h>
+#include <ctype.h>
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
@@ -22,6 +23,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "base/vec.h"
 #include "kernel/system_calls.h"
 
@@ -41,16 +43,25 @@ int __lsan_is_turned_off(void)
 #define NOTE_CONFINED() ((void)0)
 #endif
 
+/* "net_admin" is CAP_NET_ADMIN in every manual. */
+static void add_name(struct text *out, unsigned capability)
+{
+	text_add(out, "CAP_");
+	for (const char *name = capng_capability_to_name(capability); *name; name++)
+		text_addf(out, "%c", toupper((unsigned char)*name));
+}
+
 static bool must_have(const unsigned *capabilities, size_t n, struct err *err)
 {
 	if (capng_get_caps_process() < 0)
 		return err_system(err, errno, "the capabilities of this process cannot be read");
 	for (size_t i = 0; i < n; i++) {
-		const char *name = capng_capability_to_name(capabilities[i]);
+		struct text name CLEANUP(text_done) = TEXT_INIT;
 
 		if (capng_have_capability(CAPNG_EFFECTIVE, capabilities[i]))
 			continue;
-		err_system(err, EPERM, "portwall serve needs the capability %s", name);
+		add_name(&name, capabilities[i]);
+		err_system(err, EPERM, "portwall serve needs the capability %s", name.data);
 		return err_next(
 			err, geteuid() ? "start it as root: systemctl start portwall"
 				       : "portwall.service has it: see its CapabilityBoundingSet");
