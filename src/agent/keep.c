@@ -25,6 +25,22 @@ static void work_done(struct work *work)
 	arena_free(work->scratch);
 }
 
+/* Are there ports that were refused with others, and not tried alone? */
+static bool has_untried(const struct stand *stand)
+{
+	for (size_t i = 0; i < stand->n_seats; i++)
+		if (stand->seats[i].is_refused && !stand->seats[i].is_culprit)
+			return true;
+	return false;
+}
+
+static enum seat_again seats_again(const struct keeper *keeper, enum call call)
+{
+	if (call != CALL_RETRY)
+		return SEAT_AS_BEFORE;
+	return has_untried(keeper->kept) ? SEAT_CULPRITS_AS_BEFORE : SEAT_ANEW;
+}
+
 static bool begin_part(struct work *work, enum call call, struct err *err)
 {
 	struct keeper *keeper = work->keeper;
@@ -37,7 +53,7 @@ static bool begin_part(struct work *work, enum call call, struct err *err)
 	work->zones = stand_zones(work->scratch, keeper->kept);
 	work->base = keeper->kept;
 	work->target = stand_new(keeper, work->scratch, work->policy, host, work->zones,
-		keeper->kept, call == CALL_RETRY ? SEAT_ANEW : SEAT_AS_BEFORE, &work->switches);
+		keeper->kept, seats_again(keeper, call), &work->switches);
 	return true;
 }
 
@@ -55,6 +71,7 @@ static void refuse_foreign_sets(struct work *work)
 				arena_strdup(target->arena, err.text),
 				arena_strdup(target->arena, err.next_step));
 			target->seat_of[*user]->is_refused = true;
+			target->seat_of[*user]->is_culprit = true;
 		}
 	}
 	stand_find_uses(work->keeper, target);
@@ -77,7 +94,7 @@ static bool begin_whole(struct work *work, struct err *err)
 	work->zones = stand_zones(work->scratch, keeper->kept);
 	zone_map_keep_found(work->zones, pass.found, &keeper->scope);
 	work->target = stand_new(keeper, work->scratch, work->policy, pass.host, work->zones,
-		keeper->kept, SEAT_ANEW, &work->switches);
+		keeper->kept, keeper->is_known ? SEAT_AS_BEFORE : SEAT_ANEW, &work->switches);
 	refuse_foreign_sets(work);
 	return true;
 }
@@ -172,6 +189,9 @@ static void know(struct work *work, enum call call)
 	if (!has_refused(keeper->kept)) {
 		keeper->n_retries = 0;
 		keeper->retry_ms = NEVER;
+	} else if (has_untried(keeper->kept)) {
+		keeper->n_retries = 0;
+		set_retry(keeper);
 	} else if (call == CALL_RETRY || work->is_whole || keeper->retry_ms == NEVER) {
 		set_retry(keeper);
 	}

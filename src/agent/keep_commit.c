@@ -4,7 +4,7 @@
  * not wait. The line that was refused mostly says which ports it is for: those of its rule, of its chain, of its set. They become
  * bare (keep_stand.c), and the rest is tried again. Where it says nothing, all ports that would change become bare, which
  * asks nothing new of the kernel, and then get their rules again in ever smaller parts, until those are left that are
- * refused alone. That takes as long as it may; the others are tried by the next keeper_retry.
+ * refused alone. That takes as long as it may, and tells at least one from the others; they are tried by the next keeper_retry.
  */
 #include "agent/keeping.h"
 
@@ -92,12 +92,13 @@ static bool may_be_bare(const struct work *work, const struct seat *seat)
 	       !(before && seat_has_same_chains(before, seat));
 }
 
-static void set_aside(struct work *work, struct seat *seat, const struct err *err)
+static void set_aside(struct work *work, struct seat *seat, bool is_culprit, const struct err *err)
 {
 	struct arena *arena = work->target->arena;
 
 	seat_make_bare(seat, arena_strdup(arena, err->text), arena_strdup(arena, err->next_step));
 	seat->is_refused = true;
+	seat->is_culprit = is_culprit;
 }
 
 /* The refused line; "" when it is not known. */
@@ -178,7 +179,7 @@ static bool set_aside_by_line(struct work *work, const char *line, const struct 
 			*vec_push(&found, work->scratch) = seat;
 	}
 	vec_for_each (seat, &found)
-		set_aside(work, *seat, err);
+		set_aside(work, *seat, true, err);
 	stand_find_uses(work->keeper, target);
 	return found.n;
 }
@@ -214,23 +215,26 @@ static bool bring_once(struct work *work, struct err *err)
 	return true;
 }
 
-static void search_range(struct search *search, struct range range)
+/* true: nothing more is to be tried of it. */
+static bool search_range(struct search *search, struct range range)
 {
 	struct work *work = search->work;
+	bool is_one = range.to - range.from == 1;
 	struct err err;
 
 	for (size_t i = range.from; i < range.to; i++)
 		seat_make_whole(search->suspects.items[i]);
 	if (bring_once(work, &err))
-		return;
+		return true;
 	for (size_t i = range.from; i < range.to; i++)
-		set_aside(work, search->suspects.items[i], &err);
-	if (range.to - range.from > 1) {
+		set_aside(work, search->suspects.items[i], is_one, &err);
+	if (!is_one) {
 		size_t middle = range.from + (range.to - range.from) / 2;
 
 		*vec_push(&search->left, work->scratch) = (struct range){ middle, range.to };
 		*vec_push(&search->left, work->scratch) = (struct range){ range.from, middle };
 	}
+	return is_one;
 }
 
 static bool search_for_refused(struct work *work, struct err *err)
@@ -238,6 +242,7 @@ static bool search_for_refused(struct work *work, struct err *err)
 	struct search search = { .work = work };
 	uint64_t until = kernel_boottime_ms() + SEARCH_MS;
 	struct err refused = *err;
+	bool is_any_told = false;
 
 	for (size_t i = 0; i < work->target->n_seats; i++)
 		if (may_be_bare(work, &work->target->seats[i]))
@@ -245,13 +250,13 @@ static bool search_for_refused(struct work *work, struct err *err)
 	if (!search.suspects.n)
 		return false;
 	vec_for_each (seat, &search.suspects)
-		set_aside(work, *seat, &refused);
+		set_aside(work, *seat, search.suspects.n == 1, &refused);
 	if (!bring_once(work, err))
 		return false;
 	if (search.suspects.n > 1)
 		*vec_push(&search.left, work->scratch) = (struct range){ 0, search.suspects.n };
-	while (search.left.n && kernel_boottime_ms() < until)
-		search_range(&search, search.left.items[--search.left.n]);
+	while (search.left.n && (!is_any_told || kernel_boottime_ms() < until))
+		is_any_told |= search_range(&search, search.left.items[--search.left.n]);
 	stand_find_uses(work->keeper, work->target);
 	return true;
 }

@@ -4,10 +4,8 @@
  * cannot be in the kernel as its policy says, it gets less there than it is due.
  *
  *  - Its interface is missing, or in no bridge: it is closed ahead (frames.c of compile).
- *  - The kernel refused its rules, or a set would have the name of another group's: it is bare, it has its chains without the rules
- *    of its groups.
- *  - Its chains would have the names of another port's, or there is no zone for it: it is shut, it has none, and its frames are
- *    dropped.
+ *  - The kernel refused its rules, or a set that they name: it is bare, it has its chains without the rules of its groups.
+ *  - There is no zone left for it: it is shut, it has no chains, and its frames are dropped.
  *  - Its interface is another port's, or has a name that no rule can have: there is nothing of it.
  */
 #include "agent/keeping.h"
@@ -22,7 +20,7 @@ struct seating {
 	const struct plugger *plugger; /* likewise */
 	const struct stand *old;       /* NULL: none */
 	enum seat_again again;
-	struct map *keys, *devices; /* of chains and interfaces that are taken: to struct seat */
+	struct map *devices; /* interfaces that are taken: to struct seat */
 	struct switches *switches;
 };
 
@@ -39,7 +37,7 @@ void seat_make_bare(struct seat *seat, const char *why, const char *next_step)
 
 void seat_make_whole(struct seat *seat)
 {
-	seat->is_bare = seat->is_refused = false;
+	seat->is_bare = seat->is_refused = seat->is_culprit = false;
 	seat->port->n_groups = seat->of->n_groups;
 	seat->state = seat->place;
 	seat->why = seat->place_why;
@@ -67,7 +65,7 @@ static const struct prefix_list *members_of(const struct policy_rule *rule)
 				  : &rule->remote_address_group->addresses[rule->ethertype];
 }
 
-/* The set that has its name: of the rule's group, unless another group's has the same. */
+/* No two groups of a policy have the same name of sets. */
 static struct set_use *use_of(
 	const struct keeper *keeper, struct stand *stand, const struct policy_rule *rule)
 {
@@ -75,22 +73,16 @@ static struct set_use *use_of(
 		rule->remote_group ? rule->remote_group->id : rule->remote_address_group->id;
 	struct map *by_group = stand->uses_by_group[rule->ethertype];
 	struct set_use *use = map_find(by_group, of);
-	const char *name;
 
 	if (use)
 		return use;
-	name = compile_set_name(stand->arena, &keeper->scope, rule->ethertype, of);
-	use = map_find(stand->uses_by_name, name);
-	if (!use) {
-		use = arena_new_one(stand->arena, struct set_use);
-		use->name = name;
-		use->family = rule->ethertype;
-		use->of = of;
-		use->members = members_of(rule);
-		map_add(stand->uses_by_name, use->name, use);
-		*vec_push(&stand->uses, stand->arena) = use;
-	}
+	use = arena_new_one(stand->arena, struct set_use);
+	use->name = compile_set_name(stand->arena, &keeper->scope, rule->ethertype, of);
+	use->family = rule->ethertype;
+	use->members = members_of(rule);
+	map_add(stand->uses_by_name, use->name, use);
 	map_add(by_group, of, use);
+	*vec_push(&stand->uses, stand->arena) = use;
 	return use;
 }
 
@@ -107,28 +99,6 @@ static const struct policy_rule *next_naming(const struct policy_port *port, siz
 	return NULL;
 }
 
-/* A set is named by a part of a group's id: where two have the same, the first that a port names has it. */
-static bool may_name_its_sets(
-	const struct keeper *keeper, struct stand *stand, const struct seat *seat, struct err *err)
-{
-	const struct policy_rule *rule;
-
-	for (size_t g = 0, r = 0; (rule = next_naming(seat->port, &g, &r));) {
-		const struct set_use *use = use_of(keeper, stand, rule);
-
-		if (use->members == members_of(rule))
-			continue;
-		err_input(err, "the groups %s and %s have the same set name %s", use->of,
-			rule->remote_group ? rule->remote_group->id
-					   : rule->remote_address_group->id,
-			use->name);
-		return err_next(err,
-			"Sets are named by the first characters of an id: give one of the two "
-			"another id.");
-	}
-	return true;
-}
-
 void stand_find_uses(const struct keeper *keeper, struct stand *stand)
 {
 	stand->uses.n = 0;
@@ -136,17 +106,11 @@ void stand_find_uses(const struct keeper *keeper, struct stand *stand)
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++)
 		stand->uses_by_group[f] = map_new(stand->arena);
 	for (size_t i = 0; i < stand->n_plugs; i++) {
-		struct seat *seat = stand->seat_of[i];
+		const struct seat *seat = stand->seat_of[i];
 		const struct policy_rule *rule;
-		struct err err;
 
-		if (!seat_has_chains(seat) || seat->is_bare)
+		if (!seat_has_chains(seat))
 			continue;
-		if (!may_name_its_sets(keeper, stand, seat, &err)) {
-			seat_make_bare(seat, arena_strdup(stand->arena, err.text),
-				arena_strdup(stand->arena, err.next_step));
-			continue;
-		}
 		for (size_t g = 0, r = 0; (rule = next_naming(seat->port, &g, &r));) {
 			struct set_use *use = use_of(keeper, stand, rule);
 
@@ -224,29 +188,16 @@ static bool claim_device(struct seating *s, struct seat *seat, struct err *err)
 				 other->of->id);
 }
 
-/* And two of one name of chains. */
-static bool claim_key(struct seating *s, struct seat *seat, struct err *err)
-{
-	const char *chain =
-		compile_chain_name(s->stand->arena, &s->keeper->scope, 'i', seat->of->id);
-	const struct seat *other = map_add(s->keys, chain, seat);
-
-	if (!other)
-		return true;
-	err_input(err, "its chains would have the names of the port %s's", other->of->id);
-	return err_next(err,
-		"Chains are named by the first characters of a port's id: give one of the two "
-		"another id.");
-}
-
 static void refuse_as_before(struct seating *s, struct seat *seat, const struct seat *before)
 {
 	if (!before || !before->is_refused || s->again == SEAT_ANEW ||
+		(s->again == SEAT_CULPRITS_AS_BEFORE && !before->is_culprit) ||
 		!port_is_same(before->of, seat->of))
 		return;
 	seat_make_bare(
 		seat, copy(s->stand->arena, before->why), copy(s->stand->arena, before->next_step));
 	seat->is_refused = true;
+	seat->is_culprit = before->is_culprit;
 }
 
 static void seat_port(struct seating *s, const struct policy_port *of)
@@ -274,8 +225,8 @@ static void seat_port(struct seating *s, const struct policy_port *of)
 	stand->seat_of[stand->n_plugs++] = seat;
 	if (!policy_port_is_filtered(of))
 		return;
-	if (!has_zone || !claim_key(s, seat, &err)) {
-		fail_seat(s, seat, has_zone ? &err : &no_zone);
+	if (!has_zone) {
+		fail_seat(s, seat, &no_zone);
 		seat->plug->is_shut = true;
 		return;
 	}
@@ -397,7 +348,6 @@ struct stand *stand_new(const struct keeper *keeper, struct arena *scratch,
 		.host = host,
 		.old = old,
 		.again = again,
-		.keys = map_new(scratch),
 		.devices = map_new(scratch),
 		.switches = switches };
 

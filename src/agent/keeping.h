@@ -21,14 +21,14 @@ struct seat {
 	enum serve_port_state state; /* that, or PORT_FAILED */
 	const char *why, *next_step; /* "" where there is nothing to say */
 	bool is_bare;		     /* its groups are left out: it lets pass what every port may */
-	bool is_refused;	     /* by the kernel: it is bare until it is tried again */
+	bool is_refused;	     /* by the kernel: it is bare until it is tried again, */
+	bool is_culprit; /* and not only because it was tried with others, which is less urgent */
 };
 
 /* A set that rules of ports name. */
 struct set_use {
 	const char *name;
 	enum family family;
-	const char *of; /* the group's id, or the address group's */
 	const struct prefix_list *members;
 	VEC(size_t) users; /* plugs */
 };
@@ -71,7 +71,11 @@ struct keeper {
 
 /* ---- keep_stand.c */
 
-enum seat_again { SEAT_AS_BEFORE, SEAT_ANEW }; /* ports that the kernel refused */
+enum seat_again {
+	SEAT_AS_BEFORE,
+	SEAT_CULPRITS_AS_BEFORE,
+	SEAT_ANEW
+}; /* ports that the kernel refused */
 
 /*
  * The stand of a policy on a host. host NULL: the interfaces are as old has them. old NULL: there was none. Ports that cannot be
