@@ -24,7 +24,7 @@ struct serve_header {
 };
 
 enum serve_type {
-	/* requests */
+	/* requests; the last four are a text, "" where they say nothing else */
 	SERVE_SYNC = 1, /* serve_change: these are all parts; the answer is SERVE_DONE */
 	SERVE_CHANGE,	/* serve_change: some came or went; SERVE_DONE */
 	SERVE_STATUS,	/* SERVE_STATE */

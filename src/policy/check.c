@@ -540,7 +540,8 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 		FAULT(fault, FAULT_INVALID_DEVICE, PORT_DEVICE, "%s has %zu characters",
 			source_shown(arena, text), len);
 		return err_next(&fault->err,
-			"The name of an interface has at most 15. Did you mean '%.15s'?", text);
+			"The name of an interface has at most 15. Did you mean %s?",
+			source_shown(arena, arena_strndup(arena, text, 15)));
 	}
 	for (const char *c = text; *c; c++) {
 		if (*c > ' ' && *c < 0x7f && !strchr("/:\"'\\*", *c))

@@ -212,10 +212,11 @@ static bool add_references(
 static uint64_t rule_number(const struct policy_rule *rule)
 {
 	const uint64_t factor = 0x9e3779b97f4a7c15u;
-	uint64_t number = rule->direction | (uint64_t)rule->ethertype << 1 |
-			  (uint64_t)rule->has_proto << 2 | (uint64_t)rule->proto << 8;
+	uint64_t number = rule->direction | (uint64_t)rule->ethertype << 1;
 	uint64_t half;
 
+	if (rule->has_proto)
+		number |= (uint64_t)rule->proto << 8 | 1u << 2;
 	if (rule->has_ports)
 		number |= (uint64_t)rule->port_min << 16 | (uint64_t)rule->port_max << 32;
 	if (rule->has_icmp_type)

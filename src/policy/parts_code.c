@@ -347,7 +347,7 @@ static bool get_device(struct decoding *d, struct policy_port *port)
 		port->device = whole_tap_name(d->arena, port->id);
 		return true;
 	}
-	return wire_get_text(&d->wire, d->arena, &port->device) &&
+	return get_name(d, "device", &port->device) &&
 	       (check_device(d->scratch, port->device, &d->fault) || refuse(d));
 }
 
