@@ -242,15 +242,19 @@ static void print_quoted(struct text *out, const char *value)
 	text_add(out, "\"");
 }
 
-/* What the file says by saying nothing. An empty host and an empty list of groups are not that. */
+/* What the file says by saying nothing. An empty host, network or list of groups is not that. */
 static bool is_left_out(const char *key, const json_t *value)
 {
+	static const char *const texts[] = { "name", "description", "device_owner" };
+
 	if (json_is_null(value) || !strcmp(key, "security_group_id"))
 		return true;
-	if (json_is_string(value))
-		return !json_string_length(value) && strcmp(key, "binding:host_id") != 0;
-	return json_is_array(value) && !json_array_size(value) &&
-	       strcmp(key, "security_groups") != 0;
+	if (json_is_array(value))
+		return !json_array_size(value) && strcmp(key, "security_groups") != 0;
+	for (size_t i = 0; i < N_OF(texts); i++)
+		if (!strcmp(key, texts[i]))
+			return !json_string_length(value);
+	return false;
 }
 
 /* On one line. */

@@ -147,7 +147,7 @@ static bool read_id_value(
 	for (char *c = lower; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	if (!policy_part_is_id(lower)) {
-		err_input(r->err, "%s: '%.60s' is no UUID", what, text);
+		err_input(r->err, "%s is no UUID", what);
 		return err_next(r->err, "Such as 5b2c0a4e-9d1f-4a57-8a3c-0f6f2f3d7b11.");
 	}
 	*ret = lower;

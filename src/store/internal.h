@@ -33,7 +33,7 @@ bool store_exec(sqlite3 *db, const char *path, const char *sql, struct err *err)
 bool store_number(sqlite3 *db, const char *path, const char *sql, int64_t *ret, struct err *err);
 
 /*
- * Is the file empty, or a store that this version knows? Looks at its bytes before SQLite does, which would play back a
+ * Is the file empty, or a store? Looks at its bytes before SQLite does, which would play back a
  * journal of somebody else, or make one: any statement but this comes later.
  */
 bool store_header_check(sqlite3 *db, const char *path, struct err *err);

@@ -12,7 +12,6 @@
 /* https://www.sqlite.org/fileformat.html, section 1.3: the header, of which numbers are big-endian. */
 #define HEADER_SIZE	      100
 #define HEADER_MAGIC	      "SQLite format 3"
-#define HEADER_VERSION_AT     60 /* of PRAGMA user_version */
 #define HEADER_APPLICATION_AT 68
 
 #define TEXT_OF_(number) #number
@@ -76,7 +75,6 @@ bool store_header_check(sqlite3 *db, const char *path, struct err *err)
 	unsigned char header[HEADER_SIZE];
 	sqlite3_file *file = NULL;
 	sqlite3_int64 size = 0;
-	uint32_t version;
 
 	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
 		!file || !file->pMethods)
@@ -93,8 +91,7 @@ bool store_header_check(sqlite3 *db, const char *path, struct err *err)
 		return store_foreign(path, "no store of portwall", err);
 	if (header_number(header + HEADER_APPLICATION_AT) != STORE_APPLICATION)
 		return store_foreign(path, "another program's database", err);
-	version = header_number(header + HEADER_VERSION_AT);
-	return version <= STORE_VERSION || refuse_newer(path, version, err);
+	return true;
 }
 
 static bool migrate(sqlite3 *db, const char *path, int64_t version, struct err *err)

@@ -276,10 +276,15 @@ static bool open_store(struct store *store, struct err *err)
 	sqlite3_busy_timeout(store->db, WAIT_MS);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	return store_header_check(store->db, store->path, err) &&
-	       store_exec(store->db, store->path, "PRAGMA synchronous = FULL", err) &&
-	       store_schema_open(store->db, store->path, err) &&
-	       store_exec(store->db, store->path, settings, err) && prepare(store, err);
+	/* what is refused is left as it is, and its journal too */
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (!store_header_check(store->db, store->path, err) ||
+		!store_exec(store->db, store->path, "PRAGMA synchronous = FULL", err) ||
+		!store_schema_open(store->db, store->path, err) ||
+		!store_exec(store->db, store->path, settings, err) || !prepare(store, err))
+		return false;
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	return true;
 }
 
 bool store_open(const char *path, struct store **ret, struct err *err)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/limits.h"
@@ -221,6 +222,27 @@ static void everything_is_there_after_it_was_closed(void **state)
 	assert_string_equal(value_of(t, "/b"), "2");
 	storetest_changes_are(t, 0, 10, 3, "1 /a=1\n2 /b=2\n3 /a gone\n");
 	assert_int_equal(storetest_put(t, "/c", "3"), 4);
+}
+
+/* SQLite calls this one, which counts. */
+static unsigned n_synced;
+
+int fdatasync(int fd)
+{
+	n_synced++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void what_was_acknowledged_is_on_the_disk(void **state)
+{
+	struct storetest *t = *state;
+
+	for (unsigned i = 0; i < 100; i++) {
+		unsigned before = n_synced;
+
+		storetest_put(t, "/a", i % 2 ? "odd" : "even");
+		assert_true(n_synced > before);
+	}
 }
 
 static void nobody_else_may_read_the_files(void **state)
@@ -569,6 +591,7 @@ int main(void)
 		CASE(what_is_too_large_or_twice_is_refused),
 		CASE(the_largest_value_is_kept),
 		CASE(everything_is_there_after_it_was_closed),
+		CASE(what_was_acknowledged_is_on_the_disk),
 		CASE(nobody_else_may_read_the_files),
 		CASE(a_list_holds_what_begins_with_the_prefix_sorted),
 		CASE(a_list_is_of_one_revision_while_another_process_writes),

@@ -26,6 +26,7 @@ static pid_t begin_writer(const char *path, int out)
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 
+	assert_non_null(getenv("STORE_WRITER"));
 	assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
 	assert_int_equal(posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO), 0);
 	assert_int_equal(
