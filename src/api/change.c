@@ -56,10 +56,9 @@ static void drop_equal(struct change *change)
 	change->puts.n = n;
 }
 
-/* The parts of the policy as it would be: first those that stay, then those that come, so that of two it is the new one
- * that is wrong. */
+/* The parts of the policy as it would be. */
 static const struct policy_part **parts_behind(
-	struct arena *arena, const struct change *change, size_t *ret_n_stay, size_t *ret_n)
+	struct arena *arena, const struct change *change, size_t *ret_n)
 {
 	const struct model *model = &change->request->door->model;
 	const struct policy_part **parts;
@@ -88,7 +87,6 @@ static const struct policy_part **parts_behind(
 		for (size_t i = 0; i < model->n[kind]; i++)
 			if (!goes[kind][i])
 				parts[n++] = &model->objects[kind][i].part;
-	*ret_n_stay = n;
 	vec_for_each (part, &change->puts)
 		parts[n++] = part;
 	*ret_n = n;
@@ -102,7 +100,7 @@ static bool check_change(struct change *change)
 	struct request *request = change->request;
 	const struct policy_part **parts;
 	const struct policy *policy;
-	size_t n_stay, n, wrong = SIZE_MAX;
+	size_t n, wrong;
 	struct err err;
 
 	vec_for_each (part, &change->puts) {
@@ -113,11 +111,11 @@ static bool check_change(struct change *change)
 			return false;
 		}
 	}
-	parts = parts_behind(scratch, change, &n_stay, &n);
+	parts = parts_behind(scratch, change, &n);
 	if (policy_join(scratch, parts, n, request->door->host, &policy, &wrong, &err))
 		return true;
-	/* It is not what came that is wrong, but what it leaves behind. */
-	if (wrong < n_stay && err.kind == ERR_INPUT)
+	/* Each part is right on its own: it is what they are together. */
+	if (err.kind == ERR_INPUT)
 		err.kind = ERR_CONFLICT;
 	answer_err(request, &err);
 	return false;

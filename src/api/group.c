@@ -29,7 +29,7 @@ static json_t *group_view(const struct object *object)
 	json_t *rules = json_array();
 
 	for (size_t i = 0; i < group->n_rules; i++)
-		json_array_append_new(rules, rule_view(object, view, i));
+		json_array_append_new(rules, rule_view(view, i));
 	json_object_set_new(view, "security_group_rules", rules);
 	json_object_set_new(view, "shared", json_false());
 	json_object_set_new(view, "tags", json_array());

@@ -61,6 +61,7 @@ struct http {
 	struct exchange *streams;
 	size_t n_exchanges;
 	bool is_ending;
+	bool has_resumed; /* libmicrohttpd finds out in its next turn, and does not ask for one */
 };
 
 static void *new_or_die(size_t size)
@@ -202,12 +203,18 @@ static ssize_t read_stream(void *data, uint64_t at, char *out, size_t max)
 	return 0;
 }
 
+static void resume(struct exchange *exchange)
+{
+	exchange->connection->http->has_resumed = true;
+	MHD_resume_connection(exchange->connection->mhd);
+}
+
 static void wake_stream(struct exchange *exchange)
 {
 	if (!exchange->is_suspended)
 		return;
 	exchange->is_suspended = false;
-	MHD_resume_connection(exchange->connection->mhd);
+	resume(exchange);
 }
 
 static void drop_stream(struct exchange *stream)
@@ -318,7 +325,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 	if (!response)
 		return MHD_NO;
 	add_headers(response, answer);
-	if (connection->is_spare || connection->http->is_ending)
+	if (is_stream || connection->is_spare || connection->http->is_ending)
 		MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 	count_answer(exchange);
 	exchange->stage = EXCHANGE_GOES;
@@ -515,10 +522,8 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
 /* A request that waited is answered. */
 static void on_answered(void *data, struct request *request)
 {
-	struct exchange *exchange = request->data;
-
 	(void)data;
-	MHD_resume_connection(exchange->connection->mhd);
+	resume(request->data);
 }
 
 /* --- time --- */
@@ -622,6 +627,8 @@ int http_wait_ms(const struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms;
 
+	if (http->has_resumed)
+		return 0;
 	if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES)
 		return -1;
 	return wait_ms > 60000 ? 60000 : (int)wait_ms;
@@ -629,6 +636,7 @@ int http_wait_ms(const struct http *http)
 
 void http_turn(struct http *http)
 {
+	http->has_resumed = false;
 	MHD_run(http->daemon);
 }
 

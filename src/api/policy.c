@@ -10,28 +10,28 @@ static const char *const keys[N_PART_KINDS] = { [PART_GROUP] = "security_groups"
 	[PART_ADDRESS_GROUP] = "address_groups",
 	[PART_PORT] = "ports" };
 
-/* What policy_parse reads: the documents as they are in the store. */
 void policy_show(struct request *request)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct model *model = &request->door->model;
 	struct answer *answer = &request->answer;
-	struct text *out = &answer->body;
+	const struct policy_part **parts;
+	size_t n = 0;
+	struct err err;
 
-	for (int kind = 0; kind < N_PART_KINDS; kind++) {
-		text_addf(out, "%s\"%s\":[", kind ? "," : "{", keys[kind]);
-		for (size_t i = 0; i < model->n[kind]; i++) {
-			json_t *document = document_of_part(&model->objects[kind][i].part);
-
-			if (i)
-				text_add(out, ",");
-			json_add(out, document);
-			json_decref(document);
-		}
-		text_add(out, "]");
+	for (int kind = 0; kind < N_PART_KINDS; kind++)
+		n += model->n[kind];
+	parts = arena_new_array(scratch, const struct policy_part *, n);
+	n = 0;
+	for (int kind = 0; kind < N_PART_KINDS; kind++)
+		for (size_t i = 0; i < model->n[kind]; i++)
+			parts[n++] = &model->objects[kind][i].part;
+	if (!documents_to_policy_file(parts, n, &answer->body, &err)) {
+		answer_err(request, &err);
+		return;
 	}
-	text_add(out, "}");
 	answer->status = 200;
-	answer->content_type = "application/json";
+	answer->content_type = "application/yaml";
 	answer->etag = model->revision;
 }
 

@@ -26,8 +26,8 @@ static const struct api_field fields[] = {
 	{ "network_id", IS_STRING, IN_POST | FILTERED, "Its network; only a name, so far." },
 	{ "device_owner", IS_STRING, IN_POST | IN_PUT | FILTERED,
 		"Such as compute:nova; what begins with network: is trusted." },
-	{ "binding:host_id", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"The host that it is on; \"\": every host that has its interface." },
+	{ "binding:host_id", IS_STRING | IS_NULL, IN_POST | IN_PUT | FILTERED,
+		"The host that it is on; null: this one; \"\": none." },
 	{ "admin_state_up", IS_BOOL, IN_POST | IN_PUT | FILTERED,
 		"Only true: to cut a port off, give it no security groups." },
 	{ "status", IS_STRING, FILTERED, "ACTIVE: its rules are in the kernel; else DOWN." },
@@ -71,17 +71,10 @@ static json_t *port_view(
 	const struct policy_port *port = &object->part.port;
 	json_t *view = document_of_part(&object->part);
 
+	/* what a document has only where it was said */
 	json_object_set_new(view, "device", json_text(port->device));
-	json_object_set_new(
-		view, "network_id", port->network ? json_text(port->network) : json_string(""));
-	json_object_del(view, "network");
-	json_object_set_new(view, "device_owner", json_text(port->device_owner));
-	json_object_set_new(view, "binding:host_id", json_text(port->host));
-	json_object_set_new(view, "port_security_enabled", json_boolean(port->port_security));
-	if (!json_object_get(view, "allowed_address_pairs"))
-		json_object_set_new(view, "allowed_address_pairs", json_array());
-	if (!json_object_get(view, "fixed_ips"))
-		json_object_set_new(view, "fixed_ips", json_array());
+	if (!port->network)
+		json_object_set_new(view, "network_id", json_string(""));
 	json_object_set_new(view, "admin_state_up", json_true());
 	json_object_set_new(view, "tags", json_array());
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));

@@ -142,7 +142,7 @@ const struct policy_part *part_of_document(
 /* What a file's field is wrong in, as Neutron's error of that name. */
 void answer_fault(struct request *request, const struct fault *fault);
 /* Of a group's document, its rule of that place, as answers have it. */
-json_t *rule_view(const struct object *object, const json_t *document, size_t rule);
+json_t *rule_view(const json_t *document, size_t rule);
 void group_create(struct request *request);
 void group_update(struct request *request);
 void group_delete(struct request *request);

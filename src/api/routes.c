@@ -39,7 +39,7 @@ const struct api_route routes[] = {
 		&address_group_resource, "an address group", "address groups"),
 	COLLECTION("ports", port, port_list, port_show, &port_resource, "a port", "ports"),
 	{ METHOD_GET, V2 "portwall/policy", policy_show, NULL,
-		"The whole policy, as one policy file in JSON.", no_arguments, 0 },
+		"The whole policy, as a policy file.", no_arguments, 0 },
 	{ METHOD_PUT, V2 "portwall/policy", policy_replace, NULL,
 		"Makes the policy equal to a policy file, in YAML or JSON.", dry_run,
 		LIMIT_POLICY_FILE_SIZE },

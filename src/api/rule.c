@@ -34,22 +34,21 @@ static const struct api_field fields[] = {
 	{ "tags", IS_LIST, 0, "Not yet." },
 };
 
-json_t *rule_view(const struct object *object, const json_t *document, size_t rule)
+json_t *rule_view(const json_t *document, size_t rule)
 {
-	static const char *const nullable[] = { "protocol", "port_range_min", "port_range_max",
-		"remote_ip_prefix", "remote_group_id", "remote_address_group_id" };
 	json_t *view =
 		json_copy(json_array_get(json_object_get(document, "security_group_rules"), rule));
-	json_t *prefix;
+	const char *prefix = json_string_value(json_object_get(view, "remote_ip_prefix"));
+	struct prefix normal;
 
-	for (size_t i = 0; i < N_OF(nullable); i++)
-		if (!json_object_get(view, nullable[i]))
-			json_object_set_new(view, nullable[i], json_null());
-	if (!json_object_get(view, "description"))
-		json_object_set_new(view, "description", json_string(""));
-	prefix = json_object_get(view, "remote_ip_prefix");
-	json_object_set(view, "normalized_cidr", prefix);
-	json_object_set_new(view, "security_group_id", json_string(object->part.group.id));
+	if (prefix && prefix_parse(prefix, &normal)) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+
+		prefix_print(&text, &normal);
+		json_object_set_new(view, "normalized_cidr", json_string(text.data));
+	} else {
+		json_object_set_new(view, "normalized_cidr", json_null());
+	}
 	json_object_set_new(view, "tags", json_array());
 	json_object_set_new(view, "revision_number", json_integer(0));
 	return view;
@@ -62,7 +61,7 @@ static void each_rule(struct door *door, void (*fn)(void *data, json_t *object),
 		json_t *document = document_of_part(&object->part);
 
 		for (size_t r = 0; r < object->part.group.n_rules; r++)
-			fn(data, rule_view(object, document, r));
+			fn(data, rule_view(document, r));
 		json_decref(document);
 	}
 }
@@ -77,7 +76,7 @@ static json_t *find_rule(struct door *door, const char *id)
 	if (!object)
 		return NULL;
 	document = document_of_part(&object->part);
-	view = rule_view(object, document, rule);
+	view = rule_view(document, rule);
 	json_decref(document);
 	return view;
 }
@@ -197,7 +196,6 @@ static bool add_rule(struct change *change, struct map *keys, json_t *rules, jso
 		return false;
 	}
 	json_object_set_new(rule, "id", json_string(id));
-	json_object_del(rule, "security_group_id");
 	json_array_append(rules, rule);
 	*vec_push(&change->ids, request->arena) = id;
 	return true;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "unit.h"
+
 #include "apitest.h"
 
 #include <stdio.h>
@@ -347,20 +349,36 @@ struct request *apitest_ask(
 	return ask_if(test, method, path, NULL, body);
 }
 
-json_t *apitest_call_if(struct apitest *test, const char *method, const char *path,
+static char *call_if(struct apitest *test, const char *method, const char *path,
 	const char *if_match, const char *body, unsigned *ret_status)
 {
 	struct request *request = ask_if(test, method, path, if_match, body);
-	json_t *answer;
+	char *text;
 
 	apitest_pump(test);
 	if (ret_status)
 		*ret_status = request->answer.status;
-	answer = request->answer.body.len
-			 ? json_loadb(request->answer.body.data, request->answer.body.len, 0, NULL)
-			 : json_null();
+	text = strdup(request->answer.body.data);
+	if (!text)
+		abort();
 	request_free(request);
+	return text;
+}
+
+json_t *apitest_call_if(struct apitest *test, const char *method, const char *path,
+	const char *if_match, const char *body, unsigned *ret_status)
+{
+	char *text = call_if(test, method, path, if_match, body, ret_status);
+	json_t *answer = *text ? json_loads(text, 0, NULL) : json_null();
+
+	free(text);
 	return answer;
+}
+
+char *apitest_text(struct apitest *test, const char *method, const char *path, const char *body,
+	unsigned *ret_status)
+{
+	return call_if(test, method, path, NULL, body, ret_status);
 }
 
 json_t *apitest_call(struct apitest *test, const char *method, const char *path, const char *body,
@@ -409,4 +427,59 @@ const char *at(const json_t *value, const char *path)
 			: json_is_null(value)  ? "null"
 					       : "");
 	return text;
+}
+
+void expect_error(struct apitest *test, unsigned status, const char *type, const char *method,
+	const char *path, const char *body)
+{
+	json_t *answer = apitest_expect(test, status, method, path, body);
+
+	assert_string_equal(at(answer, "NeutronError.type"), type);
+	assert_true(strlen(at(answer, "NeutronError.message")) > 5);
+	json_decref(answer);
+}
+
+const char *make(struct apitest *test, const char *collection, const char *body)
+{
+	static char ids[8][64];
+	static size_t next;
+	char path[64], *id = ids[next++ % 8];
+	json_t *answer;
+
+	snprintf(path, sizeof(path), "/v2.0/%s", collection);
+	answer = apitest_expect(test, 201, "POST", path, body);
+	snprintf(id, 64, "%s", at(json_object_iter_value(json_object_iter(answer)), "id"));
+	json_decref(answer);
+	return id;
+}
+
+const char *with(const char *fmt, ...)
+{
+	static char texts[8][2048];
+	static size_t next;
+	char *text = texts[next++ % 8];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, 2048, fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+int apitest_setup(void **state)
+{
+	struct apitest *test = calloc(1, sizeof(*test));
+
+	if (!test)
+		abort();
+	apitest_open(test);
+	*state = test;
+	return 0;
+}
+
+int apitest_teardown(void **state)
+{
+	apitest_close(*state);
+	free(*state);
+	return 0;
 }

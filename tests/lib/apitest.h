@@ -51,6 +51,21 @@ json_t *apitest_call(struct apitest *test, const char *method, const char *path,
 json_t *apitest_expect(struct apitest *test, unsigned status, const char *method, const char *path,
 	const char *body);
 
+/* What was answered, as it came, to be freed; *ret_status may be NULL. */
+char *apitest_text(struct apitest *test, const char *method, const char *path, const char *body,
+	unsigned *ret_status);
+/* An error: its status and type, and that it is a sentence. */
+void expect_error(struct apitest *test, unsigned status, const char *type, const char *method,
+	const char *path, const char *body);
+/* Makes one object of a collection ("ports"); its id. It and the next live until the next eight calls. */
+const char *make(struct apitest *test, const char *collection, const char *body);
+const char *with(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* cmocka's, of a struct apitest that is open. */
+int apitest_setup(void **state);
+int apitest_teardown(void **state);
+#define API_CASE(name) cmocka_unit_test_setup_teardown(name, apitest_setup, apitest_teardown)
+
 /* "security_groups.0.name": the text there, or the number or boolean as text; "" when it is not there. Lives until the next
  * sixteen calls. */
 const char *at(const json_t *value, const char *path);
