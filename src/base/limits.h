@@ -12,7 +12,7 @@
 #define LIMIT_RULES		2000000			    /* of all groups */
 #define LIMIT_MEMBERS		4000000			    /* of all address groups and ports */
 #define LIMIT_NAME_LEN		255			    /* characters, as Neutron's columns */
-#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024) /* bytes of serve.conf */
+#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024)	    /* bytes of serve.conf */
 #define LIMIT_SERVE_FRAME	((size_t)256 * 1024 * 1024) /* bytes from the door to the engine */
 #define LIMIT_STORE_KEY		2048			    /* bytes */
 #define LIMIT_STORE_VALUE	((size_t)32 * 1024 * 1024)  /* bytes of one document */
