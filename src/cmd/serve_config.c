@@ -122,7 +122,9 @@ static const struct key keys[] = {
 		"The unix socket on which requests come in. Root and the members of socket_group may use it.",
 		KIND_TEXT, AT(socket), 0 },
 	{ "socket_group", "portwall", is_user_name, MUST_BE_A_GROUP,
-		"The group that may use the socket. Who is in it decides about the whole policy of this host.",
+		"The group that may use the socket. Who is in it decides about the whole policy of this host. "
+		"Another one than portwall has to be named in SupplementaryGroups= of portwall.service as "
+		"well.",
 		KIND_TEXT, AT(group), 0 },
 	{ "user", "portwall", is_user_name, MUST_BE_A_USER,
 		"The user as which the process that parses requests runs. It has no right but to its store.",
