@@ -602,7 +602,7 @@ static void any_text_is_exported_as_it_is(void **state)
 	struct random random = random_seeded();
 
 	(void)state;
-	for (unsigned i = 0; i < 3000; i++) {
+	for (unsigned i = 0; i < 1000; i++) {
 		struct text name CLEANUP(text_done) = TEXT_INIT;
 		struct text description CLEANUP(text_done) = TEXT_INIT;
 		struct text host CLEANUP(text_done) = TEXT_INIT;

@@ -216,10 +216,13 @@ static void a_file_that_is_no_database_is_refused_and_left_as_it_is(void **state
 	for (size_t i = 0; i < N_OF(sizes); i++)
 		for (unsigned kind = 0; kind < 3; kind++) {
 			storetest_remove(t);
-			for (size_t at = 0; at < sizeof(bytes); at++)
-				bytes[at] = kind == 0	? (char)random_u64(&random)
-					    : kind == 1 ? '\0'
-							: "security_groups: []\n"[at % 20];
+			for (size_t at = 0; at < sizeof(bytes); at++) {
+				bytes[at] = '\0';
+				if (kind == 0)
+					bytes[at] = (char)random_u64(&random);
+				else if (kind == 1)
+					bytes[at] = "security_groups: []\n"[at % 20];
+			}
 			save(t, bytes, sizes[i]);
 			must_be_refused(t, ERR_INPUT, "is no store of portwall: it is left");
 		}
@@ -235,7 +238,8 @@ static void a_file_that_only_begins_as_a_database_is_refused(void **state)
 	must_be_refused(t, ERR_INPUT, "is no store of portwall");
 	save(t, bytes, PAGE);
 	must_be_refused(t, ERR_INPUT, "is another program's database");
-	memcpy(bytes + 68, "PWst", 4);
+	for (unsigned i = 0; i < 4; i++)
+		bytes[68 + i] = "PWst"[i];
 	save(t, bytes, PAGE);
 	must_be_refused(t, ERR_SYSTEM, "damaged");
 }
