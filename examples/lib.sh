@@ -26,7 +26,7 @@ wait_for() { # WHAT COMMAND...
 	shift
 	until "$@" >/dev/null 2>&1; do
 		n=$((n + 1))
-		[ $n -lt 100 ] || die "waited in vain for $what"
+		[ $n -lt 600 ] || die "waited in vain for $what"
 		sleep 0.1
 	done
 }

@@ -107,6 +107,10 @@ struct serve_counted {
 	size_t n;
 };
 
+/* Of all ports, or of one. */
+void agent_view_count(struct arena *arena, const struct agent_view *view, const char *port_id,
+	struct serve_counted *ret);
+
 /* For people and for the event stream. */
 struct serve_event {
 	const char *
@@ -154,8 +158,10 @@ struct serve_options {
 	bool is_paranoid; /* compare with a full recompute after every change */
 	bool holds_guard;
 	struct guard_options guard;
+	/* Others changed rules: of the guard; data is the same. */
+	agent_guard_change_fn *on_change;
 	/* In a process of its own, whose standard output is the text that is answered. NULL: not known. */
-	void (*verify)(void *data);
+	void (*verify)(void *data, const struct policy *policy);
 	void (*findings)(void *data);
 	void *data;
 };

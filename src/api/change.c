@@ -198,7 +198,8 @@ static void apply_change(struct change *change)
 	}
 	events_add(door, "change",
 		json_pack("{s:I, s:I, s:o}", "revision", (json_int_t)change->revision, "n",
-			(json_int_t)(change->puts.n + change->gone.n), "objects", objects));
+			(json_int_t)change->puts.n + (json_int_t)change->gone.n, "objects",
+			objects));
 }
 
 static json_t *json_of_failures(const struct serve_done *done)

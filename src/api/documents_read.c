@@ -213,7 +213,7 @@ static bool read_rule(struct reading *r, const json_t *object, struct policy_par
 static bool read_group(struct reading *r, const json_t *object, struct policy_part *part)
 {
 	struct policy_group *group = &part->group;
-	const json_t *rules;
+	const json_t *rules = NULL;
 
 	group->name = "";
 	group->stateful = true;
@@ -248,9 +248,9 @@ static bool read_prefix(
 static bool read_address_group(
 	struct reading *r, const json_t *object, struct policy_address_group *group)
 {
-	const json_t *addresses;
+	const json_t *addresses = NULL;
 	struct prefix *prefixes;
-	size_t n;
+	size_t n = 0;
 
 	group->name = "";
 	if (!read_own_id(r, object, "an address group", &group->id) ||
@@ -311,7 +311,7 @@ static bool read_fixed_ip(struct reading *r, const json_t *item, struct addr *re
 
 static bool read_fixed_ips(struct reading *r, const json_t *object, struct policy_port *port)
 {
-	const json_t *list;
+	const json_t *list = NULL;
 
 	if (!read_list(r, object, "fixed_ips", &list, &port->n_fixed_ips))
 		return false;
@@ -337,7 +337,7 @@ static bool read_pair(struct reading *r, const json_t *item, struct address_pair
 
 static bool read_pairs(struct reading *r, const json_t *object, struct policy_port *port)
 {
-	const json_t *list;
+	const json_t *list = NULL;
 
 	if (!read_list(r, object, "allowed_address_pairs", &list, &port->n_pairs))
 		return false;
@@ -352,7 +352,7 @@ static bool read_pairs(struct reading *r, const json_t *object, struct policy_po
 
 static bool read_port_groups(struct reading *r, const json_t *object, struct policy_part *part)
 {
-	const json_t *list;
+	const json_t *list = NULL;
 
 	if (!read_list(r, object, "security_groups", &list, &part->n_group_ids))
 		return false;

@@ -192,7 +192,7 @@ static json_t *take_objects(
 			"Unable to find '%s' in request body", resource->one);
 		return NULL;
 	}
-	if (one && json_is_object(one)) {
+	if (json_is_object(one)) {
 		list = json_array();
 		json_array_append(list, one);
 		*ret_many = false;

@@ -12,6 +12,7 @@
 #define LIMIT_RULES		2000000			    /* of all groups */
 #define LIMIT_MEMBERS		4000000			    /* of all address groups and ports */
 #define LIMIT_NAME_LEN		255			    /* characters, as Neutron's columns */
+#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024)	    /* bytes of serve.conf */
 #define LIMIT_SERVE_FRAME	((size_t)256 * 1024 * 1024) /* bytes from the door to the engine */
 #define LIMIT_STORE_KEY		2048			    /* bytes */
 #define LIMIT_STORE_VALUE	((size_t)32 * 1024 * 1024)  /* bytes of one document */
@@ -26,7 +27,8 @@
 #define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
 #define LIMIT_WALK_STEPS_SET	20000	/* of a set of packets */
 #define LIMIT_WALK_NODES	4000000 /* of its sets, before what is left of it is given up */
-#define LIMIT_PACKETS_LINE	((size_t)64 * 1024) /* bytes of a line of explain --packets */
+#define LIMIT_PACKETS_LINE	((size_t)64 * 1024)   /* bytes of a line of explain --packets */
+#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024) /* bytes of serve.conf */
 #define LIMIT_EXPR_LIST		4096	 /* values and ranges of one list of a packet expression */
 #define LIMIT_WALK_UNREAD	256	 /* walks with other values of what was not read */
 #define LIMIT_SET_NODES		16000000 /* of one world of packet sets: 400 MB */

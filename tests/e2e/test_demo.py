@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from e2e import BUILD, LAB, SECONDS_TO_END, UNPACK, WIRE, Demo, Machine, expect, packages, run, run_tests
+from e2e import BUILD, LAB, SECONDS_TO_END, UNPACK, WIRE, Demo, Machine, expect, packages, processes_of, run, run_tests, wait_for
 
 
 def whole_demo_holds():
@@ -60,6 +60,40 @@ def false_claim_ends_the_demo():
         status = demo.finish()
     expect(status == 1, f"exit status {status}; it printed:\n{demo.output}")
     expect(re.search("NOT SO: all five are in the VM", demo.output), demo.output)
+    demo.check_gone()
+
+
+def demo_names_what_stays():
+    demo = Demo()
+    demo.read_until(r"^1\. ")
+    netns = f"pw-{demo.lab}-outside"
+    stays = subprocess.Popen(["ip", "netns", "exec", netns, "sleep", "1d"], start_new_session=True)
+    try:
+        wait_for(str(stays.pid), lambda: run("ip", "netns", "pids", netns).stdout)
+        run("ip", "netns", "del", netns)  # "lab down" cannot find it without the name
+        os.kill(demo.process.pid, signal.SIGTERM)
+        demo.finish()
+        expect(re.search(f"left behind:\n> process {stays.pid}: sleep 1d", demo.output), demo.output)
+    finally:
+        stays.kill()
+        stays.wait()
+    demo.check_gone()
+
+
+def stacks_of_containerd_are_not_left():
+    """dockerd asks a containerd for them that answers late on a busy machine."""
+    demo = Demo()
+    demo.read_until(r"^8\. ")
+    running = processes_of(demo.lab)
+    pids = [int(process.split(":")[0]) for process in running if re.match(r"\d+: (\S*/)?containerd ", process)]
+    expect(len(pids) == 1, f"not one containerd: {running}")
+    os.kill(pids[0], signal.SIGUSR1)
+    own = f"/proc/{pids[0]}/root/run/tmp/containerd.*"
+    wait_for("stacks", lambda: " ".join(glob.glob(own) + os.listdir(demo.tmp)))
+    os.kill(demo.process.pid, signal.SIGTERM)
+    status = demo.finish()
+    expect(status == 128 + signal.SIGTERM, f"exit status {status}; it printed:\n{demo.output}")
+    expect("left behind: nothing" in demo.output, demo.output)
     demo.check_gone()
 
 
@@ -154,10 +188,11 @@ TESTS = [
      interrupted(signal.SIGHUP, r"\$ portwall clear", True)),
     ("Ctrl-C while dockerd starts leaves nothing behind",
      interrupted(signal.SIGINT, r"lab dockerd", True)),
-    ("SIGTERM while a container runs leaves nothing behind", interrupted(signal.SIGTERM, r"^8\. ", False)),
+    ("SIGTERM while a container runs, and containerd wrote its stacks, leaves nothing behind", stacks_of_containerd_are_not_left),
     ("a reader that goes away leaves nothing behind", reader_goes_away),
     ("a claim that does not hold ends the demo with status 1 and leaves nothing behind",
      false_claim_ends_the_demo),
+    ("what stays in a namespace whose name is gone is told with its command", demo_names_what_stays),
     ("the next demo clears what a killed one left", next_demo_clears_what_a_killed_one_left),
     ("labs stand beside one another and go down twice", labs_stand_beside_one_another),
     ("a lab that goes down forgets the policy that was applied", lab_forgets_the_policy_that_was_applied),
