@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define NEVER	       UINT64_MAX
+#define TRIM_FROM      ((size_t)4 * 1024 * 1024) /* bytes that one call took */
 #define FIRST_RETRY_MS 1000
 #define LAST_RETRY_MS  60000
 
@@ -256,19 +257,18 @@ static bool run(struct keeper *keeper, struct arena *arena, enum call call,
 	struct work work CLEANUP(work_done) = {
 		.keeper = keeper, .arena = arena, .scratch = arena_new(), .policy = policy
 	};
-	bool is_whole;
+	bool ok = bring(&work, call, ret, err);
 
-	if (!bring(&work, call, ret, err)) {
+	if (ok)
+		know(&work, call);
+	else
 		lose(&work, err);
-		return false;
-	}
-	is_whole = work.is_whole || keeper->options->is_paranoid;
-	know(&work, call);
-	if (is_whole) {
+	/* what a thousand ports took for a moment is not held for days */
+	if (arena_used(work.scratch) > TRIM_FROM) {
 		arena_freep(&work.scratch);
 		malloc_trim(0);
 	}
-	return true;
+	return ok;
 }
 
 bool keeper_change(struct keeper *keeper, struct arena *arena, const struct policy *wanted,

@@ -93,7 +93,8 @@ static const struct policy_rule *next_naming(const struct policy_port *port, siz
 		while (*r < port->groups[*g]->n_rules) {
 			const struct policy_rule *rule = &port->groups[*g]->rules[(*r)++];
 
-			if (compile_names_set(port, rule))
+			if ((rule->remote_group || rule->remote_address_group) &&
+				compile_names_set(port, rule))
 				return rule;
 		}
 	return NULL;
