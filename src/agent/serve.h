@@ -100,7 +100,7 @@ struct serve_counted {
 	struct serve_counter {
 		const char *port_id;
 		const char *rule_id; /* "" for what is no group's rule */
-		const char *duty;    /* duty_name() */
+		const char *duty;    /* duty_name(); "frames-drop" of frames' rules that drop */
 		uint32_t direction, family;
 		uint64_t packets, bytes;
 	} * counters;

@@ -88,6 +88,14 @@ void agent_view_sections(struct arena *arena, const struct agent_view *view,
 	*ret_n = sections.n;
 }
 
+/* Of frames there are rules that let pass and rules that drop; whoever counts drops has to tell them apart. */
+static const char *row_duty(const struct view_row *row)
+{
+	enum duty duty = row->wanted->origin->duty;
+
+	return duty == DUTY_FRAMES && view_row_is_drop(row) ? "frames-drop" : duty_name(duty);
+}
+
 void agent_view_count(struct arena *arena, const struct agent_view *view, const char *port_id,
 	struct serve_counted *ret)
 {
@@ -108,7 +116,7 @@ void agent_view_count(struct arena *arena, const struct agent_view *view, const 
 						.port_id = port->id,
 						.rule_id = row->policy_rule ? row->policy_rule->id
 									    : "",
-						.duty = duty_name(row->wanted->origin->duty),
+						.duty = row_duty(row),
 						.direction = sections[s].direction,
 						.family = sections[s].family,
 						.packets = row->found->counters.packets,

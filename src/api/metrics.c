@@ -6,7 +6,7 @@
 
 /* Of what a port's rules count: what drops. compile.h names the duties; a chain's last jump is its default drop. */
 static const char *const drop_duties[] = { "no-dhcp-server", "no-ra", "spoof-drop", "invalid",
-	"fallback", "cut", "frames" };
+	"fallback", "cut", "frames-drop" };
 
 static void add_head(struct text *out, const char *name, const char *type, const char *help)
 {
