@@ -70,6 +70,15 @@ static void answer_change(struct server *server, const struct serve_header *head
 }
 
 /*
+ * A store that never held anything is that of a service which was installed and has not been asked for anything yet. What the kernel has
+ * was put there without it, and machines that run are no strangers: until the first policy comes, nothing is changed, and no interface closed.
+ */
+static bool is_before_any_policy(const struct serve_header *header, uint64_t revision)
+{
+	return header->type == SERVE_SYNC && revision == 0;
+}
+
+/*
  * On a failure of the keeper the policy stands nevertheless: it is in the door's store, and the keeper goes on to it. The door
  * is told that it is not in the kernel yet.
  */
@@ -85,6 +94,12 @@ static void change(struct server *server, const struct serve_header *header, con
 	if (!serve_parts_try(server->parts, body, header->size, header->type == SERVE_SYNC,
 		    server->options->host, &revision, &is_dry, &policy, &why)) {
 		refuse(server, header->id, &why);
+		return;
+	}
+	if (!is_dry && is_before_any_policy(header, revision)) {
+		serve_parts_keep(server->parts);
+		answer_change(server, header, revision, since, &result);
+		agent_log(LOG_INFO, "no-policy-yet", NULL);
 		return;
 	}
 	if (is_dry) {

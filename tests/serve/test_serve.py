@@ -160,6 +160,38 @@ def interfaces_come_and_go():
     expect("event=bug" not in service.said(), service.said())
 
 
+def service_without_a_policy_leaves_the_host_alone():
+    """It was installed on a host with machines: of the first, portwall apply made ports before; of the second nobody knows."""
+    one, two = two_guests()
+    bridge("br1")
+    three, four = [Guest(n).make().plug("br1") for n in (3, 4)]
+    service = Service()
+    service.apply(policy_of([1, 2], [EGRESS]))
+
+    def rules():
+        return re.sub(r"packets \d+ bytes \d+|handle \d+", "", run("nft", "list", "ruleset"))
+    before = rules()
+    expect(one.pings(two) == 0, "apply alone does not enforce")
+    service.start()
+    expect("no-policy-yet" in service.said(), service.said())
+    run("ip", "link", "set", four.device, "nomaster")
+    four.plug("br1")
+    wait_for("machines that no policy knows", lambda: three.pings(four))
+    expect(rules() == before, "a service without a policy changed rules")
+    expect(service.stop() == 0, service.said())
+    service.start()
+    expect(rules() == before and three.pings(four) == 1, "a second start of a service without a policy changed rules")
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    wait_for("the first policy", lambda: one.pings(two))
+    wait_for("machines of no policy to be closed", lambda: three.pings(four) == 0)
+    expect("event=bug" not in service.said(), service.said())
+    service.apply({"security_groups": [], "ports": []})
+    expect(service.stop() == 0, service.said())
+    service.start()
+    expect("no-policy-yet" not in service.said().rsplit("event=ready", 1)[0].rsplit("event=ready", 1)[-1] and three.pings(four) == 0,
+           "a policy without ports is taken for none")
+
+
 def port_is_found_by_its_mac():
     bridge()
     two = Guest(2).make().plug("br0")
@@ -245,6 +277,7 @@ if __name__ == "__main__":
         ("what was acknowledged survives kill -9 of each process at any moment, and the wire never opens", service_dies_at_any_moment),
         ("a connection outlives stop, reload and kill of the service", connection_outlives_restarts),
         ("interfaces are bound when they come, closed before and after", interfaces_come_and_go),
+        ("a service without a policy leaves the host alone", service_without_a_policy_leaves_the_host_alone),
         ("a port without a name is found by its MAC", port_is_found_by_its_mac),
         ("wrong requests change nothing and say what is wrong", wrong_requests_change_nothing),
         ("there is one service for a socket, and a wrong configuration says where", one_service_for_a_host),
