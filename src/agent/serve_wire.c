@@ -11,7 +11,7 @@
 #include "base/vec.h"
 #include "base/wire.h"
 
-#define TEXT_SIZE    4 /* of an empty one */
+#define TEXT_SIZE    sizeof(uint32_t) /* of an empty one */
 #define GONE_SIZE    (4 + TEXT_SIZE + 36)
 #define FAILURE_SIZE (3 * TEXT_SIZE)
 #define PORT_SIZE    (5 * TEXT_SIZE + 4 + 4)
