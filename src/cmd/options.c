@@ -299,7 +299,7 @@ void options_print_usage(struct text *out)
 			commands[i].summary);
 	text_add(out, "  completion        print the completion script for bash\n"
 		      "\nportwall COMMAND --help says more, man portwall everything. "
-		      "Everything acts on the current network namespace; explain and "
+		      "Everything acts on the current network namespace; explain, doctor and "
 		      "snapshot see all of them.\n");
 }
 
