@@ -50,11 +50,16 @@ bool asked_is_lost(const struct asked *asked, enum drop drop)
 	       explanation->leaf->drop == drop && explanation->leaf->last->ns == asked->query.ns;
 }
 
+const char *doctor_anybody_text(enum family family)
+{
+	return family == FAMILY_IPV6 ? "2001:db8:ffff::77" : "203.0.113.77";
+}
+
 struct addr doctor_anybody(enum family family)
 {
 	struct addr addr;
 
-	(void)addr_parse(family == FAMILY_IPV6 ? "2001:db8:ffff::77" : "203.0.113.77", &addr);
+	(void)addr_parse(doctor_anybody_text(family), &addr);
 	return addr;
 }
 

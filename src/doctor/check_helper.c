@@ -84,7 +84,7 @@ static bool ask(struct doctor *doctor, const struct vm_port *port, const struct 
 	const struct vm_addr *addr, struct query *ret)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT, own CLEANUP(text_done) = TEXT_INIT;
-	const char *far = "203.0.113.77";
+	const char *far = doctor_anybody_text(FAMILY_IPV4);
 
 	addr_print(&own, &addr->addr);
 	text_addf(&text, "%s %s%s %s%s", helped->second, helped->is_egress ? own.data : far,

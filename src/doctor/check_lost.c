@@ -303,7 +303,7 @@ static bool is_called(const struct chain *from, const char *name)
 static bool has_groups(const struct cure *cure)
 {
 	vec_for_each (port, doctor_ports(cure->doctor)) {
-		const char *pattern = bridge_pattern(port->bridge->name);
+		const char *pattern = bridge_pattern(port->bridge->name, false);
 
 		vec_for_each (bridge, &cure->group->bridges)
 			if (strcmp(*bridge, pattern) == 0 &&

@@ -20,11 +20,6 @@ struct behind {
 	bool is_now;		  /* packets are sent now */
 };
 
-static const char *far_of(const struct behind *b)
-{
-	return b->prefix.addr.family == FAMILY_IPV6 ? "2001:db8:ffff::77" : "203.0.113.77";
-}
-
 /* An address within: not the network's own. */
 static struct addr within(const struct prefix *prefix)
 {
@@ -44,7 +39,7 @@ static bool ask(struct doctor *doctor, const struct behind *b, struct query *ret
 
 	text_add(&text, src.family == FAMILY_IPV6 ? "icmpv6 " : "icmp ");
 	addr_print(&text, &src);
-	text_addf(&text, " %s", far_of(b));
+	text_addf(&text, " %s", doctor_anybody_text(b->prefix.addr.family));
 	if (!vm_port_ask(doctor, b->port, true, text.data, ret))
 		return false;
 	ret->packet.eth_src = b->mac;

@@ -2,7 +2,6 @@
 /* What the sweep found, by who did it: one rule (or policy) is one finding, at however many ports it was seen. */
 #include <string.h>
 
-#include "base/text.h"
 #include "doctor/internal.h"
 
 #define MAX_OTHERS 64 /* packets that a fix is tried with beside the one that is shown */
@@ -14,14 +13,9 @@ static bool is_same(const struct harm *a, const struct harm *b)
 	       a->decider.node->rule_chain == b->decider.node->rule_chain;
 }
 
-const char *bridge_pattern(const char *bridge)
-{
-	return text_has_prefix(bridge, "qbr") ? "qbr+" : bridge;
-}
-
 static void add_bridge(struct arena *arena, struct harm_group *group, const char *bridge)
 {
-	const char *pattern = bridge_pattern(bridge);
+	const char *pattern = bridge_pattern(bridge, false);
 
 	vec_for_each (known, &group->bridges)
 		if (strcmp(*known, pattern) == 0)

@@ -84,6 +84,7 @@ struct asked doctor_ask(struct doctor *doctor, const struct netns *ns, const str
 bool asked_is_lost(const struct asked *asked, enum drop drop);
 /* "anybody": an address of no network of this host. */
 struct addr doctor_anybody(enum family family);
+const char *doctor_anybody_text(enum family family); /* the same, for a packet expression */
 /* Another address of the network: the one behind the host's. */
 struct addr doctor_station(const struct address *address);
 /* What a station of a bridge whose address "own" is the host's sends to anybody by the host; entry: of doctor_entry_of. */
@@ -205,8 +206,6 @@ struct harm_groups {
 };
 const struct harm_groups *doctor_harms(
 	struct doctor *doctor, const struct check *check, enum harm_kind kind);
-/* "qbr+": every machine's bridge of Neutron's hybrid plug is hit alike. */
-const char *bridge_pattern(const char *bridge);
 /* "POSTROUTING-1", "FORWARD-policy": part of an id; with the table, where that is not the usual one. */
 const char *decider_id(struct arena *arena, const struct decider *decider);
 /* Owner, proofs, witness, others, ports. */

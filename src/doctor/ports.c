@@ -92,7 +92,8 @@ static void add_addrs_of_mac(struct doctor *doctor, struct vm_port *port, struct
 	}
 }
 
-/* The station that a bridge has learned behind its port: number i of them; false: there are no more. */
+/* The next station that a bridge has learned behind its port, from the place *i of its FDB on, which moves behind it; false: there are
+ * no more. */
 static bool learned_mac(const struct netns *ns, const struct link *port, size_t *i, struct mac *ret)
 {
 	for (; *i < ns->n_fdb; *i = netns_next(ns, FDB_BY_PORT, *i)) {

@@ -151,8 +151,7 @@ static void add_rule_changes(struct search *search, const struct node *node)
 
 /* --- rewriting --- */
 
-/* "qbr+": every VM's bridge of Neutron's hybrid plug is hit alike. */
-static const char *bridge_pattern(const char *bridge, bool is_nft)
+const char *bridge_pattern(const char *bridge, bool is_nft)
 {
 	if (text_has_prefix(bridge, "qbr"))
 		return is_nft ? "qbr*" : "qbr+";

@@ -100,6 +100,9 @@ const struct node *leaf_decider(const struct leaf *leaf);
 struct decider decider_of(struct arena *arena, const struct node *node);
 /* Was the packet on a bridge's way when IP's hooks had it? */
 bool node_is_bridged(const struct node *node);
+/* What a rule is to name that shall hold for a bridge and all that are hit like it: "qbr+" (nft: "qbr*") for every VM's bridge of
+ * Neutron's hybrid plug, else the bridge. */
+const char *bridge_pattern(const char *bridge, bool is_nft);
 /* The rewriting rule of a NODE_NAT; NULL: an older flow's. */
 const struct node *node_rewriter(const struct node *nat);
 /* The points of the OpenStack picture: A the guest's own interface, B tap, C qbr, D qvb and qvo, E br-int,
