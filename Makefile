@@ -17,10 +17,10 @@ own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel install clean need-root need-tools
+.PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel install deb clean need-root need-tools
 
 all: build/release/build.ninja ## build build/portwall
-	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash; $(own)
+	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash serve.conf; $(own)
 	@ln -sfn release/portwall build/portwall
 
 help: ## this list
@@ -85,6 +85,9 @@ install: build/release/build.ninja ## DESTDIR= PREFIX=
 	@meson configure build/release -Dprefix=$(PREFIX)
 	@$(MAKE) --no-print-directory all
 	@DESTDIR=$(DESTDIR) meson install -C build/release --no-rebuild --quiet; $(own)
+
+deb: ## a Debian package of what is committed or changed, in build/deb/
+	@tools/make-deb; $(own)
 
 clean: ## remove build/
 	@rm -rf build

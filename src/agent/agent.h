@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/vec.h"
 #include "compile/compile.h"
 #include "host/host.h"
 #include "kernel/kernel.h"
@@ -73,6 +74,24 @@ bool agent_view_read(struct arena *arena, const struct policy *policy,
 bool agent_view_make(struct arena *arena, const struct policy *policy,
 	const struct agent_options *options, const struct netns *host, struct agent_view *ret,
 	struct err *err);
+
+/* view.c: the rules of a port in both, row by row: of the chains i, o, s of each family and of the bridge family's. */
+struct view_row {
+	const struct rule *wanted; /* NULL: found only */
+	const struct rule *found;  /* NULL: missing */
+	size_t line;		   /* of the found chain, from 1 */
+	const struct policy_rule
+		*policy_rule; /* a wanted rule that serves several has a row for each */
+};
+struct view_section {
+	enum family family;
+	enum direction direction;
+	const char *table, *chain;
+	VEC(struct view_row) rows;
+};
+void agent_view_sections(struct arena *arena, const struct agent_view *view,
+	const struct policy_port *port, struct view_section **ret, size_t *ret_n);
+bool view_row_is_drop(const struct view_row *row);
 
 /* A policy file ("-" is standard input) for this host; ret_text as for policy_load. */
 bool agent_policy_read(struct arena *arena, const char *path, struct text *ret_text,

@@ -21,17 +21,65 @@
  */
 #include "agent/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* An address of a port that is judged with others of its zone. */
+struct owned {
+	uint16_t zone;
+	struct addr addr;
+	size_t plug;
+};
 
 struct flow_judge {
 	const struct plug *plugs;
 	const struct zone_map *zones;
-	/* by zone: the first plug, and for each plug the next one of its zone (n_plugs: none) */
-	size_t *first_of_zone, *next_of_zone;
+	/* by zone: the first plug, and for each plug the next one of its zone (n_plugs: none); of ports that have a pair of
+	 * many addresses, alone, the same */
+	size_t *first_of_zone, *next_of_zone, *first_wide, *next_wide;
 	size_t n_plugs;
+	VEC(struct owned)
+	owned; /* sorted: there may be a thousand ports in a zone, and a hundred thousand flows */
 	/* source addresses that some port was allowed before this pass */
 	const prefix_vec *gone;
+	size_t n_marked; /* flows that stay cut */
 };
+
+static int by_address(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+	int order = x->zone - y->zone;
+
+	if (!order)
+		order = addr_compare(&x->addr, &y->addr);
+	return order ? order : x->plug < y->plug ? -1 : x->plug > y->plug;
+}
+
+static bool is_wide(const struct policy_port *port)
+{
+	for (size_t i = 0; i < port->n_pairs; i++)
+		if (port->pairs[i].prefix.len < prefix_max_len(port->pairs[i].prefix.addr.family))
+			return true;
+	return false;
+}
+
+static void own(struct arena *arena, struct flow_judge *judge, size_t plug, const struct addr *addr)
+{
+	*vec_push(&judge->owned, arena) = (struct owned){ judge->plugs[plug].zone, *addr, plug };
+}
+
+static void own_addresses(struct arena *arena, struct flow_judge *judge, size_t plug)
+{
+	const struct policy_port *port = judge->plugs[plug].port;
+	const struct addr own_local = addr_link_local(port->mac);
+
+	for (size_t i = 0; i < port->n_fixed_ips; i++)
+		own(arena, judge, plug, &port->fixed_ips[i]);
+	for (size_t i = 0; i < port->n_pairs; i++)
+		if (port->pairs[i].prefix.len == prefix_max_len(port->pairs[i].prefix.addr.family))
+			own(arena, judge, plug, &port->pairs[i].prefix.addr);
+	own(arena, judge, plug, &own_local);
+}
 
 static bool port_owns(const struct policy_port *port, const struct addr *addr)
 {
@@ -42,9 +90,9 @@ static bool port_owns(const struct policy_port *port, const struct addr *addr)
 		if (prefix_contains(&port->pairs[i].prefix, addr))
 			return true;
 	if (addr->family == FAMILY_IPV6) {
-		struct addr own = addr_link_local(port->mac);
+		struct addr own_local = addr_link_local(port->mac);
 
-		return addr_compare(&own, addr) == 0;
+		return addr_compare(&own_local, addr) == 0;
 	}
 	return false;
 }
@@ -73,6 +121,59 @@ static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
 	return false;
 }
 
+/* What the owners of one end say. */
+struct end_verdict {
+	bool is_owned, is_cut, is_refused;
+};
+
+static void ask_owner(const struct flow_judge *judge, size_t plug, const struct flow *flow,
+	enum direction direction, struct end_verdict *verdict)
+{
+	const struct policy_port *port = judge->plugs[plug].port;
+
+	verdict->is_owned = true;
+	if (policy_allows_flow(port, direction, &flow->first))
+		return;
+	verdict->is_refused = true;
+	verdict->is_cut |= refused_by(port) == FLOW_CUT;
+}
+
+/* The first that owns the address; owned.n: none. */
+static size_t first_owner(const struct flow_judge *judge, uint16_t zone, const struct addr *addr)
+{
+	const struct owned key = { .zone = zone, .addr = *addr };
+	size_t low = 0, high = judge->owned.n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (by_address(&judge->owned.items[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct end_verdict ask_end(
+	const struct flow_judge *judge, const struct flow *flow, enum direction direction)
+{
+	const struct addr *addr = direction == DIR_EGRESS ? &flow->first.src : &flow->first.dst;
+	struct end_verdict verdict = { false };
+
+	for (size_t i = first_owner(judge, flow->zone, addr); i < judge->owned.n; i++) {
+		const struct owned *owned = &judge->owned.items[i];
+
+		if (owned->zone != flow->zone || addr_compare(&owned->addr, addr) != 0)
+			break;
+		ask_owner(judge, owned->plug, flow, direction, &verdict);
+	}
+	for (size_t i = judge->first_wide[flow->zone]; i < judge->n_plugs; i = judge->next_wide[i])
+		if (port_owns(judge->plugs[i].port, addr))
+			ask_owner(judge, i, flow, direction, &verdict);
+	return verdict;
+}
+
 /*
  * Several ports in the zone: whoever owns an end must allow it. An end that nobody owns belongs to
  * a machine that the policy does not name: not ours to judge, unless the address was a port's
@@ -80,37 +181,22 @@ static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
  */
 static enum flow_verdict judge_for_several(const struct flow_judge *judge, const struct flow *flow)
 {
-	static const enum direction directions[] = { DIR_EGRESS, DIR_INGRESS };
-	const struct addr *ends[] = { &flow->first.src, &flow->first.dst };
-	bool is_owned[] = { false, false }, is_refused = false;
+	const struct end_verdict from = ask_end(judge, flow, DIR_EGRESS);
+	const struct end_verdict to = ask_end(judge, flow, DIR_INGRESS);
 
-	for (size_t i = judge->first_of_zone[flow->zone]; i < judge->n_plugs;
-		i = judge->next_of_zone[i]) {
-		const struct policy_port *port = judge->plugs[i].port;
-
-		for (size_t end = 0; end < N_OF(ends); end++) {
-			if (!port_owns(port, ends[end]))
-				continue;
-			is_owned[end] = true;
-			if (policy_allows_flow(port, directions[end], &flow->first))
-				continue;
-			if (refused_by(port) == FLOW_CUT)
-				return FLOW_CUT;
-			is_refused = true;
-		}
-	}
-	for (size_t end = 0; end < N_OF(ends); end++)
-		is_refused |= !is_owned[end] && is_gone(judge, ends[end]);
-	if (is_refused)
+	if (from.is_cut || to.is_cut)
+		return FLOW_CUT;
+	if (from.is_refused || to.is_refused ||
+		(!from.is_owned && is_gone(judge, &flow->first.src)) ||
+		(!to.is_owned && is_gone(judge, &flow->first.dst)))
 		return FLOW_FORGET;
-	if (is_owned[0] || is_owned[1])
+	if (from.is_owned || to.is_owned)
 		return FLOW_ALLOW;
 	return flow->is_marked && flow->zone != 0 ? FLOW_FORGET : FLOW_LEAVE;
 }
 
-static enum flow_verdict judge_flow(void *data, const struct flow *flow)
+static enum flow_verdict verdict_of(const struct flow_judge *judge, const struct flow *flow)
 {
-	const struct flow_judge *judge = data;
 	size_t i = judge->first_of_zone[flow->zone];
 
 	if (i < judge->n_plugs && judge->plugs[i].hybrid_peer)
@@ -124,6 +210,15 @@ static enum flow_verdict judge_flow(void *data, const struct flow *flow)
 		(is_gone(judge, &flow->first.src) || is_gone(judge, &flow->first.dst)))
 		return FLOW_FORGET;
 	return FLOW_LEAVE;
+}
+
+static enum flow_verdict judge_flow(void *data, const struct flow *flow)
+{
+	struct flow_judge *judge = data;
+	enum flow_verdict verdict = verdict_of(judge, flow);
+
+	judge->n_marked += verdict == FLOW_CUT && flow->first.proto == PROTO_TCP;
+	return verdict;
 }
 
 /* Pairs that were taken from a port: the rules of its anti-spoofing chain that go. */
@@ -147,23 +242,46 @@ void agent_gone_prefixes(struct arena *arena, const struct plan *plan, prefix_ve
 	}
 }
 
+static size_t *new_places(struct arena *arena, size_t n, size_t none)
+{
+	size_t *places = arena_new_array(arena, size_t, n);
+
+	for (size_t i = 0; i < n; i++)
+		places[i] = none;
+	return places;
+}
+
 bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
-	const struct zone_map *zones, const prefix_vec *gone, size_t *ret_n_cut, struct err *err)
+	const struct zone_map *zones, const prefix_vec *gone, struct flows_cut *ret,
+	struct err *err)
 {
 	struct flow_judge judge = {
 		.plugs = plugs, .zones = zones, .n_plugs = n_plugs, .gone = gone
 	};
 	const size_t n_zones = (size_t)UINT16_MAX + 1;
+	size_t n = 0;
 
-	judge.first_of_zone = arena_new_array(arena, size_t, n_zones);
-	judge.next_of_zone = arena_new_array(arena, size_t, n_plugs + 1);
-	for (size_t z = 0; z < n_zones; z++)
-		judge.first_of_zone[z] = n_plugs;
+	judge.first_of_zone = new_places(arena, n_zones, n_plugs);
+	judge.first_wide = new_places(arena, n_zones, n_plugs);
+	judge.next_of_zone = new_places(arena, n_plugs + 1, n_plugs);
+	judge.next_wide = new_places(arena, n_plugs + 1, n_plugs);
 	for (size_t i = n_plugs; i-- > 0;) {
-		if (!plugs[i].zone && !plugs[i].is_routed)
+		uint16_t zone = plugs[i].zone;
+
+		if (!zone && !plugs[i].is_routed)
 			continue; /* closed ahead of its interface: it has no flows yet */
-		judge.next_of_zone[i] = judge.first_of_zone[plugs[i].zone];
-		judge.first_of_zone[plugs[i].zone] = i;
+		judge.next_of_zone[i] = judge.first_of_zone[zone];
+		judge.first_of_zone[zone] = i;
+		own_addresses(arena, &judge, i);
+		if (!is_wide(plugs[i].port))
+			continue;
+		judge.next_wide[i] = judge.first_wide[zone];
+		judge.first_wide[zone] = i;
 	}
-	return kernel_flows_cut(judge_flow, &judge, COMPILE_CUT_MARK, ret_n_cut, err);
+	if (judge.owned.n)
+		qsort(judge.owned.items, judge.owned.n, sizeof(*judge.owned.items), by_address);
+	if (!kernel_flows_cut(judge_flow, &judge, COMPILE_CUT_MARK, &n, err))
+		return false;
+	*ret = (struct flows_cut){ .n_cut = n, .n_marked = judge.n_marked };
+	return true;
 }

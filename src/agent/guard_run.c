@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
@@ -29,13 +30,13 @@
 #define RETRY_MS   1000
 #define NEVER	   INT64_MAX
 
-struct holder {
+struct guard_holder {
 	const struct guard_options *options;
 	agent_guard_change_fn *on_change;
 	void *data;
 	struct kernel_nft *nft;
 	struct kernel_watch *watch;
-	int signals;
+	bool notifies; /* the manager, of its state */
 	bool is_there; /* the table */
 
 	struct arena *arena; /* of held */
@@ -81,7 +82,7 @@ static const char *names_of(struct arena *arena, const struct guard *a, const st
 /* --- the table --- */
 
 static bool write_table(
-	struct holder *holder, const struct guard *wanted, bool is_owned, struct err *err)
+	struct guard_holder *holder, const struct guard *wanted, bool is_owned, struct err *err)
 {
 	struct text commands CLEANUP(text_done) = TEXT_INIT;
 
@@ -92,27 +93,29 @@ static bool write_table(
 	return true;
 }
 
-static void report_held(const struct holder *holder, const char *state)
+static void report_held(const struct guard_holder *holder, const char *state)
 {
+	if (!holder->notifies)
+		return;
 	sd_notifyf(0, "%s\nSTATUS=guards %zu bridge%s from NAT of others", state,
 		holder->held.n_bridges, holder->held.n_bridges == 1 ? "" : "s");
 }
 
-static void keep(struct holder *holder, struct arena *arena, const struct guard *wanted)
+static void keep(struct guard_holder *holder, struct arena *arena, const struct guard *wanted)
 {
 	arena_free(holder->arena);
 	holder->arena = arena;
 	holder->held = *wanted;
 }
 
-static void fail(struct holder *holder, const char *event, const struct err *err)
+static void fail(struct guard_holder *holder, const char *event, const struct err *err)
 {
 	agent_log(LOG_ERROR, event, "why", err->text, NULL);
 	holder->retry_ms = now_ms() + RETRY_MS;
 }
 
 /* Brings the table to what the host has now. */
-static void refresh(struct holder *holder)
+static void refresh(struct guard_holder *holder)
 {
 	struct arena *arena = arena_new();
 	struct guard wanted;
@@ -144,7 +147,7 @@ static bool is_own(const struct kernel_change *change)
 	return change->program && !strcmp(change->tables, "inet " GUARD_TABLE);
 }
 
-static void note_change(struct holder *holder, const struct kernel_change *change)
+static void note_change(struct guard_holder *holder, const struct kernel_change *change)
 {
 	int64_t now = now_ms();
 
@@ -163,7 +166,7 @@ static void note_change(struct holder *holder, const struct kernel_change *chang
 		holder->tell_ms = holder->first_change_ms + PATIENT_MS;
 }
 
-static void tell_changes(struct holder *holder)
+static void tell_changes(struct guard_holder *holder)
 {
 	holder->on_change(holder->data, holder->changes.items, holder->changes.n);
 	arena_reset(holder->changes_arena);
@@ -171,7 +174,7 @@ static void tell_changes(struct holder *holder)
 	holder->tell_ms = NEVER;
 }
 
-static bool take_rules(struct holder *holder, struct err *err)
+static bool take_rules(struct guard_holder *holder, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct kernel_change *changes;
@@ -180,12 +183,12 @@ static bool take_rules(struct holder *holder, struct err *err)
 	if (!kernel_watch_rules(arena, holder->watch, &changes, &n, err))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!is_own(&changes[i]))
+		if (!is_own(&changes[i]) && !kernel_is_own_program(changes[i].pid))
 			note_change(holder, &changes[i]);
 	return true;
 }
 
-static bool take_links(struct holder *holder, struct err *err)
+static bool take_links(struct guard_holder *holder, struct err *err)
 {
 	bool is_changed;
 
@@ -196,7 +199,7 @@ static bool take_links(struct holder *holder, struct err *err)
 	return true;
 }
 
-static void look_at_legacy(struct holder *holder)
+static void look_at_legacy(struct guard_holder *holder)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text rules CLEANUP(text_done) = TEXT_INIT;
@@ -217,9 +220,9 @@ static void look_at_legacy(struct holder *holder)
 	rules = before;
 }
 
-/* --- the loop --- */
+/* --- what waits --- */
 
-static int timeout_of(const struct holder *holder)
+int guard_holder_timeout(const struct guard_holder *holder)
 {
 	const int64_t due[] = { holder->tell_ms, holder->legacy_ms, holder->retry_ms };
 	int64_t first = NEVER, now = now_ms();
@@ -232,57 +235,51 @@ static int timeout_of(const struct holder *holder)
 	return first - now > INT_MAX ? INT_MAX : (int)(first - now);
 }
 
-static void do_what_is_due(struct holder *holder)
+void guard_holder_fds(const struct guard_holder *holder, int ret[GUARD_HOLDER_FDS])
 {
-	int64_t now = now_ms();
+	ret[0] = kernel_watch_links_fd(holder->watch);
+	ret[1] = kernel_watch_rules_fd(holder->watch);
+}
 
+bool guard_holder_work(struct guard_holder *holder, struct err *err)
+{
+	int64_t now;
+
+	if (!take_links(holder, err) || !take_rules(holder, err))
+		return false;
+	now = now_ms();
 	if (holder->retry_ms <= now)
 		refresh(holder);
 	if (holder->legacy_ms <= now)
 		look_at_legacy(holder);
 	if (holder->tell_ms <= now)
 		tell_changes(holder);
+	return true;
 }
 
-static bool hold(struct holder *holder, struct err *err)
+void guard_holder_close(struct guard_holder **holder)
 {
-	struct pollfd fds[] = { { .fd = kernel_watch_links_fd(holder->watch), .events = POLLIN },
-		{ .fd = kernel_watch_rules_fd(holder->watch), .events = POLLIN },
-		{ .fd = holder->signals, .events = POLLIN } };
+	struct guard_holder *held = *holder;
 
-	for (;;) {
-		if (poll(fds, N_OF(fds), timeout_of(holder)) < 0 && errno != EINTR)
-			return err_system(err, errno, "poll");
-		if (fds[2].revents)
-			return true;
-		if ((fds[0].revents && !take_links(holder, err)) ||
-			(fds[1].revents && !take_rules(holder, err)))
-			return false;
-		do_what_is_due(holder);
-	}
-}
-
-static bool hold_signals(struct holder *holder, struct err *err)
-{
-	static const int enders[] = { SIGTERM, SIGINT, SIGHUP };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < N_OF(enders); i++)
-		sigaddset(&set, enders[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	holder->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return holder->signals >= 0 || err_system(err, errno, "signalfd");
+	if (!held)
+		return;
+	kernel_watch_close(&held->watch);
+	kernel_nft_close(&held->nft);
+	text_done(&held->legacy);
+	arena_free(held->changes_arena);
+	arena_free(held->arena);
+	free(held);
+	*holder = NULL;
 }
 
 /* Messages are listened to before the host is read: what changes meanwhile is not lost. */
-static bool begin(struct holder *holder, struct err *err)
+static bool begin(struct guard_holder *holder, struct err *err)
 {
 	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
 	struct arena *arena = arena_new();
 	struct guard_state state = { 0 };
 
-	if (!kernel_must_be_admin(err) || !hold_signals(holder, err) ||
+	if (!kernel_must_be_admin(err) ||
 		!kernel_lock_open(&lock, holder->options->lock_wait_s, err) ||
 		!kernel_nft_open(&holder->nft, err) || !kernel_watch_open(&holder->watch, err) ||
 		!guard_want(arena, holder->options, false, &state.wanted, err) ||
@@ -303,13 +300,35 @@ static bool begin(struct holder *holder, struct err *err)
 	return true;
 }
 
+bool guard_holder_open(const struct guard_options *options, bool notifies,
+	agent_guard_change_fn *on_change, void *data, struct guard_holder **ret, struct err *err)
+{
+	struct guard_holder *holder = calloc(1, sizeof(*holder));
+
+	if (!holder)
+		abort();
+	*holder = (struct guard_holder){ .options = options,
+		.on_change = on_change,
+		.data = data,
+		.notifies = notifies,
+		.changes_arena = arena_new(),
+		.tell_ms = NEVER,
+		.retry_ms = NEVER,
+		.legacy = TEXT_INIT };
+	if (!begin(holder, err)) {
+		guard_holder_close(&holder);
+		return false;
+	}
+	*ret = holder;
+	return true;
+}
+
 /* Who keeps the lock for too long does not keep the guard from staying: it is one transaction. */
-static bool leave(struct holder *holder, struct err *err)
+bool guard_holder_leave(struct guard_holder *holder, struct err *err)
 {
 	struct kernel_lock lock CLEANUP(kernel_lock_close) = { 0 };
 	struct err busy;
 
-	sd_notify(0, "STOPPING=1");
 	if (!kernel_lock_open(&lock, holder->options->lock_wait_s, &busy))
 		agent_log(LOG_WARNING, "lock-not-held", "why", busy.text, NULL);
 	if (!write_table(holder, &holder->held, false, err))
@@ -319,31 +338,60 @@ static bool leave(struct holder *holder, struct err *err)
 	return true;
 }
 
+/* --- a process of its own --- */
+
+static bool hold(struct guard_holder *holder, int signals, struct err *err)
+{
+	int waits[GUARD_HOLDER_FDS];
+	struct pollfd fds[GUARD_HOLDER_FDS + 1];
+
+	guard_holder_fds(holder, waits);
+	for (size_t i = 0; i < N_OF(waits); i++)
+		fds[i] = (struct pollfd){ .fd = waits[i], .events = POLLIN };
+	fds[N_OF(waits)] = (struct pollfd){ .fd = signals, .events = POLLIN };
+	for (;;) {
+		if (poll(fds, N_OF(fds), guard_holder_timeout(holder)) < 0 && errno != EINTR)
+			return err_system(err, errno, "poll");
+		if (fds[N_OF(waits)].revents)
+			return true;
+		if (!guard_holder_work(holder, err))
+			return false;
+	}
+}
+
+static bool hold_signals(int *ret, struct err *err)
+{
+	static const int enders[] = { SIGTERM, SIGINT, SIGHUP };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < N_OF(enders); i++)
+		sigaddset(&set, enders[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	*ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret >= 0 || err_system(err, errno, "signalfd");
+}
+
 bool agent_guard_run(const struct guard_options *options, agent_guard_change_fn *on_change,
 	void *data, struct err *err)
 {
-	struct holder holder = { .options = options,
-		.on_change = on_change,
-		.data = data,
-		.signals = -1,
-		.changes_arena = arena_new(),
-		.tell_ms = NEVER,
-		.retry_ms = NEVER,
-		.legacy = TEXT_INIT };
-	bool is_held = begin(&holder, err), ok = is_held && hold(&holder, err);
+	struct guard_holder *holder CLEANUP(guard_holder_close) = NULL;
 	struct err later;
+	int signals;
+	bool ok;
 
-	if (is_held && !leave(&holder, ok ? err : &later)) {
-		if (!ok)
-			agent_log(LOG_ERROR, "guard-not-left", "why", later.text, NULL);
-		ok = false;
+	if (!hold_signals(&signals, err))
+		return false;
+	ok = guard_holder_open(options, true, on_change, data, &holder, err);
+	if (ok) {
+		ok = hold(holder, signals, err);
+		sd_notify(0, "STOPPING=1");
+		if (!guard_holder_leave(holder, ok ? err : &later)) {
+			if (!ok)
+				agent_log(LOG_ERROR, "guard-not-left", "why", later.text, NULL);
+			ok = false;
+		}
 	}
-	kernel_watch_close(&holder.watch);
-	kernel_nft_close(&holder.nft);
-	if (holder.signals >= 0)
-		close(holder.signals);
-	text_done(&holder.legacy);
-	arena_free(holder.changes_arena);
-	arena_free(holder.arena);
+	close(signals);
 	return ok;
 }

@@ -6,6 +6,7 @@
  */
 #include "agent/internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool is_planned(
@@ -110,7 +111,9 @@ bool switches_set(const struct switches *switches, bool on, struct err *err)
 	if (!switches->may_fix)
 		return true;
 	vec_for_each (change, &switches->planned)
-		if (!kernel_bridge_set(change->bridge, change->which, on, err))
+		/* a bridge that has gone meanwhile forwards nothing */
+		if (!kernel_bridge_set(change->bridge, change->which, on, err) &&
+			err->sys != ENODEV)
 			return false;
 	return true;
 }

@@ -21,6 +21,16 @@ struct zone {
 	uint16_t number;
 };
 
+struct zone_map *zone_map_new(struct arena *arena, uint16_t highest)
+{
+	struct zone_map *zones = arena_new_one(arena, struct zone_map);
+
+	zones->arena = arena;
+	zones->by_key = map_new(arena);
+	zones->highest = highest < COMPILE_ZONE_MIN ? COMPILE_ZONE_MIN - 1 : highest;
+	return zones;
+}
+
 static void zone_map_put(struct zone_map *zones, const char *key, uint16_t number)
 {
 	struct zone *zone = arena_new_one(zones->arena, struct zone);
@@ -33,14 +43,17 @@ static void zone_map_put(struct zone_map *zones, const char *key, uint16_t numbe
 		zones->highest = number;
 }
 
-struct zone_map *zone_map_read(
-	struct arena *arena, const struct ruleset *found, const struct plan_scope *scope)
+void zone_map_keep(struct zone_map *zones, const char *key, uint16_t zone)
 {
-	struct zone_map *zones = arena_new_one(arena, struct zone_map);
+	zones->was_used[zone] = true;
+	/* Two owners of one zone: the second gets a new one. */
+	if (!zones->is_used[zone])
+		zone_map_put(zones, key, zone);
+}
 
-	zones->arena = arena;
-	zones->by_key = map_new(arena);
-	zones->highest = COMPILE_ZONE_MIN - 1;
+void zone_map_keep_found(
+	struct zone_map *zones, const struct ruleset *found, const struct plan_scope *scope)
+{
 	for (size_t t = 0; t < found->n_tables; t++) {
 		const struct table *table = &found->tables[t];
 
@@ -53,16 +66,25 @@ struct zone_map *zone_map_read(
 				const char *key;
 				uint16_t number;
 
-				if (!compile_zone_of_rule(&chain->rules[r], &key, &number))
-					continue;
-				zones->was_used[number] = true;
-				/* Two owners of one zone: the second gets a new one. */
-				if (!zones->is_used[number])
-					zone_map_put(zones, key, number);
+				if (compile_zone_of_rule(&chain->rules[r], &key, &number))
+					zone_map_keep(zones, key, number);
 			}
 		}
 	}
+}
+
+struct zone_map *zone_map_read(
+	struct arena *arena, const struct ruleset *found, const struct plan_scope *scope)
+{
+	struct zone_map *zones = zone_map_new(arena, 0);
+
+	zone_map_keep_found(zones, found, scope);
 	return zones;
+}
+
+uint16_t zone_map_highest(const struct zone_map *zones)
+{
+	return zones->highest;
 }
 
 bool zone_map_get(struct zone_map *zones, const char *key, uint16_t *ret, struct err *err)

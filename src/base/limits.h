@@ -9,10 +9,16 @@
 #define LIMIT_POLICY_ALIASED	4000000			   /* values that its aliases stand for */
 #define LIMIT_PORTS		20000			   /* Neutron zones end at 61,439 ports */
 #define LIMIT_GROUPS		100000
-#define LIMIT_RULES		2000000 /* of all groups */
-#define LIMIT_MEMBERS		4000000 /* of all address groups and ports */
-#define LIMIT_NAME_LEN		255	/* characters, as Neutron's columns */
-#define LIMIT_ADDRESS_PAIRS	10	/* a port, as Neutron's max_allowed_address_pair */
+#define LIMIT_RULES		2000000			    /* of all groups */
+#define LIMIT_MEMBERS		4000000			    /* of all address groups and ports */
+#define LIMIT_NAME_LEN		255			    /* characters, as Neutron's columns */
+#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024)	    /* bytes of serve.conf */
+#define LIMIT_SERVE_FRAME	((size_t)256 * 1024 * 1024) /* bytes from the door to the engine */
+#define LIMIT_STORE_KEY		2048			    /* bytes */
+#define LIMIT_STORE_VALUE	((size_t)32 * 1024 * 1024)  /* bytes of one document */
+#define LIMIT_STORE_PUTS	250000			    /* of one transaction */
+#define LIMIT_STORE_HISTORY	((size_t)256 * 1024 * 1024) /* bytes of past changes */
+#define LIMIT_ADDRESS_PAIRS	10 /* a port, as Neutron's max_allowed_address_pair */
 #define LIMIT_TOOL_OUTPUT	((size_t)1024 * 1024 * 1024) /* bytes read from one tool */
 #define LIMIT_RULESET_RULES	4000000
 #define LIMIT_NFT_ELEMENTS	8000000	 /* of all sets of a listing */
@@ -21,7 +27,8 @@
 #define LIMIT_WALK_STEPS	20000 /* of one packet through one host, floods and cases included */
 #define LIMIT_WALK_STEPS_SET	20000	/* of a set of packets */
 #define LIMIT_WALK_NODES	4000000 /* of its sets, before what is left of it is given up */
-#define LIMIT_PACKETS_LINE	((size_t)64 * 1024) /* bytes of a line of explain --packets */
+#define LIMIT_PACKETS_LINE	((size_t)64 * 1024)   /* bytes of a line of explain --packets */
+#define LIMIT_SERVE_CONFIG	((size_t)1024 * 1024) /* bytes of serve.conf */
 #define LIMIT_EXPR_LIST		4096	 /* values and ranges of one list of a packet expression */
 #define LIMIT_WALK_UNREAD	256	 /* walks with other values of what was not read */
 #define LIMIT_SET_NODES		16000000 /* of one world of packet sets: 400 MB */
@@ -44,5 +51,23 @@
 #define LIMIT_RULESET_LINE	((size_t)64 * 1024) /* bytes */
 #define LIMIT_RULESET_LOOKUPS	1000		    /* names that the host is asked for */
 #define LIMIT_RULESET_FILE_SIZE ((size_t)1024 * 1024 * 1024) /* bytes */
+
+/* The door, src/api: what one client, or all of them together, may cost. */
+#define LIMIT_API_BODY	      ((size_t)1024 * 1024) /* bytes; of a whole policy: LIMIT_POLICY_FILE_SIZE */
+#define LIMIT_API_HEADER      ((size_t)16 * 1024) /* bytes of a request's line and headers */
+#define LIMIT_API_DEPTH	      16		  /* nesting of JSON */
+#define LIMIT_API_QUERY	      100		  /* arguments behind the "?" */
+#define LIMIT_API_CONNECTIONS 1024
+#define LIMIT_API_MEMORY      ((size_t)512 * 1024 * 1024) /* bytes of all bodies and answers under way */
+#define LIMIT_API_REQUEST_S   30   /* seconds until a request has come whole */
+#define LIMIT_API_IDLE_S      120  /* seconds between two requests of a connection */
+#define LIMIT_API_ANSWER_S    120  /* seconds until an answer has been taken */
+#define LIMIT_API_WAIT_S      60   /* seconds that a request waits for the engine */
+#define LIMIT_API_STATE_S     2	   /* and one for ports, for their states */
+#define LIMIT_API_PROOF_S     900  /* and one that asks for proofs or findings */
+#define LIMIT_API_WAITING     1024 /* requests that wait for the engine */
+#define LIMIT_API_STREAMS     256  /* readers of events */
+#define LIMIT_API_EVENTS      4096 /* events that a reader may be behind */
+#define LIMIT_API_EVENT_BYTES ((size_t)4 * 1024 * 1024) /* of all of these */
 
 #endif

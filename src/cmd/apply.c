@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/cmd.h"
+#include "cmd/daemon.h"
 
 bool cmd_apply(struct invocation *invocation, struct err *err)
 {
+	struct api_client *client CLEANUP(api_client_close) = NULL;
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	const struct policy *policy;
 	struct agent_report report;
 
-	invocation->agent.source = &text;
 	if (!agent_policy_read(invocation->arena, invocation->args[0], &text, &policy, err) ||
-		!agent_apply(invocation->arena, policy, &invocation->agent, &report, err))
+		!daemon_open(&client, err))
+		return false;
+	if (client)
+		return daemon_apply(invocation, client, &text, err);
+	invocation->agent.source = &text;
+	if (!agent_apply(invocation->arena, policy, &invocation->agent, &report, err))
 		return false;
 	invocation->has_changed = !invocation->agent.dry_run;
 	output_print_report(invocation,

@@ -69,6 +69,7 @@ enum option_id {
 	OPT_CONFIRM,
 	OPT_BRIDGE,
 	OPT_AS_FFFUU,
+	OPT_CONFIG,
 	N_OPTIONS,
 };
 
@@ -98,8 +99,10 @@ struct invocation {
 	const char *bridges[256];
 	size_t n_bridges;
 	bool as_fffuu;
-	enum exit_code exit; /* of a run that did not fail */
-	bool has_changed;    /* something was done that stands, whatever becomes of its report */
+	/* serve */
+	const char *config_path; /* --config; NULL: the default one */
+	enum exit_code exit;	 /* of a run that did not fail */
+	bool has_changed; /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -133,6 +136,8 @@ bool cmd_ruleset(struct invocation *invocation, struct err *err);
 bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 bool cmd_doctor(struct invocation *invocation, struct err *err);
+bool cmd_serve(struct invocation *invocation, struct err *err);
+bool cmd_status(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
 
 /* options.c */

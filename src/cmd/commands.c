@@ -10,6 +10,8 @@ static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id ruleset_options[] = { OPT_CHECK, OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
+static const enum option_id serve_options[] = { OPT_CONFIG, OPT_CHECK, OPT_HELP };
+static const enum option_id status_options[] = { OPT_ALL, OPT_JSON, OPT_HELP };
 static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
 	OPT_JSON, OPT_HELP };
 
@@ -115,6 +117,42 @@ const struct command commands[] = {
 			    "portwall clear --dry-run\n",
 		OPTIONS(clear_options),
 		.run = cmd_clear,
+	},
+	{
+		.name = "serve",
+		.args = "",
+		.summary = "the service: keep the policy of its store on the ports of this host",
+		.description =
+			"Keeps what the policy says in the kernel: interfaces get their groups when they appear (and pass nothing "
+			"before), rules that other programs change or flush are put back within a second, and each "
+			"change of the policy is written as the few rules that differ. The policy is in a store of its own; it is changed "
+			"over HTTP and JSON on a unix socket, in the shapes of Neutron's API, and by \"portwall apply\", which asks "
+			"the service when it runs. Two processes: the door parses requests and has no right at all, the engine "
+			"changes the kernel and takes only typed requests. While the service is stopped the "
+			"kernel goes on enforcing; a start cuts no connection. SIGHUP reads the configuration again. --check "
+			"says what is effective, or what is wrong in the configuration.",
+		.examples =
+			"portwall serve --check\n"
+			"portwall serve                         # systemctl start portwall\n"
+			"portwall apply policy.yaml             # through the service\n"
+			"portwall status\n"
+			"curl --unix-socket /run/portwall/api.sock http://localhost/v2.0/security-groups\n",
+		OPTIONS(serve_options),
+		.run = cmd_serve,
+	},
+	{
+		.name = "status",
+		.args = "",
+		.summary = "how the service is, and each port",
+		.description =
+			"Asks portwall serve: whether the kernel has the policy of the store, what was written, repaired and refused, "
+			"and for each port of this host whether its rules are in the kernel or why not.",
+		.exit_status =
+			"3 the kernel does not have all of the policy, or a port failed and is closed",
+		.examples = "portwall status\n"
+			    "portwall status --json\n",
+		OPTIONS(status_options),
+		.run = cmd_status,
 	},
 	{
 		.name = "guard",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cmd/cmd.h"
+#include "cmd/daemon.h"
 
 static const char *const titles[] = { "id", "name", "description", "security_group_rules" };
 #define N_COLUMNS N_OF(titles)
@@ -101,7 +101,7 @@ bool cmd_groups(struct invocation *invocation, struct err *err)
 
 	if (invocation->n_args ? !agent_policy_read(
 					 invocation->arena, invocation->args[0], NULL, &policy, err)
-			       : !agent_policy_load(invocation->arena, &policy, err))
+			       : !daemon_policy(invocation->arena, &policy, err))
 		return false;
 	if (invocation->json)
 		print_json(policy);

@@ -181,7 +181,7 @@ static const char *writer_of(struct arena *arena, const struct kernel_change *ch
 }
 
 /* Transactions of one writer are one line. */
-static void log_changes(void *data, const struct kernel_change *changes, size_t n)
+void guard_log_changes(void *data, const struct kernel_change *changes, size_t n)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 
@@ -216,7 +216,7 @@ static bool run(struct invocation *inv, struct err *err)
 		return err_next(err, "portwall guard install --dry-run prints the table");
 	}
 	guard_look_for_harms(NULL);
-	return agent_guard_run(&options, log_changes, NULL, err);
+	return agent_guard_run(&options, guard_log_changes, NULL, err);
 }
 
 bool cmd_guard(struct invocation *inv, struct err *err)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/serve_config.h"
+
 #define LOCK_WAIT_S 10
 
 static enum exit_code exit_code_of(const struct err *err)
@@ -134,10 +136,14 @@ int main(int argc, char **argv)
 		const char *word;
 		void (*print)(struct text *out);
 	} printers[] = {
-		{ "--help", options_print_usage }, { "-h", options_print_usage },
-		{ "help", options_print_usage }, { "--version", print_version },
+		{ "--help", options_print_usage },
+		{ "-h", options_print_usage },
+		{ "help", options_print_usage },
+		{ "--version", print_version },
 		{ "completion", options_print_completion },
-		{ "--man", options_print_man }, /* for the build, which makes portwall(1) of it */
+		/* for the build, which makes portwall(1) and serve.conf of them */
+		{ "--man", options_print_man },
+		{ "--serve-conf", serve_config_print_default },
 	};
 	const struct command *command;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/serve_config.h"
 #include "doctor/doctor.h"
 
 static const struct option_spec {
@@ -70,7 +71,8 @@ static const struct option_spec {
 	[OPT_SVG] = { "svg", 0, NULL, "the same drawing as SVG (made by Graphviz)" },
 	[OPT_BRIDGE] = { "bridge", 0, "NAME",
 		"guard this bridge (again for each), in place of all that have ports of VMs" },
-	[OPT_CHECK] = { "check", 0, NULL, "list what is not understood, by file, line and rule" },
+	[OPT_CHECK] = { "check", 0, NULL,
+		"list what is not understood, by file, line and rule; serve: check the configuration and print what is effective" },
 	[OPT_AGAINST] = { "against", 0, "OTHER",
 		"say what this one passes and OTHER does not, and the other way: a snapshot of another host "
 		"or moment, or (audit) its rules, again for each of its files" },
@@ -92,6 +94,8 @@ static const struct option_spec {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_CONFIG] = { "config", 'c', "FILE",
+		"the configuration (default /etc/portwall/serve.conf)" },
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
 		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
 		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
@@ -173,6 +177,7 @@ static const struct {
 	{ OPT_PREFIX, AT(agent.chain_prefix) },
 	{ OPT_BACKEND, AT(agent.backend) },
 	{ OPT_POLICY, AT(policy_path) },
+	{ OPT_CONFIG, AT(config_path) },
 	{ OPT_OUTPUT, AT(output_path) },
 	{ OPT_IN, AT(in) },
 	{ OPT_NETNS, AT(netns) },
@@ -425,6 +430,27 @@ static void add_checks(struct text *out)
 	}
 }
 
+static void add_serve_config(struct text *out)
+{
+	const char *key, *preset, *help;
+
+	text_add(out, ".SH CONFIGURATION OF SERVE\n");
+	add_roff(out, SERVE_CONFIG_PATH);
+	text_add(out,
+		" has lines KEY = VALUE. A # at the beginning of a line or behind a space begins a remark, "
+		"and the words of a list are parted by spaces. portwall serve \\-\\-check reads it and "
+		"tells what is effective, or what is wrong and in which line.\n");
+	for (size_t i = 0; serve_config_key(i, &key, &preset, &help), key; i++) {
+		text_addf(out, ".TP\n.B ");
+		add_roff(out, key);
+		text_add(out, "\n");
+		add_roff(out, help);
+		text_add(out, *preset ? " Default: " : " Default: none");
+		add_roff(out, preset);
+		text_add(out, ".\n");
+	}
+}
+
 void options_print_man(struct text *out)
 {
 	text_addf(out,
@@ -464,6 +490,7 @@ void options_print_man(struct text *out)
 		text_add(out, ".fi\n");
 	}
 	add_checks(out);
+	add_serve_config(out);
 	text_add(out,
 		".SH EXIT STATUS\n.TP\n.B 0\nDone.\n.TP\n.B 1\nFailed: the system refused or lacks "
 		"something, or somebody else owns the chains. Nothing was changed, or what was changed "

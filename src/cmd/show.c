@@ -4,32 +4,16 @@
  * them; each is looked up in the found chain for its line and counters. What is wanted and not
  * found is missing; what is found in a port's chain and not wanted is somebody else's.
  */
-#include "cmd/cmd.h"
+#include "cmd/daemon.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct row {
-	const struct rule *wanted; /* NULL: found only */
-	const struct rule *found;  /* NULL: missing */
-	size_t line;		   /* of the found chain, from 1 */
-	const struct policy_rule *policy_rule;
-	const char *words;
-	bool is_drop;
-};
-
-struct section {
-	enum family family;
-	enum direction direction;
-	const char *table, *chain;
-	VEC(struct row) rows;
-};
-
 struct port_view {
 	const struct plug *plug;
 	bool is_there; /* the interface */
-	struct section *sections;
+	struct view_section *sections;
 	size_t n_sections;
 };
 
@@ -69,14 +53,8 @@ static const char *duty_words(enum duty duty)
 	}
 }
 
-static bool is_drop(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_DROP ||
-	       (rule->origin && rule->origin->duty == DUTY_FALLBACK);
-}
-
 /* Rows that nobody asked for: what every port has, unless it dropped something. */
-static bool is_boring(const struct row *row)
+static bool is_boring(const struct view_row *row)
 {
 	enum duty duty;
 
@@ -86,117 +64,43 @@ static bool is_boring(const struct row *row)
 	if (duty == DUTY_RULE || duty == DUTY_FALLBACK || duty == DUTY_SPOOF_DROP ||
 		duty == DUTY_PORT_SECURITY_OFF || duty == DUTY_TRUSTED)
 		return false;
-	return !(row->is_drop && row->found && row->found->counters.packets) && row->found;
+	return !(view_row_is_drop(row) && row->found && row->found->counters.packets) && row->found;
 }
 
-static const char *row_words(
-	struct arena *arena, const struct rule *wanted, const struct policy_rule *policy_rule)
+static const char *row_words(struct arena *arena, const struct view_row *row)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
+	const struct policy_rule *policy_rule = row->policy_rule;
 
-	if (!policy_rule) {
-		const struct origin *origin = wanted->origin;
+	if (!row->wanted) {
+		text_add(&out, "NOT PORTWALL'S: ");
+		rule_print_words(&out, row->found);
+	} else if (!policy_rule) {
+		const struct origin *origin = row->wanted->origin;
 
-		if (origin->duty == DUTY_FRAMES && wanted->target.kind != TARGET_DROP)
-			rule_print_words(&out, wanted);
+		if (origin->duty == DUTY_FRAMES && row->wanted->target.kind != TARGET_DROP)
+			rule_print_words(&out, row->wanted);
 		else
 			text_add(&out, duty_words(origin->duty));
-		return arena_strdup(arena, out.data);
-	}
-	policy_rule_print(&out, policy_rule);
-	text_addf(&out, "  [%s]", policy_rule->group->name);
-	if (*policy_rule->description)
-		text_addf(&out, " %s", policy_rule->description);
-	return arena_strdup(arena, out.data);
-}
-
-static struct row *add_row(struct arena *arena, struct section *section, const struct rule *wanted,
-	const struct rule *found, size_t line, const struct policy_rule *policy_rule)
-{
-	struct row *row = vec_push(&section->rows, arena);
-
-	*row = (struct row){
-		.wanted = wanted, .found = found, .line = line, .policy_rule = policy_rule
-	};
-	if (wanted) {
-		row->words = row_words(arena, wanted, policy_rule);
-		row->is_drop = is_drop(wanted);
 	} else {
-		struct text out CLEANUP(text_done) = TEXT_INIT;
-
-		text_add(&out, "NOT PORTWALL'S: ");
-		rule_print_words(&out, found);
-		row->words = arena_strdup(arena, out.data);
-		row->is_drop = found->target.kind == TARGET_DROP;
+		policy_rule_print(&out, policy_rule);
+		text_addf(&out, "  [%s]", policy_rule->group->name);
+		if (*policy_rule->description)
+			text_addf(&out, " %s", policy_rule->description);
 	}
-	return row;
-}
-
-/*
- * Both chains in one pass: a found rule that is not the next wanted one is looked for further down;
- * skipped ones are somebody else's.
- */
-static void section_fill(
-	struct arena *arena, const struct agent_view *view, struct section *section)
-{
-	const struct table *wanted_table =
-				   ruleset_table(view->wanted, section->family, section->table),
-			   *found_table =
-				   ruleset_table(view->found, section->family, section->table);
-	const struct chain *wanted =
-				   wanted_table ? table_chain(wanted_table, section->chain) : NULL,
-			   *found = found_table ? table_chain(found_table, section->chain) : NULL;
-	size_t next = 0, n_found = found ? found->n_rules : 0;
-
-	for (size_t w = 0; wanted && w < wanted->n_rules; w++) {
-		const struct rule *rule = &wanted->rules[w];
-		const struct origin *origin = rule->origin;
-		size_t at = next;
-
-		while (at < n_found && !rule_equal(rule, &found->rules[at]))
-			at++;
-		for (; at < n_found && next < at; next++)
-			add_row(arena, section, NULL, &found->rules[next], next + 1, NULL);
-		for (size_t r = 0; r < (origin->n_rules ? origin->n_rules : 1); r++)
-			add_row(arena, section, rule, at < n_found ? &found->rules[at] : NULL,
-				at + 1, origin->n_rules ? origin->rules[r] : NULL);
-		if (at < n_found)
-			next = at + 1;
-	}
-	for (; next < n_found; next++)
-		add_row(arena, section, NULL, &found->rules[next], next + 1, NULL);
+	return arena_strdup(arena, out.data);
 }
 
 static void port_view_fill(struct arena *arena, const struct agent_view *view,
 	const struct plug *plug, struct port_view *ret)
 {
-	static const struct {
-		enum direction direction;
-		char kind;
-	} ip_chains[] = { { DIR_INGRESS, 'i' }, { DIR_EGRESS, 'o' }, { DIR_EGRESS, 's' } };
-	VEC(struct section) sections = { 0 };
-
-	for (size_t c = 0; c < N_OF(ip_chains); c++)
-		for (enum family f = FAMILY_IPV4; f <= FAMILY_IPV6; f++)
-			*vec_push(&sections, arena) = (struct section){ .family = f,
-				.direction = ip_chains[c].direction,
-				.table = "filter",
-				.chain = compile_chain_name(
-					arena, &view->scope, ip_chains[c].kind, plug->port->id) };
-	for (int d = DIR_INGRESS; d <= DIR_EGRESS; d++)
-		*vec_push(&sections, arena) = (struct section){ .family = FAMILY_BRIDGE,
-			.direction = (enum direction)d,
-			.table = view->scope.l2_table,
-			.chain = compile_frames_chain_name(
-				arena, (enum direction)d, plug->port->id) };
-	vec_for_each (section, &sections)
-		section_fill(arena, view, section);
-	*ret = (struct port_view){ plug, netns_link(view->host, plug->port->device) != NULL,
-		sections.items, sections.n };
+	*ret = (struct port_view){ .plug = plug,
+		.is_there = netns_link(view->host, plug->port->device) != NULL };
+	agent_view_sections(arena, view, plug->port, &ret->sections, &ret->n_sections);
 }
 
 static void add_section(
-	const struct invocation *inv, struct text *out, const struct section *section)
+	const struct invocation *inv, struct text *out, const struct view_section *section)
 {
 	bool has_title = false;
 
@@ -211,21 +115,21 @@ static void add_section(
 		has_title = true;
 		if (!row->found || !row->wanted)
 			colour = COLOUR_RED;
-		else if (row->is_drop && row->found->counters.packets)
+		else if (view_row_is_drop(row) && row->found->counters.packets)
 			colour = COLOUR_YELLOW;
 		else if (!row->found->counters.packets)
 			colour = COLOUR_DIM;
 		if (!row->found)
 			output_add(inv, out, colour,
 				"    %10s %12s %5s  MISSING IN THE KERNEL: %s\n", "-", "-", "-",
-				row->words);
+				row_words(inv->arena, row));
 		else if (section->family == FAMILY_BRIDGE && !row->found->has_counter)
 			output_add(inv, out, COLOUR_DIM, "    %10s %12s %5zu  %s\n", "", "",
-				row->line, row->words);
+				row->line, row_words(inv->arena, row));
 		else
 			output_add(inv, out, colour, "    %10" PRIu64 " %12" PRIu64 " %5zu  %s\n",
 				row->found->counters.packets, row->found->counters.bytes, row->line,
-				row->words);
+				row_words(inv->arena, row));
 	}
 }
 
@@ -276,7 +180,7 @@ static void add_port(const struct invocation *inv, struct text *out, const struc
 	}
 }
 
-static json_t *json_row(const struct row *row)
+static json_t *json_row(struct arena *arena, const struct view_row *row)
 {
 	json_t *value = json_object();
 
@@ -284,8 +188,8 @@ static json_t *json_row(const struct row *row)
 		json_object_set_new(value, "rule_id", json_string(row->policy_rule->id));
 		json_object_set_new(value, "group", json_string(row->policy_rule->group->name));
 	}
-	json_object_set_new(value, "words", json_string(row->words));
-	json_object_set_new(value, "drops", json_boolean(row->is_drop));
+	json_object_set_new(value, "words", json_string(row_words(arena, row)));
+	json_object_set_new(value, "drops", json_boolean(view_row_is_drop(row)));
 	json_object_set_new(value, "wanted", json_boolean(row->wanted != NULL));
 	json_object_set_new(value, "installed", json_boolean(row->found != NULL));
 	json_object_set_new(value, "duty",
@@ -300,7 +204,7 @@ static json_t *json_row(const struct row *row)
 	return value;
 }
 
-static json_t *json_port(const struct port_view *view)
+static json_t *json_port(struct arena *arena, const struct port_view *view)
 {
 	const struct policy_port *port = view->plug->port;
 	struct text mac CLEANUP(text_done) = TEXT_INIT;
@@ -316,11 +220,11 @@ static json_t *json_port(const struct port_view *view)
 	json_object_set_new(port_json, "mac_address", json_string(mac.data));
 	json_object_set_new(port_json, "filtered", json_boolean(policy_port_is_filtered(port)));
 	for (size_t s = 0; s < view->n_sections; s++) {
-		const struct section *section = &view->sections[s];
+		const struct view_section *section = &view->sections[s];
 		json_t *rules = json_array();
 
 		vec_for_each (row, &section->rows)
-			json_array_append_new(rules, json_row(row));
+			json_array_append_new(rules, json_row(arena, row));
 		json_array_append_new(chains,
 			json_pack("{s:s, s:s, s:s, s:s, s:o}", "family",
 				family_name(section->family), "direction",
@@ -365,7 +269,7 @@ bool cmd_show(struct invocation *inv, struct err *err)
 	bool ok;
 
 	ok = (inv->policy_path ? agent_policy_read(inv->arena, inv->policy_path, NULL, &policy, err)
-			       : agent_policy_load(inv->arena, &policy, err)) &&
+			       : daemon_policy(inv->arena, &policy, err)) &&
 	     agent_view_read(inv->arena, policy, &inv->agent, &view, err);
 	for (size_t i = 0; ok && i < view.n_plugs; i++) {
 		struct port_view port;
@@ -375,7 +279,7 @@ bool cmd_show(struct invocation *inv, struct err *err)
 		port_view_fill(inv->arena, &view, &view.plugs[i], &port);
 		text_add(&out, n_shown++ ? "\n" : "");
 		if (inv->json)
-			json_array_append_new(ports, json_port(&port));
+			json_array_append_new(ports, json_port(inv->arena, &port));
 		else
 			add_port(inv, &out, &port);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* portwall verify: does this host, or one in a file, pass what its policy passes, or what another host does? */
+#include "cmd/daemon.h"
 #include "cmd/verify.h"
 
 #include <string.h>
@@ -26,7 +27,7 @@ static bool read_hosts(struct invocation *inv, struct job *job, struct err *err)
 static bool read_policy(struct invocation *inv, struct job *job, struct err *err)
 {
 	if (!inv->n_args)
-		return agent_policy_load(inv->arena, &job->policy, err);
+		return daemon_policy(inv->arena, &job->policy, err);
 	/* which ports are its own is asked by the name of the host that it is of */
 	if (inv->n_snapshots)
 		return policy_load(
@@ -282,17 +283,16 @@ static void print(const struct invocation *inv, const struct job *job, const str
 	output_print_text(&out);
 }
 
-bool cmd_verify(struct invocation *inv, struct err *err)
+/* policy NULL: that of the invocation, if it is asked about one. */
+static bool verify(struct invocation *inv, const struct policy *policy, struct err *err)
 {
-	struct job job = { 0 };
+	struct job job = { .policy = policy };
 	struct verify_input input;
 	struct verification v;
 	const struct ruleset *none = ruleset_new(inv->arena);
 
-	if (!check_usage(inv, err))
-		return false;
 	/* of this host, first the policy: it may have a mistake, and reading a host takes long */
-	if (!inv->n_snapshots && !inv->n_against && !read_policy(inv, &job, err))
+	if (!policy && !inv->n_snapshots && !inv->n_against && !read_policy(inv, &job, err))
 		return false;
 	if (!read_hosts(inv, &job, err))
 		return false;
@@ -323,4 +323,14 @@ bool cmd_verify(struct invocation *inv, struct err *err)
 	print(inv, &job, &v);
 	inv->exit = v.n_different ? EXIT_FOUND : v.n_cannot_tell ? EXIT_CANNOT_TELL : EXIT_DONE;
 	return true;
+}
+
+bool verify_policy(struct invocation *inv, const struct policy *policy, struct err *err)
+{
+	return verify(inv, policy, err);
+}
+
+bool cmd_verify(struct invocation *inv, struct err *err)
+{
+	return check_usage(inv, err) && verify(inv, NULL, err);
 }

@@ -5,6 +5,9 @@
 #include "cmd/cmd.h"
 #include "prove/verify.h"
 
+/* verify.c: of this host; prints the verdict. */
+bool verify_policy(struct invocation *inv, const struct policy *policy, struct err *err);
+
 /* verify_json.c */
 json_t *verification_json(const struct verification *v, bool has_policy);
 /* The witness as a packet for "portwall explain", without what nobody asked for. */

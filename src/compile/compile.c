@@ -19,7 +19,7 @@ static int by_port_id(const void *a, const void *b)
 	return strcmp(x->port->id, y->port->id);
 }
 
-static bool plug_check(const struct plug *plug, struct err *err)
+bool compile_check_plug(const struct plug *plug, struct err *err)
 {
 	const struct {
 		const char *what, *name;
@@ -66,29 +66,45 @@ static void port_plan_init(struct compiler *c, struct port_plan *port)
 		2);
 }
 
+/* Those of the part. */
+static void ports_list(struct compiler *c, const struct plug *plugs, size_t n_plugs)
+{
+	const struct compile_part *part = c->options->part;
+
+	c->ports = arena_new_array(c->arena, struct port_plan, n_plugs);
+	for (size_t i = 0; i < n_plugs; i++) {
+		bool has_chains = !part || part->has_chains[i];
+		struct port_plan *port = &c->ports[c->n_ports];
+
+		if (!has_chains && !part->has_shared)
+			continue;
+		*port = (struct port_plan){ .plug = &plugs[i], .port = plugs[i].port };
+		port->is_filtered = policy_port_is_filtered(port->port) && !plugs[i].is_shut;
+		port->has_chains = port->is_filtered && has_chains;
+		c->n_ports++;
+	}
+	if (c->n_ports)
+		qsort(c->ports, c->n_ports, sizeof(*c->ports), by_port_id);
+}
+
 static bool ports_init(
 	struct compiler *c, const struct plug *plugs, size_t n_plugs, struct err *err)
 {
 	struct map *keys = map_new(c->arena), *devices = map_new(c->arena);
 
-	c->ports = arena_new_array(c->arena, struct port_plan, n_plugs);
-	c->n_ports = n_plugs;
-	for (size_t i = 0; i < n_plugs; i++) {
-		c->ports[i].plug = &plugs[i];
-		c->ports[i].port = plugs[i].port;
-	}
-	qsort(c->ports, n_plugs, sizeof(*c->ports), by_port_id);
-	for (size_t i = 0; i < n_plugs; i++) {
+	ports_list(c, plugs, n_plugs);
+	for (size_t i = 0; i < c->n_ports; i++) {
 		struct port_plan *port = &c->ports[i];
 
-		if (!plug_check(port->plug, err))
+		if (!compile_check_plug(port->plug, err))
 			return false;
 		port_plan_init(c, port);
 		if (!port_claim(devices, "device", port->port->device, port, err))
 			return false;
-		if (!policy_port_is_filtered(port->port))
+		if (!port->is_filtered)
 			continue;
 		c->n_filtered++;
+		c->n_with_chains += port->has_chains;
 		if (!port_claim(keys, "beginning of the id", port->key, port, err))
 			return err_next(err,
 				"Chains are named by the first %d characters of a port's "
@@ -118,11 +134,13 @@ bool compile_policy(struct arena *arena, const struct policy *policy, const stru
 	c.rs->cap_tables = 2 * N_IP_FAMILIES + 1;
 	c.rs->tables = arena_new_array(arena, struct table, c.rs->cap_tables);
 	for (enum family f = FAMILY_IPV4; f < N_IP_FAMILIES; f++) {
-		skeleton_make(&c, ruleset_add_table(arena, c.rs, f, "filter"));
-		if (!zones_make(&c, ruleset_add_table(arena, c.rs, f, "raw"), err))
+		filter_make(&c, ruleset_add_table(arena, c.rs, f, "filter"));
+		if (has_shared(&c) &&
+			!zones_make(&c, ruleset_add_table(arena, c.rs, f, "raw"), err))
 			return false;
 	}
-	frames_make(&c, ruleset_add_table(arena, c.rs, FAMILY_BRIDGE, c.scope->l2_table));
+	if (has_shared(&c))
+		frames_make(&c, ruleset_add_table(arena, c.rs, FAMILY_BRIDGE, c.scope->l2_table));
 	sets_make(&c);
 	*ret = c.rs;
 	return true;

@@ -31,6 +31,8 @@ struct plug {
 	 */
 	bool is_routed;
 	uint16_t zone; /* 0: none */
+	/* Its rules cannot be: it has no chains. With is_closing its frames are dropped; else it is not filtered. */
+	bool is_shut;
 };
 
 /* Why a compiled rule is there. */
@@ -60,6 +62,8 @@ enum duty {
 
 const char *duty_name(enum duty duty); /* "anti-spoof": for JSON, stable */
 
+struct map;
+
 struct origin {
 	enum duty duty;
 	const struct policy_port *port; /* NULL: of the host */
@@ -74,12 +78,42 @@ struct compile_options {
 	/* What "portwall clear" has to put back, kept in the mark: "br0 nf_call_iptables" */
 	const char *const *restore_notes;
 	size_t n_restore_notes;
+	/*
+	 * For a host that is watched (serve). On bridges nothing passes to or from an interface of these names ("tap*") that no plug
+	 * has, nor of a filtered port that is in no bridge or has no chains: an interface is closed from the moment it
+	 * joins until its rules are there.
+	 */
+	bool is_closing;
+	const char *const *closed_names;
+	size_t n_closed_names;
+	const struct compile_part *part; /* NULL: everything */
+};
+
+/*
+ * A part of a ruleset, to be planned against the same part of another one: what is left out has to be the same in both, of the
+ * policy and the plugs of both.
+ */
+struct compile_part {
+	const bool *has_chains; /* by plug: the port's own chains are there */
+	/* What all ports share is there, for all of them: the chains that lead to theirs, zones, the bridge family's maps. Else
+	 * the chains of table filter are all there is of a port. */
+	bool has_shared;
+	const struct map *sets; /* those of the sets that its rules name that are there, by name */
 };
 
 extern const struct plan_scope compile_default_scope;
 /* A scope for another chain prefix (at most 17 characters, ends in -). */
 bool compile_scope(
 	struct arena *arena, const char *chain_prefix, struct plan_scope *ret, struct err *err);
+
+/*
+ * Does this port have a line for the rule, and does that line name a set? Two rules that became one line are one here
+ * too: either names the set.
+ */
+bool compile_names_set(const struct policy_port *port, const struct policy_rule *rule);
+
+/* Can an interface of this name stand in a rule? Says what is wrong with the plug's. */
+bool compile_check_plug(const struct plug *plug, struct err *err);
 
 /* plugs: one for each local port of the policy that is to be filtered or waved through. */
 bool compile_policy(struct arena *arena, const struct policy *policy, const struct plug *plugs,
@@ -114,6 +148,14 @@ bool compile_zone_of_rule(const struct rule *rule, const char **ret_key, uint16_
  * 0xff0000, Calico 0x1ff00000 at most). OVN's upper half is only set in zones of its own.
  */
 #define COMPILE_CUT_MARK 0x40000000u
+
+/* The names that a found table of ours closes; false: it was not compiled with is_closing. */
+bool compile_closed_names(struct arena *arena, const struct ruleset *found,
+	const struct plan_scope *scope, const char *const **ret, size_t *ret_n);
+/* Can this be one of closed_names? An interface's name that goes on: "tap*". */
+bool compile_is_closed_name(const char *name);
+/* Is an interface one of them? */
+bool compile_closes(const char *closed_name, const char *interface);
 
 /* Is there an nft table of the name of ours that has not our shape? */
 bool compile_is_frames_table_foreign(const struct ruleset *found, const struct plan_scope *scope);

@@ -9,14 +9,20 @@
  * the MACs' addresses. A foreign MAC ends here in every kind of frame: behind this hook the bridge
  * learns it, and would send its owner's traffic to this port even though iptables drops the frame.
  * The priority is before br_netfilter's hooks (-300 in prerouting).
+ *
+ * On a host that is watched (is_closing) the maps have every interface of a port, also of those that are not filtered, and
+ * behind the map every other one whose name is closed is dropped. A port of ours that is in no bridge has "drop" in the
+ * map, whatever its name: the bridge that it will join need not ask iptables yet. So an interface can join at any moment, and
+ * what opens it is the last step of a plan (plan_l2.c).
  */
 #include "compile/internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define FROM_TEXT "Drop foreign MACs, forged ARP, and what is neither IP nor ARP."
-#define TO_TEXT	  "Drop what is neither IP nor ARP."
+#define FROM_TEXT   "Drop foreign MACs, forged ARP, and what is neither IP nor ARP."
+#define TO_TEXT	    "Drop what is neither IP nor ARP."
+#define CLOSED_TEXT "Drop what an interface without a port sends or gets."
 
 #define FROM_MAP "from-port"
 #define TO_MAP	 "to-port"
@@ -135,10 +141,20 @@ static void hook_add(struct compiler *c, struct table *table, const char *name, 
 	struct target target = { .kind = TARGET_VMAP,
 		.vmap = { .map = map, .by_out_iface = by_out_iface } };
 
+	const struct compile_options *o = c->options;
+	const struct origin *origin = origin_of_host(c, DUTY_FRAMES);
+
 	chain->is_base = true;
 	chain->policy = "ACCEPT";
 	chain->hook_text = hook;
-	rule_add(c, chain, NULL, 0, target, NULL, origin_of_host(c, DUTY_FRAMES));
+	rule_add(c, chain, NULL, 0, target, NULL, origin);
+	for (size_t i = 0; o->is_closing && i < o->n_closed_names; i++) {
+		struct match match = match_of_pattern(c->arena, by_out_iface, o->closed_names[i]);
+
+		rule_add(c, chain, matches_copy(c, &match, 1), 1, target_of(TARGET_DROP),
+			CLOSED_TEXT, origin)
+			->has_counter = true;
+	}
 }
 
 static int by_element(const void *a, const void *b)
@@ -148,18 +164,33 @@ static int by_element(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* The elements of one map: each filtered port's device to its chain. */
-static void map_fill(struct compiler *c, struct set *map, const char *const *chains)
+/* What the map says of a port's interface; false: it has none. */
+static bool element_target(const struct compiler *c, const struct port_plan *port,
+	enum direction direction, struct target *ret)
+{
+	bool is_closing = c->options->is_closing;
+
+	if (port->is_filtered && (port->plug->bridge || !is_closing))
+		*ret = (struct target){ .kind = TARGET_GOTO,
+			.chain = compile_frames_chain_name(c->arena, direction, port->port->id) };
+	else if (policy_port_is_filtered(port->port))
+		*ret = target_of(TARGET_DROP);
+	else
+		*ret = target_of(TARGET_ACCEPT);
+	return port->is_filtered ||
+	       (is_closing && (port->plug->bridge || policy_port_is_filtered(port->port)));
+}
+
+static void map_fill(struct compiler *c, struct set *map, enum direction direction)
 {
 	map->kind = MAP_IFNAME_VERDICT;
-	map->elements = arena_new_array(c->arena, struct set_element, c->n_filtered + 1);
+	map->elements = arena_new_array(c->arena, struct set_element, c->n_ports + 1);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++) {
-		if (!policy_port_is_filtered(p->port))
+		struct set_element *element = &map->elements[map->n_elements];
+
+		if (!element_target(c, p, direction, &element->target))
 			continue;
-		map->elements[map->n_elements] = (struct set_element){
-			.name = p->port->device,
-			.target = { .kind = TARGET_GOTO, .chain = chains[map->n_elements] },
-		};
+		element->name = p->port->device;
 		map->n_elements++;
 	}
 	qsort(map->elements, map->n_elements, sizeof(*map->elements), by_element);
@@ -167,11 +198,7 @@ static void map_fill(struct compiler *c, struct set *map, const char *const *cha
 
 void frames_make(struct compiler *c, struct table *table)
 {
-	const char **from = arena_new_array(c->arena, const char *, c->n_filtered + 1);
-	const char **to = arena_new_array(c->arena, const char *, c->n_filtered + 1);
-	size_t n = 0;
-
-	table->cap_chains = 3 + 2 * c->n_filtered;
+	table->cap_chains = 3 + 2 * c->n_with_chains;
 	table->chains = arena_new_array(c->arena, struct chain, table->cap_chains);
 	/* Hooks as nft 1.0.6 prints them. */
 	hook_add(c, table, "prerouting",
@@ -182,16 +209,65 @@ void frames_make(struct compiler *c, struct table *table)
 	hook_add(c, table, "output", "type filter hook output priority -310; policy accept;",
 		TO_MAP, true);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++) {
-		if (!policy_port_is_filtered(p->port))
+		const char *id = p->port->id;
+
+		if (!p->has_chains)
 			continue;
-		from[n] = compile_frames_chain_name(c->arena, DIR_EGRESS, p->port->id);
-		to[n] = compile_frames_chain_name(c->arena, DIR_INGRESS, p->port->id);
-		from_make(c, chain_of(c, table, from[n]), p);
-		to_make(c, chain_of(c, table, to[n]), p);
-		n++;
+		from_make(c,
+			chain_of(c, table, compile_frames_chain_name(c->arena, DIR_EGRESS, id)), p);
+		to_make(c, chain_of(c, table, compile_frames_chain_name(c->arena, DIR_INGRESS, id)),
+			p);
 	}
-	map_fill(c, table_add_set(c->arena, table, FROM_MAP), from);
-	map_fill(c, table_add_set(c->arena, table, TO_MAP), to);
+	map_fill(c, table_add_set(c->arena, table, FROM_MAP), DIR_EGRESS);
+	map_fill(c, table_add_set(c->arena, table, TO_MAP), DIR_INGRESS);
+}
+
+bool compile_is_closed_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len < 2 || len > IFACE_MAX || name[len - 1] != '*')
+		return false;
+	for (size_t i = 0; i + 1 < len; i++)
+		if (name[i] <= ' ' || name[i] > '~' || strchr(":+*\"'\\/{},;", name[i]))
+			return false;
+	return true;
+}
+
+bool compile_closes(const char *closed_name, const char *interface)
+{
+	return strncmp(closed_name, interface, strlen(closed_name) - 1) == 0;
+}
+
+/* Elements that only is_closing makes. */
+static bool has_other_elements(const struct table *table)
+{
+	const struct set *map = table_set(table, FROM_MAP);
+
+	for (size_t i = 0; map && i < map->n_elements; i++)
+		if (map->elements[i].target.kind != TARGET_GOTO)
+			return true;
+	return false;
+}
+
+bool compile_closed_names(struct arena *arena, const struct ruleset *found,
+	const struct plan_scope *scope, const char *const **ret, size_t *ret_n)
+{
+	const struct table *table = ruleset_table(found, FAMILY_BRIDGE, scope->l2_table);
+	const struct chain *chain = table ? table_chain(table, "prerouting") : NULL;
+	VEC(const char *) names = { 0 };
+
+	for (size_t i = 0; chain && i < chain->n_rules; i++) {
+		const struct rule *rule = &chain->rules[i];
+		const char *name;
+
+		if (rule->target.kind == TARGET_DROP && rule->n_matches == 1 &&
+			(name = match_pattern(arena, &rule->matches[0])))
+			*vec_push(&names, arena) = name;
+	}
+	*ret = (const char *const *)names.items;
+	*ret_n = names.n;
+	return names.n || (table && has_other_elements(table));
 }
 
 /* A table that is committed whole has its maps; an empty one holds nothing that could be lost. */

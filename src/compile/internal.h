@@ -20,6 +20,8 @@ struct port_plan {
 	const struct policy_port *port;
 	const char *key; /* CHAIN_KEY_LEN characters of the id */
 	const char *chain_i, *chain_o, *chain_s;
+	bool is_filtered; /* it has chains; */
+	bool has_chains;  /* and they are made: compile_part */
 	/* Shared by all rules of both families that dispatch by the port's interface. */
 	struct match *bridged_out, *bridged_in; /* two each: physdev, is-bridged; in that order */
 	/* One for each duty and direction, made when first asked for. */
@@ -31,8 +33,8 @@ struct compiler {
 	const struct plan_scope *scope;
 	const struct compile_options *options;
 	struct ruleset *rs;
-	struct port_plan *ports; /* all plugs, sorted by the port's id */
-	size_t n_ports, n_filtered;
+	struct port_plan *ports; /* all plugs of the part, sorted by the port's id */
+	size_t n_ports, n_filtered, n_with_chains;
 	/* The chains of the scope that every host has. */
 	struct {
 		const char *input, *forward, *output, *prerouting, *local, *sg_chain, *sg_fallback,
@@ -72,8 +74,14 @@ static inline struct target target_jump(const char *chain)
 struct address_pair *port_sources(
 	struct compiler *c, const struct policy_port *port, enum family family, size_t *ret_n);
 
-/* skeleton.c: table filter, but for the chains of ports */
-void skeleton_make(struct compiler *c, struct table *table);
+/* Is what all ports share a part of it? */
+static inline bool has_shared(const struct compiler *c)
+{
+	return !c->options->part || c->options->part->has_shared;
+}
+
+/* skeleton.c: table filter */
+void filter_make(struct compiler *c, struct table *table);
 /* Makes a table's chains: the built-in ones as given, then the others by name (own is sorted).
  * Their places in memory do not change any more. */
 void chains_make(struct compiler *c, struct table *table, const char *const *base, size_t n_base,

@@ -50,6 +50,25 @@ struct book {
 	size_t serial; /* of chains, from 1 */
 };
 
+static bool has_remote(const struct policy_rule *rule)
+{
+	return rule->remote_group || rule->remote_address_group;
+}
+
+/* 0 as the first header of IPv6 is hop-by-hop options, which ip6tables steps over: it never sees that number as
+ * the protocol. */
+static bool matches_nothing(const struct policy_rule *rule)
+{
+	return rule->has_proto && rule->proto == 0 && rule->ethertype == FAMILY_IPV6;
+}
+
+/* What a port of another family sends has no lines of rules: port.c. */
+bool compile_names_set(const struct policy_port *port, const struct policy_rule *rule)
+{
+	return has_remote(rule) && !matches_nothing(rule) &&
+	       (rule->direction == DIR_INGRESS || policy_port_has_family(port, rule->ethertype));
+}
+
 static struct set_plan *set_plan_of(
 	struct compiler *c, const struct policy_rule *rule, struct err *err)
 {
@@ -178,13 +197,10 @@ static bool rule_plan_init(
 	struct match matches[MATCHES_MAX];
 
 	plan->rule = rule;
-	/* 0 as the first header of IPv6 is hop-by-hop options, which ip6tables steps over: it
-	 * never sees that number as the protocol. */
-	plan->matches_nothing =
-		rule->has_proto && rule->proto == 0 && rule->ethertype == FAMILY_IPV6;
+	plan->matches_nothing = matches_nothing(rule);
 	if (plan->matches_nothing)
 		return true;
-	if (rule->remote_group || rule->remote_address_group) {
+	if (has_remote(rule)) {
 		plan->set = set_plan_of(c, rule, err);
 		if (!plan->set)
 			return false;
@@ -220,7 +236,7 @@ bool rules_init(struct compiler *c, struct err *err)
 	book->signatures = map_new(c->arena);
 	book->sets = map_new(c->arena);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
-		for (size_t i = 0; policy_port_is_filtered(p->port) && i < p->port->n_groups; i++)
+		for (size_t i = 0; p->has_chains && i < p->port->n_groups; i++)
 			if (!group_init(c, p->port->groups[i], err))
 				return false;
 	book->seen = arena_new_array(c->arena, struct seen, map_n(book->signatures) + 1);
@@ -315,9 +331,10 @@ void sets_make(struct compiler *c)
 	struct book *book = c->book;
 
 	for (struct set_plan *s = book->set_list; s; s = s->next) {
+		const struct compile_part *part = c->options->part;
 		struct set *set;
 
-		if (!s->is_used)
+		if (!s->is_used || (part && !map_find(part->sets, s->name)))
 			continue;
 		set = ruleset_add_set(c->arena, c->rs, s->name);
 		set->kind = SET_HASH_NET;

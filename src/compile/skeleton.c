@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Table filter but for the chains of ports: what every host has, and the dispatch from there
- * into the ports' chains.
+ * Table filter: what every host has, and the dispatch from there into the ports' chains (port.c).
  *
  * Bridged packets go FORWARD -> P-FORWARD -> P-sg-chain -> o of the port they come from and i of
  * the port they go to, in one pass: allow is RETURN there, and only the end of P-sg-chain
@@ -87,7 +86,7 @@ static struct routed *routed_list(struct compiler *c, enum family family, size_t
 		struct address_pair *sources;
 		size_t n, first;
 
-		if (!p->plug->is_routed || !p->plug->bridge || !policy_port_is_filtered(p->port) ||
+		if (!p->plug->is_routed || !p->plug->bridge || !p->is_filtered ||
 			!policy_port_has_family(p->port, family))
 			continue;
 		sources = port_sources(c, p->port, family, &n);
@@ -212,7 +211,7 @@ static void dispatch_add(struct compiler *c, const struct skeleton *s, enum fami
 	cut_add(c, s->routed);
 	cut_add(c, s->output);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
-		if (policy_port_is_filtered(p->port))
+		if (p->is_filtered)
 			dispatch_filtered(c, s, p);
 	for (int trusted = 1; trusted >= 0; trusted--)
 		for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
@@ -248,28 +247,27 @@ static void filter_chains_make(struct compiler *c, struct table *table)
 	const char *const fixed[] = { c->scope->top_chain, c->names.forward, c->names.input,
 		c->names.output, c->names.local, c->names.owner, c->names.routed, c->names.sg_chain,
 		c->names.sg_fallback };
-	const char **own = arena_new_array(c->arena, const char *, N_OF(fixed) + 3 * c->n_filtered);
-	size_t n = 0;
+	size_t n_fixed = has_shared(c) ? N_OF(fixed) : 0, n = 0;
+	const char **own = arena_new_array(c->arena, const char *, n_fixed + 3 * c->n_with_chains);
 
-	for (size_t i = 0; i < N_OF(fixed); i++)
+	for (size_t i = 0; i < n_fixed; i++)
 		own[n++] = fixed[i];
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++) {
-		if (!policy_port_is_filtered(p->port))
+		if (!p->has_chains)
 			continue;
 		own[n++] = p->chain_i;
 		own[n++] = p->chain_o;
 		own[n++] = p->chain_s;
 	}
-	chains_make(c, table, base, N_OF(base), own, n);
+	chains_make(c, table, base, n_fixed ? N_OF(base) : 0, own, n);
 }
 
-void skeleton_make(struct compiler *c, struct table *table)
+static void skeleton_make(struct compiler *c, struct table *table)
 {
 	const struct origin *origin = origin_of_host(c, DUTY_SKELETON);
 	struct chain *input, *forward, *output;
 	struct skeleton s;
 
-	filter_chains_make(c, table);
 	input = chain_of(c, table, "INPUT");
 	forward = chain_of(c, table, "FORWARD");
 	output = chain_of(c, table, "OUTPUT");
@@ -290,7 +288,14 @@ void skeleton_make(struct compiler *c, struct table *table)
 		FALLBACK_TEXT, origin_of_host(c, DUTY_DEFAULT_DROP));
 	mark_add(c, chain_of(c, table, c->names.owner));
 	dispatch_add(c, &s, table->family);
+}
+
+void filter_make(struct compiler *c, struct table *table)
+{
+	filter_chains_make(c, table);
+	if (has_shared(c))
+		skeleton_make(c, table);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
-		if (policy_port_is_filtered(p->port))
+		if (p->has_chains)
 			port_make(c, table, p);
 }

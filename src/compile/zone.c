@@ -55,7 +55,7 @@ static struct plug *shared_plugs(struct compiler *c, size_t *ret_n)
 	size_t n = 0;
 
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
-		if (policy_port_is_filtered(p->port) && p->plug->bridge && !p->plug->hybrid_peer)
+		if (p->is_filtered && p->plug->bridge && !p->plug->hybrid_peer)
 			plugs[n++] = *p->plug;
 	qsort(plugs, n, sizeof(*plugs), by_bridge);
 	*ret_n = n;
@@ -78,7 +78,7 @@ bool zones_make(struct compiler *c, struct table *table, struct err *err)
 		origin);
 	chain = chain_of(c, table, c->names.prerouting);
 	for (struct port_plan *p = c->ports; p < c->ports + c->n_ports; p++)
-		if (policy_port_is_filtered(p->port) && p->plug->hybrid_peer)
+		if (p->is_filtered && p->plug->hybrid_peer)
 			hybrid_add(c, chain, p);
 	plugs = shared_plugs(c, &n);
 	for (size_t i = 0; i < n; i++) {

@@ -37,6 +37,7 @@ struct progress {
 	size_t applied_len; /* bytes of the text */
 	unsigned n_lines;   /* lines in those bytes */
 	bool is_unsure;	    /* the program did not say where it stopped */
+	unsigned refused;   /* the line, from 1; 0: not known */
 };
 
 static void wait_ms(unsigned ms)
@@ -191,6 +192,7 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 			!may_pass_later(commit, tool, rest, &refusal, run.exit_code)) {
 			report(tool, text, progress, &refusal, &run, commit->arena, err);
 			progress->is_unsure = may_be_done(tool, rest, &refusal, run.exit_code);
+			progress->refused = refusal.line ? progress->n_lines + refusal.line : 0;
 			progress->applied_len += applied;
 			return false;
 		}
@@ -251,7 +253,8 @@ static void hold_signals(sigset_t *ret_old)
 	sigprocmask(SIG_BLOCK, &set, ret_old);
 }
 
-static bool run_plan(struct commit *commit, const struct plan *plan, struct err *err)
+static bool run_plan(struct commit *commit, const struct plan *plan, struct kernel_refusal *refusal,
+	struct err *err)
 {
 	struct text left CLEANUP(text_done) = TEXT_INIT;
 
@@ -262,6 +265,7 @@ static bool run_plan(struct commit *commit, const struct plan *plan, struct err 
 		if (run_batch(commit, step->tool, step->text, false, &progress, err))
 			continue;
 		take_back(commit, plan, i, &progress, &left);
+		*refusal = (struct kernel_refusal){ i, progress.refused, left.len != 0 };
 		if (left.len) {
 			size_t len = strlen(err->text);
 
@@ -274,8 +278,8 @@ static bool run_plan(struct commit *commit, const struct plan *plan, struct err 
 	return true;
 }
 
-bool kernel_plan_commit(const struct plan *plan, enum backend backend,
-	const struct kernel_lock *lock, struct err *err)
+bool kernel_plan_try(const struct plan *plan, enum backend backend, const struct kernel_lock *lock,
+	struct kernel_refusal *ret, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct commit commit = {
@@ -284,8 +288,17 @@ bool kernel_plan_commit(const struct plan *plan, enum backend backend,
 	sigset_t old;
 	bool ok;
 
+	*ret = (struct kernel_refusal){ .step = plan->n_steps };
 	hold_signals(&old);
-	ok = run_plan(&commit, plan, err);
+	ok = run_plan(&commit, plan, ret, err);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	return ok;
+}
+
+bool kernel_plan_commit(const struct plan *plan, enum backend backend,
+	const struct kernel_lock *lock, struct err *err)
+{
+	struct kernel_refusal ignored;
+
+	return kernel_plan_try(plan, backend, lock, &ignored, err);
 }

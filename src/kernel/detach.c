@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A process that waits for something after its caller has ended. */
+/* Processes of our own: one that waits for something after its caller has ended, and one that does something slow beside it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <time.h>
@@ -72,6 +74,70 @@ bool kernel_detached_begin(
 	if (second <= 0)
 		return err_system(err, errno, "cannot begin a process that waits");
 	*ret_pid = second;
+	return true;
+}
+
+/* It ends with its caller, whatever ends that. */
+static void end_with(pid_t parent, int signal)
+{
+	prctl(PR_SET_PDEATHSIG, signal);
+	if (getppid() != parent)
+		_exit(1);
+}
+
+bool kernel_process_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err)
+{
+	pid_t self = getpid(), pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		end_with(self, SIGTERM);
+		reset_signals();
+		work(data);
+		_exit(0);
+	}
+	if (pid < 0)
+		return err_system(err, errno, "cannot begin a process");
+	*ret_pid = pid;
+	return true;
+}
+
+static void be_child(void (*work)(void *data), void *data, pid_t parent, int out)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	end_with(parent, SIGKILL);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+		_exit(1);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	reset_signals();
+	work(data);
+	fflush(stdout);
+	_exit(0);
+}
+
+bool kernel_child_begin(
+	void (*work)(void *data), void *data, pid_t *ret_pid, int *ret_fd, struct err *err)
+{
+	pid_t self = getpid(), pid;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return err_system(err, errno, "cannot make a pipe");
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		be_child(work, data, self, ends[1]);
+	close(ends[1]);
+	if (pid < 0) {
+		err_system(err, errno, "cannot begin a process");
+		close(ends[0]);
+		return false;
+	}
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	*ret_pid = pid;
+	*ret_fd = ends[0];
 	return true;
 }
 

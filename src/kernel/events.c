@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/vec.h"
 #include "kernel/kernel.h"
@@ -246,6 +248,42 @@ bool kernel_watch_rules(struct arena *arena, struct kernel_watch *watch, struct 
 }
 
 /* --- iptables-legacy --- */
+
+/* include/uapi/linux/netfilter_ipv[46]/ip[6]_tables.h: their headers do not go together. */
+#define SO_GET_INFO 64
+struct legacy_info {
+	char name[32];
+	unsigned valid_hooks, hook_entry[5], underflow[5], n_entries, size;
+};
+
+uint64_t kernel_legacy_size(void)
+{
+	static const char *const tables[] = { "filter", "raw" };
+	static const struct {
+		int domain, level;
+	} families[] = { { AF_INET, IPPROTO_IP }, { AF_INET6, IPPROTO_IPV6 } };
+	uint64_t sum = 0;
+
+	if (!kernel_backend_in_use(BACKEND_LEGACY))
+		return 0;
+	for (size_t f = 0; f < N_OF(families); f++) {
+		int fd = socket(families[f].domain, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+
+		for (size_t t = 0; fd >= 0 && t < N_OF(tables); t++) {
+			struct legacy_info info = { 0 };
+			socklen_t size = sizeof(info);
+
+			memcpy(info.name, tables[t], strlen(tables[t]));
+			if (getsockopt(fd, families[f].level, SO_GET_INFO, &info, &size) < 0)
+				continue;
+			sum = sum * 1000003 + info.size;
+			sum = sum * 1000003 + info.n_entries;
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	return sum;
+}
 
 /* "[12:345]" of a chain, and remarks with dates, are no rules. */
 static void add_rules(struct text *out, const char *saved)

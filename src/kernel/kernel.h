@@ -76,6 +76,16 @@ void kernel_lock_close(struct kernel_lock *lock); /* for CLEANUP */
 bool kernel_plan_commit(const struct plan *plan, enum backend backend,
 	const struct kernel_lock *lock, struct err *err);
 
+/* Where a plan was refused, for who can do without a part of it. */
+struct kernel_refusal {
+	size_t step;	    /* of plan->steps; n_steps: it was not */
+	unsigned line;	    /* of its text, from 1; 0: not known */
+	bool is_in_between; /* not all of it could be taken back */
+};
+/* As kernel_plan_commit. */
+bool kernel_plan_try(const struct plan *plan, enum backend backend, const struct kernel_lock *lock,
+	struct kernel_refusal *ret, struct err *err);
+
 /*
  * One conntrack entry, as the filter chains saw its first packet (after NAT of the destination):
  * ct_state is CT_NEW; interfaces and MACs are not known. An entry that came of another one
@@ -175,6 +185,14 @@ bool kernel_watch_rules(struct arena *arena, struct kernel_watch *watch, struct 
  * what they were. Empty where there are none. */
 bool kernel_legacy_rules(struct arena *arena, struct text *ret, struct err *err);
 
+/* How many rules and bytes the tables of iptables-legacy have, as one number that changes with them (a rule
+ * that is replaced by one of its size changes nothing); costs no program. 0: there are none. */
+uint64_t kernel_legacy_size(void);
+
+/* Was it a program that this process ran lately? Of pids as the messages of nftables have them: where this process is in
+ * a namespace of processes that is not the first, they are other numbers, and it says no. */
+bool kernel_is_own_program(long pid);
+
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
 bool kernel_check_requirements(enum backend backend, struct err *err);
 bool kernel_must_be_admin(struct err *err); /* CAP_NET_ADMIN alone */
@@ -186,6 +204,19 @@ bool kernel_must_be_admin(struct err *err); /* CAP_NET_ADMIN alone */
  */
 bool kernel_detached_begin(
 	void (*work)(void *data), void *data, bool keeps_error, pid_t *ret_pid, struct err *err);
+/* A process that does work(data) and ends, at the latest with its caller. What it writes to standard output comes out of
+ * *ret_fd, which does not block; its end is the work's. Who begins it has to wait for it. It has none of the caller's files. */
+bool kernel_child_begin(
+	void (*work)(void *data), void *data, pid_t *ret_pid, int *ret_fd, struct err *err);
+/* A process that does work(data) with all that the caller has, and ends by _exit, or by SIGTERM when its caller does. */
+bool kernel_process_begin(void (*work)(void *data), void *data, pid_t *ret_pid, struct err *err);
+/* A connected pair of stream sockets; close-on-exec. */
+bool kernel_pair_open(int ret[2], struct err *err);
+/* A socket at path that listens, of that group and with mode 0660; what stands there is replaced if nobody listens behind it. group
+ * NULL: of ours. */
+bool kernel_socket_listen(const char *path, const char *group, int *ret_fd, struct err *err);
+/* Is who listens at path in our network namespace? false: nobody listens, or in another one. */
+bool kernel_socket_is_here(const char *path);
 /* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */
 uint64_t kernel_boottime_ms(void);
 void kernel_sleep_until(uint64_t at_ms);

@@ -59,6 +59,21 @@ static char **environment(struct arena *arena)
 	return env.items;
 }
 
+/* The last ones that ran. */
+#define N_OWN 256
+static pid_t own_pids[N_OWN];
+static size_t n_own;
+
+bool kernel_is_own_program(long pid)
+{
+	if (pid == getpid())
+		return true;
+	for (size_t i = 0; i < N_OWN; i++)
+		if (own_pids[i] == pid)
+			return pid > 0;
+	return false;
+}
+
 static void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -121,6 +136,8 @@ static int spawn(struct tool_run *run, const char *const *argv, const int fds[3]
 	posix_spawn_file_actions_destroy(&actions);
 	if (sys)
 		run->pid = 0;
+	else
+		own_pids[n_own++ % N_OWN] = run->pid;
 	return sys;
 }
 

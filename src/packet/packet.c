@@ -102,6 +102,14 @@ static void clear_host_bits(struct prefix *prefix)
 	}
 }
 
+bool prefix_is_bare(const struct prefix *prefix)
+{
+	struct prefix cleared = *prefix;
+
+	clear_host_bits(&cleared);
+	return addr_compare(&cleared.addr, &prefix->addr) == 0;
+}
+
 bool prefix_parse(const char *text, struct prefix *ret)
 {
 	const char *slash = strchr(text, '/');

@@ -156,7 +156,8 @@ int addr_compare(const struct addr *a, const struct addr *b);
 
 /* "10.0.0.0/8", or a bare address as /32 or /128. Host bits are cleared. */
 bool prefix_parse(const char *text, struct prefix *ret);
-void prefix_print(struct text *out, const struct prefix *prefix);      /* always with /len */
+bool prefix_is_bare(const struct prefix *prefix);		  /* no bit is set behind len */
+void prefix_print(struct text *out, const struct prefix *prefix); /* always with /len */
 void prefix_print_bare(struct text *out, const struct prefix *prefix); /* host: without /len */
 struct prefix prefix_of_addr(const struct addr *addr);		       /* /32 or /128 */
 uint8_t prefix_max_len(enum family family);

@@ -328,23 +328,24 @@ bool check_prefix(struct arena *arena, const char *text, struct prefix *ret, str
 	return err_next(&fault->err, "Such as 192.0.2.0/24, 192.0.2.7 or 2001:db8::/32.");
 }
 
-static bool check_remote(struct arena *arena, const char *const fields[N_RULE_FIELDS],
-	struct policy_rule *rule, struct fault *fault)
+static bool check_remote(struct arena *arena, struct arena *scratch,
+	const char *const fields[N_RULE_FIELDS], struct policy_rule *rule, struct fault *fault)
 {
 	static const unsigned remotes[] = { RULE_PREFIX, RULE_REMOTE_GROUP, RULE_REMOTE_GROUP_ID,
 		RULE_REMOTE_ADDRESS_GROUP, RULE_REMOTE_ADDRESS_GROUP_ID };
 	const char *first = NULL;
 
 	if (fields[RULE_PREFIX]) {
-		if (!check_prefix(arena, fields[RULE_PREFIX], &rule->prefix, fault)) {
+		if (!check_prefix(scratch, fields[RULE_PREFIX], &rule->prefix, fault)) {
 			fault->field = RULE_PREFIX;
 			return false;
 		}
 		rule->has_prefix = true;
+		rule->prefix_text = arena_strdup(arena, fields[RULE_PREFIX]);
 	}
 	if (rule->has_prefix && rule->prefix.addr.family != rule->ethertype) {
 		FAULT(fault, FAULT_PREFIX_CONFLICT, RULE_PREFIX, "%s is no %s prefix%s",
-			source_shown(arena, fields[RULE_PREFIX]), family_name(rule->ethertype),
+			source_shown(scratch, fields[RULE_PREFIX]), family_name(rule->ethertype),
 			fields[RULE_ETHERTYPE] ? "" : ", and without ethertype a rule is for IPv4");
 		return err_next(&fault->err, "For this prefix: ethertype: %s.",
 			family_name(rule->prefix.addr.family));
@@ -378,8 +379,7 @@ static bool check_proto_family(const char *const fields[N_RULE_FIELDS],
  * Neutron compares the protocol as (name, number), so ip and hopopt differ, and the prefix with
  * its host bits, so 192.0.2.1/24 and 192.0.2.0/24 differ; /0 and no prefix are the same.
  */
-static const char *rule_key(
-	struct arena *arena, const struct policy_rule *rule, const char *prefix_text)
+const char *check_rule_key(struct arena *arena, const struct policy_rule *rule)
 {
 	struct text key CLEANUP(text_done) = TEXT_INIT;
 	struct addr addr;
@@ -396,7 +396,8 @@ static const char *rule_key(
 	if (rule->has_icmp_code)
 		text_addf(&key, " code %u", rule->icmp_code);
 	if (rule->has_prefix && rule->prefix.len) {
-		char *bare = arena_strndup(arena, prefix_text, strcspn(prefix_text, "/"));
+		char *bare =
+			arena_strndup(arena, rule->prefix_text, strcspn(rule->prefix_text, "/"));
 
 		text_add(&key, " prefix ");
 		if (addr_parse(bare, &addr))
@@ -414,32 +415,67 @@ bool check_rule(struct arena *arena, struct arena *scratch, const char *const fi
 		!check_protocol(arena, scratch, fields[RULE_PROTOCOL], rule, fault) ||
 		!check_proto_family(fields, rule, fault) ||
 		!check_ports(scratch, fields, rule, fault) ||
-		!check_remote(scratch, fields, rule, fault))
+		!check_remote(arena, scratch, fields, rule, fault))
 		return false;
-	*ret_key = rule_key(scratch, rule, fields[RULE_PREFIX]);
+	if (ret_key)
+		*ret_key = check_rule_key(scratch, rule);
+	return true;
+}
+
+static bool check_len(const char *text, const char *what, struct fault *fault)
+{
+	size_t len = utf8_len(text);
+
+	if (len <= LIMIT_NAME_LEN)
+		return true;
+	FAULT(fault, FAULT_INVALID_TEXT, 0, "this %s has %zu characters", what, len);
+	return err_next(&fault->err, "At most %d.", LIMIT_NAME_LEN);
+}
+
+bool check_name(const char *text, const char *what, struct fault *fault)
+{
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c >= 0x20 && *c != 0x7f)
+			continue;
+		FAULT(fault, FAULT_INVALID_TEXT, 0, "there is a control character in this %s",
+			what);
+		return err_next(&fault->err, "One line of printable characters.");
+	}
+	return check_len(text, what, fault);
+}
+
+bool check_description(const char *text, struct fault *fault)
+{
+	return check_len(text, "description", fault);
+}
+
+bool check_mac_value(struct mac mac, struct fault *fault)
+{
+	static const struct mac zero;
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	if (mac.bytes[0] & 1) {
+		mac_print(&text, mac);
+		FAULT(fault, FAULT_INVALID_MAC, PORT_MAC, "'%s' is a multicast MAC address",
+			text.data);
+		return err_next(
+			&fault->err, "No packet comes from one: its first byte must be even.");
+	}
+	if (mac_equal(mac, zero)) {
+		FAULT(fault, FAULT_INVALID_MAC, PORT_MAC, "the MAC address is zero");
+		return err_next(&fault->err, "Give the one that the VM uses.");
+	}
 	return true;
 }
 
 bool check_mac(struct arena *arena, const char *text, struct mac *ret, struct fault *fault)
 {
-	static const struct mac zero;
-
 	if (!mac_parse(text, ret)) {
 		FAULT(fault, FAULT_INVALID_MAC, PORT_MAC, "%s is no MAC address",
 			source_shown(arena, text));
 		return err_next(&fault->err, "Six bytes in hexadecimal: fa:16:3e:00:00:01.");
 	}
-	if (ret->bytes[0] & 1) {
-		FAULT(fault, FAULT_INVALID_MAC, PORT_MAC, "%s is a multicast MAC address",
-			source_shown(arena, text));
-		return err_next(
-			&fault->err, "No packet comes from one: its first byte must be even.");
-	}
-	if (mac_equal(*ret, zero)) {
-		FAULT(fault, FAULT_INVALID_MAC, PORT_MAC, "the MAC address is zero");
-		return err_next(&fault->err, "Give the one that the VM uses.");
-	}
-	return true;
+	return check_mac_value(*ret, fault);
 }
 
 static bool is_multicast(const struct addr *addr)
@@ -448,12 +484,33 @@ static bool is_multicast(const struct addr *addr)
 					   : (addr->bytes[0] & 0xf0) == 0xe0;
 }
 
-bool check_fixed_ip(struct arena *arena, const char *text, struct addr *ret, struct fault *fault)
+bool check_fixed_ip_value(const struct addr *addr, struct fault *fault)
 {
 	static const struct addr loopback6 = { .family = FAMILY_IPV6, .bytes = { [15] = 1 } };
-	struct addr addr, zero = { 0 };
-	struct prefix prefix;
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct addr zero = { .family = addr->family };
 	const char *what = NULL;
+
+	if (is_multicast(addr))
+		what = "a multicast";
+	else if (addr_compare(addr, &zero) == 0)
+		what = "the unspecified";
+	else if (addr->family == FAMILY_IPV4 ? addr->bytes[0] == 127
+					     : addr_compare(addr, &loopback6) == 0)
+		what = "a loopback";
+	else if (addr->family == FAMILY_IPV4 && !memcmp(addr->bytes, "\xff\xff\xff\xff", 4))
+		what = "the broadcast";
+	if (!what)
+		return true;
+	addr_print(&text, addr);
+	FAULT(fault, FAULT_INVALID_ADDRESS, PORT_FIXED_IPS, "'%s' is %s address", text.data, what);
+	return err_next(&fault->err, "A fixed address is one that the VM has for itself.");
+}
+
+bool check_fixed_ip(struct arena *arena, const char *text, struct addr *ret, struct fault *fault)
+{
+	struct prefix prefix;
+	struct addr addr;
 
 	if (!addr_parse(text, &addr)) {
 		FAULT(fault, FAULT_INVALID_ADDRESS, PORT_FIXED_IPS, "%s is no address",
@@ -463,21 +520,8 @@ bool check_fixed_ip(struct arena *arena, const char *text, struct addr *ret, str
 						     "into allowed_address_pairs.");
 		return err_next(&fault->err, "Such as 192.0.2.7 or 2001:db8::7.");
 	}
-	zero.family = addr.family;
-	if (is_multicast(&addr))
-		what = "a multicast";
-	else if (addr_compare(&addr, &zero) == 0)
-		what = "the unspecified";
-	else if (addr.family == FAMILY_IPV4 ? addr.bytes[0] == 127
-					    : addr_compare(&addr, &loopback6) == 0)
-		what = "a loopback";
-	else if (addr.family == FAMILY_IPV4 && !memcmp(addr.bytes, "\xff\xff\xff\xff", 4))
-		what = "the broadcast";
-	if (what) {
-		FAULT(fault, FAULT_INVALID_ADDRESS, PORT_FIXED_IPS, "%s is %s address",
-			source_shown(arena, text), what);
-		return err_next(&fault->err, "A fixed address is one that the VM has for itself.");
-	}
+	if (!check_fixed_ip_value(&addr, fault))
+		return false;
 	*ret = addr;
 	return true;
 }
@@ -496,7 +540,8 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 		FAULT(fault, FAULT_INVALID_DEVICE, PORT_DEVICE, "%s has %zu characters",
 			source_shown(arena, text), len);
 		return err_next(&fault->err,
-			"The name of an interface has at most 15. Did you mean '%.15s'?", text);
+			"The name of an interface has at most 15. Did you mean %s?",
+			source_shown(arena, arena_strndup(arena, text, 15)));
 	}
 	for (const char *c = text; *c; c++) {
 		if (*c > ' ' && *c < 0x7f && !strchr("/:\"'\\*", *c))
@@ -517,16 +562,59 @@ bool check_device(struct arena *arena, const char *text, struct fault *fault)
 	return true;
 }
 
+/* A thing of a list, to be sorted by what it is. */
+struct placed {
+	const void *what;
+	size_t place;
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct placed *one = a, *other = b;
+
+	return (one->what > other->what) - (one->what < other->what);
+}
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return addr_compare(((const struct placed *)a)->what, ((const struct placed *)b)->what);
+}
+
+/* The place of the first thing that was there before; n: there is none. */
+static size_t first_twice(
+	struct placed *things, size_t n, int (*compare)(const void *a, const void *b))
+{
+	size_t twice = n, first = 0; /* of equal ones, which qsort gives in any order */
+
+	qsort(things, n, sizeof(*things), compare);
+	for (size_t i = 0; i < n; i++) {
+		size_t place = things[i].place, later;
+
+		if (!i || compare(&things[i - 1], &things[i]) != 0) {
+			first = place;
+			continue;
+		}
+		later = place > first ? place : first;
+		first = place < first ? place : first;
+		twice = later < twice ? later : twice;
+	}
+	return twice;
+}
+
 static bool check_port_groups(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
+	struct placed *groups = arena_new_array(arena, struct placed, port->n_groups);
+	size_t twice;
+
+	for (size_t i = 0; i < port->n_groups; i++)
+		groups[i] = (struct placed){ port->groups[i], i };
+	twice = first_twice(groups, port->n_groups, compare_groups);
 	for (size_t i = 0; i < port->n_groups; i++) {
 		const struct policy_group *group = port->groups[i];
 
 		fault->item = i;
-		for (size_t k = 0; k < i; k++) {
-			if (port->groups[k] != group)
-				continue;
+		if (i == twice) {
 			FAULT(fault, FAULT_DUPLICATE_GROUP, PORT_GROUPS, "group %s is there twice",
 				source_shown(arena, group->name));
 			return err_next(&fault->err, "Delete one of the two.");
@@ -543,15 +631,22 @@ static bool check_port_groups(
 	return true;
 }
 
+/* For a message. */
+static const char *shown_prefix(struct arena *arena, const struct prefix *prefix)
+{
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	prefix_print_bare(&text, prefix);
+	return source_shown(arena, text.data);
+}
+
 static bool check_port_pairs(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
 	for (size_t i = 0; i < port->n_pairs; i++) {
 		const struct address_pair *pair = &port->pairs[i];
-		struct text ip CLEANUP(text_done) = TEXT_INIT;
 
 		fault->item = i;
-		prefix_print_bare(&ip, &pair->prefix);
 		if (i >= LIMIT_ADDRESS_PAIRS) {
 			FAULT(fault, FAULT_ADDRESS_PAIRS_EXHAUSTED, PORT_PAIRS,
 				"more than %d allowed address pairs", LIMIT_ADDRESS_PAIRS);
@@ -560,7 +655,7 @@ static bool check_port_pairs(
 		if (is_multicast(&pair->prefix.addr) &&
 			pair->prefix.len >= (pair->prefix.addr.family == FAMILY_IPV6 ? 8 : 4)) {
 			FAULT(fault, FAULT_INVALID_ADDRESS, PORT_PAIRS, "%s is multicast",
-				source_shown(arena, ip.data));
+				shown_prefix(arena, &pair->prefix));
 			return err_next(&fault->err,
 				"Pairs are source addresses, and no packet comes from one of "
 				"these.");
@@ -570,40 +665,25 @@ static bool check_port_pairs(
 				!mac_equal(port->pairs[k].mac, pair->mac))
 				continue;
 			FAULT(fault, FAULT_DUPLICATE_ADDRESS_PAIR, PORT_PAIRS,
-				"the pair %s is there twice", source_shown(arena, ip.data));
+				"the pair %s is there twice", shown_prefix(arena, &pair->prefix));
 			return err_next(&fault->err, "Delete one of the two.");
 		}
 	}
 	return true;
 }
 
-struct fixed_ip {
-	const struct addr *addr;
-};
-
-static int compare_fixed_ips(const void *a, const void *b)
-{
-	return addr_compare(((const struct fixed_ip *)a)->addr, ((const struct fixed_ip *)b)->addr);
-}
-
 static bool check_fixed_ips(
 	struct arena *arena, const struct policy_port *port, struct fault *fault)
 {
-	struct fixed_ip *sorted = arena_new_array(arena, struct fixed_ip, port->n_fixed_ips);
-	const struct addr *twice = NULL; /* the first that was there before */
+	struct placed *addrs = arena_new_array(arena, struct placed, port->n_fixed_ips);
+	size_t twice;
 
 	for (size_t i = 0; i < port->n_fixed_ips; i++)
-		sorted[i].addr = &port->fixed_ips[i];
-	qsort(sorted, port->n_fixed_ips, sizeof(*sorted), compare_fixed_ips);
-	for (size_t i = 1; i < port->n_fixed_ips; i++) {
-		const struct addr *a = sorted[i - 1].addr, *b = sorted[i].addr;
-
-		if (addr_compare(a, b) == 0 && (!twice || (a > b ? a : b) < twice))
-			twice = a > b ? a : b;
-	}
-	if (!twice)
+		addrs[i] = (struct placed){ &port->fixed_ips[i], i };
+	twice = first_twice(addrs, port->n_fixed_ips, compare_addrs);
+	if (twice == port->n_fixed_ips)
 		return true;
-	fault->item = (size_t)(twice - port->fixed_ips);
+	fault->item = twice;
 	FAULT(fault, FAULT_DUPLICATE_FIXED_IP, PORT_FIXED_IPS, "this address is there twice");
 	return err_next(&fault->err, "Delete one of the two.");
 }

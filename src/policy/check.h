@@ -70,6 +70,7 @@ enum fault_code {
 	FAULT_GROUP_CONFLICT,	      /* stateful and stateless mixed */
 	FAULT_PORT_SECURITY_CONFLICT, /* groups or pairs without port security */
 	FAULT_INVALID_DEVICE,
+	FAULT_INVALID_TEXT, /* a name or description */
 };
 
 struct fault {
@@ -82,10 +83,12 @@ struct fault {
 /*
  * Reads the fields of a rule, texts as they came (NULL: absent), into *rule, all but its id,
  * group and references; *ret_key is the text that equals another rule's exactly when Neutron calls
- * the two duplicates, without the references. The key and what messages need is in scratch.
+ * the two duplicates, without the references (NULL: not asked for). The key and what messages need
+ * is in scratch.
  */
 bool check_rule(struct arena *arena, struct arena *scratch, const char *const fields[N_RULE_FIELDS],
 	struct policy_rule *rule, const char **ret_key, struct fault *fault);
+const char *check_rule_key(struct arena *arena, const struct policy_rule *rule); /* that key */
 
 /* Everything of a port that can be wrong once each of its values is right. */
 bool check_port(struct arena *arena, const struct policy_port *port, struct fault *fault);
@@ -95,5 +98,10 @@ bool check_prefix(struct arena *arena, const char *text, struct prefix *ret, str
 bool check_fixed_ip(struct arena *arena, const char *text, struct addr *ret, struct fault *fault);
 bool check_mac(struct arena *arena, const char *text, struct mac *ret, struct fault *fault);
 bool check_device(struct arena *arena, const char *text, struct fault *fault);
+bool check_fixed_ip_value(const struct addr *addr, struct fault *fault);
+bool check_mac_value(struct mac mac, struct fault *fault);
+/* UTF-8 is what they are given. what: "name", for messages; a description may have several lines. */
+bool check_name(const char *text, const char *what, struct fault *fault);
+bool check_description(const char *text, struct fault *fault);
 
 #endif

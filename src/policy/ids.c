@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "policy/parse.h"
+#include "policy/whole.h"
 
-#include <ctype.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -19,6 +18,17 @@ bool uuid_normalise(struct arena *arena, const char *text, const char **ret)
 	uuid_unparse_lower(uuid, lower);
 	*ret = arena_strdup(arena, lower);
 	return true;
+}
+
+bool uuid_is_normal(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t i = 0;
+
+	for (; text[i] && shape[i]; i++)
+		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdef", text[i]))
+			return false;
+	return !text[i] && !shape[i];
 }
 
 const char *uuid_derive(struct arena *arena, const char *kind, const char *of)

@@ -40,15 +40,15 @@ static bool read_head(struct reader *r, const struct node *node, const char *kin
 	}
 	if (!head.id)
 		head.id = uuid_derive(r->arena, kind, head.name);
-	/* An ipset's name holds 24 characters of the id, for both kinds in one namespace. */
-	before = map_add(r->set_ids, arena_strndup(r->scratch, head.id, 24), (void *)id_node);
+	before = whole_add_set(&r->whole, head.id, (void *)id_node);
 	if (before) {
 		if (values[1] && !strcasecmp(before->text, head.id))
 			fail_at(r, id_node, "two groups have the id %s", head.id);
 		else if (values[1])
 			fail_at(r, id_node,
-				"the ids of two groups begin with the same 24 characters, which "
-				"name their sets");
+				"the ids of two groups begin with the same %d characters, which "
+				"name their sets",
+				SET_ID_LEN);
 		else
 			fail_at(r, id_node, "two groups have the name %s and no id",
 				shown(r, head.name));
@@ -118,16 +118,13 @@ static bool read_addresses(
 {
 	const struct node *item;
 	struct prefix *prefixes;
+	struct err limit;
 	size_t n, i = 0;
 
 	if (!read_list(r, list, "addresses", &item, &n))
 		return false;
-	r->n_members += n;
-	if (r->n_members > LIMIT_MEMBERS) {
-		fail_at(r, list, "more than %d addresses in all groups", LIMIT_MEMBERS);
-		r->err->kind = ERR_LIMIT;
-		return false;
-	}
+	if (!whole_count_members(&r->whole, n, &limit))
+		return fail_limit(r, list, &limit);
 	prefixes = arena_new_array(r->scratch, struct prefix, n);
 	for (; item; item = item->next, i++) {
 		struct fault fault;
@@ -203,19 +200,14 @@ bool policy_parse(struct arena *arena, const char *name, const char *text, size_
 	struct reader r = { .arena = arena,
 		.scratch = scratch,
 		.source = &source,
-		.host = host,
 		.err = err,
 		.policy = arena_new_one(arena, struct policy),
 		.group_ids = map_new(scratch),
 		.group_names = map_new(scratch),
 		.address_group_ids = map_new(scratch),
-		.address_group_names = map_new(scratch),
-		.rule_ids = map_new(scratch),
-		.set_ids = map_new(scratch),
-		.port_ids = map_new(scratch),
-		.chain_ids = map_new(scratch),
-		.devices = map_new(scratch) };
+		.address_group_names = map_new(scratch) };
 
+	whole_init(&r.whole, scratch, host);
 	if (!source_init(&source, name, text, size, err) ||
 		!yaml_parse(scratch, &source, &root, err) || !read_policy(&r, root))
 		return false;

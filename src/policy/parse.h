@@ -5,6 +5,7 @@
 #include "base/map.h"
 #include "policy/check.h"
 #include "policy/policy.h"
+#include "policy/whole.h"
 #include "policy/yaml.h"
 
 /* Both kinds of group begin alike. */
@@ -17,13 +18,10 @@ struct reader {
 	struct arena *arena;   /* the policy's: what is made */
 	struct arena *scratch; /* gone when the file is read */
 	const struct source *source;
-	const char *host;
 	struct err *err;
 	struct policy *policy;
+	struct whole whole; /* sets and rules are of a struct node */
 	struct map *group_ids, *group_names, *address_group_ids, *address_group_names; /* named */
-	struct map *rule_ids, *set_ids;		    /* to a struct node that has it */
-	struct map *port_ids, *chain_ids, *devices; /* to a struct policy_port */
-	size_t n_rules, n_members;
 	/* Of the group that is being read: keys of its rules, to a struct policy_rule */
 	struct map *rule_keys;
 };
@@ -38,6 +36,7 @@ struct named {
 bool fail_at(struct reader *r, const struct node *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool fail_fault(struct reader *r, const struct node *at, const struct fault *fault);
+bool fail_limit(struct reader *r, const struct node *at, const struct err *err);
 const char *shown(struct reader *r, const char *text);
 /* "name, id, description", for a message */
 const char *list_names(struct reader *r, const char *const *names, size_t n);
@@ -73,15 +72,5 @@ bool find_address_group(struct reader *r, const struct node *node, const char *k
 
 bool read_rules(struct reader *r, const struct node *list, struct policy_group *group);
 bool read_ports(struct reader *r, const struct node *list);
-
-/* ids.c: what an object without an id gets, the same for the same file on every host. */
-bool uuid_normalise(struct arena *arena, const char *text, const char **ret); /* lower case */
-const char *uuid_derive(struct arena *arena, const char *kind, const char *of);
-
-/* members.c */
-/* Sorts, drops what another one covers, and splits by family. */
-void prefix_lists_make(struct arena *arena, const struct prefix *prefixes, size_t n,
-	struct prefix_list lists[N_IP_FAMILIES]);
-void policy_make_members(struct arena *arena, struct arena *scratch, struct policy *policy);
 
 #endif

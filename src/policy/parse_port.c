@@ -8,10 +8,6 @@
 #include "base/limits.h"
 #include "base/vec.h"
 
-/* Neutron's chains are named by so many characters of the port's id, its taps by one more. */
-#define CHAIN_ID_LEN  10
-#define DEVICE_ID_LEN 11
-
 static const char *const ignored[] = { "project_id", "tenant_id", "created_at", "updated_at",
 	"revision_number", "tags", "standard_attr_id", "status", "admin_state_up", "device_id",
 	"description", "extra_dhcp_opts", "dns_name", "dns_domain", "dns_assignment",
@@ -145,19 +141,6 @@ static bool read_port_groups(struct reader *r, const struct node *list, struct p
 	return true;
 }
 
-/*
- * A host is its name with or without its domain: a port that is mistaken for remote would not be
- * filtered.
- */
-static bool is_this_host(const char *host, const char *name)
-{
-	size_t len = strcspn(host, "."), name_len = strcspn(name, ".");
-
-	if (!strcasecmp(host, name))
-		return true;
-	return len == name_len && !strncasecmp(host, name, len) && (!host[len] || !name[name_len]);
-}
-
 static bool read_port_identity(struct reader *r, const struct node *node,
 	const struct node *const values[N_PORT_FIELDS], struct policy_port *port)
 {
@@ -178,8 +161,9 @@ static bool read_port_identity(struct reader *r, const struct node *node,
 	}
 	if (!port->id)
 		port->id = uuid_derive(r->arena, "port", of);
+	port->has_device = port->device != NULL;
 	if (!port->device)
-		port->device = arena_printf(r->arena, "tap%.*s", DEVICE_ID_LEN, port->id);
+		port->device = whole_tap_name(r->arena, port->id);
 	return true;
 }
 
@@ -195,9 +179,12 @@ static bool check_unique(struct reader *r, const struct node *node,
 				     : values[PORT_NAME]   ? values[PORT_NAME]
 				     : values[PORT_DEVICE] ? values[PORT_DEVICE]
 							   : node;
-	const struct policy_port *before = map_add(r->port_ids, port->id, port);
+	const struct policy_port *before = NULL;
 
-	if (before) {
+	switch (whole_add_port(&r->whole, port, &before)) {
+	case CLASH_NONE:
+		return true;
+	case CLASH_ID:
 		if (values[PORT_ID])
 			fail_at(r, id_node, "two ports have the id %s", port->id);
 		else
@@ -205,11 +192,7 @@ static bool check_unique(struct reader *r, const struct node *node,
 				shown(r, port_title(port)));
 		return err_next(r->err, "The other is in line %u; give %s.", before->line,
 			values[PORT_ID] ? "one of them another id" : "each an id, or another name");
-	}
-	if (!port->is_local)
-		return true;
-	before = map_add(r->devices, port->device, port);
-	if (before) {
+	case CLASH_DEVICE:
 		fail_at(r, values[PORT_DEVICE] ? values[PORT_DEVICE] : id_node,
 			"ports %s and %s have one device, %s", shown(r, port_title(before)),
 			shown(r, port_title(port)), port->device);
@@ -217,18 +200,15 @@ static bool check_unique(struct reader *r, const struct node *node,
 			"The other is in line %u; an interface is one port, which "
 			"may be in several groups.",
 			before->line);
+	case CLASH_CHAIN:
+		break;
 	}
-	before = map_add(r->chain_ids, arena_strndup(r->scratch, port->id, CHAIN_ID_LEN), port);
-	if (before) {
-		fail_at(r, id_node, "ports %s and %s would share the chain o%.*s",
-			shown(r, port_title(before)), shown(r, port_title(port)), CHAIN_ID_LEN,
-			port->id);
-		return err_next(r->err,
-			"Chains are named by the first %d characters of the id; "
-			"give one of them another id (the other is in line %u).",
-			CHAIN_ID_LEN, before->line);
-	}
-	return true;
+	fail_at(r, id_node, "ports %s and %s would share the chain o%.*s",
+		shown(r, port_title(before)), shown(r, port_title(port)), CHAIN_ID_LEN, port->id);
+	return err_next(r->err,
+		"Chains are named by the first %d characters of the id; "
+		"give one of them another id (the other is in line %u).",
+		CHAIN_ID_LEN, before->line);
 }
 
 static bool read_network(
@@ -250,24 +230,11 @@ static bool fail_port_fault(struct reader *r, const struct node *node,
 	return fail_fault(r, at->kind == NODE_LIST ? nth(at, fault->item) : at, fault);
 }
 
-static bool count_members(struct reader *r, const struct node *node, const struct policy_port *port)
-{
-	size_t n = port->n_fixed_ips + port->n_pairs;
-
-	/* Lists of a file are far below 2^32, so the product fits. */
-	r->n_members += n * port->n_groups;
-	if (r->n_members <= LIMIT_MEMBERS)
-		return true;
-	fail_at(r, node, "more than %d addresses in all groups", LIMIT_MEMBERS);
-	r->err->kind = ERR_LIMIT;
-	return false;
-}
-
 static bool read_port(struct reader *r, const struct node *node, struct policy_port *port)
 {
 	const struct node *values[N_PORT_FIELDS] = { NULL };
-	const char *host = NULL;
 	struct fault fault;
+	struct err limit;
 	bool has_groups_key = false;
 
 	if (!read_map(r, node, &port_keys, values))
@@ -275,21 +242,21 @@ static bool read_port(struct reader *r, const struct node *node, struct policy_p
 	for (const struct node *key = node->first; key; key = key->next->next)
 		has_groups_key |= !strcmp(key->text, port_field_names[PORT_GROUPS]);
 	*port = (struct policy_port){ .port_security = true,
-		.is_local = true,
 		.stateful = true,
 		.device_owner = "",
+		.host = "",
 		.line = node->line + 1 };
 	if (!read_port_identity(r, node, values, port) || !read_network(r, values, port) ||
 		!read_name(r, values[PORT_DEVICE_OWNER], "device_owner", &port->device_owner) ||
 		!read_bool(
 			r, values[PORT_SECURITY], "port_security_enabled", &port->port_security) ||
-		!read_text(r, values[PORT_HOST], "binding:host_id", &host) ||
+		!read_name(r, values[PORT_HOST], "binding:host_id", &port->host) ||
 		!read_mac(r, values[PORT_MAC], &port->mac) ||
 		!read_fixed_ips(r, values[PORT_FIXED_IPS], port) ||
 		!read_pairs(r, values[PORT_PAIRS], port))
 		return false;
-	if (host && r->host)
-		port->is_local = is_this_host(r->host, host);
+	port->is_unbound = values[PORT_HOST] && !port->host[0];
+	port->is_local = whole_port_is_local(&r->whole, port);
 	if (port->is_local && policy_port_is_filtered(port) && !values[PORT_MAC]) {
 		fail_at(r, node, "a port needs mac_address");
 		return err_next(r->err, "The MAC that the VM uses; packets from any other are "
@@ -302,12 +269,11 @@ static bool read_port(struct reader *r, const struct node *node, struct policy_p
 		return false;
 	if (!check_port(r->scratch, port, &fault))
 		return fail_port_fault(r, node, values, &fault);
-	if (port->n_groups)
-		port->stateful = port->groups[0]->stateful;
-	/* Nova's ports have "" for a name, and messages speak of ports by name */
-	if (!port->name[0])
-		port->name = port->device;
-	return count_members(r, node, port);
+	whole_finish_port(port);
+	/* Lists of a file are far below 2^32, so the product fits. */
+	return whole_count_members(
+		       &r->whole, (port->n_fixed_ips + port->n_pairs) * port->n_groups, &limit) ||
+	       fail_limit(r, node, &limit);
 }
 
 static int compare_ports(const void *a, const void *b)

@@ -25,21 +25,17 @@ static bool read_reference(struct reader *r, const struct node *const values[N_R
 					     &rule->remote_address_group);
 }
 
-static bool check_duplicate(
-	struct reader *r, const struct node *node, const char *key, struct policy_rule *rule)
+static bool check_duplicate(struct reader *r, const struct node *node, struct policy_rule *rule)
 {
-	const char *remote = rule->remote_group		  ? rule->remote_group->id
-			     : rule->remote_address_group ? rule->remote_address_group->id
-							  : "";
-	const char *whole = arena_printf(r->scratch, "%s %s", key, remote);
-	const struct policy_rule *before = map_add(r->rule_keys, whole, rule);
+	const char *key = whole_rule_key(r->scratch, rule);
+	const struct policy_rule *before = map_add(r->rule_keys, key, rule);
 
 	if (before) {
 		fail_at(r, node, "this rule is the same as the one in line %u", before->line);
 		return err_next(r->err, "Delete one of the two (descriptions are not compared).");
 	}
 	if (!rule->id)
-		rule->id = uuid_derive(r->arena, rule->group->id, whole);
+		rule->id = uuid_derive(r->arena, rule->group->id, key);
 	return true;
 }
 
@@ -47,7 +43,7 @@ static bool read_rule(struct reader *r, const struct node *node, struct policy_g
 	struct policy_rule *rule)
 {
 	const struct node *values[N_RULE_FIELDS] = { NULL }, *before;
-	const char *fields[N_RULE_FIELDS] = { NULL }, *key;
+	const char *fields[N_RULE_FIELDS] = { NULL };
 	struct fault fault;
 
 	if (!read_map(r, node, &rule_keys, values))
@@ -61,11 +57,11 @@ static bool read_rule(struct reader *r, const struct node *node, struct policy_g
 	if (!read_uuid(r, values[RULE_ID], &rule->id) ||
 		!read_description(r, values[RULE_DESCRIPTION], &rule->description))
 		return false;
-	if (!check_rule(r->arena, r->scratch, fields, rule, &key, &fault))
+	if (!check_rule(r->arena, r->scratch, fields, rule, NULL, &fault))
 		return fail_fault(r, values[fault.field] ? values[fault.field] : node, &fault);
-	if (!read_reference(r, values, fields, rule) || !check_duplicate(r, node, key, rule))
+	if (!read_reference(r, values, fields, rule) || !check_duplicate(r, node, rule))
 		return false;
-	before = map_add(r->rule_ids, rule->id, (void *)node);
+	before = whole_add_rule(&r->whole, rule->id, (void *)node);
 	if (before) {
 		fail_at(r, values[RULE_ID] ? values[RULE_ID] : node, "two rules have the id %s",
 			rule->id);
@@ -80,16 +76,13 @@ static bool read_rule(struct reader *r, const struct node *node, struct policy_g
 bool read_rules(struct reader *r, const struct node *list, struct policy_group *group)
 {
 	const struct node *node;
+	struct err limit;
 	size_t i = 0;
 
 	if (!read_list(r, list, "security_group_rules", &node, &group->n_rules))
 		return false;
-	r->n_rules += group->n_rules;
-	if (r->n_rules > LIMIT_RULES) {
-		fail_at(r, list, "more than %d rules in all groups", LIMIT_RULES);
-		r->err->kind = ERR_LIMIT;
-		return false;
-	}
+	if (!whole_count_rules(&r->whole, group->n_rules, &limit))
+		return fail_limit(r, list, &limit);
 	group->rules = arena_new_array(r->arena, struct policy_rule, group->n_rules);
 	r->rule_keys = map_new(r->scratch);
 	for (; node; node = node->next, i++)

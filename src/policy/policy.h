@@ -34,7 +34,8 @@ struct policy_rule {
 	uint8_t icmp_type, icmp_code;
 	/* At most one of the three; none means any address. */
 	bool has_prefix;
-	struct prefix prefix; /* of length 0: any */
+	struct prefix prefix;	 /* of length 0: any */
+	const char *prefix_text; /* as written, with its host bits; NULL without */
 	const struct policy_group *remote_group;
 	const struct policy_address_group *remote_address_group;
 	unsigned line; /* where the rule stands in the file, from 1 */
@@ -72,6 +73,7 @@ struct policy_port {
 	const char *device;	  /* the interface on this host; "tap" + 11 characters of the id */
 	const char *network;	  /* name or id, NULL when the file has none */
 	const char *device_owner; /* "" when the file has none; "network:..." is trusted */
+	const char *host;	  /* binding:host_id; "" when there is none: every host's */
 	struct mac mac;
 	struct addr *fixed_ips;
 	size_t n_fixed_ips;
@@ -80,8 +82,10 @@ struct policy_port {
 	const struct policy_group **groups; /* in the order of the file */
 	size_t n_groups;
 	bool port_security;
-	bool is_local; /* on this host; else only a member of its groups */
-	bool stateful; /* of its groups, which agree; true without groups */
+	bool has_device; /* the device was named, not made of the id */
+	bool is_unbound; /* binding:host_id is there and empty: on no host */
+	bool is_local;	 /* on this host; else only a member of its groups */
+	bool stateful;	 /* of its groups, which agree; true without groups */
 	unsigned line;
 };
 

@@ -23,6 +23,13 @@ bool fail_fault(struct reader *r, const struct node *at, const struct fault *fau
 	return err_next(r->err, "%s", fault->err.next_step);
 }
 
+bool fail_limit(struct reader *r, const struct node *at, const struct err *err)
+{
+	source_fail(r->source, node_place(at), r->err, "%s", err->text);
+	r->err->kind = ERR_LIMIT;
+	return false;
+}
+
 const char *shown(struct reader *r, const char *text)
 {
 	return source_shown(r->scratch, text);
@@ -111,36 +118,28 @@ bool read_text(struct reader *r, const struct node *node, const char *what, cons
 
 bool read_name(struct reader *r, const struct node *node, const char *what, const char **ret)
 {
+	struct fault fault;
 	const char *text = "";
 
 	if (!node)
 		return true;
 	if (!read_text(r, node, what, &text))
 		return false;
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-		if (*c >= 0x20 && *c != 0x7f)
-			continue;
-		fail_at(r, node, "there is a control character in this %s", what);
-		return err_next(r->err, "One line of printable characters.");
-	}
-	if (utf8_len(text) > LIMIT_NAME_LEN) {
-		fail_at(r, node, "this %s has %zu characters", what, utf8_len(text));
-		return err_next(r->err, "At most %d.", LIMIT_NAME_LEN);
-	}
+	if (!check_name(text, what, &fault))
+		return fail_fault(r, node, &fault);
 	*ret = arena_strdup(r->arena, text);
 	return true;
 }
 
 bool read_description(struct reader *r, const struct node *node, const char **ret)
 {
+	struct fault fault;
 	const char *text = "";
 
 	if (!read_text(r, node, "description", &text))
 		return false;
-	if (utf8_len(text) > LIMIT_NAME_LEN) {
-		fail_at(r, node, "this description has %zu characters", utf8_len(text));
-		return err_next(r->err, "At most %d.", LIMIT_NAME_LEN);
-	}
+	if (!check_description(text, &fault))
+		return fail_fault(r, node, &fault);
 	*ret = text[0] ? arena_strdup(r->arena, text) : "";
 	return true;
 }

@@ -49,25 +49,25 @@ struct packet_set policy_rule_set(struct sets *sets, const struct policy_rule *r
 	return policy_packets_of_rule(&q, rule);
 }
 
-struct parts {
+struct cases {
 	struct arena *arena;
-	VEC(struct policy_part) items;
+	VEC(struct policy_case) items;
 };
 
-static void add_part(void *arg, struct decision decision, struct packet_set packets)
+static void add_case(void *arg, struct decision decision, struct packet_set packets)
 {
-	struct parts *parts = arg;
+	struct cases *cases = arg;
 
-	*vec_push(&parts->items, parts->arena) = (struct policy_part){ decision, packets };
+	*vec_push(&cases->items, cases->arena) = (struct policy_case){ decision, packets };
 }
 
-size_t policy_parts(struct arena *arena, struct sets *sets, const struct policy_port *port,
-	enum direction direction, const struct policy_part **ret)
+size_t policy_cases(struct arena *arena, struct sets *sets, const struct policy_port *port,
+	enum direction direction, const struct policy_case **ret)
 {
 	const struct question q = { .sets = sets, .has_frame = true };
-	struct parts parts = { .arena = arena };
+	struct cases cases = { .arena = arena };
 
-	policy_judge(&q, port, direction, add_part, &parts);
-	*ret = parts.items.items;
-	return parts.items.n;
+	policy_judge(&q, port, direction, add_case, &cases);
+	*ret = cases.items.items;
+	return cases.items.n;
 }

@@ -32,14 +32,14 @@ struct packet_set policy_set(
 struct packet_set policy_rule_set(struct sets *sets, const struct policy_rule *rule);
 
 /*
- * All packets, each in one part: of the packets of a part policy_decide says the same. In the order in which the chains ask; a
- * reason that is asked twice has two parts. A rule without a part allows nothing that is not allowed before it.
+ * All packets, each in one case: of the packets of a case policy_decide says the same. In the order in which the chains ask; a
+ * reason that is asked twice has two cases. A rule without a case allows nothing that is not allowed before it.
  */
-struct policy_part {
+struct policy_case {
 	struct decision decision;
 	struct packet_set packets; /* never empty */
 };
-size_t policy_parts(struct arena *arena, struct sets *sets, const struct policy_port *port,
-	enum direction direction, const struct policy_part **ret);
+size_t policy_cases(struct arena *arena, struct sets *sets, const struct policy_port *port,
+	enum direction direction, const struct policy_case **ret);
 
 #endif

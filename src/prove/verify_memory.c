@@ -14,8 +14,8 @@
 
 _Static_assert(
 	sizeof(void *) != 8 ||
-		(sizeof(struct policy_rule) == 112 && sizeof(struct policy_group) == 88 &&
-			sizeof(struct policy_port) == 104 && sizeof(struct verify_way) == 40),
+		(sizeof(struct policy_rule) == 120 && sizeof(struct policy_group) == 88 &&
+			sizeof(struct policy_port) == 120 && sizeof(struct verify_way) == 40),
 	"does a new field decide what passes? Then it belongs into the words");
 
 struct verify_memory {

@@ -178,6 +178,38 @@ const struct nft_key *nft_key_at(const struct nft_parser *p, size_t *at, size_t 
 	return best;
 }
 
+struct match match_of_pattern(struct arena *arena, bool is_out, const char *pattern)
+{
+	enum nft_key_kind kind = is_out ? NFT_KEY_OUT_IFACE : NFT_KEY_IN_IFACE;
+	const struct nft_key **key = arena_new_one(arena, const struct nft_key *), *at = keys;
+	struct nft_match *match = arena_new_one(arena, struct nft_match);
+	size_t len = strlen(pattern);
+
+	while (at->kind != kind)
+		at++;
+	*key = at;
+	match->keys.items = key;
+	match->keys.n = 1;
+	match->values = arena_new_one(arena, struct nft_value);
+	match->n_values = 1;
+	match->values->is_open = len && pattern[len - 1] == '*';
+	match->values->name = arena_strndup(arena, pattern, len - match->values->is_open);
+	return (struct match){ .kind = MATCH_NFT_FIELD, .nft = match };
+}
+
+const char *match_pattern(struct arena *arena, const struct match *match)
+{
+	const struct nft_match *nft = match->kind == MATCH_NFT_FIELD ? match->nft : NULL;
+	enum nft_key_kind kind;
+
+	if (!nft || match->inverted || nft->op != NFT_EQ || nft->keys.n != 1 || nft->n_values != 1)
+		return NULL;
+	kind = nft->keys.items[0]->kind;
+	if ((kind != NFT_KEY_IN_IFACE && kind != NFT_KEY_OUT_IFACE) || !nft->values[0].is_open)
+		return NULL;
+	return arena_printf(arena, "%s*", nft->values[0].name);
+}
+
 /* ---- names of values */
 
 struct name {

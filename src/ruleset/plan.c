@@ -46,7 +46,8 @@
  * that a connection is never seen in two zones by its port's new rules, and go after it.
  *
  * The bridge table comes first and last (plan_l2.c): a new port is closed before anything else
- * happens and opened when all is in place.
+ * happens and opened when all is in place. Where the wanted table closes interfaces that are no port's, a port
+ * that goes is closed first too: without its rules it would pass everything.
  *
  * Each table is a step of its own although iptables-restore takes several: it commits them one
  * by one, and a refusal of the second would leave the first.
@@ -257,6 +258,7 @@ bool plan_make(struct arena *arena, const struct ruleset *wanted, const struct r
 			changes_of_table(arena, plan, planner.families[f].edits.items[i]);
 	changes_of_sets(arena, plan, &planner.sets);
 	changes_of_l2(arena, plan, &planner.l2);
+	plan->twinned = sets_twinned(arena, &planner.sets, &plan->n_twinned);
 	*ret = plan;
 	return true;
 }

@@ -65,10 +65,20 @@ struct plan {
 		const struct rule *rule;   /* NULL for members and chains */
 	} * changes;
 	size_t n_changes;
+	/*
+	 * Sets whose rules go over to other sets and back. Who gave only a part of the rules has to give all that name one of these,
+	 * and plan again: else the plan does not keep its promise.
+	 */
+	const char **twinned;
+	size_t n_twinned;
 };
 
 bool plan_make(struct arena *arena, const struct ruleset *wanted, const struct ruleset *found,
 	const struct plan_scope *scope, const struct plan **ret, struct err *err);
+
+/* Can a set of ours with this name and family be written? Not where there is one of another type or family. */
+bool plan_may_write_set(
+	const struct ruleset *found, const char *name, enum family family, struct err *err);
 
 /* Is this chain, or this ipset, ours? */
 bool plan_scope_has_chain(const struct plan_scope *scope, const char *chain);

@@ -127,6 +127,9 @@ bool sets_compare(struct arena *arena, const struct plan_scope *scope, const str
 struct map *sets_choose(struct arena *arena, struct set_plan *sets, enum family family,
 	unsigned rules, bool is_closed);
 
+/* The names of those that go by twins. */
+const char **sets_twinned(struct arena *arena, const struct set_plan *sets, size_t *ret_n);
+
 /* Is there a set of this family, in use, whose members change? */
 bool sets_change_in_use(const struct set_plan *sets, enum family family);
 
@@ -141,7 +144,8 @@ void sets_steps_end(struct arena *arena, const struct set_plan *sets, step_vec *
 struct l2_plan {
 	/* middle: between the first step and the last; NULL (like all three): no table */
 	const struct table *found, *middle, *wanted;
-	struct map *closed; /* names of the ports that are new: closed in middle */
+	/* Names of ports that are closed in middle: those that are new, and those that will be closed or go. */
+	struct map *closed, *closing;
 };
 
 void l2_compare(struct arena *arena, const struct plan_scope *scope, const struct ruleset *wanted,

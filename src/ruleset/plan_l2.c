@@ -2,7 +2,8 @@
 /*
  * The nft table of the bridge family. Two maps from the name of a port to its chain make every
  * port's rules one element; an element that says drop closes its port. So a new port is closed in
- * the first step of a plan, and opened in the last, when all else is in place.
+ * the first step of a plan, and opened in the last, when all else is in place. A port whose element is to say drop, or that
+ * goes from a table that closes what has none, is closed in the first step as well: its rules go behind it.
  *
  * Every step is one nft transaction. What is in the table and not wanted there, apart from
  * ports' chains and elements, cannot be edited away: then the table is deleted and made again
@@ -366,13 +367,22 @@ static const struct set_element *element_find(const struct set *set, const char 
 				      : NULL;
 }
 
-/* Ports that neither the table nor the rules of both families know yet. */
-static struct map *find_new_ports(struct arena *arena, const struct plan_scope *scope,
-	const struct l2_plan *l2, const struct ruleset *found)
+/* Does the table drop what comes from interfaces that its maps do not have? */
+static bool closes_others(const struct table *table)
+{
+	for (size_t c = 0; c < table->n_chains; c++)
+		for (size_t r = 0; table->chains[c].is_base && r < table->chains[c].n_rules; r++)
+			if (table->chains[c].rules[r].target.kind == TARGET_DROP)
+				return true;
+	return false;
+}
+
+/* Ports that neither the table nor the rules of both families know yet, but for those that are let through unasked. */
+static void find_new_ports(struct arena *arena, const struct plan_scope *scope,
+	const struct l2_plan *l2, const struct ruleset *found, struct map *ports)
 {
 	struct map *known[N_IP_FAMILIES] = { devices_of(arena, scope, found, FAMILY_IPV4),
 		devices_of(arena, scope, found, FAMILY_IPV6) };
-	struct map *ports = map_new(arena);
 
 	for (size_t s = 0; s < l2->wanted->n_sets; s++) {
 		const struct set *set = &l2->wanted->sets[s];
@@ -381,24 +391,52 @@ static struct map *find_new_ports(struct arena *arena, const struct plan_scope *
 		for (size_t i = 0; i < set->n_elements; i++) {
 			const char *name = set->elements[i].name;
 
-			if (!element_find(old, name) && !(map_find(known[FAMILY_IPV4], name) &&
-								map_find(known[FAMILY_IPV6], name)))
+			if (set->elements[i].target.kind != TARGET_ACCEPT &&
+				!element_find(old, name) &&
+				!(map_find(known[FAMILY_IPV4], name) &&
+					map_find(known[FAMILY_IPV6], name)))
 				map_add(ports, name, (void *)name);
 		}
 	}
-	return ports;
 }
 
+/* Ports that are open, and will be closed. */
+static void find_ports_to_close(const struct l2_plan *l2, struct map *ports)
+{
+	bool closes = closes_others(l2->wanted);
+
+	for (size_t s = 0; l2->found && s < l2->found->n_sets; s++) {
+		const struct set *set = &l2->found->sets[s];
+		const struct set *next = table_set(l2->wanted, set->name);
+
+		for (size_t i = 0; next && i < set->n_elements; i++) {
+			const char *name = set->elements[i].name;
+			const struct set_element *to = element_find(next, name);
+
+			if (set->elements[i].target.kind != TARGET_DROP &&
+				(to ? to->target.kind == TARGET_DROP : closes))
+				map_add(ports, name, (void *)name);
+		}
+	}
+}
+
+/* The elements of both, where the ports that l2 closes say drop. */
 static void close_ports(
-	struct arena *arena, struct set *set, const struct set *wanted, const struct map *ports)
+	struct arena *arena, struct set *set, const struct set *wanted, const struct l2_plan *l2)
 {
 	VEC(struct set_element) elements = { 0 };
 
-	for (size_t i = 0; i < set->n_elements; i++)
-		if (!map_find(ports, set->elements[i].name))
-			*vec_push(&elements, arena) = set->elements[i];
+	for (size_t i = 0; i < set->n_elements; i++) {
+		struct set_element element = set->elements[i];
+
+		if (map_find(l2->closed, element.name))
+			continue;
+		if (map_find(l2->closing, element.name))
+			element.target = (struct target){ .kind = TARGET_DROP };
+		*vec_push(&elements, arena) = element;
+	}
 	for (size_t i = 0; i < wanted->n_elements; i++)
-		if (map_find(ports, wanted->elements[i].name))
+		if (map_find(l2->closed, wanted->elements[i].name))
 			*vec_push(&elements, arena) =
 				(struct set_element){ .name = wanted->elements[i].name,
 					.target = { .kind = TARGET_DROP } };
@@ -408,10 +446,30 @@ static void close_ports(
 	set->n_elements = elements.n;
 }
 
-/* What was found with all that is missing of the skeleton, and the new ports closed. */
-static const struct table *make_middle(struct arena *arena, const struct table *found,
-	const struct table *wanted, const struct map *ports)
+/*
+ * A base chain between the first step and the last. Where it is not yet as wanted it does not close what the maps do not have: they
+ * are not yet complete either.
+ */
+static struct chain middle_base(
+	struct arena *arena, const struct table *found, const struct chain *wanted)
 {
+	const struct chain *old = table_chain(found, wanted->name);
+	struct chain middle = *wanted;
+
+	if (old && l2_is_same_rules(old, wanted))
+		return middle;
+	middle.rules = arena_new_array(arena, struct rule, wanted->n_rules);
+	middle.n_rules = 0;
+	for (size_t i = 0; i < wanted->n_rules; i++)
+		if (wanted->rules[i].target.kind != TARGET_DROP)
+			middle.rules[middle.n_rules++] = wanted->rules[i];
+	return middle;
+}
+
+/* What was found with all that is missing of the skeleton, and ports closed. */
+static const struct table *make_middle(struct arena *arena, const struct l2_plan *l2)
+{
+	const struct table *found = l2->found, *wanted = l2->wanted;
 	bool keep = found && is_editable(found, wanted);
 	struct table *middle = arena_new_one(arena, struct table);
 
@@ -419,9 +477,13 @@ static const struct table *make_middle(struct arena *arena, const struct table *
 	middle->name = wanted->name;
 	middle->comment = wanted->comment;
 	middle->chain_index = map_new(arena);
-	for (size_t i = 0; i < wanted->n_chains; i++)
-		if (!keep || wanted->chains[i].is_base)
-			*table_add_chain(arena, middle, wanted->chains[i].name) = wanted->chains[i];
+	for (size_t i = 0; i < wanted->n_chains; i++) {
+		const struct chain *chain = &wanted->chains[i];
+
+		if (!keep || chain->is_base)
+			*table_add_chain(arena, middle, chain->name) =
+				keep ? middle_base(arena, found, chain) : *chain;
+	}
 	for (size_t i = 0; keep && i < found->n_chains; i++)
 		if (!found->chains[i].is_base)
 			*table_add_chain(arena, middle, found->chains[i].name) = found->chains[i];
@@ -433,7 +495,7 @@ static const struct table *make_middle(struct arena *arena, const struct table *
 				   : (struct set){ .name = set->name,
 					     .kind = wanted->sets[i].kind })
 			    : wanted->sets[i];
-		close_ports(arena, set, &wanted->sets[i], ports);
+		close_ports(arena, set, &wanted->sets[i], l2);
 	}
 	return middle;
 }
@@ -441,7 +503,7 @@ static const struct table *make_middle(struct arena *arena, const struct table *
 void l2_compare(struct arena *arena, const struct plan_scope *scope, const struct ruleset *wanted,
 	const struct ruleset *found, struct l2_plan *ret)
 {
-	*ret = (struct l2_plan){ .closed = map_new(arena) };
+	*ret = (struct l2_plan){ .closed = map_new(arena), .closing = map_new(arena) };
 	if (!scope->l2_table)
 		return;
 	ret->found = ruleset_table(found, FAMILY_BRIDGE, scope->l2_table);
@@ -449,7 +511,8 @@ void l2_compare(struct arena *arena, const struct plan_scope *scope, const struc
 	ret->middle = ret->found;
 	if (!ret->wanted)
 		return;
-	ret->closed = find_new_ports(arena, scope, ret, found);
-	if (map_n(ret->closed))
-		ret->middle = make_middle(arena, ret->found, ret->wanted, ret->closed);
+	find_new_ports(arena, scope, ret, found, ret->closed);
+	find_ports_to_close(ret, ret->closing);
+	if (map_n(ret->closed) || map_n(ret->closing))
+		ret->middle = make_middle(arena, ret);
 }

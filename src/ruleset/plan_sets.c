@@ -175,35 +175,44 @@ static void compare_members(struct arena *arena, struct set_change *change)
 	change->is_too_small = wanted->n_elements > found->max_elem;
 }
 
+bool plan_may_write_set(
+	const struct ruleset *found, const char *name, enum family family, struct err *err)
+{
+	const struct set *set = ruleset_set(found, name);
+
+	if (set && (set->opaque || set->kind != SET_HASH_NET)) {
+		err_conflict(err, "there is an ipset %s of another type%s%s", name,
+			set->type ? ": " : "", set->type ? set->type : "");
+		return err_next(err, "remove it (ipset destroy %s), then try again", name);
+	}
+	if (set && set->family != family) {
+		err_conflict(err, "there is an ipset %s for %s, and %s is wanted", name,
+			family_name(set->family), family_name(family));
+		return err_next(err, "remove it (ipset destroy %s), then try again", name);
+	}
+	return true;
+}
+
 static bool check_wanted(const struct plan_scope *scope, const struct set *wanted,
-	const struct set *found, struct err *err)
+	const struct ruleset *found, struct err *err)
 {
 	if (!plan_scope_has_set(scope, wanted->name))
 		return err_conflict(err, "ipset %s is not ours to write", wanted->name);
 	if (strlen(wanted->name) > SET_NAME_LEN - 2)
 		return err_input(err, "ipset name %s is longer than %d characters", wanted->name,
 			SET_NAME_LEN - 2);
-	if (found && (found->opaque || found->kind != SET_HASH_NET)) {
-		err_conflict(err, "there is an ipset %s of another type%s%s", wanted->name,
-			found->type ? ": " : "", found->type ? found->type : "");
-		return err_next(err, "remove it (ipset destroy %s), then try again", wanted->name);
-	}
-	if (found && found->family != wanted->family) {
-		err_conflict(err, "there is an ipset %s for %s, and %s is wanted", wanted->name,
-			family_name(found->family), family_name(wanted->family));
-		return err_next(err, "remove it (ipset destroy %s), then try again", wanted->name);
-	}
-	return true;
+	return plan_may_write_set(found, wanted->name, wanted->family, err);
 }
 
-static bool add_change(struct arena *arena, const struct usages *usages, const struct set *wanted,
-	const struct set *found, struct set_change *change, struct err *err)
+static bool add_change(struct arena *arena, const struct usages *usages,
+	const struct ruleset *found_rs, const struct set *wanted, const struct set *found,
+	struct set_change *change, struct err *err)
 {
 	const char *name = wanted ? wanted->name : found->name;
 	const struct usage *usage = map_find(usages->by_name, name);
 
 	*change = (struct set_change){ .name = name };
-	if (wanted && !check_wanted(usages->scope, wanted, found, err))
+	if (wanted && !check_wanted(usages->scope, wanted, found_rs, err))
 		return false;
 	change->wanted = normalise(arena, wanted);
 	change->found = normalise(arena, found);
@@ -258,7 +267,8 @@ bool sets_compare(struct arena *arena, const struct plan_scope *scope, const str
 
 		if (!wants && !may_go(&usages, has))
 			continue;
-		if (!add_change(arena, &usages, wants, has, &ret->changes[ret->n_changes++], err))
+		if (!add_change(arena, &usages, found, wants, has, &ret->changes[ret->n_changes++],
+			    err))
 			return false;
 	}
 	return true;
@@ -364,6 +374,17 @@ struct map *sets_choose(struct arena *arena, struct set_plan *sets, enum family 
 	for (size_t i = 0; i < active.n; i++)
 		go_twin(arena, sets, active.items[i], twins);
 	return twins;
+}
+
+const char **sets_twinned(struct arena *arena, const struct set_plan *sets, size_t *ret_n)
+{
+	VEC(const char *) names = { 0 };
+
+	for (size_t i = 0; i < sets->n_changes; i++)
+		if (sets->changes[i].way == SET_TWIN)
+			*vec_push(&names, arena) = sets->changes[i].name;
+	*ret_n = names.n;
+	return names.items;
 }
 
 /* ---- commands */

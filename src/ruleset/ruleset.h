@@ -629,6 +629,11 @@ bool rule_equal(const struct rule *a, const struct rule *b);
 bool match_equal(const struct match *a, const struct match *b);
 bool target_equal(const struct target *a, const struct target *b);
 
+/* What nft reads of "iifname NAME" (is_out: "oifname NAME"), where NAME goes on: "tap*". Of a table of nft. */
+struct match match_of_pattern(struct arena *arena, bool is_out, const char *pattern);
+/* The pattern of such a match; NULL: it is another one. */
+const char *match_pattern(struct arena *arena, const struct match *match);
+
 /* What of it is not modelled, by name ("recent", "HMARK", "nft: .."); NULL: all of it is understood.
  * Such a match or target is carried as text and evaluates to "cannot tell". */
 const char *match_not_understood(const struct match *match);

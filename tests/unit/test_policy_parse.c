@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "policy/policy.h"
+#include "policytext.h"
 
 static const struct policy *parse(struct arena *arena, const char *text)
 {
@@ -28,52 +29,13 @@ static struct err refuse(const char *text)
 	return err;
 }
 
-/* A policy as a text that is equal exactly when the policies are, lines left out. */
-static void dump(struct text *out, const struct policy *policy)
-{
-	for (size_t g = 0; g < policy->n_groups; g++) {
-		const struct policy_group *group = &policy->groups[g];
-
-		text_addf(out, "group %s %s %s %d\n", group->id, group->name, group->description,
-			group->stateful);
-		for (size_t i = 0; i < group->n_rules; i++) {
-			text_addf(
-				out, "  %s '%s' ", group->rules[i].id, group->rules[i].description);
-			policy_rule_print(out, &group->rules[i]);
-			text_add(out, "\n");
-		}
-		for (int f = 0; f < N_IP_FAMILIES; f++)
-			for (size_t i = 0; i < group->members[f].n; i++) {
-				prefix_print(out, &group->members[f].items[i]);
-				text_add(out, "\n");
-			}
-	}
-	for (size_t p = 0; p < policy->n_ports; p++) {
-		const struct policy_port *port = &policy->ports[p];
-
-		text_addf(out, "port %s %s %s %s %s %d%d%d ", port->id, port->name, port->device,
-			port->network ? port->network : "-", port->device_owner,
-			port->port_security, port->is_local, port->stateful);
-		mac_print(out, port->mac);
-		for (size_t i = 0; i < port->n_fixed_ips; i++)
-			addr_print(out, &port->fixed_ips[i]);
-		for (size_t i = 0; i < port->n_pairs; i++) {
-			prefix_print(out, &port->pairs[i].prefix);
-			mac_print(out, port->pairs[i].mac);
-		}
-		for (size_t i = 0; i < port->n_groups; i++)
-			text_addf(out, " %s", port->groups[i]->id);
-		text_add(out, "\n");
-	}
-}
-
 static void assert_same(const char *one, const char *other)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text a CLEANUP(text_done) = TEXT_INIT, b CLEANUP(text_done) = TEXT_INIT;
 
-	dump(&a, parse(arena, one));
-	dump(&b, parse(arena, other));
+	policy_text(&a, parse(arena, one), false);
+	policy_text(&b, parse(arena, other), false);
 	assert_string_equal(a.data, b.data);
 }
 

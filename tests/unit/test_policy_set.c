@@ -129,8 +129,8 @@ static void random_packet(struct random *r, const struct policy *policy,
 }
 
 static void check_packet(const struct world *w, const struct policy_port *port,
-	enum direction direction, struct packet_set passing, const struct policy_part *parts,
-	size_t n_parts, const struct packet *packet)
+	enum direction direction, struct packet_set passing, const struct policy_case *cases,
+	size_t n_cases, const struct packet *packet)
 {
 	struct decision decision = policy_decide(port, direction, packet);
 	enum set_answer answer = set_has_packet(w->sets, passing, packet);
@@ -138,15 +138,15 @@ static void check_packet(const struct world *w, const struct policy_port *port,
 
 	if (answer != (reason_is_drop(decision.reason) ? SET_OUT : SET_IN))
 		fail_packet(w, packet, decision, "the set of what passes says something else");
-	/* the parts are disjoint: no other one needs to be asked */
-	for (size_t i = 0; i < n_parts; i++)
-		if (is_same(parts[i].decision, decision))
-			n += set_has_packet(w->sets, parts[i].packets, packet) == SET_IN;
+	/* the cases are disjoint: no other one needs to be asked */
+	for (size_t i = 0; i < n_cases; i++)
+		if (is_same(cases[i].decision, decision))
+			n += set_has_packet(w->sets, cases[i].packets, packet) == SET_IN;
 	if (n != 1)
-		fail_packet(w, packet, decision, "its part has it not");
+		fail_packet(w, packet, decision, "its case has it not");
 }
 
-static void a_packet_is_in_the_part_of_what_is_decided(void **state)
+static void a_packet_is_in_the_case_of_what_is_decided(void **state)
 {
 	struct world w = { .random = random_seeded() };
 	bool is_found[N_REASONS] = { false };
@@ -157,16 +157,16 @@ static void a_packet_is_in_the_part_of_what_is_decided(void **state)
 		for (size_t k = 0; k < w.policy->n_ports * 2; k++) {
 			const struct policy_port *port = &w.policy->ports[k / 2];
 			enum direction direction = k & 1 ? DIR_EGRESS : DIR_INGRESS;
-			const struct policy_part *parts;
-			size_t n = policy_parts(w.arena, w.sets, port, direction, &parts);
+			const struct policy_case *cases;
+			size_t n = policy_cases(w.arena, w.sets, port, direction, &cases);
 			struct packet_set passing = policy_set(w.sets, port, direction);
 			struct packet packet;
 
 			for (size_t j = 0; j < n; j++)
-				is_found[parts[j].decision.reason] = true;
+				is_found[cases[j].decision.reason] = true;
 			for (size_t j = 0; j < N_PACKETS; j++) {
 				random_packet(&w.random, w.policy, port, direction, &packet);
-				check_packet(&w, port, direction, passing, parts, n, &packet);
+				check_packet(&w, port, direction, passing, cases, n, &packet);
 			}
 		}
 		world_end(&w);
@@ -178,52 +178,52 @@ static void a_packet_is_in_the_part_of_what_is_decided(void **state)
 			fail_msg("no policy says %s", reason_name((enum reason)i));
 }
 
-/* The other way round: a packet is taken out of each part, and decided. */
+/* The other way round: a packet is taken out of each case, and decided. */
 static void check_witnesses(const struct world *w, const struct policy_port *port,
-	enum direction direction, const struct policy_part *parts, size_t n)
+	enum direction direction, const struct policy_case *cases, size_t n)
 {
 	struct packet_set real = sets_real(w->sets);
 	struct packet packet;
 
 	for (size_t i = 0; i < n; i++) {
-		struct packet_set own = set_and(w->sets, parts[i].packets, real);
+		struct packet_set own = set_and(w->sets, cases[i].packets, real);
 		struct decision decision;
 
 		if (set_is_empty(own))
 			continue;
 		assert_true(set_witness(w->sets, own, &packet));
 		decision = policy_decide(port, direction, &packet);
-		if (!is_same(decision, parts[i].decision))
-			fail_packet(w, &packet, decision, reason_name(parts[i].decision.reason));
+		if (!is_same(decision, cases[i].decision))
+			fail_packet(w, &packet, decision, reason_name(cases[i].decision.reason));
 	}
 }
 
-static void check_parts(struct world *w, const struct policy_port *port, enum direction direction)
+static void check_cases(struct world *w, const struct policy_port *port, enum direction direction)
 {
-	const struct policy_part *parts;
-	size_t n = policy_parts(w->arena, w->sets, port, direction, &parts);
+	const struct policy_case *cases;
+	size_t n = policy_cases(w->arena, w->sets, port, direction, &cases);
 	struct packet_set all = SET_EMPTY, allowed = SET_EMPTY, passing;
 
 	for (size_t i = 0; i < n; i++) {
-		struct packet_set packets = parts[i].packets;
+		struct packet_set packets = cases[i].packets;
 
 		assert_false(set_is_empty(packets));
 		assert_true(set_is_empty(set_and(w->sets, all, packets)));
 		all = set_or(w->sets, all, packets);
-		if (!reason_is_drop(parts[i].decision.reason))
+		if (!reason_is_drop(cases[i].decision.reason))
 			allowed = set_or(w->sets, allowed, packets);
-		if (parts[i].decision.rule)
+		if (cases[i].decision.rule)
 			assert_true(set_is_subset(w->sets, packets,
-				policy_rule_set(w->sets, parts[i].decision.rule)));
+				policy_rule_set(w->sets, cases[i].decision.rule)));
 	}
 	passing = policy_set(w->sets, port, direction);
 	assert_true(set_equal(passing, set_forget(w->sets, passing, ~POLICY_FIELDS)));
 	assert_true(set_is_full(all));
 	assert_true(set_equal(passing, allowed));
-	check_witnesses(w, port, direction, parts, n);
+	check_witnesses(w, port, direction, cases, n);
 }
 
-static void the_parts_are_all_packets_and_what_passes_is_what_is_allowed(void **state)
+static void the_cases_are_all_packets_and_what_passes_is_what_is_allowed(void **state)
 {
 	struct world w = { .random = random_seeded() };
 
@@ -231,7 +231,7 @@ static void the_parts_are_all_packets_and_what_passes_is_what_is_allowed(void **
 	for (size_t i = 0; i < N_POLICIES / 8; i++) {
 		world_begin(&w);
 		for (size_t k = 0; k < w.policy->n_ports * 2; k++)
-			check_parts(&w, &w.policy->ports[k / 2], k & 1 ? DIR_EGRESS : DIR_INGRESS);
+			check_cases(&w, &w.policy->ports[k / 2], k & 1 ? DIR_EGRESS : DIR_INGRESS);
 		world_end(&w);
 	}
 	text_done(&w.yaml);
@@ -371,10 +371,10 @@ static void one_port_begin(struct world *w)
 	text_done(&w->yaml);
 }
 
-static void a_rule_behind_a_wider_one_has_no_part(void **state)
+static void a_rule_behind_a_wider_one_has_no_case(void **state)
 {
 	struct world w = { 0 };
-	const struct policy_part *parts;
+	const struct policy_case *cases;
 	const struct policy_rule *rules;
 	size_t n, n_rules = 0;
 
@@ -382,10 +382,10 @@ static void a_rule_behind_a_wider_one_has_no_part(void **state)
 	one_port_begin(&w);
 	rules = w.policy->ports[0].groups[0]->rules;
 	w.sets = sets_of(w.policy, false);
-	n = policy_parts(w.arena, w.sets, &w.policy->ports[0], DIR_INGRESS, &parts);
+	n = policy_cases(w.arena, w.sets, &w.policy->ports[0], DIR_INGRESS, &cases);
 	for (size_t i = 0; i < n; i++) {
-		n_rules += parts[i].decision.reason == REASON_RULE;
-		assert_ptr_not_equal(parts[i].decision.rule, &rules[1]);
+		n_rules += cases[i].decision.reason == REASON_RULE;
+		assert_ptr_not_equal(cases[i].decision.rule, &rules[1]);
 	}
 	assert_int_equal(n_rules, 1);
 	assert_true(set_is_subset(
@@ -414,10 +414,10 @@ static void a_world_without_the_ports_mac_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_packet_is_in_the_part_of_what_is_decided),
-		cmocka_unit_test(the_parts_are_all_packets_and_what_passes_is_what_is_allowed),
+		cmocka_unit_test(a_packet_is_in_the_case_of_what_is_decided),
+		cmocka_unit_test(the_cases_are_all_packets_and_what_passes_is_what_is_allowed),
 		cmocka_unit_test(every_policy_of_three_rules_has_its_set),
-		cmocka_unit_test(a_rule_behind_a_wider_one_has_no_part),
+		cmocka_unit_test(a_rule_behind_a_wider_one_has_no_case),
 		cmocka_unit_test(a_world_without_the_ports_mac_says_so),
 	};
 

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The engine's end of the socket to the door. Whatever comes is a frame that is understood as a whole, or the end of the service:
+ * the door is the one that reads from strangers, and what it sends by mistake may be what a stranger made it send.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "agent/serve_internal.h"
+#include "base/limits.h"
+
+#define READ_SIZE ((size_t)64 * 1024)
+/* Events that the door does not take are left out beyond this; answers never are. */
+#define EVENTS_BEHIND ((size_t)8 * 1024 * 1024)
+
+static void watch_for(struct server *server)
+{
+	bool has_more = server->out_done < server->out.len;
+
+	sd_event_source_set_io_events(
+		server->door_source, EPOLLIN | (has_more ? (uint32_t)EPOLLOUT : 0));
+}
+
+void serve_door_flush(struct server *server)
+{
+	while (server->out_done < server->out.len) {
+		ssize_t put = write(server->door, server->out.data + server->out_done,
+			server->out.len - server->out_done);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			break; /* EAGAIN; else its end is read next */
+		server->out_done += (size_t)put;
+	}
+	if (server->out_done == server->out.len) {
+		text_clear(&server->out);
+		server->out_done = 0;
+	}
+	watch_for(server);
+}
+
+void serve_tell(struct server *server, const char *what, const char *subject, const char *text)
+{
+	const struct serve_event event = { .what = what, .subject = subject, .text = text };
+
+	if (server->out.len - server->out_done > EVENTS_BEHIND)
+		return;
+	serve_put_event(&server->out, &event);
+	serve_door_flush(server);
+}
+
+static void refuse(struct server *server, uint64_t id, const struct err *why)
+{
+	serve_put_refused(&server->out, id, why);
+	serve_door_flush(server);
+}
+
+/* --- requests --- */
+
+static void answer_change(struct server *server, const struct serve_header *header,
+	uint64_t revision, uint64_t since, struct keeper_result *result)
+{
+	result->done.revision = revision;
+	result->done.usec = serve_usec() - since;
+	serve_put_done(&server->out, header->id, &result->done);
+	serve_door_flush(server);
+}
+
+/*
+ * A store that never held anything is that of a service which was installed and has not been asked for anything yet. What the kernel has
+ * was put there without it, and machines that run are no strangers: until the first policy comes, nothing is changed, and no interface closed.
+ */
+static bool is_before_any_policy(const struct serve_header *header, uint64_t revision)
+{
+	return header->type == SERVE_SYNC && revision == 0;
+}
+
+/*
+ * On a failure of the keeper the policy stands nevertheless: it is in the door's store, and the keeper goes on to it. The door
+ * is told that it is not in the kernel yet.
+ */
+static void change(struct server *server, const struct serve_header *header, const char *body)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct keeper_result result = { 0 };
+	const struct policy *policy;
+	uint64_t revision, since = serve_usec();
+	struct err why;
+	bool is_dry, ok;
+
+	if (!serve_parts_try(server->parts, body, header->size, header->type == SERVE_SYNC,
+		    server->options->host, &revision, &is_dry, &policy, &why)) {
+		refuse(server, header->id, &why);
+		return;
+	}
+	if (!is_dry && is_before_any_policy(header, revision)) {
+		serve_parts_keep(server->parts);
+		answer_change(server, header, revision, since, &result);
+		agent_log(LOG_INFO, "no-policy-yet", NULL);
+		return;
+	}
+	if (is_dry) {
+		ok = keeper_preview(server->keeper, arena, policy, &result, &why);
+		serve_parts_drop(server->parts);
+	} else {
+		ok = keeper_change(server->keeper, arena, policy, &result, &why);
+		serve_parts_keep(server->parts);
+		server->revision = ok ? revision : server->revision;
+		serve_note_commit(server, serve_usec() - since);
+	}
+	if (ok)
+		answer_change(server, header, revision, since, &result);
+	else
+		refuse(server, header->id, &why);
+	if (!is_dry) {
+		agent_log(ok ? LOG_INFO : LOG_ERROR, ok ? "commit" : "not-committed", "revision",
+			arena_printf(arena, "%llu", (unsigned long long)revision), "usec",
+			arena_printf(arena, "%llu", (unsigned long long)(serve_usec() - since)),
+			"why", ok ? NULL : why.text, NULL);
+		serve_tell_result(server, &result);
+		serve_set_timer(server);
+	}
+}
+
+static void tell_state(struct server *server, uint64_t id)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct serve_state state = { 0 };
+
+	keeper_state(server->keeper, arena, &state);
+	state.revision = server->revision;
+	state.started_s = server->started_s;
+	state.n_queued = server->n_queued;
+	memcpy(state.commit_usec, server->commit_usec, sizeof(state.commit_usec));
+	state.commit_usec_sum = server->commit_usec_sum;
+	state.guard_held = server->guard != NULL;
+	serve_put_state(&server->out, id, &state);
+	serve_door_flush(server);
+}
+
+static bool begin_job(
+	struct server *server, const struct serve_header *header, const char *body, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	const char *port_id = "";
+	struct err why;
+
+	if (!serve_get_text(arena, body, header->size, &port_id, err))
+		return false;
+	if (!serve_job_begin(server, header->id, (enum serve_type)header->type, port_id, &why))
+		refuse(server, header->id, &why);
+	return true;
+}
+
+static bool take_frame(
+	struct server *server, const struct serve_header *header, const char *body, struct err *err)
+{
+	switch (header->type) {
+	case SERVE_SYNC:
+	case SERVE_CHANGE:
+		change(server, header, body);
+		return true;
+	case SERVE_STATUS:
+		tell_state(server, header->id);
+		return true;
+	case SERVE_COUNTERS:
+	case SERVE_VERIFY:
+	case SERVE_FINDINGS:
+		return begin_job(server, header, body, err);
+	default:
+		return err_input(err, "the door sent a frame of the unknown type %u", header->type);
+	}
+}
+
+/* --- the stream --- */
+
+/* The next frame that has come whole; its place and size are known only when its header is. */
+static bool next_frame(const struct server *server, size_t at, struct serve_header *ret,
+	bool *ret_is_whole, struct err *err)
+{
+	size_t left = server->in.len - at;
+
+	*ret_is_whole = false;
+	if (left < sizeof(*ret))
+		return true;
+	memcpy(ret, server->in.data + at, sizeof(*ret));
+	if (ret->size > LIMIT_SERVE_FRAME)
+		return err_limit(err, "the door sent a frame of %u bytes", ret->size);
+	*ret_is_whole = left - sizeof(*ret) >= ret->size;
+	return true;
+}
+
+/* How many have come, for who asks how far behind the engine is. */
+static void count_frames(struct server *server)
+{
+	struct serve_header header;
+	bool is_whole;
+	struct err err;
+
+	server->n_queued = 0;
+	for (size_t at = 0; next_frame(server, at, &header, &is_whole, &err) && is_whole;
+		at += sizeof(header) + header.size)
+		server->n_queued++;
+}
+
+static bool take_frames(struct server *server, struct err *err)
+{
+	size_t at = 0;
+
+	count_frames(server);
+	for (;;) {
+		const char *body = server->in.data + at + sizeof(struct serve_header);
+		struct serve_header header;
+		bool is_whole;
+
+		if (!next_frame(server, at, &header, &is_whole, err))
+			return false;
+		if (!is_whole)
+			break;
+		server->n_queued--;
+		if (!take_frame(server, &header, body, err))
+			return false;
+		at += sizeof(header) + header.size;
+	}
+	if (at) {
+		server->in.len -= at;
+		memmove(server->in.data, server->in.data + at, server->in.len + 1);
+	}
+	return true;
+}
+
+static int on_door(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct server *server = data;
+	char buf[READ_SIZE];
+	ssize_t got;
+	struct err err;
+
+	(void)source;
+	if (events & EPOLLOUT)
+		serve_door_flush(server);
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return 0;
+	got = read(fd, buf, sizeof(buf));
+	if (got > 0)
+		text_add_n(&server->in, buf, (size_t)got);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (got <= 0) {
+		err_system(&err, got < 0 ? errno : 0, "the door has ended");
+		serve_fail(server, &err);
+		return 0;
+	}
+	if (!take_frames(server, &err))
+		serve_fail(server, &err);
+	return 0;
+}
+
+bool serve_door_open(struct server *server, struct err *err)
+{
+	int r = sd_event_add_io(
+		server->event, &server->door_source, server->door, EPOLLIN, on_door, server);
+
+	return r >= 0 || err_system(err, -r, "cannot wait for the door");
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Address groups: lists of addresses that rules can name. */
+#include "api/request.h"
+
+#include <string.h>
+
+#include "api/documents.h"
+
+static const struct api_field fields[] = {
+	{ "id", IS_STRING, FILTERED, "It is made when the group is." },
+	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters." },
+	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
+		"A text of at most 255 characters." },
+	{ "addresses", IS_LIST, IN_POST | IN_PUT,
+		"A list of addresses and prefixes: [\"192.0.2.0/24\", \"2001:db8::7\"]." },
+	{ "shared", IS_BOOL, FILTERED, "Not yet." },
+	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
+};
+
+static json_t *address_group_view(const struct object *object)
+{
+	json_t *view = document_of_part(&object->part);
+
+	json_object_set_new(view, "shared", json_false());
+	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
+	return view;
+}
+
+static void each_address_group(
+	struct door *door, void (*fn)(void *data, json_t *object), void *data)
+{
+	for (size_t i = 0; i < door->model.n[PART_ADDRESS_GROUP]; i++)
+		fn(data, address_group_view(&door->model.objects[PART_ADDRESS_GROUP][i]));
+}
+
+static json_t *find_address_group(struct door *door, const char *id)
+{
+	const struct object *object = model_find(&door->model, PART_ADDRESS_GROUP, id);
+
+	return object ? address_group_view(object) : NULL;
+}
+
+static uint64_t address_group_changed(struct door *door, const char *id)
+{
+	const struct object *object = model_find(&door->model, PART_ADDRESS_GROUP, id);
+
+	return object ? object->changed : 0;
+}
+
+const struct resource address_group_resource = {
+	.one = "address_group",
+	.many = "address_groups",
+	.title = "Address group",
+	.not_found = "AddressGroupNotFound",
+	.not_found_words = "could not be found.",
+	.fields = fields,
+	.n_fields = N_OF(fields),
+	.each = each_address_group,
+	.find = find_address_group,
+	.changed = address_group_changed,
+};
+
+static const struct object *find_or_answer(struct request *request)
+{
+	const struct object *object =
+		model_find(&request->door->model, PART_ADDRESS_GROUP, request->id);
+
+	if (!object)
+		answer_not_found(request, &address_group_resource, request->id);
+	return object;
+}
+
+/* Each is an address or a prefix; what is wrong is told as for a rule's prefix. */
+static bool check_addresses(struct request *request, const json_t *addresses)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(addresses, i, item)
+	{
+		struct prefix prefix;
+		struct fault fault;
+
+		if (!json_is_string(item)) {
+			answer_error(request, 400, "HTTPBadRequest",
+				"Addresses are texts such as \"192.0.2.0/24\".",
+				"Invalid input for addresses. Reason: item %zu is no text.", i);
+			return false;
+		}
+		if (!check_prefix(request->arena, json_string_value(item), &prefix, &fault)) {
+			answer_fault(request, &fault);
+			return false;
+		}
+	}
+	return true;
+}
+
+void address_group_create(struct request *request)
+{
+	struct change *change = change_new(request, 201);
+	json_t *list = fields_of_body(request, true, &change->is_many), *item;
+	bool is_fine = list != NULL;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		const char *id = new_id(request->arena);
+		const struct policy_part *part = NULL;
+
+		json_object_set_new(item, "id", json_string(id));
+		if (check_addresses(request, json_object_get(item, "addresses")))
+			part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
+		is_fine = part != NULL;
+		if (!is_fine)
+			break;
+		change_put(change, part);
+		*vec_push(&change->ids, request->arena) = id;
+	}
+	json_decref(list);
+	if (is_fine)
+		change_submit(change);
+}
+
+void address_group_update(struct request *request)
+{
+	struct change *change = change_new(request, 200);
+	const struct object *object = find_or_answer(request);
+	const struct policy_part *part;
+	json_t *list, *document;
+	bool is_many;
+
+	if (!object || !request_matches(request, object->changed))
+		return;
+	list = fields_of_body(request, false, &is_many);
+	if (!list)
+		return;
+	if (!check_addresses(request, json_object_get(json_array_get(list, 0), "addresses"))) {
+		json_decref(list);
+		return;
+	}
+	document = document_of_part(&object->part);
+	json_object_update(document, json_array_get(list, 0));
+	json_decref(list);
+	part = part_of_document(request, document, PART_ADDRESS_GROUP);
+	if (!part)
+		return;
+	change_put(change, part);
+	*vec_push(&change->ids, request->arena) = request->id;
+	change_submit(change);
+}
+
+void address_group_delete(struct request *request)
+{
+	struct change *change = change_new(request, 204);
+	const struct model *model = &request->door->model;
+	const struct object *object = find_or_answer(request);
+
+	if (!object || !request_matches(request, object->changed))
+		return;
+	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {
+		const struct policy_part *part = &model->objects[PART_GROUP][i].part;
+
+		for (size_t r = 0; r < part->group.n_rules; r++) {
+			const char *named = part->remote_address_group_ids[r];
+
+			if (!named || strcmp(named, request->id) != 0)
+				continue;
+			answer_error(request, 409, "AddressGroupInUse",
+				arena_printf(request->arena,
+					"Rule %s of security group %s names it: delete that first.",
+					part->group.rules[r].id, part->group.id),
+				"Address group %s is in use on one or more security group rules",
+				request->id);
+			return;
+		}
+	}
+	change_remove(change, PART_ADDRESS_GROUP, request->id);
+	change_submit(change);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Answers: JSON, and errors in the shape of Neutron's, whose detail says what can be done. */
+#include "api/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+
+	if (!string) {
+		struct text plain CLEANUP(text_done) = TEXT_INIT;
+
+		text_add(&plain, text);
+		for (char *c = plain.data; *c; c++)
+			if ((unsigned char)*c >= 0x80)
+				*c = '?';
+		string = json_string(plain.data);
+	}
+	return string;
+}
+
+static int add_bytes(const char *bytes, size_t size, void *data)
+{
+	text_add_n(data, bytes, size);
+	return 0;
+}
+
+void json_add(struct text *out, const json_t *value)
+{
+	json_dump_callback(value, add_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+void answer_json(struct request *request, unsigned status, json_t *body)
+{
+	struct answer *answer = &request->answer;
+
+	answer->status = status;
+	answer->content_type = "application/json";
+	text_clear(&answer->body);
+	if (body)
+		json_add(&answer->body, body);
+	json_decref(body);
+}
+
+static void answer_neutron(struct request *request, unsigned status, const char *type,
+	const char *message, const char *detail)
+{
+	request->answer.etag = 0;
+	answer_json(request, status,
+		json_pack("{s:{s:s, s:o, s:o}}", "NeutronError", "type", type, "message",
+			json_text(message), "detail", json_text(detail)));
+}
+
+void answer_error(struct request *request, unsigned status, const char *type, const char *next,
+	const char *fmt, ...)
+{
+	struct text message CLEANUP(text_done) = TEXT_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text_vaddf(&message, fmt, ap);
+	va_end(ap);
+	answer_neutron(request, status, type, message.data, next);
+}
+
+void answer_err(struct request *request, const struct err *err)
+{
+	switch (err->kind) {
+	case ERR_NONE:
+	case ERR_INPUT:
+		answer_neutron(request, 400, "BadRequest", err->text, err->next_step);
+		break;
+	case ERR_LIMIT:
+		answer_neutron(request, 400, "OverLimit", err->text, err->next_step);
+		break;
+	case ERR_CONFLICT:
+		answer_neutron(request, 409, "Conflict", err->text, err->next_step);
+		break;
+	case ERR_SYSTEM:
+		answer_neutron(request, 503, "ServiceUnavailable", err->text,
+			err->next_step[0] ? err->next_step
+					  : "See the service's log, and try again.");
+		request->answer.retry_after_s = 5;
+		break;
+	}
+}
+
+static size_t depth_of(const char *text, size_t size)
+{
+	size_t depth = 0, most = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < size; i++) {
+		if (in_string) {
+			if (text[i] == '\\')
+				i++;
+			else if (text[i] == '"')
+				in_string = false;
+		} else if (text[i] == '"') {
+			in_string = true;
+		} else if (text[i] == '[' || text[i] == '{') {
+			if (++depth > most)
+				most = depth;
+		} else if ((text[i] == ']' || text[i] == '}') && depth) {
+			depth--;
+		}
+	}
+	return most;
+}
+
+json_t *request_json(struct request *request)
+{
+	json_error_t wrong;
+	json_t *value;
+
+	/* Before it is parsed: what is counted here bounds the parser's recursion. */
+	if (depth_of(request->body.data, request->body.len) > LIMIT_API_DEPTH) {
+		answer_error(request, 400, "MalformedRequestBody",
+			"No object of this API is that deep; send what its description shows.",
+			"Malformed request body: nested more than %d levels deep.",
+			LIMIT_API_DEPTH);
+		return NULL;
+	}
+	value = json_loadb(request->body.data, request->body.len, JSON_REJECT_DUPLICATES, &wrong);
+	if (!value) {
+		struct text next CLEANUP(text_done) = TEXT_INIT;
+
+		text_addf(&next, "Line %d, column %d: %s.", wrong.line, wrong.column, wrong.text);
+		answer_error(request, 400, "MalformedRequestBody", next.data,
+			"Malformed request body: Cannot understand JSON.");
+	}
+	return value;
+}

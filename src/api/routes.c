@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The one table of what can be asked. Routing, what a method that is not there is answered with, the limits of bodies and the
+ * list of resources are made from it, and so can be a description for clients.
+ */
+#include "api/request.h"
+
+#include <string.h>
+
+const char *const method_names[N_METHODS] = { "GET", "POST", "PUT", "DELETE" };
+
+static const char *const no_arguments[] = { NULL };
+static const char *const dry_run[] = { "dry_run", NULL };
+static const char *const of_port[] = { "port", NULL };
+
+#define V2 "/v2.0/"
+/* Five routes of one collection. */
+#define COLLECTION(path_, name, list, show, resource_, a, many)                                    \
+	{ METHOD_GET, V2 path_, list, resource_, "All " many ".", NULL, 0 },                       \
+		{ METHOD_POST, V2 path_, name##_create, resource_,                                 \
+			"Makes " a ", or several of a list.", dry_run, LIMIT_API_BODY },           \
+		{ METHOD_GET, V2 path_ "/{id}", show, resource_, "One of the " many ".", NULL,     \
+			0 },                                                                       \
+		{ METHOD_PUT, V2 path_ "/{id}", name##_update, resource_, "Changes " a ".",        \
+			dry_run, LIMIT_API_BODY },                                                 \
+	{                                                                                          \
+		METHOD_DELETE, V2 path_ "/{id}", name##_delete, resource_, "Removes " a ".",       \
+			dry_run, 0                                                                 \
+	}
+
+const struct api_route routes[] = {
+	{ METHOD_GET, "/", root_show, NULL, "The versions of the API.", no_arguments, 0 },
+	{ METHOD_GET, "/v2.0", version_show, NULL, "The collections of the API.", no_arguments, 0 },
+	COLLECTION("security-groups", group, collection_list, collection_show, &group_resource,
+		"a security group", "security groups"),
+	COLLECTION("security-group-rules", rule, collection_list, collection_show, &rule_resource,
+		"a rule of a security group", "rules of security groups"),
+	COLLECTION("address-groups", address_group, collection_list, collection_show,
+		&address_group_resource, "an address group", "address groups"),
+	COLLECTION("ports", port, port_list, port_show, &port_resource, "a port", "ports"),
+	{ METHOD_GET, V2 "portwall/policy", policy_show, NULL,
+		"The whole policy, as a policy file.", no_arguments, 0 },
+	{ METHOD_PUT, V2 "portwall/policy", policy_replace, NULL,
+		"Makes the policy equal to a policy file, in YAML or JSON.", dry_run,
+		LIMIT_POLICY_FILE_SIZE },
+	{ METHOD_GET, V2 "portwall/status", status_show, NULL,
+		"What the kernel has: ports and their states, rules, commits.", no_arguments, 0 },
+	{ METHOD_GET, V2 "portwall/counters", counters_show, NULL,
+		"What the rules of ports counted.", of_port, 0 },
+	{ METHOD_GET, V2 "portwall/verify", verify_show, NULL,
+		"Does this host pass what its policy passes? Computed for all packets.",
+		no_arguments, 0 },
+	{ METHOD_GET, V2 "portwall/findings", findings_show, NULL,
+		"What other programs and settings of this host do to the ports.", no_arguments, 0 },
+	{ METHOD_GET, V2 "portwall/events", events_show, NULL,
+		"Changes and what happens to ports, as they come (text/event-stream).",
+		no_arguments, 0 },
+	{ METHOD_GET, "/metrics", metrics_show, NULL, "Counts, for Prometheus.", no_arguments, 0 },
+	{ METHOD_GET, "/healthz", health_show, NULL,
+		"200 when the kernel has what the policy says, or will soon; else 503 and why.",
+		no_arguments, 0 },
+};
+const size_t n_routes = N_OF(routes);
+
+static const char *skip_segment(const char *path)
+{
+	return path + strcspn(path, "/");
+}
+
+/* Is the path one of the pattern? *ret_id: what stands for {id}. */
+static bool matches(struct arena *arena, const char *pattern, const char *path, const char **ret_id)
+{
+	const char *id = NULL, *root = pattern;
+
+	while (*pattern && *path) {
+		if (text_has_prefix(pattern, "{id}")) {
+			const char *end = skip_segment(path);
+
+			if (end == path)
+				return false;
+			id = arena_strndup(arena, path, end - path);
+			path = end;
+			pattern += strlen("{id}");
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	/* Clients ask for "/v2.0" and "/v2.0/" alike. */
+	if (!strcmp(path, "/") && root[1])
+		path++;
+	if (*pattern || *path)
+		return false;
+	*ret_id = id;
+	return true;
+}
+
+bool route_find(struct request *request)
+{
+	struct text allow CLEANUP(text_done) = TEXT_INIT;
+	const char *id = NULL;
+
+	for (size_t i = 0; i < n_routes; i++) {
+		if (!matches(request->arena, routes[i].path, request->path, &id))
+			continue;
+		if (routes[i].method == request->method) {
+			request->route = &routes[i];
+			request->id = id;
+			return true;
+		}
+		if (!allow.len && routes[i].method == METHOD_GET)
+			text_add(&allow, "GET, HEAD");
+		else
+			text_addf(&allow, "%s%s", allow.len ? ", " : "",
+				method_names[routes[i].method]);
+	}
+	if (!allow.len) {
+		answer_error(request, 404, "HTTPNotFound", "GET /v2.0/ lists what there is.",
+			"The resource could not be found.");
+		return false;
+	}
+	request->answer.allow = arena_strdup(request->arena, allow.data);
+	answer_error(request, 405, "HTTPMethodNotAllowed",
+		arena_printf(request->arena, "It takes %s.", allow.data), "%s is no method of %s.",
+		request->method < N_METHODS ? method_names[request->method] : "This",
+		request->path);
+	return false;
+}
+
+/* An argument that nobody takes is a mistake that would be silent otherwise. */
+static bool check_arguments(struct request *request)
+{
+	const char *const *known = request->route->arguments;
+
+	if (request->arguments.n > LIMIT_API_QUERY) {
+		answer_error(request, 400, "HTTPBadRequest", "Ask several times, for less each.",
+			"More than %d arguments.", LIMIT_API_QUERY);
+		return false;
+	}
+	if (!known)
+		return true;
+	vec_for_each (argument, &request->arguments) {
+		size_t i = 0;
+
+		while (known[i] && strcmp(known[i], argument->key) != 0)
+			i++;
+		if (known[i])
+			continue;
+		answer_error(request, 400, "HTTPBadRequest",
+			known[0] ? arena_printf(request->arena, "It takes %s.", known[0])
+				 : "It takes no arguments.",
+			"'%s' is no argument of %s %s.", argument->key,
+			method_names[request->method], request->route->path);
+		return false;
+	}
+	return true;
+}
+
+void route_handle(struct request *request)
+{
+	if (check_arguments(request))
+		request->route->handle(request);
+}

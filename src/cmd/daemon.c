@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cmd/daemon.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "cmd/serve_config.h"
+
+#define POLICY_PATH "/v2.0/portwall/policy"
+
+const char *daemon_socket(void)
+{
+	const char *named = getenv("PORTWALL_SOCKET");
+
+	return named && *named ? named : "/run/portwall/api.sock";
+}
+
+bool daemon_open(struct api_client **ret, struct err *err)
+{
+	*ret = NULL;
+	if (!kernel_socket_is_here(daemon_socket()))
+		return true;
+	return api_client_open(daemon_socket(), ret, err) || api_is_absent(err);
+}
+
+bool daemon_ask(struct api_client *client, const char *method, const char *path, const char *body,
+	size_t size, json_t **ret, struct err *err)
+{
+	struct text answer CLEANUP(text_done) = TEXT_INIT;
+	json_error_t wrong;
+	unsigned status;
+
+	if (!api_request(client, method, path, body, size, &status, &answer, err) ||
+		!api_check(status, &answer, err))
+		return false;
+	*ret = json_loadb(answer.data, answer.len, 0, &wrong);
+	return *ret || err_system(err, 0, "the service's answer is no JSON: %s", wrong.text);
+}
+
+bool daemon_policy(struct arena *arena, const struct policy **ret, struct err *err)
+{
+	struct api_client *client CLEANUP(api_client_close) = NULL;
+	struct text answer CLEANUP(text_done) = TEXT_INIT;
+	struct utsname names;
+	unsigned status;
+
+	if (!daemon_open(&client, err))
+		return false;
+	if (!client)
+		return agent_policy_load(arena, ret, err);
+	if (uname(&names) < 0)
+		return err_system(err, 0, "uname");
+	return api_request(client, "GET", POLICY_PATH, NULL, 0, &status, &answer, err) &&
+	       api_check(status, &answer, err) &&
+	       policy_parse(arena, "the service's policy", answer.data, answer.len, names.nodename,
+		       ret, err);
+}
+
+/* --- apply --- */
+
+static bool check_options(const struct invocation *inv, struct err *err)
+{
+	const struct agent_options *agent = &inv->agent;
+	const char *option = agent->chain_prefix    ? "--prefix"
+			     : agent->backend	    ? "--backend"
+			     : agent->takeover	    ? "--takeover"
+			     : agent->allow_missing ? "--allow-missing"
+			     : agent->fix_sysctl    ? "--fix-sysctl"
+						    : NULL;
+
+	if (!option)
+		return true;
+	err_input(err, "%s is not asked here: portwall serve keeps the rules of this host", option);
+	return err_next(
+		err, "its configuration says how (portwall serve --check), or stop it first");
+}
+
+static long long number(const json_t *answer, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(answer, key));
+}
+
+static void add_objects(struct text *out, const json_t *answer)
+{
+	static const struct {
+		const char *key, *words;
+	} kinds[] = { { "security_groups", "group" }, { "address_groups", "address group" },
+		{ "ports", "port" } };
+	static const char *const verbs[] = { "added", "changed", "removed" };
+	const json_t *policy = json_object_get(answer, "policy");
+
+	for (size_t k = 0; k < N_OF(kinds); k++)
+		for (size_t v = 0; v < N_OF(verbs); v++) {
+			long long n = number(json_object_get(policy, kinds[k].key), verbs[v]);
+
+			if (n)
+				text_addf(out, "  %lld %s%s %s\n", n, kinds[k].words,
+					n == 1 ? "" : "s", verbs[v]);
+		}
+}
+
+static void add_failures(const struct invocation *inv, struct text *out, const json_t *answer)
+{
+	const json_t *failure;
+	size_t i;
+
+	json_array_foreach(json_object_get(answer, "failures"), i, failure)
+	{
+		output_add(inv, out, COLOUR_RED, "  port %s is closed: %s\n",
+			json_string_value(json_object_get(failure, "port_id")),
+			json_string_value(json_object_get(failure, "why")));
+	}
+}
+
+static void print_applied(const struct invocation *inv, const json_t *answer)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	const json_t *line;
+	size_t i;
+
+	if (inv->agent.dry_run)
+		output_add(inv, &out, COLOUR_BOLD, "would apply %s", inv->args[0]);
+	else
+		output_add(inv, &out, COLOUR_BOLD, "applied %s as revision %lld of portwall serve",
+			inv->args[0], number(answer, "revision"));
+	if (!number(answer, "steps"))
+		text_add(&out, ": nothing to change in the kernel");
+	text_add(&out, "\n");
+	add_objects(&out, answer);
+	json_array_foreach(json_object_get(answer, "changes"), i, line)
+		text_addf(&out, "  %s\n", json_string_value(line));
+	if (number(answer, "flows_cut"))
+		text_addf(&out, "  %lld connection%s cut that no rule allows any more\n",
+			number(answer, "flows_cut"), number(answer, "flows_cut") == 1 ? "" : "s");
+	add_failures(inv, &out, answer);
+	output_print_text(&out);
+}
+
+bool daemon_apply(struct invocation *inv, struct api_client *client, const struct text *policy,
+	struct err *err)
+{
+	json_t *answer;
+
+	if (!check_options(inv, err) ||
+		!daemon_ask(client, "PUT",
+			inv->agent.dry_run ? POLICY_PATH "?dry_run=true" : POLICY_PATH,
+			policy->data, policy->len, &answer, err))
+		return false;
+	inv->has_changed = !inv->agent.dry_run;
+	if (json_array_size(json_object_get(answer, "failures")))
+		inv->exit = EXIT_FAILED;
+	if (inv->json) {
+		json_object_set_new(answer, "command", json_string("apply"));
+		output_print_json(answer);
+		return true;
+	}
+	print_applied(inv, answer);
+	json_decref(answer);
+	return true;
+}

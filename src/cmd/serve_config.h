@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CMD_SERVE_CONFIG_H
+#define CMD_SERVE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/text.h"
+
+/*
+ * The configuration file of "portwall serve": lines "key = value". A # at the beginning of a line, or behind a space, begins a
+ * remark; the words of a list are parted by spaces. One table (serve_config.c) has each key with its default and what it
+ * means: the file that is installed, the man page and the check are made from it.
+ */
+#define SERVE_CONFIG_PATH   "/etc/portwall/serve.conf"
+#define SERVE_CONFIG_N_KEYS 14
+
+struct serve_config {
+	const char *path;  /* the file; NULL: defaults only */
+	const char *group; /* socket_group: of the socket, and of the process that serves it */
+	const char *socket, *user, *store, *host, *backend, *prefix;
+	const char *const *closed_interfaces, *const *guard_bridges;
+	size_t n_closed_interfaces, n_guard_bridges; /* no bridges: those that the guard finds */
+	bool fix_sysctl, takeover, guard, paranoid;
+	unsigned wait_s;
+	unsigned lines[SERVE_CONFIG_N_KEYS]; /* by key: where it is set; 0: it is not */
+};
+
+/*
+ * path NULL: SERVE_CONFIG_PATH, where no file means the defaults. Errors name file, line, key, what it must be, and the
+ * nearest key (ERR_INPUT); the file cannot be read (ERR_SYSTEM). Nothing of the host is asked but its name.
+ */
+bool serve_config_load(
+	struct arena *arena, const char *path, struct serve_config *ret, struct err *err);
+/* What a text says; path is for messages. */
+bool serve_config_parse(struct arena *arena, const char *path, const struct text *text,
+	struct serve_config *ret, struct err *err);
+
+/* Can it be started so on this host? Its user and group are there, the folders of socket and store too. */
+bool serve_config_check(const struct serve_config *config, struct err *err);
+
+/* What is effective, in the file's own form; behind what the file sets stands its line. */
+void serve_config_print(const struct serve_config *config, struct text *out);
+/* The file as it is installed: each key with its help, as a remark that has the default. */
+void serve_config_print_default(struct text *out);
+
+/* For --help and the man page: key (NULL: no more), default and help, by number. */
+void serve_config_key(
+	size_t i, const char **ret_key, const char **ret_default, const char **ret_help);
+
+#endif

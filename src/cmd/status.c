@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* How the service is, and each port of it. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/daemon.h"
+
+static const char *const columns[] = { "port", "name", "interface", "bridge", "state", "why" };
+
+static const char *word(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static long long number(const json_t *object, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(object, key));
+}
+
+static void add_ports(struct invocation *inv, struct text *out, const json_t *ports)
+{
+	struct output_table table = {
+		.arena = inv->arena, .titles = columns, .n_columns = N_OF(columns)
+	};
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach(ports, i, port)
+	{
+		const char **row = arena_new_array(inv->arena, const char *, N_OF(columns));
+
+		if (!inv->all && !strcmp(word(port, "state"), "remote"))
+			continue;
+		row[0] = word(port, "id");
+		row[1] = word(port, "name");
+		row[2] = word(port, "device");
+		row[3] = word(port, "bridge");
+		row[4] = word(port, "state");
+		row[5] = word(port, "why");
+		*vec_push(&table.rows, inv->arena) = row;
+	}
+	if (table.rows.n)
+		output_table_print(&table, out);
+}
+
+static void add_since(struct text *out, long long started)
+{
+	time_t at = (time_t)started;
+	char when[64];
+	struct tm tm;
+
+	if (localtime_r(&at, &tm) && strftime(when, sizeof(when), "%F %T", &tm))
+		text_addf(out, ", since %s", when);
+}
+
+static void print_text(struct invocation *inv, const json_t *status)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	bool is_there = number(status, "revision") == number(status, "kernel_revision");
+
+	output_add(inv, &out, is_there ? COLOUR_GREEN : COLOUR_YELLOW, "%s",
+		is_there ? "the kernel has the policy"
+			 : "the kernel does not have all of the policy yet");
+	text_addf(&out, ": revision %lld", number(status, "revision"));
+	if (!is_there)
+		text_addf(&out, ", the kernel has %lld", number(status, "kernel_revision"));
+	add_since(&out, number(status, "started"));
+	text_addf(&out,
+		"\n  host %s, iptables-%s, guard %s\n"
+		"  %lld rules of ports, %lld changes written, %lld times others' changes repaired, "
+		"%lld refused by the kernel, %lld connections cut\n",
+		word(status, "host"), word(status, "backend"),
+		json_is_true(json_object_get(status, "guard")) ? "held" : "off",
+		number(status, "rules"), number(status, "commits"), number(status, "repaired"),
+		number(status, "refused"), number(status, "flows_cut"));
+	add_ports(inv, &out, json_object_get(status, "ports"));
+	output_print_text(&out);
+}
+
+static void print_warnings(const json_t *status)
+{
+	const json_t *list = json_object_get(status, "warnings"), *warning;
+	size_t i;
+
+	json_array_foreach(list, i, warning)
+	{
+		const char *text = json_string_value(warning);
+
+		output_print_warnings(&text, 1);
+	}
+}
+
+static bool is_well(const json_t *status)
+{
+	const json_t *port;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "ports"), i, port)
+	{
+		if (!strcmp(word(port, "state"), "failed"))
+			return false;
+	}
+	return number(status, "revision") == number(status, "kernel_revision");
+}
+
+bool cmd_status(struct invocation *inv, struct err *err)
+{
+	struct api_client *client CLEANUP(api_client_close) = NULL;
+	json_t *status;
+
+	if (!daemon_open(&client, err))
+		return false;
+	if (!client) {
+		err_system(err, 0, "portwall serve does not run in this network namespace (%s)",
+			daemon_socket());
+		return err_next(err,
+			"systemctl start portwall; without it, portwall show tells of what was applied");
+	}
+	if (!daemon_ask(client, "GET", "/v2.0/portwall/status", NULL, 0, &status, err))
+		return false;
+	inv->exit = is_well(status) ? EXIT_DONE : EXIT_NOT_WHOLE;
+	print_warnings(status);
+	if (inv->json) {
+		output_print_json(status);
+		return true;
+	}
+	print_text(inv, status);
+	json_decref(status);
+	return true;
+}
