@@ -137,6 +137,7 @@ bool cmd_audit(struct invocation *invocation, struct err *err);
 bool cmd_clear(struct invocation *invocation, struct err *err);
 bool cmd_doctor(struct invocation *invocation, struct err *err);
 bool cmd_serve(struct invocation *invocation, struct err *err);
+bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
 
@@ -174,6 +175,9 @@ void output_print_warnings(const char *const *warnings, size_t n);
 json_t *output_json_error(const struct err *err);
 json_t *output_json_warnings(const char *const *warnings, size_t n);
 /* What a pass did or, after --dry-run, would do. */
+/* Are so many lines of what changed listed, without being asked for? Else the second tells how many there are. */
+bool output_lists_changes(const struct invocation *invocation, size_t n);
+void output_add_unlisted(struct text *out, size_t n);
 void output_print_report(
 	const struct invocation *invocation, const char *what, const struct agent_report *report);
 

@@ -11,6 +11,7 @@ static const enum option_id ruleset_options[] = { OPT_CHECK, OPT_JSON, OPT_HELP 
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
 static const enum option_id serve_options[] = { OPT_CONFIG, OPT_CHECK, OPT_HELP };
+static const enum option_id export_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id status_options[] = { OPT_ALL, OPT_JSON, OPT_HELP };
 static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
 	OPT_JSON, OPT_HELP };
@@ -153,6 +154,19 @@ const struct command commands[] = {
 			    "portwall status --json\n",
 		OPTIONS(status_options),
 		.run = cmd_status,
+	},
+	{
+		.name = "export",
+		.args = "",
+		.summary = "print the policy that holds here as a policy file",
+		.description =
+			"The policy of portwall serve when it runs, else the one that was applied last, with the ids of all objects: \"portwall "
+			"apply\" of it changes nothing here, and elsewhere makes the same rules. The options that a service or an "
+			"apply was given are not in it.",
+		.examples = "portwall export > policy.yaml\n"
+			    "portwall export | ssh other-host portwall apply -\n",
+		OPTIONS(export_options),
+		.run = cmd_export,
 	},
 	{
 		.name = "guard",

@@ -14,7 +14,7 @@ const char *daemon_socket(void)
 {
 	const char *named = getenv("PORTWALL_SOCKET");
 
-	return named && *named ? named : "/run/portwall/api.sock";
+	return named && *named ? named : SERVE_SOCKET;
 }
 
 bool daemon_open(struct api_client **ret, struct err *err)
@@ -58,28 +58,27 @@ bool daemon_policy(struct arena *arena, const struct policy **ret, struct err *e
 		       ret, err);
 }
 
+long long daemon_number(const json_t *answer, const char *key)
+{
+	return (long long)json_integer_value(json_object_get(answer, key));
+}
+
 /* --- apply --- */
 
 static bool check_options(const struct invocation *inv, struct err *err)
 {
 	const struct agent_options *agent = &inv->agent;
-	const char *option = agent->chain_prefix    ? "--prefix"
-			     : agent->backend	    ? "--backend"
-			     : agent->takeover	    ? "--takeover"
-			     : agent->allow_missing ? "--allow-missing"
-			     : agent->fix_sysctl    ? "--fix-sysctl"
-						    : NULL;
+	const char *option = agent->chain_prefix ? "--prefix"
+			     : agent->backend	 ? "--backend"
+			     : agent->takeover	 ? "--takeover"
+			     : agent->fix_sysctl ? "--fix-sysctl"
+						 : NULL;
 
 	if (!option)
 		return true;
 	err_input(err, "%s is not asked here: portwall serve keeps the rules of this host", option);
 	return err_next(
 		err, "its configuration says how (portwall serve --check), or stop it first");
-}
-
-static long long number(const json_t *answer, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(answer, key));
 }
 
 static void add_objects(struct text *out, const json_t *answer)
@@ -93,7 +92,8 @@ static void add_objects(struct text *out, const json_t *answer)
 
 	for (size_t k = 0; k < N_OF(kinds); k++)
 		for (size_t v = 0; v < N_OF(verbs); v++) {
-			long long n = number(json_object_get(policy, kinds[k].key), verbs[v]);
+			long long n =
+				daemon_number(json_object_get(policy, kinds[k].key), verbs[v]);
 
 			if (n)
 				text_addf(out, "  %lld %s%s %s\n", n, kinds[k].words,
@@ -114,26 +114,60 @@ static void add_failures(const struct invocation *inv, struct text *out, const j
 	}
 }
 
+static void add_counts(struct text *out, const json_t *answer, const char *what)
+{
+	static const struct {
+		const char *key, *sign;
+	} ways[] = { { "added", "+" }, { "removed", "-" } };
+	char key[32];
+
+	for (size_t i = 0; i < N_OF(ways); i++) {
+		long long n;
+
+		snprintf(key, sizeof(key), "%ss_%s", what, ways[i].key);
+		n = daemon_number(answer, key);
+		if (n)
+			text_addf(out, "  %s%lld %s%s\n", ways[i].sign, n, what, n == 1 ? "" : "s");
+	}
+}
+
+static void add_changes(const struct invocation *inv, struct text *out, const json_t *answer)
+{
+	const json_t *changes = json_object_get(answer, "changes"), *line;
+	size_t i;
+
+	if (!output_lists_changes(inv, json_array_size(changes))) {
+		add_counts(out, answer, "rule");
+		add_counts(out, answer, "member");
+		output_add_unlisted(out, json_array_size(changes));
+		return;
+	}
+	json_array_foreach(changes, i, line)
+	{
+		const char *words = json_string_value(line);
+
+		output_add(inv, out, *words == '+' ? COLOUR_GREEN : COLOUR_YELLOW, "  %s\n", words);
+	}
+}
+
 static void print_applied(const struct invocation *inv, const json_t *answer)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
-	const json_t *line;
-	size_t i;
 
 	if (inv->agent.dry_run)
 		output_add(inv, &out, COLOUR_BOLD, "would apply %s", inv->args[0]);
 	else
 		output_add(inv, &out, COLOUR_BOLD, "applied %s as revision %lld of portwall serve",
-			inv->args[0], number(answer, "revision"));
-	if (!number(answer, "steps"))
+			inv->args[0], daemon_number(answer, "revision"));
+	if (!daemon_number(answer, "steps"))
 		text_add(&out, ": nothing to change in the kernel");
 	text_add(&out, "\n");
 	add_objects(&out, answer);
-	json_array_foreach(json_object_get(answer, "changes"), i, line)
-		text_addf(&out, "  %s\n", json_string_value(line));
-	if (number(answer, "flows_cut"))
+	add_changes(inv, &out, answer);
+	if (daemon_number(answer, "flows_cut"))
 		text_addf(&out, "  %lld connection%s cut that no rule allows any more\n",
-			number(answer, "flows_cut"), number(answer, "flows_cut") == 1 ? "" : "s");
+			daemon_number(answer, "flows_cut"),
+			daemon_number(answer, "flows_cut") == 1 ? "" : "s");
 	add_failures(inv, &out, answer);
 	output_print_text(&out);
 }

@@ -22,4 +22,6 @@ bool daemon_policy(struct arena *arena, const struct policy **ret, struct err *e
 bool daemon_apply(struct invocation *inv, struct api_client *client, const struct text *policy,
 	struct err *err);
 
+long long daemon_number(const json_t *answer, const char *key); /* 0: it is not there */
+
 #endif

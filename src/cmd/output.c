@@ -158,15 +158,20 @@ static void add_family_counts(struct text *out, enum family family, const struct
 /* More lines than this are only listed when asked for. */
 #define MAX_LISTED_CHANGES 20
 
-static bool lists_changes(const struct invocation *inv, const struct plan *plan)
+bool output_lists_changes(const struct invocation *inv, size_t n)
 {
-	return inv->verbose || plan->n_changes <= MAX_LISTED_CHANGES;
+	return inv->verbose || n <= MAX_LISTED_CHANGES;
+}
+
+void output_add_unlisted(struct text *out, size_t n)
+{
+	text_addf(out, "  (%zu changes; --verbose lists them)\n", n);
 }
 
 static void add_changes(const struct invocation *inv, struct text *out, const struct plan *plan)
 {
-	if (!lists_changes(inv, plan)) {
-		text_addf(out, "  (%zu changes; --verbose lists them)\n", plan->n_changes);
+	if (!output_lists_changes(inv, plan->n_changes)) {
+		output_add_unlisted(out, plan->n_changes);
 		return;
 	}
 	for (size_t i = 0; i < plan->n_changes; i++) {
@@ -237,7 +242,7 @@ static json_t *json_report(
 	for (enum family f = FAMILY_IPV4; f <= FAMILY_BRIDGE; f++)
 		json_object_set_new(families, family_name(f), json_counts(&plan->counts[f]));
 	/* As in the text: tens of thousands of lines only for who asks. */
-	for (size_t i = 0; i < plan->n_changes && lists_changes(inv, plan); i++)
+	for (size_t i = 0; i < plan->n_changes && output_lists_changes(inv, plan->n_changes); i++)
 		json_array_append_new(changes,
 			json_pack("{s:s#, s:s, s:s, s:s, s:s}", "sign", &plan->changes[i].sign, 1,
 				"family", family_name(plan->changes[i].family), "table",

@@ -119,7 +119,7 @@ static void be_door(void *data, int peer, int ready)
 		.engine_fd = peer };
 	struct err err;
 
-	if (!kernel_privileges_door(config->user, config->group, &err) ||
+	if (!kernel_privileges_door(config->user, &err) ||
 		!api_run(&options, tell_ready, &ready, &err))
 		log_and_fail("door-ended", &err);
 	_exit(EXIT_DONE);

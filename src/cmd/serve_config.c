@@ -117,8 +117,7 @@ struct key {
 #define MUST_BE_YES_OR_NO "must be yes or no"
 
 static const struct key keys[] = {
-	{ "socket", "/run/portwall/api.sock", is_socket_path,
-		MUST_BE_A_PATH " of at most 107 characters",
+	{ "socket", SERVE_SOCKET, is_socket_path, MUST_BE_A_PATH " of at most 107 characters",
 		"The unix socket on which requests come in. Root and the members of socket_group may use it.",
 		KIND_TEXT, AT(socket), 0 },
 	{ "socket_group", "portwall", is_user_name, MUST_BE_A_GROUP,
@@ -426,13 +425,21 @@ static bool check_folder(
 	return err_next(err, "systemctl start portwall makes those of the defaults");
 }
 
+static const char make[] =
+	"systemd-sysusers makes user and group portwall; for a first try: user = nobody, socket_group = root";
+
 bool serve_config_check(const struct serve_config *config, struct err *err)
 {
-	static const char make[] = "systemd-sysusers makes user and group portwall";
+	const struct passwd *user = getpwnam(config->user);
 
-	if (!getpwnam(config->user)) {
+	if (!user) {
 		refuse_value(config, AT(user), config->user, "there is no such user", err);
 		return err_next(err, "%s", make);
+	}
+	if (!user->pw_uid || !user->pw_gid) {
+		refuse_value(config, AT(user), config->user,
+			"what parses requests has to run as somebody who owns nothing", err);
+		return err_next(err, "user = nobody, for a first try");
 	}
 	if (!getgrnam(config->group)) {
 		refuse_value(config, AT(group), config->group, "there is no such group", err);

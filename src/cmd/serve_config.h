@@ -15,6 +15,7 @@
  * means: the file that is installed, the man page and the check are made from it.
  */
 #define SERVE_CONFIG_PATH   "/etc/portwall/serve.conf"
+#define SERVE_SOCKET	    "/run/portwall/api.sock" /* the key socket, where it is not said */
 #define SERVE_CONFIG_N_KEYS 14
 
 struct serve_config {

@@ -15,11 +15,6 @@ static const char *word(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-static long long number(const json_t *object, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(object, key));
-}
-
 static void add_ports(struct invocation *inv, struct text *out, const json_t *ports)
 {
 	struct output_table table = {
@@ -56,26 +51,56 @@ static void add_since(struct text *out, long long started)
 		text_addf(out, ", since %s", when);
 }
 
+static void add_verdict(struct invocation *inv, struct text *out, const json_t *status)
+{
+	long long revision = daemon_number(status, "revision"),
+		  in_kernel = daemon_number(status, "kernel_revision");
+
+	if (!revision) {
+		output_add(inv, out, COLOUR_YELLOW, "no policy yet, so nothing is changed");
+		text_add(out, " (portwall apply FILE)");
+	} else if (revision == in_kernel) {
+		output_add(inv, out, COLOUR_GREEN, "the kernel has the policy");
+		text_addf(out, ": revision %lld", revision);
+	} else {
+		output_add(
+			inv, out, COLOUR_YELLOW, "the kernel does not have all of the policy yet");
+		text_addf(out, ": revision %lld, the kernel has %lld", revision, in_kernel);
+	}
+	add_since(out, daemon_number(status, "started"));
+}
+
+/* "2 rules of ports, 1 connection cut" */
+static void add_counts(struct text *out, const json_t *status)
+{
+	static const struct {
+		const char *key, *one, *many;
+	} counts[] = {
+		{ "rules", "rule of ports", "rules of ports" },
+		{ "commits", "change written", "changes written" },
+		{ "repaired", "change by others undone", "changes by others undone" },
+		{ "refused", "change refused by the kernel", "changes refused by the kernel" },
+		{ "flows_cut", "connection cut", "connections cut" },
+	};
+
+	for (size_t i = 0; i < N_OF(counts); i++) {
+		long long n = daemon_number(status, counts[i].key);
+
+		text_addf(out, "%s%lld %s", i ? ", " : "  ", n,
+			n == 1 ? counts[i].one : counts[i].many);
+	}
+	text_add(out, "\n");
+}
+
 static void print_text(struct invocation *inv, const json_t *status)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
-	bool is_there = number(status, "revision") == number(status, "kernel_revision");
 
-	output_add(inv, &out, is_there ? COLOUR_GREEN : COLOUR_YELLOW, "%s",
-		is_there ? "the kernel has the policy"
-			 : "the kernel does not have all of the policy yet");
-	text_addf(&out, ": revision %lld", number(status, "revision"));
-	if (!is_there)
-		text_addf(&out, ", the kernel has %lld", number(status, "kernel_revision"));
-	add_since(&out, number(status, "started"));
-	text_addf(&out,
-		"\n  host %s, iptables-%s, guard %s\n"
-		"  %lld rules of ports, %lld changes written, %lld times others' changes repaired, "
-		"%lld refused by the kernel, %lld connections cut\n",
-		word(status, "host"), word(status, "backend"),
-		json_is_true(json_object_get(status, "guard")) ? "held" : "off",
-		number(status, "rules"), number(status, "commits"), number(status, "repaired"),
-		number(status, "refused"), number(status, "flows_cut"));
+	add_verdict(inv, &out, status);
+	text_addf(&out, "\n  host %s, iptables-%s, guard %s\n", word(status, "host"),
+		word(status, "backend"),
+		json_is_true(json_object_get(status, "guard")) ? "held" : "off");
+	add_counts(&out, status);
 	add_ports(inv, &out, json_object_get(status, "ports"));
 	output_print_text(&out);
 }
@@ -103,7 +128,7 @@ static bool is_well(const json_t *status)
 		if (!strcmp(word(port, "state"), "failed"))
 			return false;
 	}
-	return number(status, "revision") == number(status, "kernel_revision");
+	return daemon_number(status, "revision") == daemon_number(status, "kernel_revision");
 }
 
 bool cmd_status(struct invocation *inv, struct err *err)

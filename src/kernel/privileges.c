@@ -17,7 +17,6 @@
 #include <cap-ng.h>
 #include <ctype.h>
 #include <errno.h>
-#include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -127,12 +126,10 @@ struct identity {
 	gid_t gid;
 };
 
-/* Both are asked for before anything is given up: what answers may be a library or a daemon. */
-static bool find_identity(
-	const char *user, const char *group, struct identity *ret, struct err *err)
+/* Asked for before anything is given up: what answers may be a library or a daemon. */
+static bool find_identity(const char *user, struct identity *ret, struct err *err)
 {
 	const struct passwd *passwd = getpwnam(user);
-	const struct group *found;
 
 	if (!passwd) {
 		err_input(err, "there is no user %s", user);
@@ -140,17 +137,13 @@ static bool find_identity(
 			err, "systemd-sysusers makes it; or name another one in serve.conf");
 	}
 	ret->uid = passwd->pw_uid;
-	found = getgrnam(group);
-	if (!found) {
-		err_input(err, "there is no group %s", group);
-		return err_next(
-			err, "systemd-sysusers makes it; or name another one in serve.conf");
+	ret->gid = passwd->pw_gid;
+	if (!ret->uid || !ret->gid) {
+		err_input(err,
+			"what parses requests does not run as %s: root would be left with all its files",
+			ret->uid ? "somebody of root's group" : "root");
+		return err_next(err, "name another user in serve.conf");
 	}
-	ret->gid = found->gr_gid;
-	if (!ret->uid || !ret->gid)
-		return err_input(err,
-			"what parses requests does not run as %s %s: root would be left with all its files",
-			ret->uid ? "group" : "user", ret->uid ? group : user);
 	return true;
 }
 
@@ -198,12 +191,12 @@ static bool must_be_bare(const struct identity *identity, struct err *err)
 	return true;
 }
 
-bool kernel_privileges_door(const char *user, const char *group, struct err *err)
+bool kernel_privileges_door(const char *user, struct err *err)
 {
 	static const unsigned all[] = { CAP_SETUID, CAP_SETGID, CAP_SETPCAP };
 	struct identity identity = { 0 };
 
-	if (!find_identity(user, group, &identity, err) || !must_have(all, N_OF(all), err) ||
+	if (!find_identity(user, &identity, err) || !must_have(all, N_OF(all), err) ||
 		!limit(err) || !become(&identity, err) || !must_be_bare(&identity, err) ||
 		!no_new_privileges(err))
 		return false;

@@ -33,12 +33,12 @@ bool kernel_privileges_engine(struct err *err);
 bool kernel_privileges_reader(struct err *err);
 
 /*
- * The process that parses requests: works with the descriptors that it has, and with files that its user may open. It makes no
+ * The process that parses requests, as that user and in its group: works with the descriptors that it has, and with files that its user may open. It makes no
  * socket (so it logs to a descriptor and tells no service manager), no process and no thread, and maps no new code: what dlopen would bring has to
  * be loaded before. A call that no library of it makes by itself (execve, ptrace, mount) ends it at once with SIGSYS, which the kernel
  * logs; any other call that is not on its list does not exist for it (ENOSYS).
- * Errors: there is no such user or group, or it is root's (ERR_INPUT); SETUID, SETGID or SETPCAP is missing; no seccomp filters.
+ * Errors: there is no such user, it is root, or its group is root's (ERR_INPUT); SETUID, SETGID or SETPCAP is missing; no seccomp filters.
  */
-bool kernel_privileges_door(const char *user, const char *group, struct err *err);
+bool kernel_privileges_door(const char *user, struct err *err);
 
 #endif

@@ -65,7 +65,7 @@ all_state() { state iptables-save ip6tables-save ipset nft; }
 says 'without a command it prints its usage and exits 2' 2 '^Usage: portwall COMMAND' pw
 says '--help prints the commands and exits 0' 0 'apply +FILE' pw --help
 says 'an unknown command is refused with the nearest one' 2 'did you mean portwall apply' pw aply x
-for command in apply show groups clear; do
+for command in apply show groups clear export status serve; do
 	says "$command --help tells exit codes and examples" 0 'Exit status: 0 done' pw $command --help
 	check "$command --help fits 100 columns" awk 'length > 100 { bad = 1; print } END { exit bad }' \
 		<(pw $command --help)
@@ -84,6 +84,7 @@ says 'the caret stands under the typing error' 2 '^ +\^' pw apply typo.yaml
 says 'the next step names the right key' 2 'protocol' pw apply typo.yaml
 says 'show before any apply tells what to do' 1 'portwall apply FILE' pw show
 says 'groups before any apply tells what to do' 1 'portwall apply FILE' pw groups
+says 'export before any apply tells what to do' 1 'portwall apply FILE' pw export
 says 'groups of a file needs no apply' 0 'ingress, IPv4: .*tcp' pw groups good.yaml
 all_state > before
 says 'an interface that is not there is named with the nearest' 2 'tap9' pw apply missing.yaml
@@ -115,6 +116,14 @@ pw apply good.yaml >/dev/null
 check 'rules are traceable to group and id by comment' \
 	sh -c "iptables-save | grep -qE 'rule [0-9a-f-]{36} of group web'"
 check 'standard input is a file too' sh -c "'$PORTWALL' apply - < good.yaml"
+
+# -- export: what is printed is the policy
+pw export > exported.yaml
+pw export --json > exported.json
+for file in exported.yaml exported.json; do
+	says "$file says the same" 0 'nothing would change' pw apply --dry-run $file
+	check "$file keeps the ports of other hosts" grep -q far $file
+done
 
 # -- show and groups
 says 'show names port, rule and line' 0 'allow tcp 80 from any' pw show vm1

@@ -150,7 +150,7 @@ static int lacks(void *data)
 
 	if (!strcmp(name, "CAP_SETUID")) {
 		if (setgroups(0, NULL) < 0 || setuid(65534) < 0 ||
-			kernel_privileges_door(USER, GROUP_OF, &err))
+			kernel_privileges_door(USER, &err))
 			return 2;
 	} else {
 		prctl(PR_CAPBSET_DROP, CAP_NET_RAW);
@@ -378,7 +378,7 @@ static bool become_door(void)
 {
 	struct err err;
 
-	return kernel_privileges_door(USER, GROUP_OF, &err) || (complain("door", &err), false);
+	return kernel_privileges_door(USER, &err) || (complain("door", &err), false);
 }
 
 static void lobby_init(struct lobby *lobby)
@@ -705,20 +705,18 @@ static void the_door_cannot_be_read_by_its_own_user(void **state)
 static void the_door_is_never_root(void **state)
 {
 	static const struct {
-		const char *user, *group, *says;
+		const char *user, *says;
 	} rows[] = {
-		{ "no-such-user", GROUP_OF, "there is no user no-such-user" },
-		{ USER, "no-such-group", "there is no group no-such-group" },
-		{ "root", GROUP_OF, "does not run as user root" },
-		{ USER, "root", "does not run as group root" },
-		{ "", "", "there is no user " },
+		{ "no-such-user", "there is no user no-such-user" },
+		{ "root", "does not run as root" },
+		{ "", "there is no user " },
 	};
 	struct err err;
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(rows); i++) {
 		memset(&err, 0, sizeof(err));
-		assert_false(kernel_privileges_door(rows[i].user, rows[i].group, &err));
+		assert_false(kernel_privileges_door(rows[i].user, &err));
 		assert_int_equal(err.kind, ERR_INPUT);
 		assert_non_null(strstr(err.text, rows[i].says));
 	}

@@ -40,6 +40,8 @@ def from_a_policy_to_packets():
     expect("equal" in service.portwall("verify", "--json"), "portwall verify asks the service for its policy")
     expect("p1" in service.portwall("show"), "portwall show does, too")
     expect("all" in service.portwall("groups"), "portwall groups does, too")
+    exported = service.portwall("export")
+    expect("nothing to change" in service.portwall("apply", "-", text=exported), "export prints another policy")
     said = service.portwall("status")
     expect("the kernel has the policy" in said and said.count("active") == 2, said)
     service.portwall("clear", status=1)
