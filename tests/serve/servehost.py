@@ -50,9 +50,12 @@ def wait_for(what, condition):
         time.sleep(0.02)
 
 
-def enter_new_host():
-    """A namespace of links, and one of mounts with its own /sys and /run/netns."""
-    expect(libc.unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno()))
+def enter_new_host(netns=None):
+    """A namespace of links, or that of a path, and one of mounts with its own /sys and /run/netns."""
+    if netns:
+        with open(netns, "rb") as f:
+            expect(libc.setns(f.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno()))
+    expect(libc.unshare(CLONE_NEWNS if netns else CLONE_NEWNET | CLONE_NEWNS) == 0, os.strerror(ctypes.get_errno()))
     libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None)
     run("mount", "-t", "sysfs", "sysfs", "/sys")
     run("mount", "-t", "tmpfs", "tmpfs", "/run")
