@@ -362,6 +362,8 @@ static bool begin_events(struct server *server, struct err *err)
 	for (size_t i = 0; i < N_OF(signals); i++)
 		sigaddset(&set, signals[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* the door may end before us: that is an error of a write, and no reason to die in the middle of a change */
+	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; r >= 0 && i < N_OF(signals); i++)
 		r = sd_event_add_signal(server->event, NULL, signals[i], on_signal, server);
 	if (r >= 0)

@@ -144,25 +144,31 @@ static void go_on(struct keeper_of_parts *keeper)
 	}
 }
 
+static int end_if_both(struct keeper_of_parts *keeper)
+{
+	if (keeper->pids[ENGINE] <= 0 && keeper->pids[DOOR] <= 0)
+		go_on(keeper);
+	return 0;
+}
+
 static int on_end(sd_event_source *source, const siginfo_t *info, void *data)
 {
 	struct keeper_of_parts *keeper = data;
 	enum part part = info->si_pid == keeper->pids[ENGINE] ? ENGINE : DOOR;
+	bool is_asked = keeper->is_ending || keeper->is_reloading;
 	struct err err;
 
 	(void)source;
 	keeper->pids[part] = 0;
 	keeper->children[part] = sd_event_source_disable_unref(keeper->children[part]);
-	if (!keeper->is_ending && !keeper->is_reloading) {
-		err_system(&err, 0, "the %s has ended by itself (%s %d)", part_names[part],
-			info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
-		err_next(&err,
-			"its last message says why; the kernel goes on enforcing what it has");
-		fail(keeper, &err);
-	}
-	if (keeper->pids[ENGINE] <= 0 && keeper->pids[DOOR] <= 0)
-		go_on(keeper);
-	return 0;
+	if (is_asked && info->si_code == CLD_EXITED && info->si_status == 0)
+		return end_if_both(keeper);
+	err_system(&err, 0, "the %s has ended %s (%s %d)", part_names[part],
+		is_asked ? "as it should not" : "by itself",
+		info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
+	err_next(&err, "its last message says why; the kernel goes on enforcing what it has");
+	fail(keeper, &err);
+	return end_if_both(keeper);
 }
 
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)

@@ -70,6 +70,7 @@ enum option_id {
 	OPT_BRIDGE,
 	OPT_AS_FFFUU,
 	OPT_CONFIG,
+	OPT_PARANOID,
 	N_OPTIONS,
 };
 
@@ -93,7 +94,7 @@ struct invocation {
 	const char *against[16], *services[16], *assigns[256];
 	size_t n_against, n_services, n_assigns;
 	/* doctor */
-	bool list, fix, undo, keep;
+	bool list, fix, undo, keep, paranoid;
 	unsigned confirm_s;
 	/* guard */
 	const char *bridges[256];

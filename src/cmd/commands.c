@@ -10,7 +10,8 @@ static const enum option_id groups_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id ruleset_options[] = { OPT_CHECK, OPT_JSON, OPT_HELP };
 static const enum option_id clear_options[] = { OPT_DRY_RUN, OPT_VERBOSE, OPT_TAKEOVER, OPT_WAIT,
 	OPT_PREFIX, OPT_BACKEND, OPT_JSON, OPT_HELP };
-static const enum option_id serve_options[] = { OPT_CONFIG, OPT_CHECK, OPT_HELP };
+static const enum option_id serve_options[] = { OPT_CONFIG, OPT_PARANOID, OPT_CHECK, OPT_JSON,
+	OPT_HELP };
 static const enum option_id export_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id status_options[] = { OPT_ALL, OPT_JSON, OPT_HELP };
 static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
@@ -131,7 +132,7 @@ const struct command commands[] = {
 			"the service when it runs. Two processes: the door parses requests and has no right at all, the engine "
 			"changes the kernel and takes only typed requests. While the service is stopped the "
 			"kernel goes on enforcing; a start cuts no connection. SIGHUP reads the configuration again. --check "
-			"says what is effective, or what is wrong in the configuration.",
+			"says what is effective, or what is wrong in the configuration (--json: only with it).",
 		.examples =
 			"portwall serve --check\n"
 			"portwall serve                         # systemctl start portwall\n"

@@ -94,6 +94,8 @@ static const struct option_spec {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_PARANOID] = { "paranoid", 0, NULL,
+		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
 		"the configuration (default /etc/portwall/serve.conf)" },
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
@@ -167,6 +169,7 @@ static const struct {
 	{ OPT_FIX, AT(fix) },
 	{ OPT_UNDO, AT(undo) },
 	{ OPT_KEEP, AT(keep) },
+	{ OPT_PARANOID, AT(paranoid) },
 };
 
 /* Options whose value is kept as it is. */

@@ -146,6 +146,7 @@ static bool load(void *data, struct err *err)
 		unlink(serving->listens_at);
 		close(serving->listen_fd);
 	}
+	config.paranoid |= serving->inv->paranoid;
 	arena_free(serving->arena);
 	*serving = (struct serving){ .inv = serving->inv,
 		.arena = arena,
@@ -153,6 +154,22 @@ static bool load(void *data, struct err *err)
 		.listen_fd = fd,
 		.listens_at = config.socket };
 	return true;
+}
+
+static json_t *json_of_config(const struct serve_config *config)
+{
+	const char *key, *preset, *help;
+	json_t *root = json_object();
+
+	for (size_t i = 0; serve_config_key(i, &key, &preset, &help), key; i++) {
+		struct text value CLEANUP(text_done) = TEXT_INIT;
+
+		serve_config_value(config, i, &value);
+		json_object_set_new(root, key,
+			json_pack("{s:o, s:o}", "value", output_json_words(value.data), "line",
+				config->lines[i] ? json_integer(config->lines[i]) : json_null()));
+	}
+	return root;
 }
 
 static bool check(struct invocation *inv, struct err *err)
@@ -163,6 +180,11 @@ static bool check(struct invocation *inv, struct err *err)
 	if (!serve_config_load(inv->arena, inv->config_path, &config, err) ||
 		!serve_config_check(&config, err))
 		return false;
+	config.paranoid |= inv->paranoid;
+	if (inv->json) {
+		output_print_json(json_of_config(&config));
+		return true;
+	}
 	serve_config_print(&config, &out);
 	output_print_text(&out);
 	return true;
@@ -178,6 +200,10 @@ bool cmd_serve(struct invocation *inv, struct err *err)
 
 	if (inv->check)
 		return check(inv, err);
+	if (inv->json) {
+		err_input(err, "--json is for --check: the service itself writes a log");
+		return err_next(err, "portwall status --json asks it when it runs");
+	}
 	ok = kernel_must_be_admin(err) && agent_service_run(&service, err);
 	if (serving.listen_fd >= 0)
 		unlink(serving.listens_at);

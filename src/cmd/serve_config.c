@@ -451,31 +451,34 @@ bool serve_config_check(const struct serve_config *config, struct err *err)
 
 /* --- printing --- */
 
-static void add_value(const struct serve_config *config, const struct key *key, struct text *out)
+void serve_config_value(const struct serve_config *config, size_t i, struct text *out)
 {
+	const struct key *key = &keys[i];
 	const char *at = (const char *)config + key->at;
 
 	switch (key->kind) {
 	case KIND_LIST:
-		for (size_t i = 0; i < *(const size_t *)((const char *)config + key->n_at); i++)
-			text_addf(out, " %s", (*(const char *const *const *)at)[i]);
+		for (size_t w = 0; w < *(const size_t *)((const char *)config + key->n_at); w++)
+			text_addf(out, "%s%s", w ? " " : "", (*(const char *const *const *)at)[w]);
 		break;
 	case KIND_YES_NO:
-		text_addf(out, " %s", *(const bool *)at ? "yes" : "no");
+		text_add(out, *(const bool *)at ? "yes" : "no");
 		break;
 	case KIND_SECONDS:
-		text_addf(out, " %u", *(const unsigned *)at);
+		text_addf(out, "%u", *(const unsigned *)at);
 		break;
 	default:
-		text_addf(out, " %s", *(const char *const *)at);
+		text_add(out, *(const char *const *)at);
 	}
 }
 
 void serve_config_print(const struct serve_config *config, struct text *out)
 {
 	for (size_t i = 0; i < N_OF(keys); i++) {
-		text_addf(out, "%s =", keys[i].name);
-		add_value(config, &keys[i], out);
+		struct text value CLEANUP(text_done) = TEXT_INIT;
+
+		serve_config_value(config, i, &value);
+		text_addf(out, "%s =%s%s", keys[i].name, value.len ? " " : "", value.data);
 		if (config->lines[i])
 			text_addf(out, "  # %s:%u", config->path, config->lines[i]);
 		text_add(out, "\n");

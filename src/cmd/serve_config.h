@@ -20,7 +20,7 @@
 
 struct serve_config {
 	const char *path;  /* the file; NULL: defaults only */
-	const char *group; /* socket_group: of the socket, and of the process that serves it */
+	const char *group; /* socket_group: of the socket */
 	const char *socket, *user, *store, *host, *backend, *prefix;
 	const char *const *closed_interfaces, *const *guard_bridges;
 	size_t n_closed_interfaces, n_guard_bridges; /* no bridges: those that the guard finds */
@@ -44,6 +44,8 @@ bool serve_config_check(const struct serve_config *config, struct err *err);
 
 /* What is effective, in the file's own form; behind what the file sets stands its line. */
 void serve_config_print(const struct serve_config *config, struct text *out);
+/* The value of a key by number (serve_config_key), as the file would have it. */
+void serve_config_value(const struct serve_config *config, size_t i, struct text *out);
 /* The file as it is installed: each key with its help, as a remark that has the default. */
 void serve_config_print_default(struct text *out);
 

@@ -259,6 +259,33 @@ def engine_and_door_have_the_rights_they_need():
     expect(int(status_of(engine)["CapEff"], 16) & ~(1 << 12 | 1 << 13) == 0, status_of(engine)["CapEff"])
 
 
+def guard_is_one_of_its_duties():
+    """The guard's table is the service's: nobody else can flush it, NAT of others does not touch what is only bridged, and it outlives the service."""
+    one, two = two_guests()
+    service = Service(guard="yes", guard_bridges="br0").start()
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    expect(service.must("GET", "/v2.0/portwall/status")["guard"] is True, "the guard is not held")
+    run("ip", "address", "add", "192.0.2.1/24", "dev", "br0")
+    run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.7.0.0/16", "!", "-o", "docker0", "-j", "MASQUERADE")
+
+    def sources():
+        """Of a ping to two, as conntrack has it: who sent, and whom the answer goes to."""
+        one.pings(two)
+        found = re.findall(r"icmp .*?src=(\S+) .*?dst=(\S+) type=0", run("conntrack", "-L", "-p", "icmp", status=None))
+        expect(found, "no connection is tracked")
+        run("conntrack", "-F", status=None)
+        return {address for pair in found for address in pair}
+    expect(sources() == {address(1)}, "somebody else's NAT rewrites a bridged packet")
+    run("nft", "flush", "ruleset", status=None)
+    expect("portwall-guard" in run("nft", "list", "tables"), "others can flush the guard's table")
+    expect(service.stop() == 0, service.said())
+    expect("portwall-guard" in run("nft", "list", "tables"), "the guard's table went with the service: " + service.said() + run("nft", "list", "tables"))
+    run("iptables", "-t", "nat", "-A", "POSTROUTING", "-s", "10.7.0.0/16", "!", "-o", "docker0", "-j", "MASQUERADE")
+    expect(sources() == {address(1)}, "the table that stays does not guard")
+    run("nft", "delete", "table", "inet", "portwall-guard")
+    expect(sources() != {address(1)}, "without the guard nothing is rewritten either: this proves nothing")
+
+
 def findings_and_metrics_are_told():
     one, two = two_guests()
     service = Service().start()
@@ -286,5 +313,6 @@ if __name__ == "__main__":
         ("wrong requests change nothing and say what is wrong", wrong_requests_change_nothing),
         ("there is one service for a socket, and a wrong configuration says where", one_service_for_a_host),
         ("the door has no right, the engine those that it needs", engine_and_door_have_the_rights_they_need),
+        ("the guard is one of its duties", guard_is_one_of_its_duties),
         ("findings, proofs, counters and metrics are told over the socket", findings_and_metrics_are_told),
     ])
