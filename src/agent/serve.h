@@ -15,7 +15,7 @@
  *
  * Frames on that socket: a header (struct serve_header, host's byte order: both are one program), then its body. Numbers in bodies are
  * little-endian u32 or u64, texts a u32 length and bytes without NUL, lists a u32 count (serve_wire.c). A frame that is not
- * understood ends the connection: the engine then goes on enforcing and waits for another door.
+ * understood ends the engine, and with it the service; the kernel goes on enforcing.
  */
 struct serve_header {
 	uint32_t size; /* of the body; at most LIMIT_SERVE_FRAME */

@@ -250,8 +250,9 @@ static int on_door(sd_event_source *source, int fd, uint32_t events, void *data)
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (got <= 0) {
-		err_system(&err, got < 0 ? errno : 0, "the door has ended");
-		serve_fail(server, &err);
+		/* whoever began us knows why, and begins us again */
+		agent_log(LOG_INFO, "door-gone", NULL);
+		sd_event_exit(server->event, 0);
 		return 0;
 	}
 	if (!take_frames(server, &err))

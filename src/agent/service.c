@@ -109,11 +109,13 @@ static bool begin_parts(struct keeper_of_parts *keeper, struct err *err)
 
 /* --- end --- */
 
+/* The door first: what it has taken is still answered. Then, when it is gone, the engine. */
 static void end_parts(struct keeper_of_parts *keeper)
 {
-	for (size_t i = 0; i < N_PARTS; i++)
-		if (keeper->pids[i] > 0)
-			kill(keeper->pids[i], SIGTERM);
+	if (keeper->pids[DOOR] > 0)
+		kill(keeper->pids[DOOR], SIGTERM);
+	else if (keeper->pids[ENGINE] > 0)
+		kill(keeper->pids[ENGINE], SIGTERM);
 }
 
 static void fail(struct keeper_of_parts *keeper, const struct err *err)
@@ -144,11 +146,16 @@ static void go_on(struct keeper_of_parts *keeper)
 	}
 }
 
-static int end_if_both(struct keeper_of_parts *keeper)
+static void fail_as_ended(
+	struct keeper_of_parts *keeper, enum part part, bool is_asked, const siginfo_t *info)
 {
-	if (keeper->pids[ENGINE] <= 0 && keeper->pids[DOOR] <= 0)
-		go_on(keeper);
-	return 0;
+	struct err err;
+
+	err_system(&err, 0, "the %s has ended %s (%s %d)", part_names[part],
+		is_asked ? "as it should not" : "by itself",
+		info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
+	err_next(&err, "its last message says why; the kernel goes on enforcing what it has");
+	fail(keeper, &err);
 }
 
 static int on_end(sd_event_source *source, const siginfo_t *info, void *data)
@@ -156,19 +163,17 @@ static int on_end(sd_event_source *source, const siginfo_t *info, void *data)
 	struct keeper_of_parts *keeper = data;
 	enum part part = info->si_pid == keeper->pids[ENGINE] ? ENGINE : DOOR;
 	bool is_asked = keeper->is_ending || keeper->is_reloading;
-	struct err err;
 
 	(void)source;
 	keeper->pids[part] = 0;
 	keeper->children[part] = sd_event_source_disable_unref(keeper->children[part]);
-	if (is_asked && info->si_code == CLD_EXITED && info->si_status == 0)
-		return end_if_both(keeper);
-	err_system(&err, 0, "the %s has ended %s (%s %d)", part_names[part],
-		is_asked ? "as it should not" : "by itself",
-		info->si_code == CLD_EXITED ? "status" : "signal", info->si_status);
-	err_next(&err, "its last message says why; the kernel goes on enforcing what it has");
-	fail(keeper, &err);
-	return end_if_both(keeper);
+	if (!is_asked || info->si_code != CLD_EXITED || info->si_status != 0)
+		fail_as_ended(keeper, part, is_asked, info);
+	if (keeper->pids[ENGINE] <= 0 && keeper->pids[DOOR] <= 0)
+		go_on(keeper);
+	else
+		end_parts(keeper);
+	return 0;
 }
 
 static int on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)

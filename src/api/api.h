@@ -18,7 +18,7 @@ struct api_options {
 	int engine_fd;	  /* the connected socket to the engine */
 };
 
-/* Until the engine closes its end or SIGTERM comes. ready(data) when it serves. */
+/* Until the engine closes its end or SIGTERM comes. ready(data) when it serves, and the engine has answered what it made of the policy. */
 bool api_run(
 	const struct api_options *options, void (*ready)(void *data), void *data, struct err *err);
 

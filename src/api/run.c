@@ -196,10 +196,13 @@ bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(voi
 	door->now_ms = now_ms();
 	if (!loop_init(&loop, listen_fd, err))
 		return false;
-	if (ready)
-		ready(data);
 	while (is_fine && !ends) {
 		is_fine = loop_round(&loop, &ends, err);
+		/* Not before the kernel has the policy, or it is known why not: others begin behind us. */
+		if (ready && (door->is_synced || door->n_refused_syncs)) {
+			ready(data);
+			ready = NULL;
+		}
 		if (is_fine && door->now_ms - tick_ms >= TICK_MS) {
 			tick_ms = door->now_ms;
 			door_tick(door);
