@@ -87,6 +87,7 @@ static bool find_loss(struct doctor *doctor, const struct netns *ns, const struc
 
 	doctor_sides(doctor, ns, family, &bridges, &outsides);
 	vec_for_each (side, &bridges) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct explanation *answer;
 
 		*ret = (struct query){ .from = FROM_DEVICE, .ns = ns, .in = side->port };
@@ -95,7 +96,7 @@ static bool find_loss(struct doctor *doctor, const struct netns *ns, const struc
 						   side->link->mac),
 				&ret->packet, &err))
 			continue;
-		answer = explain(doctor->arena, doctor->explainer, ret);
+		answer = explain(scratch, doctor->explainer, ret);
 		if ((answer->final == FINAL_DROPPED || answer->final == FINAL_REJECTED) &&
 			leaf_decider(answer->leaf))
 			return true;
