@@ -58,11 +58,12 @@ demo: need-root deps ## two incidents: IPIP that does not arrive, Docker that re
 	@$(MAKE) --no-print-directory all
 	@examples/demo; $(own)
 
-bench: need-root ## measure: apply beside Neutron's own driver, explain and parsing beside the tools, proofs (root)
+bench: need-root ## measure: apply beside Neutron's own driver, explain and parsing beside the tools, the doctor, proofs (root)
 	@tools/install-deps --bench
 	@$(MAKE) --no-print-directory all
 	@ninja -C build/release --quiet bench/explain_bench bench/bench_prove bench/bench_verify; $(own)
 	@bench/explain; $(own)
+	@bench/doctor; $(own)
 	@bench/prove; $(own)
 	@bench/run; $(own)
 

@@ -16,8 +16,8 @@ static void add_end(struct text *out, const struct addr *addr, bool has_ports, u
 		text_addf(out, "%s:%u", is_bracketed ? "]" : "", port);
 }
 
-struct asked doctor_ask(
-	struct doctor *doctor, const struct netns *ns, const struct link *in, const struct ask *ask)
+struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct netns *ns,
+	const struct link *in, const struct ask *ask)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 	struct asked asked = {
@@ -38,7 +38,7 @@ struct asked doctor_ask(
 	if (ask->options)
 		text_addf(&out, " %s", ask->options);
 	if (packet_expr_parse(out.data, &asked.query.packet, &err))
-		asked.explanation = explain(doctor->arena, doctor->explainer, &asked.query);
+		asked.explanation = explain(arena, doctor->explainer, &asked.query);
 	return asked;
 }
 
@@ -72,13 +72,13 @@ struct addr doctor_station(const struct address *address)
 	return addr;
 }
 
-struct asked doctor_ask_way_out(struct doctor *doctor, const struct netns *ns,
+struct asked doctor_ask_way_out(struct doctor *doctor, struct arena *arena, const struct netns *ns,
 	const struct link *entry, const struct link *bridge, const struct address *own)
 {
 	const struct addr station = doctor_station(own),
 			  anybody = doctor_anybody(own->local.family);
 
-	return doctor_ask(doctor, ns, entry,
+	return doctor_ask(doctor, arena, ns, entry,
 		&(struct ask){ .proto = "tcp",
 			.src = &station,
 			.dst = &anybody,

@@ -100,6 +100,7 @@ static void find(struct doctor *doctor, const struct check *check, const struct 
 	const char *conf = link_conf_name(arena, "ipv4", bridge, "arp_ignore");
 	struct text addr CLEANUP(text_done) = TEXT_INIT;
 	const struct host_edit edit = edit_of_sysctl(ns, conf, "1");
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct finding *finding;
 	struct query everybody, one;
 	struct fix fix = { .name = "arp-ignore",
@@ -112,7 +113,7 @@ static void find(struct doctor *doctor, const struct check *check, const struct 
 		.is_recommended = true };
 
 	if (!query_of(taken, true, &everybody) || !query_of(taken, false, &one) ||
-		!answer_of(explain(arena, doctor->explainer, &everybody), taken->port))
+		!answer_of(explain(scratch, doctor->explainer, &everybody), taken->port))
 		return;
 	fix.edits = arena_new_one(arena, struct host_edit);
 	*(struct host_edit *)fix.edits = edit;

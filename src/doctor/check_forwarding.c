@@ -124,6 +124,7 @@ static void look_at_bridge(struct doctor *doctor, const struct check *check, con
 {
 	const struct address *own = doctor_address_of(ns, bridge, family);
 	const struct link *entry = doctor_entry_of(ns, bridge);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct evidence evidence;
 	struct finding *finding;
 	struct asked asked;
@@ -131,7 +132,7 @@ static void look_at_bridge(struct doctor *doctor, const struct check *check, con
 	if (!own || !entry || own->len >= prefix_max_len(family) - 1 ||
 		!find_evidence(ns, family, bridge->name, &evidence))
 		return;
-	asked = doctor_ask_way_out(doctor, ns, entry, bridge, own);
+	asked = doctor_ask_way_out(doctor, scratch, ns, entry, bridge, own);
 	if (!asked_is_lost(&asked, DROP_FORWARDING_OFF))
 		return;
 	finding = finding_add(doctor, check, SEVERITY_BROKEN, ns,
@@ -204,6 +205,7 @@ static void look_at_gateway(struct doctor *doctor, const struct check *check,
 	const struct address *own =
 		link ? doctor_address_of(ns, link, route->dst.addr.family) : NULL;
 	struct addr far = doctor_anybody(route->dst.addr.family);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct finding *finding;
 	struct asked asked;
 
@@ -213,7 +215,7 @@ static void look_at_gateway(struct doctor *doctor, const struct check *check,
 		far = route->dst.addr;
 		far.bytes[far.family == FAMILY_IPV6 ? 15 : 3] |= 1;
 	}
-	asked = doctor_ask(doctor, ns, NULL,
+	asked = doctor_ask(doctor, scratch, ns, NULL,
 		&(struct ask){ .proto = "icmp", .src = &own->local, .dst = &far });
 	if (!asked_is_lost(&asked, DROP_NEIGHBOUR) || asked_route(&asked) != route)
 		return;

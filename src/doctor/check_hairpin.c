@@ -134,8 +134,9 @@ static void offer(struct doctor *doctor, struct finding *finding, const struct l
 static void look_at(struct doctor *doctor, const struct check *check, const struct loop *loop)
 {
 	struct arena *arena = doctor->arena;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct finding *finding;
-	struct asked asked = doctor_ask(doctor, loop->ns, loop->port,
+	struct asked asked = doctor_ask(doctor, scratch, loop->ns, loop->port,
 		&(struct ask){ .proto = "tcp",
 			.src = &loop->to,
 			.dst = &loop->asked,
@@ -243,6 +244,7 @@ static void look_at_neighbour(
 	struct doctor *doctor, const struct check *check, const struct loop *loop)
 {
 	struct arena *arena = doctor->arena;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	const struct explanation *answer;
 	const struct link *port;
 	struct finding *finding;
@@ -254,7 +256,7 @@ static void look_at_neighbour(
 
 	if (!find_client(loop, &client, &port, &mac))
 		return;
-	asked = doctor_ask(doctor, loop->ns, port,
+	asked = doctor_ask(doctor, scratch, loop->ns, port,
 		&(struct ask){ .proto = "tcp",
 			.src = &client,
 			.dst = &loop->asked,
@@ -268,7 +270,7 @@ static void look_at_neighbour(
 		addr_compare(&asked.explanation->leaf->last->packet->dst, &loop->to) != 0 ||
 		!explain_reply(asked.explanation->leaf, &reply, &err))
 		return;
-	answer = explain(arena, doctor->explainer, &reply);
+	answer = explain(scratch, doctor->explainer, &reply);
 	if (answer->final != FINAL_DELIVERED ||
 		addr_compare(&answer->leaf->last->packet->src, &loop->to) != 0)
 		return;

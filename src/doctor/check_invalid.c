@@ -25,13 +25,14 @@ static bool is_dropped(struct doctor *doctor, const struct vm_port *port, bool i
 {
 	const struct link *in = is_egress ? port->link : port->uplink;
 	struct mac own = port->mac;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct asked asked;
 	const struct node *node;
 	const struct match *match;
 
 	if (!in)
 		return false;
-	asked = doctor_ask(doctor, port->ns, in,
+	asked = doctor_ask(doctor, scratch, port->ns, in,
 		&(struct ask){ .proto = "tcp",
 			.src = &flow->orig.src,
 			.dst = &flow->orig.dst,
@@ -44,7 +45,7 @@ static bool is_dropped(struct doctor *doctor, const struct vm_port *port, bool i
 	asked.query.has_ct_state = true;
 	asked.query.packet.ct_state = CT_INVALID;
 	asked.query.within = port->bridge;
-	node = leaf_decider(explain(doctor->arena, doctor->explainer, &asked.query)->leaf);
+	node = leaf_decider(explain(scratch, doctor->explainer, &asked.query)->leaf);
 	match = node && node->rule ? rule_match(node->rule, MATCH_CT_STATE) : NULL;
 	*ret = asked.query;
 	return match && match->ct_states == CT_INVALID;

@@ -28,15 +28,15 @@ static bool knows_addr(const struct vm_port *port, struct addr *ret)
 	return false;
 }
 
-static struct asked ask(
-	struct doctor *doctor, const struct way *way, unsigned len, bool is_known_flow)
+static struct asked ask(struct doctor *doctor, struct arena *arena, const struct way *way,
+	unsigned len, bool is_known_flow)
 {
 	struct addr own, other = doctor_anybody(FAMILY_IPV4);
 	struct asked asked;
 
 	if (!knows_addr(way->port, &own))
 		(void)addr_parse("198.51.100.77", &own);
-	asked = doctor_ask(doctor, way->port->ns, way->in,
+	asked = doctor_ask(doctor, arena, way->port->ns, way->in,
 		&(struct ask){ .proto = "tcp",
 			.src = way->is_egress ? &own : &other,
 			.dst = way->is_egress ? &other : &own,
@@ -45,13 +45,13 @@ static struct asked ask(
 			.has_macs = true,
 			.from = way->from,
 			.to = way->to,
-			.options = arena_printf(doctor->arena, "len %u df", len) });
+			.options = arena_printf(arena, "len %u df", len) });
 	if (!is_known_flow)
 		return asked;
 	/* of a connection that its groups have let in */
 	asked.query.has_ct_state = true;
 	asked.query.packet.ct_state = CT_ESTABLISHED;
-	asked.explanation = explain(doctor->arena, doctor->explainer, &asked.query);
+	asked.explanation = explain(arena, doctor->explainer, &asked.query);
 	return asked;
 }
 
@@ -99,6 +99,7 @@ static void offer_raise(struct doctor *doctor, struct finding *finding, const st
 	struct fix fix = { .name = "raise" };
 
 	while (link && may_be_raised(link) && edits.n < MAX_RAISED) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct host *other;
 		const struct explanation *after;
 		const struct node *next;
@@ -106,11 +107,11 @@ static void offer_raise(struct doctor *doctor, struct finding *finding, const st
 		struct err err;
 
 		add_raise(doctor, &edits, link, mtu);
-		if (!host_edited(doctor->arena, doctor->host, finding->ns, edits.items, edits.n,
-			    &other, &err))
+		if (!host_edited(
+			    scratch, doctor->host, finding->ns, edits.items, edits.n, &other, &err))
 			return;
-		moved = query_moved(doctor->arena, query, doctor->host, other);
-		after = explain(doctor->arena, explainer_new(doctor->arena, other), &moved);
+		moved = query_moved(scratch, query, doctor->host, other);
+		after = explain(scratch, explainer_new(scratch, other), &moved);
 		next = narrow_at(after);
 		link = next && next->ns == &other->netns[finding->ns - doctor->host->netns]
 			       ? netns_link(finding->ns, next->link->name)
@@ -157,6 +158,25 @@ static void tell(struct doctor *doctor, const struct check *check, const struct 
 		"The machine may have it already: a host does not see which MTU its guest uses.");
 }
 
+/*
+ * Is there a device that takes less, where a packet may come without being routed? Where there is none, which is so on most hosts,
+ * nothing needs to be asked: where Open vSwitch has not learned the other station, each question is about a flood to all of its ports.
+ */
+static bool has_narrower(const struct doctor *doctor, const struct way *way)
+{
+	const struct host *host = doctor->host;
+
+	for (size_t n = 0; n < host->n_netns; n++)
+		for (size_t i = 0; i < host->netns[n].n_links; i++) {
+			const struct link *link = &host->netns[n].links[i];
+
+			if (link->mtu + TAG_SIZE < way->in->mtu &&
+				host_is_joined(host, &host->netns[n], link, way->port->ns, way->in))
+				return true;
+		}
+	return false;
+}
+
 static struct finding *find_told(
 	const struct doctor *doctor, const struct check *check, const struct link *at)
 {
@@ -169,20 +189,24 @@ static struct finding *find_told(
 
 static void look_at(struct doctor *doctor, const struct check *check, const struct way *way)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	bool is_known_flow = false;
-	struct asked asked = ask(doctor, way, 100, false);
+	struct asked asked;
 	struct finding *told;
 	const struct node *at;
 
+	if (!has_narrower(doctor, way))
+		return;
+	asked = ask(doctor, scratch, way, 100, false);
 	if (!asked.explanation)
 		return;
 	if (!is_there(asked.explanation, NULL)) {
 		is_known_flow = true;
-		asked = ask(doctor, way, 100, true);
+		asked = ask(doctor, scratch, way, 100, true);
 		if (!is_there(asked.explanation, NULL))
 			return; /* not because of its length */
 	}
-	asked = ask(doctor, way, way->in->mtu, is_known_flow);
+	asked = ask(doctor, scratch, way, way->in->mtu, is_known_flow);
 	at = narrow_at(asked.explanation);
 	if (!at || at->link->mtu + TAG_SIZE >= way->in->mtu)
 		return;

@@ -122,8 +122,8 @@ static const char destination_symptom[] =
 
 static bool is_unroutable(struct doctor *doctor, const struct harm *harm)
 {
-	const struct explanation *answer =
-		explain(doctor->arena, doctor->explainer, &harm->witness);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	const struct explanation *answer = explain(scratch, doctor->explainer, &harm->witness);
 
 	return answer->final == FINAL_DROPPED && is_lost_by_mapping(answer->leaf->drop);
 }

@@ -86,7 +86,8 @@ static void find_foreign(
 	struct doctor *doctor, const struct check *check, const struct query *query)
 {
 	struct arena *arena = doctor->arena;
-	const struct explanation *answer = explain(arena, doctor->explainer, query);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	const struct explanation *answer = explain(scratch, doctor->explainer, query);
 	const struct node *by = NULL, *nat = find_mapping(answer, true, &by);
 	const struct link *holder = nat ? holder_of(query->ns, &nat->packet->src) : NULL;
 	struct text addr CLEANUP(text_done) = TEXT_INIT;
@@ -202,8 +203,9 @@ static void run_unroutable(struct doctor *doctor, const struct check *check)
 
 	vec_for_each (group, groups) {
 		const struct harm *shown = group->shown;
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct explanation *answer =
-			explain(doctor->arena, doctor->explainer, &shown->witness);
+			explain(scratch, doctor->explainer, &shown->witness);
 		const struct owner *owner = &shown->decider.owner;
 		struct finding *finding;
 

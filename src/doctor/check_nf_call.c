@@ -180,26 +180,38 @@ static bool query_of(const struct vm_port *port, const struct vm_addr *own,
 	return ret->in && packet_expr_parse(text.data, &ret->packet, &err);
 }
 
+struct enforcing {
+	struct doctor *doctor;
+	const struct check *check;
+	const struct netns *ns;
+	enum family family;
+	struct finding *finding; /* NULL: none yet */
+	const struct host_edit *edit;
+	const struct host *enforced;
+	const struct explainer *explainer; /* enforced's */
+};
+
 /* With the switch on the port's groups drop it; as it is, it arrives. */
-static bool find_forbidden(struct doctor *doctor, const struct vm_port *port,
-	const struct vm_addr *own, const struct host *enforced, struct query *ret)
+static bool find_forbidden(const struct enforcing *e, const struct vm_port *port,
+	const struct vm_addr *own, struct query *ret)
 {
-	const struct explainer *explainer = explainer_new(doctor->arena, enforced);
+	const struct doctor *doctor = e->doctor;
 
 	for (size_t i = 0; i < N_OF(probes); i++) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct explanation *now, *then;
 		const struct node *node;
 		struct query moved;
 
 		if (!query_of(port, own, &probes[i], ret))
 			continue;
-		now = explain(doctor->arena, doctor->explainer, ret);
+		now = explain(scratch, doctor->explainer, ret);
 		if (now->final != FINAL_DELIVERED && now->final != FINAL_REWRITTEN)
 			continue;
-		moved = query_moved(doctor->arena, ret, doctor->host, enforced);
-		then = explain(doctor->arena, explainer, &moved);
+		moved = query_moved(scratch, ret, doctor->host, e->enforced);
+		then = explain(scratch, e->explainer, &moved);
 		node = then->final == FINAL_DROPPED ? leaf_decider(then->leaf) : NULL;
-		if (node && decider_of(doctor->arena, node).port)
+		if (node && decider_of(scratch, node).port)
 			return true;
 	}
 	return false;
@@ -210,16 +222,6 @@ static bool is_forbidden(const struct explanation *after, const void *data)
 	(void)data;
 	return after->final == FINAL_DROPPED && after->leaf->drop == DROP_RULE;
 }
-
-struct enforcing {
-	struct doctor *doctor;
-	const struct check *check;
-	const struct netns *ns;
-	enum family family;
-	struct finding *finding; /* NULL: none yet */
-	const struct host_edit *edit;
-	const struct host *enforced;
-};
 
 static void begin(struct enforcing *e, const struct vm_port *port, const struct query *query)
 {
@@ -250,8 +252,7 @@ static void ask(struct enforcing *e, const struct vm_port *port)
 	vec_for_each (own, &port->addrs) {
 		struct query query;
 
-		if (own->addr.family != e->family ||
-			!find_forbidden(e->doctor, port, own, e->enforced, &query))
+		if (own->addr.family != e->family || !find_forbidden(e, port, own, &query))
 			continue;
 		if (!e->finding)
 			begin(e, port, &query);
@@ -302,6 +303,7 @@ static void find_open(struct doctor *doctor, const struct check *check, const st
 	e.edit = copy_of(doctor->arena, edit_of_sysctl(ns, sysctls[family], "1"));
 	if (!host_edited(doctor->arena, doctor->host, ns, e.edit, 1, &e.enforced, &err))
 		return;
+	e.explainer = explainer_new(doctor->arena, e.enforced);
 	vec_for_each (port, doctor_ports(doctor))
 		if (is_meant(&e, port))
 			ask(&e, port);

@@ -113,11 +113,12 @@ static bool try_packet(struct doctor *doctor, const struct netns *ns, const stru
 	static const char *const protos[] = { "tcp", "udp", "icmp" };
 
 	for (size_t i = 0; i < N_OF(protos); i++) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		struct ask one = *ask;
 		struct asked asked;
 
 		one.proto = protos[i];
-		asked = doctor_ask(doctor, ns, in, &one);
+		asked = doctor_ask(doctor, scratch, ns, in, &one);
 		if (is_taken_by(asked.explanation, rule)) {
 			*ret = (struct shown){ asked.query, NULL, true };
 			return true;

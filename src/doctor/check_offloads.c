@@ -118,6 +118,7 @@ static void look_at_port(
 	const struct address *own = doctor_address_of(port->ns, port->bridge, FAMILY_IPV4);
 	const struct socket *server = find_server(port->ns, port->bridge);
 	struct finding *finding;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct addr lease;
 	struct asked asked;
 
@@ -132,7 +133,7 @@ static void look_at_port(
 		}
 	lease = own->local;
 	lease.bytes[3] ^= 2;
-	asked = doctor_ask(doctor, port->ns, NULL,
+	asked = doctor_ask(doctor, scratch, port->ns, NULL,
 		&(struct ask){ .proto = "udp",
 			.src = &own->local,
 			.dst = &lease,
@@ -203,12 +204,12 @@ static const struct addr *find_remote(const struct netns *ns, const struct link 
 }
 
 /* The outer packet, by a usual port, from the address by which the host reaches the other end. */
-static bool ask_outer(struct doctor *doctor, const struct netns *ns, const struct addr *remote,
-	unsigned port, struct asked *ret)
+static bool ask_outer(struct doctor *doctor, struct arena *arena, const struct netns *ns,
+	const struct addr *remote, unsigned port, struct asked *ret)
 {
 	struct addr any = { .family = FAMILY_IPV4 };
-	struct asked way = doctor_ask(
-		doctor, ns, NULL, &(struct ask){ .proto = "icmp", .src = &any, .dst = remote });
+	struct asked way = doctor_ask(doctor, arena, ns, NULL,
+		&(struct ask){ .proto = "icmp", .src = &any, .dst = remote });
 	const struct route *route = asked_route(&way);
 	const struct link *link =
 		route && route->n_hops ? netns_link_by_index(ns, route->hops[0].index) : NULL;
@@ -216,7 +217,7 @@ static bool ask_outer(struct doctor *doctor, const struct netns *ns, const struc
 
 	if (!own)
 		return false;
-	*ret = doctor_ask(doctor, ns, NULL,
+	*ret = doctor_ask(doctor, arena, ns, NULL,
 		&(struct ask){ .proto = "udp",
 			.src = &own->local,
 			.dst = remote,
@@ -231,10 +232,11 @@ static void look_at_tunnel(struct doctor *doctor, const struct check *check, con
 	static const unsigned ports[] = { 8472, 4789 };
 
 	for (size_t i = 0; i < N_OF(ports); i++) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		struct finding *finding;
 		struct asked asked;
 
-		if (!ask_outer(doctor, ns, remote, ports[i], &asked))
+		if (!ask_outer(doctor, scratch, ns, remote, ports[i], &asked))
 			continue;
 		finding = finding_add(doctor, check, SEVERITY_RISK, ns, link->name);
 		finding->title = arena_printf(doctor->arena,

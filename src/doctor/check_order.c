@@ -71,6 +71,7 @@ static bool is_torn(struct doctor *doctor, const struct harm *harm)
 	const struct netns *ns = harm->port->ns;
 	enum table_source other =
 		table->source == SOURCE_IPTABLES ? SOURCE_IPTABLES_LEGACY : SOURCE_IPTABLES;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct host copy = *doctor->host;
 	const struct explanation *answer;
 	struct query moved;
@@ -78,12 +79,11 @@ static bool is_torn(struct doctor *doctor, const struct harm *harm)
 	if (harm->kind != HARM_LOST ||
 		(table->source != SOURCE_IPTABLES && table->source != SOURCE_IPTABLES_LEGACY))
 		return false;
-	copy.netns = arena_new_array(doctor->arena, struct netns, copy.n_netns);
+	copy.netns = arena_new_array(scratch, struct netns, copy.n_netns);
 	memcpy(copy.netns, doctor->host->netns, copy.n_netns * sizeof(*copy.netns));
-	copy.netns[ns - doctor->host->netns].ruleset =
-		ruleset_without(doctor->arena, ns->ruleset, table);
-	moved = query_moved(doctor->arena, &harm->witness, doctor->host, &copy);
-	answer = explain(doctor->arena, explainer_new(doctor->arena, &copy), &moved);
+	copy.netns[ns - doctor->host->netns].ruleset = ruleset_without(scratch, ns->ruleset, table);
+	moved = query_moved(scratch, &harm->witness, doctor->host, &copy);
+	answer = explain(scratch, explainer_new(scratch, &copy), &moved);
 	if (answer->final != FINAL_DELIVERED)
 		return false;
 	for (const struct node *node = answer->leaf->last; node; node = node->before)
@@ -244,12 +244,13 @@ static bool is_told(const struct explanation *answer)
 /* Does the packet end in one way when the one is asked first, and in another when the other is? */
 static bool differs(struct doctor *doctor, const struct tie *tie, const struct query *query)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	const struct explanation *answers[2];
 
 	for (int i = 0; i < 2; i++) {
-		struct query moved = query_moved(doctor->arena, query, doctor->host, tie->first[i]);
+		struct query moved = query_moved(scratch, query, doctor->host, tie->first[i]);
 
-		answers[i] = explain(doctor->arena, tie->explainer[i], &moved);
+		answers[i] = explain(scratch, tie->explainer[i], &moved);
 	}
 	return is_told(answers[0]) && is_told(answers[1]) && !is_alike(answers[0], answers[1]);
 }

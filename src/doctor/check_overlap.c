@@ -173,6 +173,7 @@ static void look_at(struct doctor *doctor, const struct check *check, struct ove
 {
 	bool is_mine_narrower;
 	const struct address *own;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct asked asked;
 
 	find_address(o);
@@ -181,7 +182,7 @@ static void look_at(struct doctor *doctor, const struct check *check, struct ove
 		own = doctor_address_of(o->ns, o->bridge, o->addr.family);
 	if (!own || !is_in_both(o, &o->addr))
 		return;
-	asked = doctor_ask(doctor, o->ns, NULL,
+	asked = doctor_ask(doctor, scratch, o->ns, NULL,
 		&(struct ask){ .proto = "icmp", .src = &own->local, .dst = &o->addr });
 	is_mine_narrower = leaves_by(&asked, o->bridge);
 	if (is_mine_narrower || (leaves_by(&asked, o->device) && o->is_in_use))

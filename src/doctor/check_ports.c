@@ -49,7 +49,7 @@ static bool is_there(const struct explanation *after, const void *data)
 	       (after->leaf && after->leaf->drop != fault->drop && leaf_decider(after->leaf));
 }
 
-static struct asked ask(struct doctor *doctor, const struct vm_port *port,
+static struct asked ask(struct doctor *doctor, struct arena *arena, const struct vm_port *port,
 	const struct link *uplink, bool is_egress)
 {
 	struct addr own, other = doctor_anybody(FAMILY_IPV4);
@@ -64,7 +64,7 @@ static struct asked ask(struct doctor *doctor, const struct vm_port *port,
 	}
 	if (!is_known)
 		(void)addr_parse("198.51.100.77", &own);
-	return doctor_ask(doctor, port->ns, is_egress ? port->link : uplink,
+	return doctor_ask(doctor, arena, port->ns, is_egress ? port->link : uplink,
 		&(struct ask){ .proto = "icmp",
 			.src = is_egress ? &own : &other,
 			.dst = is_egress ? &other : &own,
@@ -138,7 +138,8 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 		return;
 	at = fault->at(port, uplink);
 	for (int is_ingress = 0; at && is_ingress < 2; is_ingress++) {
-		struct asked asked = ask(doctor, port, uplink, !is_ingress);
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
+		struct asked asked = ask(doctor, scratch, port, uplink, !is_ingress);
 
 		if (!asked_is_lost(&asked, fault->drop))
 			continue;

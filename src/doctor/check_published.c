@@ -139,12 +139,13 @@ static void report(struct doctor *doctor, const struct check *check, const struc
 static void look(struct doctor *doctor, const struct check *check, struct published *p,
 	const struct side *outside)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	const struct explanation *explanation;
 
 	p->outside = outside->link;
 	if (!service_query(doctor, p->ns, outside, p->proto, p->port, &p->query))
 		return;
-	explanation = explain(doctor->arena, doctor->explainer, &p->query);
+	explanation = explain(scratch, doctor->explainer, &p->query);
 	if (explanation->final != FINAL_REWRITTEN)
 		return;
 	p->rewriter = find_dnat(explanation->leaf);

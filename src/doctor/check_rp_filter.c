@@ -108,7 +108,8 @@ static void tell(const struct suspect *s, const struct addr *source, enum severi
 {
 	struct doctor *doctor = s->doctor;
 	struct finding *finding = finding_add(doctor, s->check, severity, s->ns, s->link->name);
-	struct asked back = doctor_ask(doctor, s->ns, NULL,
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	struct asked back = doctor_ask(doctor, scratch, s->ns, NULL,
 		&(struct ask){ .proto = "icmp", .src = &s->own->local, .dst = source });
 	const struct route *route = asked_route(&back);
 	const struct link *away =
@@ -137,7 +138,8 @@ static void tell(const struct suspect *s, const struct addr *source, enum severi
 static bool try_source(const struct suspect *s, const struct addr *source, enum severity severity,
 	const struct route *expected)
 {
-	struct asked asked = doctor_ask(s->doctor, s->ns, s->entry,
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	struct asked asked = doctor_ask(s->doctor, scratch, s->ns, s->entry,
 		&(struct ask){ .proto = "icmp", .src = source, .dst = &s->own->local });
 
 	if (!asked_is_lost(&asked, DROP_RP_FILTER))

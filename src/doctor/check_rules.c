@@ -87,6 +87,7 @@ static bool find_loss(struct doctor *doctor, const struct netns *ns, const struc
 
 	doctor_sides(doctor, ns, family, &bridges, &outsides);
 	vec_for_each (side, &bridges) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct explanation *answer;
 
 		*ret = (struct query){ .from = FROM_DEVICE, .ns = ns, .in = side->port };
@@ -95,7 +96,7 @@ static bool find_loss(struct doctor *doctor, const struct netns *ns, const struc
 						   side->link->mac),
 				&ret->packet, &err))
 			continue;
-		answer = explain(doctor->arena, doctor->explainer, ret);
+		answer = explain(scratch, doctor->explainer, ret);
 		if ((answer->final == FINAL_DROPPED || answer->final == FINAL_REJECTED) &&
 			leaf_decider(answer->leaf))
 			return true;
@@ -315,14 +316,16 @@ static size_t count_rules(const struct ruleset *rs)
 }
 
 /* Is there a rule that no known program wrote? Else there is nothing to be told. */
-static bool has_own_rules(struct arena *arena, const struct ruleset *rs)
+static bool has_own_rules(const struct ruleset *rs)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+
 	for (size_t t = 0; t < rs->n_tables; t++)
 		for (size_t c = 0; c < rs->tables[t].n_chains; c++) {
 			const struct chain *chain = &rs->tables[t].chains[c];
 
 			for (size_t r = 0; r < chain->n_rules; r++)
-				if (!owner_of_rule(arena, &rs->tables[t], chain, &chain->rules[r])
+				if (!owner_of_rule(scratch, &rs->tables[t], chain, &chain->rules[r])
 						.is_known)
 					return true;
 		}
@@ -373,15 +376,16 @@ static void add_dead(struct doctor *doctor, struct finding **finding, const stru
 static void find_dead_at(struct doctor *doctor, const struct check *check, const struct netns *ns,
 	enum family family, const char *place, struct finding **finding, size_t *n)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct sets *sets = audit_world(ns->ruleset, NULL, NULL, 0);
 	struct audit_deads deads = { 0 };
 	struct audit *audit = NULL;
 	struct err err;
 
-	if (audit_new(doctor->arena, sets, ns->ruleset, family, place, NULL, &audit, &err) &&
-		audit_find_dead(audit, doctor->arena, &deads, &err)) {
+	if (audit_new(scratch, sets, ns->ruleset, family, place, NULL, &audit, &err) &&
+		audit_find_dead(audit, scratch, &deads, &err)) {
 		for (size_t i = 0; i < deads.n_dead; i++) {
-			if (!is_worth_telling(doctor->arena, &deads.dead[i]))
+			if (!is_worth_telling(scratch, &deads.dead[i]))
 				continue;
 			add_dead(doctor, finding, check, ns, &deads.dead[i]);
 			(*n)++;
@@ -443,7 +447,7 @@ static void run_dead(struct doctor *doctor, const struct check *check)
 	for (size_t n = 0; n < doctor->host->n_netns; n++) {
 		const struct netns *ns = &doctor->host->netns[n];
 
-		if (!ns->ruleset || !has_own_rules(doctor->arena, ns->ruleset))
+		if (!ns->ruleset || !has_own_rules(ns->ruleset))
 			continue;
 		if (count_rules(ns->ruleset) > MAX_RULES)
 			doctor_untold(doctor, check, "so many rules are not looked at here",

@@ -37,6 +37,7 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 	struct mac mac = port->mac;
 	struct addr own = link_local_of(mac), group;
 	const struct node *by = NULL;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct finding *finding;
 	struct asked asked;
 
@@ -45,7 +46,7 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 		!has_ipv6(port->ns, port->bridge))
 		return;
 	(void)addr_parse("ff02::16", &group);
-	asked = doctor_ask(doctor, port->ns, port->link,
+	asked = doctor_ask(doctor, scratch, port->ns, port->link,
 		&(struct ask){ .proto = "icmp",
 			.src = &own,
 			.dst = &group,

@@ -35,7 +35,7 @@ static bool ask(struct doctor *doctor, const struct behind *b, struct query *ret
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct addr src = within(&b->prefix);
-	const struct group_port *by;
+	struct group_port by;
 
 	text_add(&text, src.family == FAMILY_IPV6 ? "icmpv6 " : "icmp ");
 	addr_print(&text, &src);
@@ -43,8 +43,7 @@ static bool ask(struct doctor *doctor, const struct behind *b, struct query *ret
 	if (!vm_port_ask(doctor, b->port, true, text.data, ret))
 		return false;
 	ret->packet.eth_src = b->mac;
-	by = lost_by_groups(doctor, b->port, ret);
-	return by && by->is_spoof;
+	return lost_by_groups(doctor, b->port, ret, &by) && by.is_spoof;
 }
 
 /* ---- the fix ---- */

@@ -89,12 +89,13 @@ static void find_rule(const struct explanation *explanation, struct hole *hole)
 static bool ask(struct doctor *doctor, const struct check *check, struct sets_of_ports *world,
 	struct hole *hole)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct packet_set foreign;
 	struct every every;
 	struct query heard;
 	const struct explanation *explanation;
 
-	if (!vm_port_ask_every(doctor, check, world, hole->port, true,
+	if (!vm_port_ask_every(doctor, scratch, check, world, hole->port, true,
 		    hole->family == FAMILY_IPV6 ? "any ::/0 ::/0 mac any"
 						: "any 0.0.0.0/0 0.0.0.0/0 mac any",
 		    &every))
@@ -107,7 +108,7 @@ static bool ask(struct doctor *doctor, const struct check *check, struct sets_of
 			!every_witness(&every, set, &heard))
 			continue;
 		hole->query = query_of_host(doctor, &heard);
-		explanation = explain(doctor->arena, doctor->explainer, &hole->query);
+		explanation = explain(scratch, doctor->explainer, &hole->query);
 		if (explanation->final != FINAL_DELIVERED)
 			continue;
 		if (hole->groups->spoof)

@@ -61,18 +61,19 @@ static bool find_routed(struct doctor *doctor, const struct host *other, struct 
 		const struct link *link = &own->links[i];
 		const struct address *address = doctor_address_of(own, link, FAMILY_IPV4);
 		const struct link *entry = doctor_entry_of(own, link);
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		const struct explanation *after;
 		struct query moved;
 		struct asked asked;
 
 		if (strcmp(link->kind, "bridge") != 0 || !address || !entry)
 			continue;
-		asked = doctor_ask_way_out(doctor, own, entry, link, address);
+		asked = doctor_ask_way_out(doctor, scratch, own, entry, link, address);
 		if (!asked.explanation || (asked.explanation->final != FINAL_DELIVERED &&
 						  asked.explanation->final != FINAL_REWRITTEN))
 			continue;
-		moved = query_moved(doctor->arena, &asked.query, doctor->host, other);
-		after = explain(doctor->arena, explainer, &moved);
+		moved = query_moved(scratch, &asked.query, doctor->host, other);
+		after = explain(scratch, explainer, &moved);
 		if (after->final == FINAL_DROPPED && after->leaf->drop == DROP_FORWARDING_OFF) {
 			*ret = asked.query;
 			*ret_bridge = link;

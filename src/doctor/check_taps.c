@@ -81,6 +81,7 @@ static bool is_open(
 {
 	const struct vm_addr *addr = vm_port_addr(port, family);
 	struct text text CLEANUP(text_done) = TEXT_INIT;
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	bool is_ipv6 = family == FAMILY_IPV6;
 
 	text_addf(&text, "tcp %s:40000 %s", is_ipv6 ? "[2001:db8:ffff::77]" : "203.0.113.77",
@@ -91,7 +92,7 @@ static bool is_open(
 		text_add(&text, is_ipv6 ? "2001:db8:ffff::99" : "203.0.113.99");
 	text_addf(&text, "%s:22", is_ipv6 ? "]" : "");
 	return vm_port_ask(doctor, port, false, text.data, ret) &&
-	       explain(doctor->arena, doctor->explainer, ret)->final == FINAL_DELIVERED;
+	       explain(scratch, doctor->explainer, ret)->final == FINAL_DELIVERED;
 }
 
 static void prove_jump(struct doctor *doctor, struct finding *finding,

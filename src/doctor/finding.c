@@ -167,43 +167,47 @@ static const char *proof_words(
 		after->leaf && after->leaf->drop ? drop_words(after->leaf->drop) : "", services);
 }
 
-static const struct explanation *ask_other(struct doctor *doctor, const struct host *other,
-	const struct explainer *explainer, const struct query *query)
+static const struct explanation *ask_other(const struct doctor *doctor, struct arena *arena,
+	const struct host *other, const struct explainer *explainer, const struct query *query)
 {
-	struct query moved = query_moved(doctor->arena, query, doctor->host, other);
+	struct query moved = query_moved(arena, query, doctor->host, other);
 
-	return explain(doctor->arena, explainer, &moved);
+	return explain(arena, explainer, &moved);
 }
 
-/* ret: of the witness. */
-static bool all_are_cured(struct doctor *doctor, const struct finding *finding,
-	const struct host *other, cured_fn *is_cured, const void *data,
-	const struct explanation **ret)
+/* ret: of the witness, in arena. */
+static bool all_are_cured(const struct doctor *doctor, struct arena *arena,
+	const struct finding *finding, const struct host *other, cured_fn *is_cured,
+	const void *data, const struct explanation **ret)
 {
-	const struct explainer *explainer = explainer_new(doctor->arena, other);
+	const struct explainer *explainer = explainer_new(arena, other);
 
-	*ret = ask_other(doctor, other, explainer, finding->witness->query);
+	*ret = ask_other(doctor, arena, other, explainer, finding->witness->query);
 	if (!is_cured(*ret, data))
 		return false;
-	vec_for_each (query, &finding->others)
-		if (!is_cured(ask_other(doctor, other, explainer, query), data))
+	vec_for_each (query, &finding->others) {
+		struct arena *scratch CLEANUP(arena_freep) = arena_new();
+
+		if (!is_cured(ask_other(doctor, scratch, other, explainer, query), data))
 			return false;
+	}
 	return true;
 }
 
 bool finding_fix(struct doctor *doctor, struct finding *finding, const struct fix *fix,
 	cured_fn *is_cured, const void *data)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	const struct host *other;
 	const struct explanation *after = NULL;
 	const char *services = NULL;
 	struct fix offered = *fix;
 	struct err err;
 
-	if (!host_edited(doctor->arena, doctor->host, finding->ns, fix->edits, fix->n_edits, &other,
-		    &err) ||
+	if (!host_edited(
+		    scratch, doctor->host, finding->ns, fix->edits, fix->n_edits, &other, &err) ||
 		(finding->witness &&
-			!all_are_cured(doctor, finding, other, is_cured, data, &after)))
+			!all_are_cured(doctor, scratch, finding, other, is_cured, data, &after)))
 		return false;
 	if (!services_are_kept(doctor, other, &services))
 		return false;

@@ -106,10 +106,9 @@ static bool is_tuple(const struct flow_tuple *a, const struct flow_tuple *b, uin
 static bool is_new_one_whole(
 	const struct asking *asking, const struct conntrack_entry *entry, const struct query *query)
 {
-	struct query moved =
-		query_moved(asking->doctor->arena, query, asking->doctor->host, asking->clean);
-	const struct explanation *answer =
-		explain(asking->doctor->arena, asking->explainer, &moved);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	struct query moved = query_moved(scratch, query, asking->doctor->host, asking->clean);
+	const struct explanation *answer = explain(scratch, asking->explainer, &moved);
 
 	if (answer->final != FINAL_DELIVERED)
 		return false;
@@ -122,9 +121,9 @@ static bool is_new_one_whole(
 
 static bool is_mapped_by_entry(const struct asking *asking, const struct query *query)
 {
-	struct query moved =
-		query_moved(asking->doctor->arena, query, asking->doctor->host, asking->host);
-	const struct explanation *answer = explain(asking->doctor->arena, asking->as_it_is, &moved);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	struct query moved = query_moved(scratch, query, asking->doctor->host, asking->host);
+	const struct explanation *answer = explain(scratch, asking->as_it_is, &moved);
 
 	for (const struct node *node = answer->leaf ? answer->leaf->last : NULL; node;
 		node = node->before)
@@ -205,19 +204,19 @@ void find_damaged_flows(
 	struct asking asking = { .doctor = doctor };
 	struct flows candidates = { 0 };
 	struct host_edit without = { .kind = HOST_EDIT_FLOWS };
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct err err;
 
 	*ret = (struct flows){ 0 };
 	find_candidates(doctor, ns, &candidates);
 	without.flows = candidates.items;
 	without.n_flows = candidates.n;
-	if (!candidates.n ||
-		!host_edited(doctor->arena, host, ns, &without, 1, &asking.clean, &err))
+	if (!candidates.n || !host_edited(scratch, host, ns, &without, 1, &asking.clean, &err))
 		return;
 	asking.ns = &asking.clean->netns[ns - host->netns];
-	asking.explainer = explainer_new(doctor->arena, asking.clean);
+	asking.explainer = explainer_new(scratch, asking.clean);
 	asking.host = host;
-	asking.as_it_is = explainer_new(doctor->arena, host);
+	asking.as_it_is = explainer_new(scratch, host);
 	vec_for_each (entry, &candidates)
 		if (is_damaged(&asking, *entry, ret))
 			*vec_push(ret, doctor->arena) = *entry;

@@ -214,32 +214,33 @@ bool vm_port_ask(struct doctor *doctor, const struct vm_port *port, bool is_egre
 	return true;
 }
 
-const struct group_port *lost_by_groups(
-	struct doctor *doctor, const struct vm_port *port, const struct query *query)
+bool lost_by_groups(struct doctor *doctor, const struct vm_port *port, const struct query *query,
+	struct group_port *ret)
 {
-	const struct explanation *explanation = explain(doctor->arena, doctor->explainer, query);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	const struct explanation *explanation = explain(scratch, doctor->explainer, query);
 	const struct node *node;
 	struct decider decider;
 
 	if (explanation->final != FINAL_DROPPED && explanation->final != FINAL_REJECTED)
-		return NULL;
+		return false;
 	node = leaf_decider(explanation->leaf);
 	if (!node)
-		return NULL;
-	decider = decider_of(doctor->arena, node);
-	return decider.port && strcmp(decider.port->device, port->link->name) == 0 ? decider.port
-										   : NULL;
+		return false;
+	decider = decider_of(scratch, node);
+	if (!decider.port || strcmp(decider.port->device, port->link->name) != 0)
+		return false;
+	*ret = *decider.port;
+	return true;
 }
 
 bool vm_port_loses(struct doctor *doctor, const struct vm_port *port, bool is_egress,
 	const char *packet, struct query *ret)
 {
-	const struct group_port *by;
+	struct group_port by;
 
-	if (!vm_port_ask(doctor, port, is_egress, packet, ret))
-		return false;
-	by = lost_by_groups(doctor, port, ret);
-	return by && !by->is_spoof;
+	return vm_port_ask(doctor, port, is_egress, packet, ret) &&
+	       lost_by_groups(doctor, port, ret, &by) && !by.is_spoof;
 }
 
 struct sets_of_ports sets_of_ports_new(struct doctor *doctor)
@@ -249,7 +250,7 @@ struct sets_of_ports sets_of_ports_new(struct doctor *doctor)
 	return (struct sets_of_ports){ explainer_new(doctor->arena, heard), explain_world(heard) };
 }
 
-bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
+bool vm_port_ask_every(struct doctor *doctor, struct arena *arena, const struct check *check,
 	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
 	const char *packets, struct every *ret)
 {
@@ -261,10 +262,10 @@ bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
 	if (!print_question(port, is_egress, packets, &text))
 		return false;
 	query = vm_port_query(doctor, port, is_egress, doctor_heard(doctor));
-	if (packet_expr_parse_set(doctor->arena, text.data, &query.packet, &choices, &err)) {
+	if (packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err)) {
 		query_begin_flow(&query);
-		if (explain_every_in(doctor->arena, world->explainer, world->sets, &query, &choices,
-			    ret, &err))
+		if (explain_every_in(
+			    arena, world->explainer, world->sets, &query, &choices, ret, &err))
 			return true;
 	}
 	doctor_untold(doctor, check,
@@ -276,9 +277,10 @@ bool vm_port_gets_any(struct doctor *doctor, const struct check *check,
 	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
 	const char *packets)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct every every;
 
-	if (!vm_port_ask_every(doctor, check, world, port, is_egress, packets, &every))
+	if (!vm_port_ask_every(doctor, scratch, check, world, port, is_egress, packets, &every))
 		return true;
 	vec_for_each (part, &every.parts)
 		if (part->final != FINAL_DROPPED && part->final != FINAL_REJECTED)

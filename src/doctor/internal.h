@@ -77,9 +77,10 @@ struct asked {
 	struct query query;
 	const struct explanation *explanation;
 };
-/* in NULL: sent by a process of ns. */
-struct asked doctor_ask(struct doctor *doctor, const struct netns *ns, const struct link *in,
-	const struct ask *ask);
+/* in NULL: sent by a process of ns. The answer lives in arena: who goes on with others of its kind, one for each port, has one of its
+ * own for each, for an answer may be as large as a flood to all ports. */
+struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct netns *ns,
+	const struct link *in, const struct ask *ask);
 /* Dropped, because of that, and in the namespace that was asked about. */
 bool asked_is_lost(const struct asked *asked, enum drop drop);
 /* "anybody": an address of no network of this host. */
@@ -88,7 +89,7 @@ const char *doctor_anybody_text(enum family family); /* the same, for a packet e
 /* Another address of the network: the one behind the host's. */
 struct addr doctor_station(const struct address *address);
 /* What a station of a bridge whose address "own" is the host's sends to anybody by the host; entry: of doctor_entry_of. */
-struct asked doctor_ask_way_out(struct doctor *doctor, const struct netns *ns,
+struct asked doctor_ask_way_out(struct doctor *doctor, struct arena *arena, const struct netns *ns,
 	const struct link *entry, const struct link *bridge, const struct address *own);
 /* The first one of the link that is no link-local one; NULL: there is none. */
 const struct address *doctor_address_of(
@@ -136,9 +137,9 @@ void query_begin_flow(struct query *query);
  */
 bool vm_port_ask(struct doctor *doctor, const struct vm_port *port, bool is_egress,
 	const char *packet, struct query *ret);
-/* By which place of the port's security groups is it lost? NULL: it is not, or somebody else loses it. */
-const struct group_port *lost_by_groups(
-	struct doctor *doctor, const struct vm_port *port, const struct query *query);
+/* By which place of the port's security groups is it lost? False: it is not, or somebody else loses it. */
+bool lost_by_groups(struct doctor *doctor, const struct vm_port *port, const struct query *query,
+	struct group_port *ret);
 /* Is one of vm_port_ask lost so, and not for its source? */
 bool vm_port_loses(struct doctor *doctor, const struct vm_port *port, bool is_egress,
 	const char *packet, struct query *ret);
@@ -154,7 +155,7 @@ struct sets_of_ports {
 	struct sets *sets;
 };
 struct sets_of_ports sets_of_ports_new(struct doctor *doctor);
-bool vm_port_ask_every(struct doctor *doctor, const struct check *check,
+bool vm_port_ask_every(struct doctor *doctor, struct arena *arena, const struct check *check,
 	const struct sets_of_ports *world, const struct vm_port *port, bool is_egress,
 	const char *packets, struct every *ret);
 /* A query of the host that has heard everybody, as one of the host itself. */

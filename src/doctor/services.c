@@ -250,19 +250,19 @@ static bool is_to_closed(const struct query *closed, const struct query *query)
 
 bool services_are_kept(struct doctor *doctor, const struct host *other, const char **ret_words)
 {
-	const struct explainer *explainer = explainer_new(doctor->arena, other);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	const struct explainer *explainer = explainer_new(scratch, other);
 	struct services *services;
 
 	if (!doctor->services)
 		find_services(doctor);
 	services = doctor->services;
 	vec_for_each (service, services) {
-		struct query query =
-			query_moved(doctor->arena, &service->query, doctor->host, other);
+		struct query query = query_moved(scratch, &service->query, doctor->host, other);
 
 		if (is_to_closed(doctor->closed, &service->query))
 			continue;
-		if (is_alike(service->today, explain(doctor->arena, explainer, &query)))
+		if (is_alike(service->today, explain(scratch, explainer, &query)))
 			continue;
 		*ret_words = broken_words(doctor, &service->query);
 		return false;

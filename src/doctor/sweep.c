@@ -24,11 +24,13 @@ struct sweeping {
 		const struct host *host;
 		const struct explainer *explainer;
 	} heard, bare;
-	struct sets *sets; /* of both */
+	struct sets *sets;	      /* of both */
+	char machines[N_IP_FAMILIES]; /* their addresses of a family, as a list of set_remember */
 };
 
 /* One question: what a machine sends, or what is sent to it. */
 struct question {
+	struct arena *arena; /* of its answer */
 	const struct vm_port *port;
 	bool is_egress;
 	bool is_routed; /* by the host, which has an address on the bridge */
@@ -157,16 +159,32 @@ static struct packet_set of_anywhere(
 	return set_of_addr(sets, field, &addr);
 }
 
+static bool is_anothers(const struct sweeping *s, const struct question *q, const struct addr *addr)
+{
+	vec_for_each (port, doctor_ports(s->doctor))
+		if (port != q->port && vm_port_has_addr(port, addr))
+			return true;
+	return false;
+}
+
+/* Of all other machines: that of all, which the world remembers, without what is this one's alone. */
 static struct packet_set of_machines(
 	const struct sweeping *s, const struct question *q, enum field field)
 {
+	const void *list = &s->machines[q->family];
 	struct packet_set all = SET_EMPTY;
 
-	vec_for_each (port, doctor_ports(s->doctor))
-		vec_for_each (known, &port->addrs)
-			if (port != q->port && known->addr.family == q->family)
-				all = set_or(
-					s->sets, all, set_of_addr(s->sets, field, &known->addr));
+	if (!set_recall(s->sets, list, field, &all)) {
+		vec_for_each (port, doctor_ports(s->doctor))
+			vec_for_each (known, &port->addrs)
+				if (known->addr.family == q->family)
+					all = set_or(s->sets, all,
+						set_of_addr(s->sets, field, &known->addr));
+		set_remember(s->sets, list, field, all);
+	}
+	vec_for_each (known, &q->port->addrs)
+		if (known->addr.family == q->family && !is_anothers(s, q, &known->addr))
+			all = set_minus(s->sets, all, set_of_addr(s->sets, field, &known->addr));
 	return all;
 }
 
@@ -286,15 +304,14 @@ static struct others others_of(const struct question *q, const struct every *eve
 }
 
 /* Lost, but not because somebody wanted it so for the machine. */
-static bool is_harm(const struct sweeping *s, const struct question *q, const struct others *others,
-	struct decider *decider)
+static bool is_harm(const struct question *q, const struct others *others, struct decider *decider)
 {
 	if (is_filter_of_ports(decider))
 		return false;
 	if (q->is_routed)
 		return !others->pass;
 	if (!decider->owner.is_known && !decider->number &&
-		find_policy_owner(s->doctor->arena, decider, &decider->owner))
+		find_policy_owner(q->arena, decider, &decider->owner))
 		return !others->are_chosen;
 	/* what nobody known wrote, and lets others pass, is meant so */
 	return decider->owner.is_known || !others->pass;
@@ -303,33 +320,17 @@ static bool is_harm(const struct sweeping *s, const struct question *q, const st
 static struct harm *find_harm(const struct sweeping *s, const struct question *q,
 	const struct node *node, enum harm_kind kind)
 {
-	vec_for_each (known, s->sweep)
-		if (known->port == q->port && known->is_egress == q->is_egress &&
-			known->is_routed == q->is_routed && known->family == q->family &&
-			known->kind == kind && known->decider.node->rule == node->rule &&
+	/* port by port: those of this one are the last */
+	for (size_t i = s->sweep->n; i && s->sweep->items[i - 1].port == q->port; i--) {
+		struct harm *known = &s->sweep->items[i - 1];
+
+		if (known->is_egress == q->is_egress && known->is_routed == q->is_routed &&
+			known->family == q->family && known->kind == kind &&
+			known->decider.node->rule == node->rule &&
 			known->decider.node->chain == node->chain)
 			return known;
+	}
 	return NULL;
-}
-
-static void add_harm(const struct sweeping *s, const struct question *q,
-	const struct query *witness, bool is_felt, const struct decider *decider,
-	enum harm_kind kind)
-{
-	struct harm *harm = find_harm(s, q, decider->node, kind);
-
-	if (harm && (harm->is_felt || !is_felt))
-		return;
-	if (!harm)
-		harm = vec_push(s->sweep, s->doctor->arena);
-	*harm = (struct harm){ .kind = kind,
-		.port = q->port,
-		.is_egress = q->is_egress,
-		.is_routed = q->is_routed,
-		.family = q->family,
-		.is_felt = is_felt,
-		.witness = query_moved(s->doctor->arena, witness, s->heard.host, s->doctor->host),
-		.decider = *decider };
 }
 
 /* The first rewriting of a bridged packet on the way, and what it changed. */
@@ -366,33 +367,31 @@ static const struct node *find_mapper_in_vain(const struct leaf *leaf, enum harm
 }
 
 /* Whose rule or policy harms such packets; false: none does. */
-static bool find_culprit(const struct sweeping *s, const struct question *q,
-	const struct leaf *leaf, const struct others *others, struct decider *ret,
-	enum harm_kind *ret_kind)
+static bool find_culprit(const struct question *q, const struct leaf *leaf,
+	const struct others *others, struct decider *ret, enum harm_kind *ret_kind)
 {
 	const struct node *node = leaf ? find_rewriter(leaf, ret_kind) : NULL;
 
 	if (leaf && !node && !q->is_routed)
 		node = find_mapper_in_vain(leaf, ret_kind);
 	if (node) {
-		*ret = decider_of(s->doctor->arena, node);
+		*ret = decider_of(q->arena, node);
 		return true;
 	}
 	node = leaf ? leaf_decider(leaf) : NULL;
 	if (!node)
 		return false;
-	*ret = decider_of(s->doctor->arena, node);
+	*ret = decider_of(q->arena, node);
 	*ret_kind = leaf->final == FINAL_CONSUMED ? HARM_TAKEN : HARM_LOST;
 	if (*ret_kind == HARM_TAKEN)
 		return true;
 	return (leaf->final == FINAL_DROPPED || leaf->final == FINAL_REJECTED) &&
-	       is_harm(s, q, others, ret);
+	       is_harm(q, others, ret);
 }
 
 static bool ask(const struct sweeping *s, const struct version *version, const struct question *q,
 	struct every *ret)
 {
-	struct arena *arena = s->doctor->arena;
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 	struct packet_choices choices = { 0 };
 	/* what rules do to a flow is done to its first packet; those that there are have it behind them */
@@ -402,30 +401,61 @@ static bool ask(const struct sweeping *s, const struct version *version, const s
 	print_question(&text, q);
 	if (q->is_routed)
 		query.within = NULL;
-	if (packet_expr_parse_set(arena, text.data, &query.packet, &choices, &err)) {
+	if (packet_expr_parse_set(q->arena, text.data, &query.packet, &choices, &err)) {
 		query_begin_flow(&query);
 		if (explain_every_in(
-			    arena, version->explainer, s->sets, &query, &choices, ret, &err))
+			    q->arena, version->explainer, s->sets, &query, &choices, ret, &err))
 			return true;
 	}
 	doctor_untold(s->doctor, s->check,
-		arena_printf(arena, "packets of %s: %s", q->port->link->name, err.text), NULL);
+		arena_printf(s->doctor->arena, "packets of %s: %s", q->port->link->name, err.text),
+		NULL);
 	return false;
+}
+
+/* One packet, through all rules: who harms it? */
+static bool find_harm_of(const struct sweeping *s, const struct question *q,
+	const struct query *query, const struct others *others, struct decider *ret,
+	enum harm_kind *ret_kind)
+{
+	return find_culprit(
+		q, explain(q->arena, s->heard.explainer, query)->leaf, others, ret, ret_kind);
+}
+
+/* The query is of the host that has heard everybody. */
+static void add_harm(const struct sweeping *s, const struct question *q, const struct query *query,
+	bool is_felt, const struct others *others, const struct node *by, enum harm_kind kind)
+{
+	struct harm *harm = find_harm(s, q, by, kind);
+	struct question kept = *q;
+
+	if (harm && (harm->is_felt || !is_felt))
+		return;
+	if (!harm)
+		harm = vec_push(s->sweep, s->doctor->arena);
+	*harm = (struct harm){ .kind = kind,
+		.port = q->port,
+		.is_egress = q->is_egress,
+		.is_routed = q->is_routed,
+		.family = q->family,
+		.is_felt = is_felt,
+		.witness = query_moved(s->doctor->arena, query, s->heard.host, s->doctor->host) };
+	/* the answer goes with its question: one that stays */
+	kept.arena = s->doctor->arena;
+	(void)find_harm_of(s, &kept, query, others, &harm->decider, &harm->kind);
 }
 
 /* One packet, through all rules: is it harmed? Then it is noted. */
 static bool confirm(const struct sweeping *s, const struct question *q, const struct query *witness,
 	const struct host *of, bool is_felt, const struct others *others)
 {
-	struct arena *arena = s->doctor->arena;
-	struct query query = query_moved(arena, witness, of, s->heard.host);
+	struct query query = query_moved(q->arena, witness, of, s->heard.host);
 	struct decider decider;
 	enum harm_kind kind;
 
-	if (!find_culprit(s, q, explain(arena, s->heard.explainer, &query)->leaf, others, &decider,
-		    &kind))
+	if (!find_harm_of(s, q, &query, others, &decider, &kind))
 		return false;
-	add_harm(s, q, &query, is_felt, &decider, kind);
+	add_harm(s, q, &query, is_felt, others, decider.node, kind);
 	return true;
 }
 
@@ -439,7 +469,7 @@ static bool judge(const struct sweeping *s, const struct version *version, const
 	struct query witness;
 	enum harm_kind kind;
 
-	if (!find_culprit(s, q, part->leaf, &others, &decider, &kind))
+	if (!find_culprit(q, part->leaf, &others, &decider, &kind))
 		return true;
 	felt = felt_of(s, q, part->set);
 	if (!set_is_empty(felt) && every_witness(every, felt, &witness) &&
@@ -571,9 +601,10 @@ static void ask_routed(const struct sweeping *s, const struct question *q)
 static void ask_about_port(
 	const struct sweeping *s, const struct vm_ports *ports, const struct vm_port *port)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	const struct link *uplink = port->uplink;
 	const struct vm_port *other = another_port(ports, port);
-	struct question q = { .port = port, .mac = port->mac };
+	struct question q = { .arena = scratch, .port = port, .mac = port->mac };
 
 	for (unsigned family = 0; family < N_IP_FAMILIES; family++) {
 		q.family = (enum family)family;

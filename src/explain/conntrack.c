@@ -9,16 +9,15 @@
 
 #include "explain/conntrack_internal.h"
 
-#define ICMP_ECHO_REPLY	    0
-#define ICMP_ECHO	    8
-#define ICMP_TIMESTAMP	    13
-#define ICMP_INFO_REQUEST   15
-#define ICMP_ADDRESS	    17
-#define ICMPV6_ECHO	    128
-#define ICMPV6_ECHO_REPLY   129
-#define ICMPV6_NI_QUERY	    139
-#define ICMPV6_NI_REPLY	    140
-#define ICMPV6_MLDV2_REPORT 143
+#define ICMP_ECHO_REPLY	  0
+#define ICMP_ECHO	  8
+#define ICMP_TIMESTAMP	  13
+#define ICMP_INFO_REQUEST 15
+#define ICMP_ADDRESS	  17
+#define ICMPV6_ECHO	  128
+#define ICMPV6_ECHO_REPLY 129
+#define ICMPV6_NI_QUERY	  139
+#define ICMPV6_NI_REPLY	  140
 
 bool ct_proto_is_icmp(uint8_t proto)
 {
@@ -168,7 +167,7 @@ bool ct_tcp_flags_are_valid(uint8_t flags)
 bool ct_is_neighbour_or_mld(const struct packet *packet)
 {
 	return packet->proto == PROTO_ICMPV6 &&
-	       ((packet->icmp_type >= 130 && packet->icmp_type <= 137) ||
+	       ((packet->icmp_type >= ICMPV6_MLD_QUERY && packet->icmp_type <= ICMPV6_REDIRECT) ||
 		       packet->icmp_type == ICMPV6_MLDV2_REPORT);
 }
 

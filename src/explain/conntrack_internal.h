@@ -6,6 +6,11 @@
 
 /* What conntrack of one packet (conntrack.c) and of a set of them (conntrack_set.c) have in common. */
 
+/* Multicast listeners and neighbour discovery, which are never tracked: from the first to the second, and the third. */
+#define ICMPV6_MLD_QUERY    130
+#define ICMPV6_REDIRECT	    137
+#define ICMPV6_MLDV2_REPORT 143
+
 /* What conntrack has of the packet. */
 struct found {
 	const struct conntrack_entry *entry; /* NULL: nothing */

@@ -266,6 +266,39 @@ static struct answer look_up_by_proto(struct walk *walk, struct skb *skb, const 
 	return answer_of_cases(walk, answer, skb_part(walk, skb, rest, look_up_entries, data));
 }
 
+/*
+ * Of the protocol nothing is asked: the state is as asked for, there is no entry to be found by it, and no NAT that would
+ * map a flow by its ports. Then all are told the same, but for what is never tracked.
+ */
+static bool protos_are_alike(const struct walk *walk, const struct skb *skb)
+{
+	const bool *has_nat = walk->explainer->has_nat[skb->ns - walk->host->netns];
+
+	return walk->query->has_ct_state && !skb->ns->n_conntrack &&
+	       !has_nat[skb->packet.src.family];
+}
+
+static struct answer look_up_never_tracked(struct walk *walk, struct skb *skb, const void *data)
+{
+	if (skb_is_unknown(skb, FIELD_ICMP_TYPE))
+		skb->packet.icmp_type = ICMPV6_MLD_QUERY;
+	return look_up_entries(walk, skb, data);
+}
+
+static struct answer look_up_alike(struct walk *walk, struct skb *skb, const void *data)
+{
+	struct packet_set types;
+
+	if (skb->packet.src.family != FAMILY_IPV6)
+		return look_up_entries(walk, skb, data);
+	types = set_or(walk->sets,
+		set_of_numbers(walk->sets, FIELD_ICMP_TYPE, ICMPV6_MLD_QUERY, ICMPV6_REDIRECT),
+		of_number(walk, FIELD_ICMP_TYPE, ICMPV6_MLDV2_REPORT));
+	return skb_split(walk, skb,
+		set_and(walk->sets, types, of_number(walk, FIELD_PROTO, PROTO_ICMPV6)),
+		look_up_never_tracked, look_up_entries, data);
+}
+
 struct packet_set conntrack_taken_set(struct walk *walk, const struct skb *skb)
 {
 	const struct flow_tuple tuple = ct_tuple_of(&skb->packet);
@@ -302,6 +335,8 @@ struct answer ct_look_up_set(struct walk *walk, struct skb *skb, part_fn *go, co
 		return skb_split(walk, skb, set_of_ct_states(walk->sets, CT_UNTRACKED),
 			look_up_part, look_up_by_proto, &looking);
 	skb_push(walk, skb);
-	return ct_is_untracked(walk, &skb->packet) ? look_up_part(walk, skb, &looking)
-						   : look_up_by_proto(walk, skb, &looking);
+	if (ct_is_untracked(walk, &skb->packet))
+		return look_up_part(walk, skb, &looking);
+	return protos_are_alike(walk, skb) ? look_up_alike(walk, skb, &looking)
+					   : look_up_by_proto(walk, skb, &looking);
 }

@@ -292,7 +292,8 @@ struct space *space_of(
 	struct walk *walk, const struct netns *ns, enum family family, enum field field);
 size_t space_n(const struct space *space); /* classes */
 struct packet_set space_set(struct walk *walk, struct space *space, size_t i);
-bool space_addr(struct walk *walk, struct space *space, size_t i, struct addr *ret); /* one of it */
+bool space_addr(
+	const struct space *space, size_t i, struct addr *ret); /* one of it; false: it has none */
 
 /* walk.c */
 struct node *skb_node(struct walk *walk, struct skb *skb, enum node_kind kind);

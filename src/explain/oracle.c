@@ -129,7 +129,7 @@ static bool oracle_class(
 	if (i >= space_n(space))
 		return false;
 	*ret_set = space_set(host->walk, space, i);
-	if (!space_addr(host->walk, space, i, ret_addr))
+	if (!space_addr(space, i, ret_addr))
 		*ret_set = SET_EMPTY;
 	return true;
 }

@@ -304,7 +304,7 @@ static bool end_begin(struct walk *walk, const struct skb *skb, uint64_t fields,
 		struct packet_set class = space_set(walk, ret->space, i);
 
 		if (set_is_empty(set_and(walk->sets, have, class)) ||
-			!space_addr(walk, ret->space, i, &addr))
+			!space_addr(ret->space, i, &addr))
 			continue;
 		*vec_push(&ret->classes, walk->arena) =
 			(struct end_class){ .set = class, .addr = addr };

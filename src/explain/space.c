@@ -15,8 +15,7 @@
 struct space_class {
 	struct prefix prefix;
 	size_t n_inside; /* of the classes behind this one, those that are within the prefix */
-	bool has_addr, has_set;
-	struct addr addr;
+	bool has_set;
 	struct packet_set set;
 };
 
@@ -190,17 +189,37 @@ struct packet_set space_set(struct walk *walk, struct space *space, size_t i)
 	return all;
 }
 
-/* The first one that is in no more specific prefix. */
-bool space_addr(struct walk *walk, struct space *space, size_t i, struct addr *ret)
+/* The one behind the last of a prefix; false: there is none. */
+static bool addr_behind(const struct prefix *prefix, struct addr *ret)
 {
-	struct space_class *class = &space->classes.items[i];
-	struct packet_set set = space_set(walk, space, i);
-	struct packet packet;
+	unsigned bit = prefix->len;
 
-	if (!class->has_addr && set_witness(walk->sets, set, &packet)) {
-		class->addr = space->field == FIELD_DST ? packet.dst : packet.src;
-		class->has_addr = true;
+	*ret = prefix->addr;
+	while (bit && ret->bytes[(bit - 1) / 8] & 128 >> (bit - 1) % 8) {
+		bit--;
+		ret->bytes[bit / 8] &= (uint8_t) ~(128 >> bit % 8);
 	}
-	*ret = class->addr;
-	return class->has_addr;
+	if (!bit)
+		return false;
+	ret->bytes[(bit - 1) / 8] |= (uint8_t)(128 >> (bit - 1) % 8);
+	return true;
+}
+
+/* The first one that is in no more specific prefix: those are in order, and apart. */
+bool space_addr(const struct space *space, size_t i, struct addr *ret)
+{
+	const struct space_class *class = &space->classes.items[i];
+	struct addr addr = class->prefix.addr;
+
+	for (size_t k = i + 1; k <= i + class->n_inside;
+		k += space->classes.items[k].n_inside + 1) {
+		const struct prefix *inside = &space->classes.items[k].prefix;
+
+		if (addr_compare(&inside->addr, &addr) != 0)
+			break;
+		if (!addr_behind(inside, &addr))
+			return false;
+	}
+	*ret = addr;
+	return prefix_contains(&class->prefix, &addr);
 }
