@@ -153,6 +153,12 @@ static void change_group(
 		group->rules[group->n_rules++] = rule;
 }
 
+/* Away, since a guest sends from its own address. */
+static void change_far_address(struct policy_model *m, struct random *random)
+{
+	m->ports[POLICY_GUESTS + random_below(random, POLICY_FAR)].address ^= 64;
+}
+
 static void change_port(struct random *random, struct policy_port_model *p)
 {
 	switch (random_below(random, 12)) {
@@ -187,7 +193,7 @@ static void change_port(struct random *random, struct policy_port_model *p)
 void policy_model_change(struct policy_model *m, struct random *random)
 {
 	for (unsigned n = one_in(random, 4) ? 1 + random_below(random, 4) : 1; n > 0; n--)
-		switch (random_below(random, 5)) {
+		switch (random_below(random, 6)) {
 		case 0:
 		case 1:
 			change_group(m, random, &m->groups[random_below(random, POLICY_GROUPS)]);
@@ -196,6 +202,9 @@ void policy_model_change(struct policy_model *m, struct random *random)
 		case 3:
 			change_port(random,
 				&m->ports[random_below(random, POLICY_GUESTS + POLICY_FAR)]);
+			break;
+		case 4:
+			change_far_address(m, random);
 			break;
 		default:
 			if (one_in(random, 8))
