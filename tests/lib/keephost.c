@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "keephost.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit.h"
@@ -158,4 +159,45 @@ void keephost_look(struct keephost *h)
 	world->arena = arena;
 	if (!keeper_view(h->keeper, arena, &world->view, &err))
 		fail_msg("%s", err.text);
+}
+
+/* ---- the tools */
+
+#define WRAPPERS "/run/keephost-wrappers"
+
+void keephost_unwrap_restore(void)
+{
+	const char *path = getenv("PATH");
+
+	if (text_has_prefix(path, WRAPPERS ":")) {
+		char *rest = strdup(path + strlen(WRAPPERS ":"));
+
+		setenv("PATH", rest, 1);
+		free(rest);
+	}
+	net_sh("rm -rf " WRAPPERS);
+}
+
+void keephost_wrap_restore(const struct world *world, const char *script)
+{
+	struct text path CLEANUP(text_done) = TEXT_INIT;
+	struct err err;
+
+	keephost_unwrap_restore();
+	net_sh("mkdir " WRAPPERS);
+	for (int i = 0; i < 2; i++) {
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		char tool[64], file[128];
+
+		snprintf(tool, sizeof(tool), "ip%stables-%s-restore", i ? "6" : "",
+			world->options.backend);
+		snprintf(file, sizeof(file), WRAPPERS "/%s", tool);
+		text_addf(&text, "#!/bin/sh\nPATH=${PATH#" WRAPPERS ":}\nTOOL=$(command -v %s)\n%s",
+			tool, script);
+		if (!text_save(&text, file, &err))
+			fail_msg("%s", err.text);
+		net_sh("chmod 755 %s", file);
+	}
+	text_addf(&path, WRAPPERS ":%s", getenv("PATH"));
+	setenv("PATH", path.data, 1);
 }

@@ -44,4 +44,11 @@ const char *keephost_event(const struct keephost *h, const char *what, const cha
 /* Counts, shoots and judges as networld does, by what the keeper wants. */
 void keephost_look(struct keephost *h);
 
+/*
+ * In front of iptables' and ip6tables' restore: lines of a shell in which $TOOL is the program. Of this process, and of those that it
+ * begins.
+ */
+void keephost_wrap_restore(const struct world *world, const char *script);
+void keephost_unwrap_restore(void);
+
 #endif

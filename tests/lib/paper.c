@@ -117,8 +117,11 @@ static const char *declaration(struct paper *paper, const char *text)
 {
 	const char *word = NULL;
 
-	for (const char *at = text; (at = strstr(at, "-j ")); at += strlen("-j "))
-		word = at + strlen("-j ");
+	for (const char *at = text; (at = strstr(at, " -")); at += 2)
+		if (text_has_prefix(at, " -j ") || text_has_prefix(at, " -g "))
+			word = at + strlen(" -j ");
+	if (text_has_prefix(text, "-j "))
+		word = word ? word : text + strlen("-j ");
 	if (!word)
 		return "";
 	word = arena_strndup(paper->arena, word, strcspn(word, " "));
