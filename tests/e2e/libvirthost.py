@@ -3,6 +3,7 @@
 what starts in them is Debian's kernel with busybox: no disk, an address that follows from the interface's MAC, and HTTP."""
 import glob
 import os
+import shutil
 import subprocess
 import sys
 
@@ -48,11 +49,11 @@ def lacks():
         return "the guests are of x86_64, this machine is not"
     if not os.path.exists("/dev/net/tun"):
         return "there is no /dev/net/tun"
-    for what in (("-f", "X-Unpacked-For-Libvirt"), None):
-        try:
-            run(UNPACK, *(what or (os.readlink(KERNEL_NAME),)))
-        except Failure as e:
-            return "libvirt is not unpacked and cannot be downloaded: " + str(e).splitlines()[-1]
+    try:
+        run(UNPACK, "-f", "X-Unpacked-For-Libvirt")
+        run(UNPACK, os.readlink(KERNEL_NAME))
+    except Failure as e:
+        return "libvirt is not unpacked and cannot be downloaded: " + str(e).splitlines()[0]
     return None
 
 
@@ -87,7 +88,7 @@ def make_image():
         files[f"modules/{number:02}"] = (text, content_of(f"{top}/{name}.ko"))
     with open(INITRD, "wb") as f:
         f.write(cpio(files))
-    os.symlink(glob.glob(kernel + "/boot/vmlinuz-*")[0], KERNEL)
+    shutil.copy(glob.glob(kernel + "/boot/vmlinuz-*")[0], KERNEL)
 
 
 class Libvirt:
@@ -97,7 +98,9 @@ class Libvirt:
         make_image()
         self.log = "/run/libvirtd.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(["unshare", "--mount", os.path.dirname(os.path.abspath(__file__)) + "/libvirtd"],
+            # a process namespace, so that guests end with it, and it ends with the test, whatever ends that
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "unshare", "--mount-proc", "--pid", "--fork",
+                                             "--kill-child", os.path.dirname(os.path.abspath(__file__)) + "/libvirtd"],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_for("libvirtd", self.answers)
 
@@ -110,16 +113,16 @@ class Libvirt:
 
     def virsh(self, *words, status=0):
         """What it prints; in libvirtd's namespaces, where the programs are."""
-        libraries = f"LD_LIBRARY_PATH={':'.join(glob.glob(UNPACKED + '/lib*/lib/*-linux-gnu'))}"
-        return run("nsenter", "--mount", "--target", str(self.process.pid), "env", libraries, "virsh", "--quiet",
+        libraries = "LD_LIBRARY_PATH=" + ":".join(glob.glob(UNPACKED + "/lib*/lib/*-linux-gnu"))
+        return run("nsenter", "--mount", "--target", str(self.process.pid), "env", libraries, "/usr/bin/virsh", "--quiet",
                    "--connect", "qemu:///system", *words, status=status)
 
 
-class Machine:
+class Domain:
     """A guest with the MAC and the address of a port. Where libvirt names its interface (name=None), that is vnet and a number."""
 
     def __init__(self, libvirt, number, bridge="br0", name=""):
-        self.libvirt, self.number, self.name = libvirt, number, f"machine{number}"
+        self.libvirt, self.number, self.name = libvirt, number, f"domain{number}"
         self.device = device(number) if name == "" else name
         self.bridge = bridge
 
