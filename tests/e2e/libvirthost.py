@@ -113,7 +113,7 @@ class Libvirt:
 
     def virsh(self, *words, status=0):
         """What it prints; in libvirtd's namespaces, where the programs are."""
-        libraries = "LD_LIBRARY_PATH=" + ":".join(glob.glob(UNPACKED + "/lib*/lib/*-linux-gnu"))
+        libraries = "LD_LIBRARY_PATH=" + ":".join(glob.glob(UNPACKED + "/lib*/lib/*-linux-gnu")).replace(UNPACKED, "/run/libvirtd/unpacked")
         return run("nsenter", "--mount", "--target", str(self.process.pid), "env", libraries, "/usr/bin/virsh", "--quiet",
                    "--connect", "qemu:///system", *words, status=status)
 
