@@ -511,13 +511,18 @@ static void drain(struct net_end *end, int fd)
 		note(end, data, (size_t)size);
 }
 
+unsigned net_noted_times(const struct net_end *at, uint64_t tag)
+{
+	return net_tag_number(tag) < at->size_seen ? at->seen[net_tag_number(tag)] : 0;
+}
+
 unsigned net_saw_times(struct net_end *at, uint64_t tag)
 {
 	if (at->fd >= 0)
 		drain(at, at->fd);
 	for (size_t i = 0; i < at->n_hear; i++)
 		drain(at, at->hear[i]);
-	return net_tag_number(tag) < at->size_seen ? at->seen[net_tag_number(tag)] : 0;
+	return net_noted_times(at, tag);
 }
 
 bool net_saw(struct net_end *at, uint64_t tag)

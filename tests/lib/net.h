@@ -117,6 +117,8 @@ void net_send_wire(struct net_end *from, const struct net_wire *wire);
 void net_settle(struct net *net);
 bool net_saw(struct net_end *at, uint64_t tag);
 unsigned net_saw_times(struct net_end *at, uint64_t tag);
+/* Of what was read by the two above, without reading more. */
+unsigned net_noted_times(const struct net_end *at, uint64_t tag);
 
 /* ip -batch in a namespace of this net; fails the test when refused. */
 void net_ip(int ns, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -186,15 +186,24 @@ static void read_arp(struct reader *r, uint16_t ethertype)
 		p->arp_sha = p->eth_src;
 }
 
+static uint16_t new_port(struct world *world)
+{
+	uint16_t port = world->next_port++;
+
+	if (world->next_port == 65000)
+		world->next_port = 10000;
+	return port;
+}
+
 static void read_ip(struct reader *r, const char *proto, uint16_t ethertype)
 {
 	struct packet *p = &r->shot->frame.packet;
+	uint16_t port = new_port(r->world);
 
-	p->sport = r->world->next_port++;
-	if (r->world->next_port == 65000)
-		r->world->next_port = 10000;
+	p->sport = port;
 	p->dport = 7;
 	read_place(r, next(r), &p->src, &p->sport);
+	r->shot->is_port_new = p->sport == port;
 	if (strcmp(next(r), ">") != 0)
 		fail_msg("no > in: %s", r->shot->text);
 	read_place(r, next(r), &p->dst, &p->dport);
@@ -259,4 +268,10 @@ void shot_parse(
 		read_ip(&r, word, 0);
 	}
 	free(r.copy);
+}
+
+void shot_renew(struct world *world, struct shot *shot)
+{
+	if (shot->is_port_new)
+		shot->frame.packet.sport = new_port(world);
 }

@@ -42,8 +42,9 @@ static void count(struct world *world, const struct traffic_line *lines, const u
 		struct net_end *to = world_end(world, lines[i].to);
 		bool was_seen = false;
 
+		net_saw(to, tags[0]);
 		for (size_t k = 0; k < n_rounds; k++) {
-			bool is_seen = net_saw(to, tags[k * n_lines + i]);
+			bool is_seen = net_noted_times(to, tags[k * n_lines + i]) > 0;
 
 			if (k && is_seen != was_seen)
 				result.n_turns++;
@@ -63,20 +64,21 @@ static void run(struct world *world, const struct traffic_line *lines, size_t n_
 	unsigned per_second, struct shared *shared)
 {
 	uint64_t *tags = calloc(MAX_PACKETS, sizeof(*tags));
+	struct shot shots[MAX_LINES];
 	long pause_us = 1000000L * (long)n_lines / per_second;
 	size_t n_rounds = 0;
 
+	for (size_t i = 0; i < n_lines; i++)
+		shot_parse(world, &shots[i], lines[i].from, lines[i].to, lines[i].text);
 	while (!atomic_load(&shared->is_over) && (n_rounds + 1) * n_lines < MAX_PACKETS) {
 		for (size_t i = 0; i < n_lines; i++) {
-			struct shot shot;
-
-			shot_parse(world, &shot, lines[i].from, lines[i].to, lines[i].text);
-			tags[n_rounds * n_lines + i] = net_send(shot.from, &shot.frame);
+			shot_renew(world, &shots[i]);
+			tags[n_rounds * n_lines + i] = net_send(shots[i].from, &shots[i].frame);
 		}
 		atomic_store(&shared->n_rounds, ++n_rounds);
 		/* empties the sockets */
 		for (size_t i = 0; n_rounds % 16 == 0 && i < n_lines; i++)
-			net_saw(world_end(world, lines[i].to), tags[0]);
+			net_saw(shots[i].to, tags[0]);
 		sleep_us(pause_us);
 	}
 	net_settle(world->net);

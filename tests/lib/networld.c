@@ -68,24 +68,35 @@ void world_add_guests(struct world *world, size_t n)
 	}
 }
 
-bool world_try(struct world *world, const char *yaml, struct err *err)
+static bool change(struct world *world, const char *yaml, bool is_viewed, struct err *err)
 {
 	struct arena *arena = arena_new();
 	const struct policy *policy;
 	struct agent_report report;
-	struct agent_view view;
+	struct agent_view view = { 0 };
 
 	if (!policy_parse(arena, "test", yaml, strlen(yaml), "here", &policy, err) ||
 		!agent_apply(arena, policy, &world->options, &report, err) ||
-		!agent_view_read(arena, policy, &world->options, &view, err)) {
+		(is_viewed && !agent_view_read(arena, policy, &world->options, &view, err))) {
 		arena_free(arena);
 		return false;
 	}
+	view.policy = policy;
 	arena_free(world->arena);
 	world->arena = arena;
 	world->report = report;
 	world->view = view;
 	return true;
+}
+
+bool world_try(struct world *world, const char *yaml, struct err *err)
+{
+	return change(world, yaml, true, err);
+}
+
+bool world_change(struct world *world, const char *yaml, struct err *err)
+{
+	return change(world, yaml, false, err);
 }
 
 void world_apply(struct world *world, const char *fmt, ...)

@@ -50,6 +50,7 @@ enum expect { EXPECT_EQUAL /* of the answers, whatever it is */, EXPECT_PASS, EX
 struct shot {
 	struct net_end *from, *to;
 	struct net_frame frame;
+	bool is_port_new; /* the text gives no source port */
 	enum expect expect;
 	const char *text; /* for messages */
 	/* what the filters see where NAT has changed addresses before; NULL: the frame itself */
@@ -74,6 +75,11 @@ const char *world_port_id(size_t i);
 /* From YAML to the kernel; apply fails the test when it is refused. */
 bool world_try(struct world *world, const char *yaml, struct err *err);
 void world_apply(struct world *world, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * Apply and nothing else: the ruleset is not read back, which takes as many programs as the change. There is no view
+ * to judge shots by until the next world_try or world_apply.
+ */
+bool world_change(struct world *world, const char *yaml, struct err *err);
 /* The policy as it stands again, and what it changed: 0 when apply is idempotent. */
 size_t world_apply_again(struct world *world);
 /* For the model and the kernel: no flow is known. */
@@ -81,6 +87,8 @@ void world_forget_flows(struct world *world);
 
 void shot_parse(
 	struct world *world, struct shot *shot, const char *from, const char *to, const char *text);
+/* For the same shot again as a flow of its own: another source port, where the text gives none. */
+void shot_renew(struct world *world, struct shot *shot);
 /* Sends all in order and holds the answers together; returns how many are wrong, each printed.*/
 size_t world_judge(struct world *world, struct shot *shots, size_t n);
 /* One shot; true when it arrived. The answers must agree. */
