@@ -56,8 +56,9 @@ static struct host_build *shared_bridge(struct arena *arena, const char *rules)
 	return b;
 }
 
+/* state: of all of them, in every namespace; 0: conntrack says it. */
 static void ask(struct arena *arena, struct host_build *b, const char *in, const char *text,
-	struct every *ret)
+	enum ct_state state, struct every *ret)
 {
 	const struct host *host = host_built(b);
 	struct packet_choices choices = { 0 };
@@ -65,19 +66,25 @@ static void ask(struct arena *arena, struct host_build *b, const char *in, const
 	struct err err = { 0 };
 
 	if (!explain_find_entry(host, in, &query, &err) ||
-		!packet_expr_parse_set(arena, text, &query.packet, &choices, &err) ||
-		!explain_every(arena, explainer_new(arena, host), &query, &choices, ret, &err))
+		!packet_expr_parse_set(arena, text, &query.packet, &choices, &err))
+		fail_msg("%s", err.text);
+	if (state) {
+		query.has_ct_state = true;
+		query.packet.ct_state = state;
+		query.packet.unknown &= ~FIELD_BIT(FIELD_CT_STATE);
+	}
+	if (!explain_every(arena, explainer_new(arena, host), &query, &choices, ret, &err))
 		fail_msg("%s", err.text);
 }
 
 /* "delivered wan: dst ...; dropped lan: ..." in the order of the answer. */
-static void assert_parts_at(struct arena *arena, struct host_build *b, const char *in,
-	const char *text, const char *expected)
+static void assert_parts_of(struct arena *arena, struct host_build *b, const char *in,
+	const char *text, enum ct_state state, const char *expected)
 {
 	struct text told CLEANUP(text_done) = TEXT_INIT;
 	struct every every = { 0 };
 
-	ask(arena, b, in, text, &every);
+	ask(arena, b, in, text, state, &every);
 	vec_for_each (part, &every.parts) {
 		text_addf(&told, "%s %s: ", final_name(part->final), part->leaf->last->link->name);
 		every_print_set(&told, &every, part->set, SIZE_MAX);
@@ -93,6 +100,12 @@ static void assert_parts_at(struct arena *arena, struct host_build *b, const cha
 	}
 	sets_free(every.sets);
 	assert_string_equal(told.data, expected);
+}
+
+static void assert_parts_at(struct arena *arena, struct host_build *b, const char *in,
+	const char *text, const char *expected)
+{
+	assert_parts_of(arena, b, in, text, 0, expected);
 }
 
 static void assert_parts(const char *rules, const char *text, const char *expected)
@@ -132,6 +145,81 @@ static void routes_part_a_set(void **state)
 		"delivered dmz: IPv4 dst 10.0.1.0,10.0.1.2-10.0.1.255\n");
 }
 
+/* 10.0.4.0/22 has its last 256 addresses left, 10.0.8.0/23 none. */
+static void of_a_route_is_what_more_specific_ones_leave(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = router(arena, FILTER(""));
+
+	(void)state;
+	build_route(b, "10.0.4.0/22", "wan", "192.0.2.254");
+	build_route(b, "10.0.4.0/23", "lan", NULL);
+	build_route(b, "10.0.6.0/24", "lan", NULL);
+	build_route(b, "10.0.8.0/23", "lan", NULL);
+	build_route(b, "10.0.8.0/24", "dmz", NULL);
+	build_route(b, "10.0.9.0/24", "wan", "192.0.2.254");
+	assert_parts_at(arena, b, "lan", "udp 10.0.0.5:53 10.0.4.0-10.0.9.255:53" TO_LAN,
+		"delivered wan: IPv4 dst 10.0.7.0/24,10.0.9.0/24\n"
+		"delivered lan: IPv4 dst 10.0.4.0-10.0.6.255\n"
+		"delivered dmz: IPv4 dst 10.0.8.0/24\n");
+}
+
+/* Of what begins, conntrack is asked nothing but whether it is never tracked: neighbour discovery and multicast listeners. */
+static void what_is_never_tracked_is_apart_from_what_begins(void **state)
+{
+	static const char rules[] =
+		"table ip6 f {\n\tchain c {\n\t\ttype filter hook prerouting priority 0; policy accept;\n"
+		"\t\tct state untracked drop\n\t\tct state != new drop\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = router(arena, rules);
+
+	(void)state;
+	build_address(b, "lan", "2001:db8::1/64");
+	build_address(b, "wan", "2001:db8:1::1/64");
+	build_sysctl(b, 0, "net.ipv6.conf.all.forwarding", "1");
+	assert_parts_of(arena, b, "lan", "icmpv6 2001:db8::5 2001:db8:1::9 type any" TO_LAN, CT_NEW,
+		"dropped lan: IPv6 icmp_type 130-137,143\n"
+		"delivered wan: IPv6 icmp_type not 130-137,143\n");
+}
+
+#define VALID                                                                                      \
+	"syn/fin+syn+rst+ack+urg,rst/fin+syn+rst+ack+urg,ack/syn+rst+ack+urg,"                     \
+	"rst+ack/fin+syn+rst+ack+urg,syn+urg/fin+syn+rst+ack+urg,ack+urg/syn+rst+ack+urg"
+
+/* What conntrack has of a flow, and what NAT makes of one, depends on the protocol, though the state is given. */
+static void of_a_given_state_entries_and_nat_are_still_asked(void **state)
+{
+	static const char marked[] =
+		"table ip f {\n\tchain c {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+		"\t\tct mark 7 drop\n\t}\n}\n";
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = router(arena, marked);
+	struct conntrack_entry *entry = &b->built[0].conntrack[b->netns[0].n_conntrack++];
+
+	(void)state;
+	*entry = (struct conntrack_entry){ .proto = PROTO_TCP,
+		.orig = { .sport = 1000, .dport = 80 },
+		.tcp_state = "ESTABLISHED",
+		.status = CT_STATUS_SEEN_REPLY | CT_STATUS_CONFIRMED,
+		.mark = 7 };
+	assert_true(addr_parse("10.0.0.5", &entry->orig.src));
+	assert_true(addr_parse("198.51.100.1", &entry->orig.dst));
+	entry->reply = (struct flow_tuple){ entry->orig.dst, entry->orig.src, 80, 1000 };
+	assert_parts_of(arena, b, "lan", "tcp 10.0.0.5:1000 198.51.100.1:80 flags any" TO_LAN,
+		CT_NEW,
+		"delivered wan: IPv4 tcp_flags not " VALID "\n"
+		"dropped lan: IPv4 tcp_flags " VALID "\n");
+	assert_parts_of(arena,
+		router(arena,
+			NAT("-A POSTROUTING -p tcp -o wan -j SNAT --to-source 192.0.2.7:1024-2047\n")),
+		"lan", "any 10.0.0.64/26 198.51.100.1" TO_LAN, CT_NEW,
+		"rewritten wan: IPv4 proto tcp sport 1024-2047\n"
+		"  becomes IPv4 src 192.0.2.7\n"
+		"rewritten wan: IPv4 proto tcp sport not 1024-2047\n"
+		"  becomes IPv4 src 192.0.2.7 sport 1024-2047\n"
+		"delivered wan: IPv4 proto not tcp\n");
+}
+
 static void nat_maps_a_set(void **state)
 {
 	(void)state;
@@ -161,7 +249,7 @@ static void a_set_that_is_mapped_to_itself_stays_what_it_is(void **state)
 		"table inet own {\n\tchain post {\n"
 		"\t\ttype nat hook postrouting priority -199; policy accept;\n"
 		"\t\toifname \"wan\" tcp dport 443 snat ip to ip saddr\n\t}\n}\n");
-	ask(arena, b, "lan", "tcp 10.0.0.64/26:any 198.51.100.1:any" TO_LAN, &every);
+	ask(arena, b, "lan", "tcp 10.0.0.64/26:any 198.51.100.1:any" TO_LAN, 0, &every);
 	vec_for_each (part, &every.parts) {
 		text_addf(&told, "%s: ", final_name(part->final));
 		every_print_set(&told, &every, part->set, SIZE_MAX);
@@ -350,6 +438,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rules_part_a_set),
 		cmocka_unit_test(routes_part_a_set),
+		cmocka_unit_test(of_a_route_is_what_more_specific_ones_leave),
+		cmocka_unit_test(what_is_never_tracked_is_apart_from_what_begins),
+		cmocka_unit_test(of_a_given_state_entries_and_nat_are_still_asked),
 		cmocka_unit_test(nat_maps_a_set),
 		cmocka_unit_test(a_set_that_is_mapped_to_itself_stays_what_it_is),
 		cmocka_unit_test(a_network_is_mapped_to_a_network),
