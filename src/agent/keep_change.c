@@ -3,7 +3,7 @@
  * From one stand to another with as little work as the difference is worth. What the kernel has is the compile of the
  * old stand; of both only a part is compiled, and planned over:
  *
- *  - the chains of the ports whose own chains differ;
+ *  - the chains of the ports whose own chains differ, or what leads to them;
  *  - what all ports share (the chains that lead to theirs, zones, the maps of the bridge family), when a port came, went, or sits
  *    elsewhere;
  *  - the sets whose members differ, or that came or went.
@@ -168,6 +168,15 @@ static bool has_same_chains(struct difference *d, const struct plug *a, const st
 	return true;
 }
 
+/*
+ * Do the same lines lead to its chains? Where they do not, a plan has to see that the chains are there before and after: it would take
+ * the port for one that comes or goes (plan_classify.c).
+ */
+static bool has_same_way(const struct plug *a, const struct plug *b)
+{
+	return a->is_routed == b->is_routed && is_same_text(a->port->device, b->port->device);
+}
+
 /* Every port of new that is in old as well has to be taken in of both. */
 static void take_in(struct difference *d, size_t new_plug)
 {
@@ -196,7 +205,7 @@ static void compare_plugs(struct difference *d)
 		d->old_of[n] = order > 0 ? NONE : o++;
 		if (order > 0 || !is_same_plug(a, b))
 			d->has_shared = true;
-		if (order > 0 || !has_same_chains(d, a, b))
+		if (order > 0 || !has_same_chains(d, a, b) || !has_same_way(a, b))
 			take_in(d, n);
 		n++;
 	}

@@ -117,6 +117,34 @@ static struct policy_rule_model random_rule(struct policy_model *m, struct rando
 	return rule;
 }
 
+/* Of the same id, as who writes a file may have it, and hardly another one. */
+static struct policy_rule_model other_rule(
+	const struct policy_rule_model *of, struct random *random)
+{
+	struct policy_rule_model rule = *of;
+
+	switch (random_below(random, 6)) {
+	case 0:
+		rule.is_egress = !rule.is_egress;
+		break;
+	case 1:
+		rule.is_v6 = !rule.is_v6;
+		break;
+	case 2:
+		rule.proto = (enum policy_proto)random_below(random, N_POLICY_PROTOS);
+		break;
+	case 3:
+		rule.port = rule.port ? 0 : POLICY_PLACE;
+		break;
+	case 4:
+		rule.remote = random_below(random, 4);
+		break;
+	default:
+		rule.of = random_below(random, 8);
+	}
+	return rule;
+}
+
 /* Two that say the same are refused. */
 static bool is_same_rule(const struct policy_rule_model *a, const struct policy_rule_model *b)
 {
@@ -132,7 +160,7 @@ static bool is_same_rule(const struct policy_rule_model *a, const struct policy_
 static void change_group(
 	struct policy_model *m, struct random *random, struct policy_group_model *group)
 {
-	struct policy_rule_model rule;
+	struct policy_rule_model rule, *other;
 
 	if (one_in(random, 12)) {
 		group->renamed++;
@@ -145,11 +173,14 @@ static void change_group(
 			(group->n_rules - at) * sizeof(rule));
 		return;
 	}
-	rule = random_rule(m, random);
+	other = group->n_rules ? &group->rules[random_below(random, group->n_rules)] : NULL;
+	rule = other && one_in(random, 3) ? other_rule(other, random) : random_rule(m, random);
 	for (unsigned i = 0; i < group->n_rules; i++)
 		if (is_same_rule(&group->rules[i], &rule))
 			return;
-	if (group->n_rules < POLICY_RULES)
+	if (other && rule.number == other->number)
+		*other = rule;
+	else if (group->n_rules < POLICY_RULES)
 		group->rules[group->n_rules++] = rule;
 }
 
