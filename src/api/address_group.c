@@ -42,9 +42,7 @@ static json_t *find_address_group(struct door *door, const char *id)
 
 static uint64_t address_group_changed(struct door *door, const char *id)
 {
-	const struct object *object = model_find(&door->model, PART_ADDRESS_GROUP, id);
-
-	return object ? object->changed : 0;
+	return model_changed(&door->model, PART_ADDRESS_GROUP, id);
 }
 
 const struct resource address_group_resource = {
@@ -59,16 +57,6 @@ const struct resource address_group_resource = {
 	.find = find_address_group,
 	.changed = address_group_changed,
 };
-
-static const struct object *find_or_answer(struct request *request)
-{
-	const struct object *object =
-		model_find(&request->door->model, PART_ADDRESS_GROUP, request->id);
-
-	if (!object)
-		answer_not_found(request, &address_group_resource, request->id);
-	return object;
-}
 
 /* Each is an address or a prefix; what is wrong is told as for a rule's prefix. */
 static bool check_addresses(struct request *request, const json_t *addresses)
@@ -124,7 +112,7 @@ void address_group_create(struct request *request)
 void address_group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_ADDRESS_GROUP);
 	const struct policy_part *part;
 	json_t *list, *document;
 	bool is_many;
@@ -153,7 +141,7 @@ void address_group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_ADDRESS_GROUP);
 
 	if (!object || !request_matches(request, object->changed))
 		return;

@@ -13,6 +13,15 @@ void answer_not_found(struct request *request, const struct resource *resource, 
 		resource->not_found_words);
 }
 
+const struct object *collection_find(struct request *request, enum part_kind kind)
+{
+	const struct object *object = model_find(&request->door->model, kind, request->id);
+
+	if (!object)
+		answer_not_found(request, request->route->resource, request->id);
+	return object;
+}
+
 /* "5", a quoted one, a weak one, Neutron's revision_number=5. */
 static bool tag_is(const char *tag, size_t len, uint64_t revision)
 {

@@ -52,9 +52,7 @@ static json_t *find_group(struct door *door, const char *id)
 
 static uint64_t group_changed(struct door *door, const char *id)
 {
-	const struct object *object = model_find(&door->model, PART_GROUP, id);
-
-	return object ? object->changed : 0;
+	return model_changed(&door->model, PART_GROUP, id);
 }
 
 const struct resource group_resource = {
@@ -69,15 +67,6 @@ const struct resource group_resource = {
 	.find = find_group,
 	.changed = group_changed,
 };
-
-static const struct object *find_or_answer(struct request *request)
-{
-	const struct object *object = model_find(&request->door->model, PART_GROUP, request->id);
-
-	if (!object)
-		answer_not_found(request, &group_resource, request->id);
-	return object;
-}
 
 /* There is one default group, for ports that name none. */
 static bool check_default(struct request *request, const json_t *name, const char *own_id)
@@ -169,7 +158,7 @@ static bool check_unused(struct request *request, const char *id)
 void group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_GROUP);
 	const struct policy_part *part;
 	const json_t *stateful;
 	json_t *list, *document;
@@ -229,7 +218,7 @@ void group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_GROUP);
 
 	if (!object || !request_matches(request, object->changed) ||
 		!check_unused(request, request->id))

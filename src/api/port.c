@@ -106,9 +106,7 @@ static json_t *find_port(struct door *door, const char *id)
 
 static uint64_t port_changed(struct door *door, const char *id)
 {
-	const struct object *object = model_find(&door->model, PART_PORT, id);
-
-	return object ? object->changed : 0;
+	return model_changed(&door->model, PART_PORT, id);
 }
 
 const struct resource port_resource = {
@@ -164,15 +162,6 @@ void port_list(struct request *request)
 void port_show(struct request *request)
 {
 	with_state(request, collection_show);
-}
-
-static const struct object *find_or_answer(struct request *request)
-{
-	const struct object *object = model_find(&request->door->model, PART_PORT, request->id);
-
-	if (!object)
-		answer_not_found(request, &port_resource, request->id);
-	return object;
 }
 
 /* Neutron's prefix of MACs, and three random bytes. */
@@ -377,7 +366,7 @@ void port_create(struct request *request)
 void port_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_PORT);
 	const struct policy_part *part;
 	json_t *list, *document;
 	bool is_many, is_fine;
@@ -410,7 +399,7 @@ void port_update(struct request *request)
 void port_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
-	const struct object *object = find_or_answer(request);
+	const struct object *object = collection_find(request, PART_PORT);
 
 	if (!object || !request_matches(request, object->changed))
 		return;

@@ -101,6 +101,8 @@ void answer_not_found(struct request *request, const struct resource *resource, 
 bool request_matches(struct request *request, uint64_t revision);
 
 /* --- collection.c --- */
+/* The object of the route's resource that the request names; NULL: there is none, and it is answered so. */
+const struct object *collection_find(struct request *request, enum part_kind kind);
 void collection_list(struct request *request);
 void collection_show(struct request *request);
 
