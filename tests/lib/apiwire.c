@@ -187,16 +187,27 @@ void wire_hear_until(int fd, struct text *heard, const char *wanted)
 			fail_msg("ended without \"%s\": %s", wanted, heard->data);
 }
 
+unsigned wire_status(const char *heard)
+{
+	static const char version[] = "HTTP/1.";
+	size_t len = strlen(version);
+
+	if (!text_has_prefix(heard, version) || !heard[len] || heard[len + 1] != ' ')
+		return 0;
+	return (unsigned)strtoul(heard + len + 2, NULL, 10);
+}
+
 unsigned wire_hear_answer(int fd, struct text *heard)
 {
 	const char *end, *length;
-	unsigned status = 0;
+	unsigned status;
 	size_t size;
 
 	while (!(end = strstr(heard->data, "\r\n\r\n")))
 		if (!wire_hear_more(fd, heard))
 			return 0;
-	if (sscanf(heard->data, "HTTP/1.1 %u ", &status) != 1)
+	status = wire_status(heard->data);
+	if (!status)
 		fail_msg("no status: %s", heard->data);
 	length = strcasestr(heard->data, "Content-Length:");
 	size = (size_t)(end + 4 - heard->data) +
@@ -238,7 +249,7 @@ double wire_metric(const struct wire *wire, const char *name)
 	found = strstr(heard.data, line);
 	if (!found)
 		fail_msg("no %s in %s", name, heard.data);
-	return strtod(found + strlen(line), NULL);
+	return found ? strtod(found + strlen(line), NULL) : 0;
 }
 
 void wire_wait_for(const struct wire *wire, const char *name, double least, double most)

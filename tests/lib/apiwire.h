@@ -30,6 +30,8 @@ void wire_say(int fd, const char *text); /* what the other end no longer takes i
 void wire_say_n(int fd, const char *text, size_t size);
 bool wire_hear_more(int fd, struct text *heard); /* false at the end */
 void wire_hear_until(int fd, struct text *heard, const char *wanted);
+/* Of an answer's first line; 0: it is none. */
+unsigned wire_status(const char *heard);
 /* One answer, whose body has a length; its status, 0: there was none. */
 unsigned wire_hear_answer(int fd, struct text *heard);
 /* On a connection of its own. */

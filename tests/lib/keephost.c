@@ -65,8 +65,8 @@ static void take(struct keephost *h, struct arena *arena, const struct keeper_re
 
 bool keephost_try(struct keephost *h, const char *yaml, struct err *err)
 {
-	struct arena *policy_arena, *arena;
-	const struct policy *policy;
+	struct arena *policy_arena = NULL, *arena;
+	const struct policy *policy = NULL;
 	struct keeper_result result;
 	bool ok;
 
@@ -169,7 +169,7 @@ void keephost_unwrap_restore(void)
 {
 	const char *path = getenv("PATH");
 
-	if (text_has_prefix(path, WRAPPERS ":")) {
+	if (path && text_has_prefix(path, WRAPPERS ":")) {
 		char *rest = strdup(path + strlen(WRAPPERS ":"));
 
 		setenv("PATH", rest, 1);

@@ -516,7 +516,7 @@ static void what_others_do_to_the_rules_is_undone(struct world *world)
 		"ipset flush NIPv4dddddddd-1111-4000-8000- # %s",
 		"nft delete table bridge portwall # %s",
 		"nft flush chain bridge portwall prerouting # %s",
-		"nft delete element bridge portwall from-port \\{ " TAP_A " \\} # %s",
+		"nft delete element bridge portwall from-port \\{ tapaaaaaaaa-aa \\} # %s",
 		"iptables-%1$s-save | grep -v neutron | iptables-%1$s-restore; ip6tables-%1$s -F",
 	};
 	struct keephost h CLEANUP(keephost_done);

@@ -16,9 +16,8 @@
 #include "policymodel.h"
 #include "random.h"
 
-#define FOREIGN	 "-p udp -m udp --dport 9 -j DROP"
-#define STRANGER "10.9.9.9"
-#define NOTE	 "--comment \"restore: "
+#define FOREIGN "-p udp -m udp --dport 9 -j DROP"
+#define NOTE	"--comment \"restore: "
 
 #define N_STEPS	 150 /* of each variant of iptables */
 #define N_SHOTS	 12  /* after each */
@@ -133,9 +132,9 @@ static void meddle(struct model *m)
 		"nft flush chain bridge portwall forward # %s",
 		"nft delete table bridge portwall # %s",
 		"for i in $(ipset list -n); do ipset flush $i; done # %s",
-		"for i in $(ipset list -n); do ipset add $i " STRANGER
-		" 2>/dev/null || :; done # %s",
-		"iptables-%s -I FORWARD -j ACCEPT; iptables-%1$s -I INPUT " FOREIGN,
+		"for i in $(ipset list -n); do ipset add $i 10.9.9.9 2>/dev/null || :; done # %s",
+		"iptables-%s -I FORWARD -j ACCEPT",
+		"iptables-%s -I INPUT -p udp --dport 9 -j DROP", /* FOREIGN */
 		"iptables-%s -I neutron-openvswi-FORWARD -j ACCEPT",
 		"ip6tables-%s -I neutron-openvswi-sg-chain -j ACCEPT",
 	};

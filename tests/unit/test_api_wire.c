@@ -16,8 +16,10 @@
 #include "random.h"
 
 /* What was freed is soon taken again: else a bound on memory would measure the sanitizer. */
-const char *__asan_default_options(void); // NOLINT(bugprone-reserved-identifier): its name
-const char *__asan_default_options(void)  // NOLINT(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp): its name
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 {
 	return "quarantine_size_mb=1:thread_local_quarantine_size_kb=64";
 }
@@ -81,7 +83,7 @@ static void that_there_is_no_daemon_is_told_apart(void **state)
 	assert_int_equal(err.sys, ENOENT);
 	/* a socket that a daemon left behind */
 	address.sun_family = AF_UNIX;
-	strcpy(address.sun_path, path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_false(api_client_open(path, &client, &err));
 	assert_true(api_is_absent(&err));
@@ -414,29 +416,28 @@ static void make_request(struct text *out, struct random *random)
 
 static size_t resident_of(pid_t pid)
 {
-	char path[64];
-	unsigned long total = 0, resident = 0;
+	char path[64], line[128] = "", *resident;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
 	file = fopen(path, "re");
 	assert_non_null(file);
-	assert_int_equal(fscanf(file, "%lu %lu", &total, &resident), 2);
+	assert_non_null(fgets(line, sizeof(line), file));
 	fclose(file);
-	return resident * (size_t)sysconf(_SC_PAGESIZE);
+	resident = strchr(line, ' '); /* behind all pages */
+	assert_non_null(resident);
+	return strtoul(resident, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What came, if anything: what begins to be an answer is enough. */
 static unsigned hear_status(int fd)
 {
 	struct text heard CLEANUP(text_done) = TEXT_INIT;
-	unsigned status = 0;
 
 	while (!strstr(heard.data, "\r\n\r\n") && wire_hear_more(fd, &heard))
 		;
 	close(fd);
-	sscanf(heard.data, "HTTP/1.%*u %u ", &status);
-	return status;
+	return wire_status(heard.data);
 }
 
 /* Many at a time, since those that never end are ended by the door, in its time. Adds up what is answered. */

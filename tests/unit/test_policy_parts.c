@@ -287,7 +287,7 @@ static struct parts fine_parts(struct arena *arena)
 	X("more than 4000000 addresses", LISTED,                                                   \
 		part[LISTED].address_group.addresses[FAMILY_IPV6].n = LIMIT_MEMBERS)
 
-#define COUNTED(...) +1
+#define COUNTED(...) +1 // NOLINT(bugprone-macro-parentheses): one of a sum
 enum { N_CLASHES = CLASHES(COUNTED) };
 
 static void clash(struct policy_part *part, size_t which, const char **ret_message,

@@ -241,7 +241,7 @@ static bool decode(
 	X(port, part->port.port_security = false)                                                  \
 	X(port, s->group_ids[1] = "default")
 
-#define COUNTED(...) +1
+#define COUNTED(...) +1 // NOLINT(bugprone-macro-parentheses): one of a sum
 enum { N_SPOILT = SPOILS(COUNTED) };
 
 static void spoil(struct sample *s, size_t which, const char **ret_what)
