@@ -263,10 +263,22 @@ static const char *why_of(struct arena *arena, struct sets *sets, const struct r
 		final_name(one->final), final_name(other->final));
 }
 
+/* Where packets may come to several ends, the one is told first that TCP comes to, too: a policy, say, not a rule for routing headers,
+ * by which they may have been dropped before it. */
+static const struct ends *usual_ends(struct sets *sets, const struct region *region)
+{
+	struct packet_set tcp = set_of_number(sets, FIELD_PROTO, PROTO_TCP);
+
+	vec_for_each (ends, &region->ends)
+		if (!set_is_empty(set_and(sets, (*ends)->set, tcp)))
+			return *ends;
+	return region->ends.items[0];
+}
+
 static struct every_part part_of(
 	struct arena *arena, struct sets *sets, const struct region *region)
 {
-	const struct ends *first = region->ends.items[0];
+	const struct ends *first = usual_ends(sets, region);
 	struct every_part part = {
 		.final = first->leaf->final, .leaf = first->leaf, .set = region->set
 	};

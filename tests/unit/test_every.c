@@ -182,6 +182,20 @@ static void what_is_never_tracked_is_apart_from_what_begins(void **state)
 		"delivered wan: IPv6 icmp_type not 130-137,143\n");
 }
 
+/* Whether the rule or the policy drops UDP is not known: told is the policy, which drops everything else. */
+static void of_two_that_drop_the_usual_one_is_told(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+
+	(void)state;
+	assert_parts_of(arena,
+		router(arena,
+			"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+			"-A FORWARD -p udp -m limit --limit 3/sec -j DROP\nCOMMIT\n"),
+		"lan", "any 10.0.0.64/26 198.51.100.1" TO_LAN, CT_NEW,
+		"dropped lan: all of them\n");
+}
+
 #define VALID                                                                                      \
 	"syn/fin+syn+rst+ack+urg,rst/fin+syn+rst+ack+urg,ack/syn+rst+ack+urg,"                     \
 	"rst+ack/fin+syn+rst+ack+urg,syn+urg/fin+syn+rst+ack+urg,ack+urg/syn+rst+ack+urg"
@@ -440,6 +454,7 @@ int main(void)
 		cmocka_unit_test(routes_part_a_set),
 		cmocka_unit_test(of_a_route_is_what_more_specific_ones_leave),
 		cmocka_unit_test(what_is_never_tracked_is_apart_from_what_begins),
+		cmocka_unit_test(of_two_that_drop_the_usual_one_is_told),
 		cmocka_unit_test(of_a_given_state_entries_and_nat_are_still_asked),
 		cmocka_unit_test(nat_maps_a_set),
 		cmocka_unit_test(a_set_that_is_mapped_to_itself_stays_what_it_is),
