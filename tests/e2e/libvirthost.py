@@ -119,16 +119,14 @@ class Libvirt:
 
 
 class Domain:
-    """A guest with the MAC and the address of a port. Where libvirt names its interface (name=None), that is vnet and a number."""
+    """A guest with the MAC and the address of a port; its interface is named as Nova does, or else by libvirt (vnet and a number)."""
 
-    def __init__(self, libvirt, number, bridge="br0", name=""):
-        self.libvirt, self.number, self.name = libvirt, number, f"domain{number}"
-        self.device = device(number) if name == "" else name
-        self.bridge = bridge
+    def __init__(self, libvirt, number, is_named=True):
+        self.libvirt, self.number, self.name, self.is_named = libvirt, number, f"domain{number}", is_named
 
-    def interface(self, bridge=None):
-        target = f"<target dev='{self.device}'/>" if self.device else ""
-        return (f"<interface type='bridge'><mac address='{mac(self.number)}'/><source bridge='{bridge or self.bridge}'/>{target}"
+    def interface(self, bridge):
+        target = f"<target dev='{device(self.number)}'/>" if self.is_named else ""
+        return (f"<interface type='bridge'><mac address='{mac(self.number)}'/><source bridge='{bridge}'/>{target}"
                 "<model type='virtio'/><driver name='qemu'/><rom enabled='no'/></interface>")
 
     def xml(self):
@@ -139,26 +137,24 @@ class Domain:
 <os><type arch='x86_64' machine='pc'>hvm</type><kernel>{KERNEL}</kernel><initrd>{INITRD}</initrd>
 <cmdline>console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off nokaslr</cmdline></os><on_reboot>destroy</on_reboot>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator><controller type='usb' model='none'/><memballoon model='none'/>
-{self.interface()}<serial type='file'><source path='/run/{self.name}.console'/></serial></devices></domain>"""
-
-    def file(self, name, text):
-        path = f"/run/{self.name}.{name}"
-        with open(path, "w", encoding="ascii") as f:
-            f.write(text)
-        return path
-
-    def create(self, *options):
-        self.libvirt.virsh("create", self.file("xml", self.xml()), *options)
-        return self
+{self.interface("br0")}<serial type='file'><source path='/run/{self.name}.console'/></serial></devices></domain>"""
 
     def virsh(self, command, *words):
         return self.libvirt.virsh(command, self.name, *words)
 
-    def interface_file(self, bridge=None):
-        return self.file("interface.xml", self.interface(bridge))
+    def create(self, *options):
+        self.libvirt.virsh("create", self.file(self.xml()), *options)
+        return self
 
-    def console(self):
-        return content_of(f"/run/{self.name}.console").decode(errors="replace")
+    def change(self, command, bridge):
+        """attach, detach or update: its interface in a bridge."""
+        self.virsh(command + "-device", self.file(self.interface(bridge)))
+
+    def file(self, text):
+        path = f"/run/{self.name}.xml"
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        return path
 
     def serves(self, guest):
         """Does it answer a guest's HTTP?"""

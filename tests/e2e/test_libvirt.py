@@ -5,7 +5,7 @@ import json
 import sys
 
 import libvirthost
-from libvirthost import Libvirt, Domain
+from libvirthost import Domain, Libvirt
 from servehost import Guest, Service, address, device, expect, group_id, policy_of, port_id, rule, run, run_tests, wait_for
 
 EGRESS, ICMP_IN, HTTP_IN = (rule("egress"), rule("ingress", protocol="icmp"),
@@ -87,6 +87,7 @@ def machine_comes_again():
     expect(before, "it is active without rules")
     domain.virsh("destroy")
     service.wait_for_state(1, "waiting")
+    expect(run("nft", "list", "table", "bridge", "portwall").count(f'"{device(1)}" : drop') == 2, "its frames are not closed ahead")
     expect(jumps_for(device(1)) == before, f"what waits for the machine is {jumps_for(device(1))}, was {before}")
     domain.create()
     wait_for("the machine that is there again", lambda: guest.pings(domain))
@@ -98,27 +99,27 @@ def interface_without_a_name():
     service, libvirt, guest = host(EGRESS, ICMP_IN, ports=(1, 2, 3))
     bridge("br1")
     elsewhere = Guest(3).make().plug("br1")
-    domain = Domain(libvirt, 1, name=None).create()
+    domain = Domain(libvirt, 1, is_named=False).create()
     service.wait_for_state(1, "active")
     expect(device_of(service, 1) == "vnet0", device_of(service, 1))
     wait_for("the machine", lambda: guest.pings(domain))
-    domain.virsh("update-device", domain.interface_file("br1"))
+    domain.change("update", "br1")
     wait_for("the machine on br1", lambda: elsewhere.pings(domain))
     expect(guest.pings(domain) == 0, "the machine is on both bridges")
     check_whole(service)
 
-    domain.virsh("detach-device", domain.interface_file("br1"))
+    domain.change("detach", "br1")
     service.wait_for_state(1, "waiting")
-    domain.virsh("attach-device", domain.interface_file("br0"))
+    domain.change("attach", "br0")
     service.wait_for_state(1, "active")
     wait_for("the machine that is plugged again", lambda: guest.pings(domain))
     expect(device_of(service, 1) == "vnet1", device_of(service, 1))
     check_whole(service)
 
-    domain.virsh("detach-device", domain.interface_file("br0"))
+    domain.change("detach", "br0")
     service.wait_for_state(1, "waiting")
     domain.number = 9  # an interface of no port
-    domain.virsh("attach-device", domain.interface_file("br0"))
+    domain.change("attach", "br0")
     wait_for("a word of it", lambda: "event=unknown-interface" in service.said() and "vnet2" in service.said())
     wait_for("the machine to send", lambda: received("vnet2"))
     expect(guest.pings(domain) == 0, "an interface of no port passes packets")
