@@ -112,16 +112,16 @@ void agent_view_count(struct arena *arena, const struct agent_view *view, const 
 		for (size_t s = 0; s < n; s++)
 			vec_for_each (row, &sections[s].rows)
 				if (row->wanted && row->found)
-					*vec_push(&counters, arena) = (struct serve_counter){
-						.port_id = port->id,
-						.rule_id = row->policy_rule ? row->policy_rule->id
-									    : "",
-						.duty = row_duty(row),
-						.direction = sections[s].direction,
-						.family = sections[s].family,
-						.packets = row->found->counters.packets,
-						.bytes = row->found->counters.bytes
-					};
+					*vec_push(&counters, arena) =
+						(struct serve_counter){ .port_id = port->id,
+							.rule_id = row->policy_rule
+									   ? row->policy_rule->id
+									   : "",
+							.duty = row_duty(row),
+							.direction = sections[s].direction,
+							.family = sections[s].family,
+							.packets = row->found->counters.packets,
+							.bytes = row->found->counters.bytes };
 	}
 	*ret = (struct serve_counted){ .counters = counters.items, .n = counters.n };
 }
