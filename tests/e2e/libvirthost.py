@@ -33,12 +33,12 @@ ip link set lo up
 httpd -h /www
 while :; do
 	for link in /sys/class/net/eth*; do
-		[ -e "$link" ] && ! cat "$link/carrier" >/dev/null 2>&1 || continue
+		[ -e "$link" ] && ! read -r _ 2>/dev/null <"$link/carrier" || continue
 		IFS=: read -r _ _ _ _ high low <"$link/address"
 		ip address replace "10.7.$((0x$high)).$((0x$low))/16" dev "${link##*/}"
 		ip link set "${link##*/}" up
 	done
-	sleep 0.2
+	sleep 0.5
 done
 """
 
@@ -53,7 +53,8 @@ def lacks():
         run(UNPACK, "-f", "X-Unpacked-For-Libvirt")
         run(UNPACK, os.readlink(KERNEL_NAME))
     except Failure as e:
-        return "libvirt is not unpacked and cannot be downloaded: " + str(e).splitlines()[0]
+        said = str(e).splitlines()
+        return "libvirt is not unpacked and cannot be downloaded: " + next((line.strip() for line in said if line.startswith("  ")), said[0])
     return None
 
 
@@ -106,16 +107,16 @@ class Libvirt:
 
     def answers(self):
         expect(self.process.poll() is None, "libvirtd ended: " + self.said())
-        return "Running hypervisor: QEMU" in self.virsh("version", status=None)
+        return os.path.exists("/run/libvirt/libvirt-sock") and "Running hypervisor: QEMU" in self.virsh("version", status=None)
 
     def said(self):
         return content_of(self.log).decode(errors="replace")
 
     def virsh(self, *words, status=0):
         """What it prints; in libvirtd's namespaces, where the programs are."""
-        libraries = "LD_LIBRARY_PATH=" + ":".join(glob.glob(UNPACKED + "/lib*/lib/*-linux-gnu")).replace(UNPACKED, "/run/libvirtd/unpacked")
-        return run("nsenter", "--mount", "--target", str(self.process.pid), "env", libraries, "/usr/bin/virsh", "--quiet",
-                   "--connect", "qemu:///system", *words, status=status)
+        libraries = ":".join(glob.glob(UNPACKED + "/lib*/lib/*-linux-gnu")).replace(UNPACKED, "/run/libvirtd/unpacked")
+        return run("nsenter", "--mount", "--target", str(self.process.pid), "env", "LD_LIBRARY_PATH=" + libraries,
+                   "/usr/bin/virsh", "--quiet", "--connect", "qemu:///system", *words, status=status)
 
 
 class Domain:
