@@ -29,8 +29,10 @@ help: ## this list
 build/release/build.ninja: | need-tools
 	@meson setup build/release --optimization=3 --prefix=$(PREFIX) >/dev/null || { tools/install-deps --check; exit 1; }
 
+# Compiles in three fifths of the time of -O2 -g, and runs as fast: what takes long are the sanitizers. Their
+# reports need no more than lines. Warnings that only -O2 gives are those of build/release and of the package.
 build/test/build.ninja: | need-tools
-	@meson setup build/test -Db_sanitize=address,undefined >/dev/null || { tools/install-deps --check; exit 1; }
+	@meson setup build/test -Db_sanitize=address,undefined --optimization=1 -Dc_args=-g1 >/dev/null || { tools/install-deps --check; exit 1; }
 
 build/fuzz/build.ninja: | need-tools
 	@CC=clang meson setup build/fuzz -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
