@@ -111,8 +111,9 @@ static bool run(const struct policy *policy, struct err *err)
 
 int main(int argc, char **argv)
 {
-	unsigned n_ports = argc > 1 ? (unsigned)atoi(argv[1]) : 1000;
-	unsigned n_groups = (argc > 2 ? (unsigned)atoi(argv[2]) : 10000) / RULES_OF_A_GROUP;
+	unsigned n_ports = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 1000;
+	unsigned n_groups =
+		(argc > 2 ? (unsigned)strtoul(argv[2], NULL, 10) : 10000) / RULES_OF_A_GROUP;
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct text yaml CLEANUP(text_done) = TEXT_INIT;
 	const struct policy *policy;

@@ -226,7 +226,7 @@ static void measure(struct measure *m, struct keeper *keeper, call_fn *call,
 	if (result.done.n_failures ||
 		(n_rules && result.done.rules_added + result.done.rules_removed != n_rules)) {
 		fprintf(stderr, "bench: %s: %llu rules changed, %zu ports failed\n", m->what,
-			(unsigned long long)(result.done.rules_added + result.done.rules_removed),
+			(unsigned long long)result.done.rules_added + result.done.rules_removed,
 			result.done.n_failures);
 		exit(1);
 	}
