@@ -412,7 +412,7 @@ void world_save(const struct world *world, struct text *out)
 	/* set order of members is the kernel's hash order */
 	snprintf(command, sizeof(command),
 		"for t in raw filter; do for f in iptables ip6tables; do "
-		"$f-%s-save -t $t | grep -v '^#' | sed 's/ \\[[0-9]*:[0-9]*\\]$//'; done; done; "
+		"$f-%s-save -t $t; done; done | sed '/^#/d; s/ \\[[0-9]*:[0-9]*\\]$//'; "
 		"ipset save | sed 's/ initval [^ ]*//; s/ bucketsize [0-9]*//' | sort; "
 		"nft list tables | grep bridge | while read x f n; do nft -s list table $f $n; done",
 		world->options.backend);

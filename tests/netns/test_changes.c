@@ -125,12 +125,12 @@ static void check_traffic(const struct traffic_result *results)
 	assert_int_equal(n_wrong, 0);
 }
 
-static void change_to(struct world *world, size_t version)
+static void change_to(struct world *world, const char *yaml)
 {
 	struct err err = { 0 };
 
-	if (!world_change(world, versions[version], &err))
-		fail_msg("version %zu: %s\n%s", version, err.text, err.next_step);
+	if (!world_change(world, yaml, &err))
+		fail_msg("%s\n%s\n%s", yaml, err.text, err.next_step);
 }
 
 #define TOUR_LEN (N_OF(versions) * (N_OF(versions) - 1))
@@ -170,7 +170,7 @@ static void flip(struct world *world, size_t n_tours, uint32_t seed)
 	size_t n = 0;
 
 	random_state = seed;
-	change_to(world, 0);
+	change_to(world, versions[0]);
 	/* entries of packets that nobody answers must not fill the table of this machine */
 	net_sh("sysctl -qw net.netfilter.nf_conntrack_udp_timeout=3");
 	traffic = traffic_start(world, lines, N_OF(lines), 4000);
@@ -179,7 +179,7 @@ static void flip(struct world *world, size_t n_tours, uint32_t seed)
 
 		tour(way);
 		for (size_t i = 1; i <= TOUR_LEN; i++, n++) {
-			change_to(world, way[i]);
+			change_to(world, versions[way[i]]);
 			if (n % 50 == 0)
 				traffic_wait(traffic, 2);
 		}
@@ -210,7 +210,7 @@ static void a_tour_of_all_changes_loses_nothing_and_opens_nothing(struct world *
 static void every_version_settles(struct world *world)
 {
 	for (size_t i = 0; i < N_OF(versions); i++) {
-		change_to(world, i);
+		change_to(world, versions[i]);
 		if (world_apply_again(world) != 0)
 			fail_msg("version %zu changes again what it has changed", i);
 	}
@@ -234,7 +234,7 @@ static void clear_leaves_the_host_as_it_was(struct world *world)
 		variant, variant);
 	world_save(world, &before);
 	for (size_t i = 0; i < N_OF(versions); i++)
-		change_to(world, i);
+		change_to(world, versions[i]);
 	world_save(world, &after);
 	assert_string_not_equal(before.data, after.data);
 	if (!agent_clear(arena, &world->options, &report, &err))
@@ -251,7 +251,7 @@ static void clear_of_an_empty_host_leaves_no_chain(struct world *world)
 	struct agent_report report;
 	struct err err;
 
-	change_to(world, 2);
+	change_to(world, versions[2]);
 	if (!agent_clear(arena, &world->options, &report, &err))
 		fail_msg("%s", err.text);
 	world_save(world, &after);
@@ -280,11 +280,13 @@ static void fake_tools(void)
 		"ipset) case \" $* \" in *' restore '*) ;; *) real \"$@\";; esac;;\n"
 		"nft) case \" $* \" in *' -f '*) ;; *) real \"$@\";; esac;;\n"
 		"esac\n"
-		"n=$(($(cat " FAKE "/count) + 1))\n"
+		"read n <" FAKE "/count; n=$((n + 1))\n"
 		"echo $n >" FAKE "/count\n"
-		"[ $n = $(cat " FAKE "/fail) ] || real \"$@\"\n"
+		"read fail <" FAKE "/fail; read part <" FAKE "/part; read -r reason <" FAKE
+		"/reason\n"
+		"[ $n = $fail ] || real \"$@\"\n"
 		"cat >" FAKE "/batch\n"
-		"if [ $(cat " FAKE "/part) = yes ]; then\n"
+		"if [ $part = yes ]; then\n"
 		"	case $me in\n"
 		"	*-restore) [ $(grep -c ^COMMIT " FAKE
 		"/batch) -lt 2 ] || sed '/^COMMIT/q' " FAKE "/batch | (real \"$@\");;\n"
@@ -292,7 +294,7 @@ static void fake_tools(void)
 		"/batch | (real \"$@\");;\n"
 		"	esac\n"
 		"fi\n"
-		"echo \"$me: out of the blue: $(cat " FAKE "/reason)\" >&2\n"
+		"echo \"$me: out of the blue: $reason\" >&2\n"
 		"exit 1\n";
 	static const char *const names[] = { "iptables-nft-restore", "ip6tables-nft-restore",
 		"iptables-legacy-restore", "ip6tables-legacy-restore", "iptables-restore",
@@ -333,7 +335,7 @@ static int refuse_each(struct world *world, size_t from, size_t to, bool part)
 	struct text before CLEANUP(text_done) = TEXT_INIT;
 	int n = 0;
 
-	change_to(world, from);
+	change_to(world, versions[from]);
 	world_save(world, &before);
 	for (;;) {
 		struct text after CLEANUP(text_done) = TEXT_INIT;
@@ -400,7 +402,7 @@ static void what_is_busy_once_is_tried_again(struct world *world)
 	for (int n = 1; n <= 6; n++) {
 		struct err err = { 0 };
 
-		change_to(world, 2);
+		change_to(world, versions[2]);
 		set_fake(n, false, "Device or resource busy");
 		if (!try_with_fakes(world, versions[6], &err))
 			fail_msg("batch %d: %s", n, err.text);
@@ -428,10 +430,10 @@ static void new_ports_are_closed_before_they_are_open(struct world *world)
 		struct traffic_result results[N_OF(flood)];
 		struct traffic *traffic;
 
-		world_apply(world, GROUPS GROUP("g", IN_DNS OUT_DNS) PORTS PORT_A("g") PORT_B("g"));
+		change_to(world, GROUPS GROUP("g", IN_DNS OUT_DNS) PORTS PORT_A("g") PORT_B("g"));
 		traffic = traffic_start(world, flood, N_OF(flood), 20000);
-		world_apply(world, GROUPS GROUP("g", IN_DNS OUT_DNS) PORTS PORT_A("g") PORT_B("g")
-					   PORT_C("g"));
+		change_to(world, GROUPS GROUP("g", IN_DNS OUT_DNS) PORTS PORT_A("g") PORT_B("g")
+					 PORT_C("g"));
 		traffic_wait(traffic, 20);
 		traffic_stop(traffic, results);
 		for (size_t k = 0; k < N_OF(flood); k++) {
