@@ -192,6 +192,15 @@ inside sh -c 'kill -9 "$(systemctl show -p MainPID --value portwall)"'
 wait_for 'systemd to start it again' inside portwall status
 check 'killed it is started again' pings
 
+# the guard has a unit of its own, for who wants no more
+inside systemctl start portwall-guard
+says 'the guard runs in its sandbox' 0 '^active$' inside systemctl is-active portwall-guard
+inside iptables -t nat -F
+says 'and holds its table' 0 'br0' inside portwall guard status
+inside systemctl stop portwall-guard
+says 'which stays when it ends' 0 'br0' inside portwall guard status
+inside portwall guard remove >/dev/null
+
 # -- the configuration
 says 'the installed configuration is right' 0 '^store = /var/lib/portwall/store.db$' inside portwall serve --check
 echo 'closed_interface = tap*' >>"$root/etc/portwall/serve.conf"
