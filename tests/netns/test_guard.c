@@ -648,6 +648,7 @@ static void what_is_not_the_guard_is_not_touched(void **state)
 	struct text before CLEANUP(text_done) = TEXT_INIT, after CLEANUP(text_done) = TEXT_INIT;
 
 	(void)state;
+	(void)lab;
 	portwall("install", 0, NULL);
 	net_sh("nft add rule inet portwall-guard prerouting counter");
 	assert_true(net_try_sh(&before, "nft list ruleset"));
@@ -682,6 +683,7 @@ static void the_table_is_listed_as_it_is_printed(void **state)
 	struct text printed CLEANUP(text_done) = TEXT_INIT, listed CLEANUP(text_done) = TEXT_INIT;
 
 	(void)state;
+	(void)lab;
 	portwall("install --dry-run", 0, &printed);
 	portwall("install", 0, NULL);
 	assert_true(net_try_sh(&listed, "nft list table inet portwall-guard"));

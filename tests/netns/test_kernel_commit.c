@@ -137,7 +137,6 @@ static const struct plan_step good[] = {
 
 static void a_good_plan_is_carried_out(void **state)
 {
-	struct text out CLEANUP(text_done) = TEXT_INIT;
 	struct err err;
 
 	(void)state;

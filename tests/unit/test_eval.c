@@ -421,7 +421,7 @@ static void a_set_of_nested_prefixes_contains_what_one_of_them_contains(void **s
 		table = ruleset_add_table(arena, rs, is_v6 ? FAMILY_IPV6 : FAMILY_IPV4, "filter");
 		struct chain *chain = table_add_chain(arena, table, "FORWARD");
 		struct rule *rule = chain_add_rule(arena, chain);
-		struct match match = { .kind = MATCH_SET, .set = { "s", true } };
+		struct match match = { .kind = MATCH_SET, .set = { .name = "s", .is_src = true } };
 
 		chain->is_base = true;
 		chain->policy = "DROP";
