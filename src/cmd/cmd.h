@@ -46,6 +46,7 @@ enum option_id {
 	OPT_FORCE,
 	OPT_ONLY_OWN,
 	OPT_IN,
+	OPT_TO,
 	OPT_OUT_OF_PROCESS,
 	OPT_NETNS,
 	OPT_SNAPSHOT,
@@ -85,7 +86,7 @@ struct invocation {
 	const char *output_path; /* --output; NULL: not said */
 	bool redact, force, only_own, check;
 	/* explain */
-	const char *in, *netns, *state, *packets_path;
+	const char *in, *to, *netns, *state, *packets_path;
 	const char *snapshots[16];
 	size_t n_snapshots;
 	bool from_process, reply, every, brief, dot, svg;

@@ -20,7 +20,7 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
-static const enum option_id explain_options[] = { OPT_IN, OPT_OUT_OF_PROCESS, OPT_NETNS,
+static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "agent/mend.h"
+#include "cmd/explain.h"
 
 static enum colour severity_colour(enum severity severity)
 {
@@ -35,15 +36,14 @@ static void add_lines(struct text *out, const char *indent, const char *lines)
 
 static void add_witness(const struct invocation *inv, struct text *out, const struct report *report)
 {
-	struct text packet CLEANUP(text_done) = TEXT_INIT;
-
-	packet_expr_print(&packet, &report->query->packet);
 	text_addf(out, "  a packet that shows it: ");
 	report_print_verdict(out, report);
 	text_add(out, "\n");
-	if (report->query->in)
-		text_addf(out, "    portwall explain --in %s%s '%s'\n", report->query->in->name,
-			report->query->has_ct_state ? " --state new" : "", packet.data);
+	if (report->query->in) {
+		text_add(out, "    ");
+		question_print(out, report->query);
+		text_add(out, "\n");
+	}
 	if (!inv->brief)
 		report_print_path(inv, out, report);
 }

@@ -8,15 +8,14 @@
 
 #include "packet/expr.h"
 
+static const struct {
+	const char *name;
+	enum ct_state state;
+} states[] = { { "new", CT_NEW }, { "established", CT_ESTABLISHED }, { "related", CT_RELATED },
+	{ "invalid", CT_INVALID }, { "untracked", CT_UNTRACKED } };
+
 static bool read_state(const char *name, enum ct_state *ret, struct err *err)
 {
-	static const struct {
-		const char *name;
-		enum ct_state state;
-	} states[] = { { "new", CT_NEW }, { "established", CT_ESTABLISHED },
-		{ "related", CT_RELATED }, { "invalid", CT_INVALID },
-		{ "untracked", CT_UNTRACKED } };
-
 	for (size_t i = 0; i < N_OF(states); i++) {
 		if (strcasecmp(states[i].name, name) != 0)
 			continue;
@@ -25,6 +24,20 @@ static bool read_state(const char *name, enum ct_state *ret, struct err *err)
 	}
 	return err_input(
 		err, "--state %s: must be new, established, related, invalid or untracked", name);
+}
+
+void question_print(struct text *out, const struct query *query)
+{
+	struct text packet CLEANUP(text_done) = TEXT_INIT;
+
+	packet_expr_print(&packet, &query->packet);
+	text_addf(out, "portwall explain --in %s", query->in->name);
+	if (query->to)
+		text_addf(out, " --to %s", query->to->name);
+	for (size_t i = 0; query->has_ct_state && i < N_OF(states); i++)
+		if (states[i].state == query->packet.ct_state)
+			text_addf(out, " --state %s", states[i].name);
+	text_addf(out, " '%s'", packet.data);
 }
 
 /* --in with --netns: many namespaces have an eth0. */
@@ -39,6 +52,18 @@ static bool find_link(const struct host *host, const struct question *question, 
 	ret->in = netns_link(ret->ns, question->in);
 	return ret->in || err_input(err, "the network namespace %s has no device %s",
 				  question->netns, question->in);
+}
+
+static bool find_far_end(
+	const struct host *host, const char *name, struct query *query, struct err *err)
+{
+	struct query far;
+
+	if (!explain_find_entry(host, name, &far, err))
+		return false;
+	query->to_ns = far.ns;
+	query->to = far.in;
+	return true;
 }
 
 bool question_query(struct arena *arena, const struct host *host, const struct question *question,
@@ -65,6 +90,8 @@ bool question_query(struct arena *arena, const struct host *host, const struct q
 		if (!find_netns(host, question->netns, &query.ns, err))
 			return false;
 	}
+	if (question->to && !find_far_end(host, question->to, &query, err))
+		return false;
 	query.packet = packet;
 	if (question->state) {
 		if (!read_state(question->state, &query.packet.ct_state, err))
@@ -81,6 +108,7 @@ static bool make_query(struct invocation *inv, const struct host *host, struct q
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 	struct question question = { .in = inv->in,
+		.to = inv->to,
 		.netns = inv->netns,
 		.state = inv->state,
 		.from_process = inv->from_process };
@@ -227,7 +255,7 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 		&reports[0]);
 	reports[0].macs = macs;
 	inv->exit = explain_exit(reports[0].explanation->final);
-	if (inv->reply && explain_reply(reports[0].explanation->leaf, &back, &no_reply)) {
+	if (inv->reply && explain_reply(&query, reports[0].explanation->leaf, &back, &no_reply)) {
 		report_make(inv->arena, explainer, &back, explain(inv->arena, explainer, &back),
 			flags, &reports[1]);
 		reports[1].is_reply = true;

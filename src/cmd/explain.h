@@ -19,12 +19,14 @@ json_t *report_json(const struct report *report, bool is_short);
 
 /* One packet as it is asked for: in words, and where it starts. */
 struct question {
-	const char *packet, *in, *netns, *state;
+	const char *packet, *in, *to, *netns, *state;
 	bool from_process;
 };
 /* choices: NULL: of one packet only. */
 bool question_query(struct arena *arena, const struct host *host, const struct question *question,
 	struct query *ret, struct packet_choices *choices, struct err *err);
+/* The command that asks it again, of one packet that is received at a device. */
+void question_print(struct text *out, const struct query *query);
 enum exit_code explain_exit(enum final final);
 /* The one that is further from delivered. */
 enum exit_code explain_worse(enum exit_code a, enum exit_code b);

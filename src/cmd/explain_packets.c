@@ -36,8 +36,8 @@ static bool string_of(const json_t *root, const char *key, const char **ret, str
 
 static bool check_keys(const json_t *root, struct err *err)
 {
-	static const char *const keys[] = { "packet", "in", "out_of_process", "netns", "state",
-		"id" };
+	static const char *const keys[] = { "packet", "in", "to", "out_of_process", "netns",
+		"state", "id" };
 	const char *key, *nearest;
 	json_t *value;
 
@@ -62,7 +62,7 @@ static bool read_question(
 	const struct invocation *inv, const json_t *root, struct question *ret, struct err *err)
 {
 	const json_t *from_process;
-	struct question question = { .state = inv->state };
+	struct question question = { .state = inv->state, .to = inv->to };
 
 	if (!json_is_object(root))
 		return err_input(err, "must be a JSON object");
@@ -71,6 +71,7 @@ static bool read_question(
 		return err_input(err, "\"out_of_process\" must be true or false");
 	if (!check_keys(root, err) || !string_of(root, "packet", &question.packet, err) ||
 		!string_of(root, "in", &question.in, err) ||
+		!string_of(root, "to", &question.to, err) ||
 		!string_of(root, "netns", &question.netns, err) ||
 		!string_of(root, "state", &question.state, err))
 		return false;

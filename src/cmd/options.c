@@ -49,6 +49,9 @@ static const struct option_spec {
 	[OPT_IN] = { "in", 'i', "DEVICE",
 		"the packet is received at DEVICE, from the wire or from the guest behind it; a guest may be "
 		"named in its place, by name or UUID" },
+	[OPT_TO] = { "to", 0, "DEVICE",
+		"the packet is for a station behind DEVICE: a bridge that has not learned its MAC sends it there alone "
+		"(default: to all of its ports)" },
 	[OPT_OUT_OF_PROCESS] = { "out-of-process", 0, NULL, "a process of the host sends it" },
 	[OPT_NETNS] = { "netns", 0, "NAME",
 		"a network namespace (default: the caller's): of the process, of DEVICE, or whose rules are audited" },
@@ -183,6 +186,7 @@ static const struct {
 	{ OPT_CONFIG, AT(config_path) },
 	{ OPT_OUTPUT, AT(output_path) },
 	{ OPT_IN, AT(in) },
+	{ OPT_TO, AT(to) },
 	{ OPT_NETNS, AT(netns) },
 	{ OPT_STATE, AT(state) },
 	{ OPT_PACKETS, AT(packets_path) },

@@ -14,6 +14,8 @@
 struct way {
 	const struct vm_port *port;
 	const struct link *in; /* where they enter the bridge; in port->ns */
+	const struct netns *to_ns;
+	const struct link *narrow; /* of to_ns; the other station is at it, or behind it */
 	struct mac from, to;
 	bool is_egress;
 };
@@ -46,11 +48,13 @@ static struct asked ask(struct doctor *doctor, struct arena *arena, const struct
 			.from = way->from,
 			.to = way->to,
 			.options = arena_printf(arena, "len %u df", len) });
-	if (!is_known_flow)
-		return asked;
-	/* of a connection that its groups have let in */
-	asked.query.has_ct_state = true;
-	asked.query.packet.ct_state = CT_ESTABLISHED;
+	asked.query.to_ns = way->to_ns;
+	asked.query.to = way->narrow;
+	if (is_known_flow) {
+		/* of a connection that its groups have let in */
+		asked.query.has_ct_state = true;
+		asked.query.packet.ct_state = CT_ESTABLISHED;
+	}
 	asked.explanation = explain(arena, doctor->explainer, &asked.query);
 	return asked;
 }
@@ -158,25 +162,6 @@ static void tell(struct doctor *doctor, const struct check *check, const struct 
 		"The machine may have it already: a host does not see which MTU its guest uses.");
 }
 
-/*
- * Is there a device that takes less, where a packet may come without being routed? Where there is none, which is so on most hosts,
- * nothing needs to be asked: where Open vSwitch has not learned the other station, each question is about a flood to all of its ports.
- */
-static bool has_narrower(const struct doctor *doctor, const struct way *way)
-{
-	const struct host *host = doctor->host;
-
-	for (size_t n = 0; n < host->n_netns; n++)
-		for (size_t i = 0; i < host->netns[n].n_links; i++) {
-			const struct link *link = &host->netns[n].links[i];
-
-			if (link->mtu + TAG_SIZE < way->in->mtu &&
-				host_is_joined(host, &host->netns[n], link, way->port->ns, way->in))
-				return true;
-		}
-	return false;
-}
-
 static struct finding *find_told(
 	const struct doctor *doctor, const struct check *check, const struct link *at)
 {
@@ -195,7 +180,8 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 	struct finding *told;
 	const struct node *at;
 
-	if (!has_narrower(doctor, way))
+	if (way->narrow->mtu + TAG_SIZE >= way->in->mtu ||
+		!host_is_joined(doctor->host, way->to_ns, way->narrow, way->port->ns, way->in))
 		return;
 	asked = ask(doctor, scratch, way, 100, false);
 	if (!asked.explanation)
@@ -217,27 +203,109 @@ static void look_at(struct doctor *doctor, const struct check *check, const stru
 		tell(doctor, check, way, &asked, at);
 }
 
+struct narrow {
+	const struct netns *ns;
+	const struct link *link;
+	const struct link *machines; /* the bridge of machines that it is part of; NULL: of none */
+};
+struct narrows {
+	VEC(struct narrow);
+};
+
+/* A device whose packets end here, at the host itself or at a machine or container: no way leads through it to the wire. */
+static bool is_end(const struct host *host, const struct netns *ns, const struct link *link)
+{
+	const struct netns *peer_ns;
+	const struct link *peer = host_veth_peer(host, ns, link, &peer_ns);
+
+	if (strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0 ||
+		strcmp(link->kind, "tun") == 0)
+		return true;
+	return peer && !peer->master_index && !host_ovs_port(host, peer->name);
+}
+
+/* The device's bridge, or that of its other end: qvo is part of its qbr. */
+static const struct link *bridge_of_machines(const struct doctor *doctor,
+	const struct vm_ports *ports, const struct netns *ns, const struct link *link)
+{
+	const struct netns *peer_ns = NULL;
+	const struct link *peer = host_veth_peer(doctor->host, ns, link, &peer_ns);
+
+	vec_for_each (port, ports)
+		if ((port->ns == ns && link->master_index == port->bridge->index) ||
+			(peer && port->ns == peer_ns && peer->master_index == port->bridge->index))
+			return port->bridge;
+	return NULL;
+}
+
+/* Those that take less than some machine's device, and lead to the wire. */
+static void find_narrows(
+	const struct doctor *doctor, const struct vm_ports *ports, struct narrows *ret)
+{
+	const struct host *host = doctor->host;
+	unsigned widest = 0;
+
+	vec_for_each (port, ports)
+		if (port->link->mtu > widest)
+			widest = port->link->mtu;
+	for (size_t n = 0; n < host->n_netns; n++)
+		for (size_t i = 0; i < host->netns[n].n_links; i++) {
+			const struct netns *ns = &host->netns[n];
+			const struct link *link = &ns->links[i];
+
+			if (link->is_up && link->mtu + TAG_SIZE < widest && !is_end(host, ns, link))
+				*vec_push(ret, doctor->arena) = (struct narrow){ ns, link,
+					bridge_of_machines(doctor, ports, ns, link) };
+		}
+}
+
+/* To the wire: what is part of another machine's bridge is on the way to that one, and found on its own way out. */
+static void look_out(struct doctor *doctor, const struct check *check,
+	const struct narrows *narrows, struct way way)
+{
+	vec_for_each (narrow, narrows) {
+		if (narrow->link == way.in ||
+			(narrow->machines && narrow->machines != way.port->bridge))
+			continue;
+		way.to_ns = narrow->ns;
+		way.narrow = narrow->link;
+		look_at(doctor, check, &way);
+	}
+}
+
+static void look_in(
+	struct doctor *doctor, const struct check *check, struct way way, const struct link *narrow)
+{
+	way.to_ns = way.port->ns;
+	way.narrow = narrow;
+	look_at(doctor, check, &way);
+}
+
 static void run(struct doctor *doctor, const struct check *check)
 {
 	const struct vm_ports *ports = doctor_ports(doctor);
+	struct narrows narrows = { 0 };
 
+	find_narrows(doctor, ports, &narrows);
 	vec_for_each (port, ports) {
-		const struct link *uplink = port->uplink;
 		struct mac own = port->mac, other = vm_port_remote(port);
-		struct way out = { port, port->link, own, other, true };
+		struct way out = {
+			.port = port, .in = port->link, .from = own, .to = other, .is_egress = true
+		};
+		struct way in = { .port = port, .in = port->uplink, .from = other, .to = own };
 
 		if (!port->link->is_up)
 			continue;
-		if (uplink) {
-			look_at(doctor, check, &out);
-			look_at(doctor, check, &(struct way){ port, uplink, other, own, false });
+		if (port->uplink) {
+			look_out(doctor, check, &narrows, out);
+			look_in(doctor, check, in, port->link);
 		}
 		/* from machine to machine */
 		vec_for_each (peer, ports)
 			if (peer != port && peer->bridge == port->bridge &&
 				peer->link->mtu < port->link->mtu) {
 				out.to = peer->mac;
-				look_at(doctor, check, &out);
+				look_in(doctor, check, out, peer->link);
 			}
 	}
 }
@@ -258,7 +326,8 @@ const struct check check_mtu = {
 		"A bridge, a pair of veths or Open vSwitch drops a packet that is longer than the MTU of the device "
 		"it would leave by, and nobody is told: only a router answers with ICMP. A packet as long as the "
 		"device takes by which it comes in is walked from each machine to the wire and to other machines "
-		"of its bridge, and back; a short one must arrive. What MTU the machine itself uses is not known.",
+		"of its bridge, and back; a short one must arrive. A bridge that has not learned where the other station is "
+		"is asked as if that were behind the narrow device (explain --to). What MTU the machine itself uses is not known.",
 	.references = references,
 	.run = run,
 };

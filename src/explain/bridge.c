@@ -181,6 +181,25 @@ static struct answer pass_up(struct walk *walk, struct skb *skb, const char *not
 	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_INPUT, behind_input_hooks);
 }
 
+/* --- where query.to leads --- */
+
+/* NULL: nobody said, or no way leads there but by where it came in. */
+static const struct link *port_toward(
+	const struct walk *walk, const struct skb *skb, const struct link *bridge)
+{
+	const struct link *port = walk->toward ? toward_port(walk->toward, skb->ns, bridge) : NULL;
+
+	return port && port != skb->in_port ? port : NULL;
+}
+
+static struct answer forward_toward(
+	struct walk *walk, struct skb *skb, const struct link *bridge, const struct link *port)
+{
+	return forward_to(walk, skb, bridge, port, BRIDGE_FDB,
+		arena_printf(walk->arena, "whom it is for is taken to be behind %s",
+			walk->query->to->name));
+}
+
 /* --- all ports --- */
 
 enum cast { CAST_UNICAST, CAST_MULTICAST, CAST_BROADCAST };
@@ -252,8 +271,15 @@ static struct answer flood_cases(struct walk *walk, struct skb *skb, const struc
 	enum cast cast, bool *ret_found)
 {
 	struct answer answer = { 0 }, nobody = { 0 };
+	const struct link *toward = port_toward(walk, skb, bridge);
+	const struct link **ports;
 	size_t n;
-	const struct link **ports = flooded_ports(walk, skb, bridge, cast, &n);
+
+	if (toward) {
+		*ret_found = true;
+		return forward_toward(walk, skb, bridge, toward);
+	}
+	ports = flooded_ports(walk, skb, bridge, cast, &n);
 
 	for (size_t i = 0; i < n; i++) {
 		struct skb one = *skb;
@@ -548,6 +574,9 @@ static struct answer decide(struct walk *walk, struct skb *skb, const struct lin
 				bridge->name, why);
 		return found ? answer : end_no_target(walk, skb, bridge, cast);
 	}
+	port = port_toward(walk, skb, bridge);
+	if (!entry && port)
+		return forward_toward(walk, skb, bridge, port);
 	if (!entry)
 		return flood_all(walk, skb, bridge, cast, is_promisc);
 	port = netns_link_by_index(skb->ns, entry->port_index);

@@ -26,7 +26,7 @@ static const struct ovs_bridge *bridge_find(const struct host *host, const char 
 static struct answer output(struct walk *walk, struct skb *skb, const struct ovs_port *port)
 {
 	const struct netns *ns = NULL;
-	const struct link *link = NULL;
+	const struct link *link;
 	const struct ovs_port *peer;
 	bool is_internal = !strcmp(port->type, "internal");
 
@@ -43,12 +43,7 @@ static struct answer output(struct walk *walk, struct skb *skb, const struct ovs
 		return end_cannot_tell(walk, skb,
 			"it goes into the tunnel port %s: the outer packet is not walked",
 			port->name);
-	if (port->netns >= 0 && (size_t)port->netns < walk->host->n_netns) {
-		ns = &walk->host->netns[port->netns];
-		link = netns_link(ns, port->name);
-	} else {
-		link = host_find_link(walk->host, port->name, &ns);
-	}
+	link = host_ovs_link(walk->host, port, &ns);
 	if (!link)
 		return end_cannot_tell(walk, skb, "the device of port %s was not read", port->name);
 	skb->ns = ns;
@@ -122,9 +117,20 @@ static struct answer normal_flood(
 	return n ? answer : end_dropped(walk, skb, DROP_OVS_NO_TARGET);
 }
 
+/* The port to which query.to leads; NULL: nobody said, or none that the frame may leave by. */
+static const struct ovs_port *normal_toward(
+	const struct walk *walk, const struct ovs_port *in, uint16_t vlan)
+{
+	const struct ovs_port *port =
+		walk->toward ? toward_ovs_port(walk->toward, in->bridge) : NULL;
+
+	return port && is_candidate(port, in, vlan) ? port : NULL;
+}
+
 static struct answer normal(struct walk *walk, struct skb *skb, const struct ovs_bridge *bridge,
 	const struct ovs_port *in)
 {
+	const struct ovs_port *toward;
 	uint16_t vlan;
 
 	if (!normal_vlan(in, &skb->packet, &vlan))
@@ -133,8 +139,10 @@ static struct answer normal(struct walk *walk, struct skb *skb, const struct ovs
 		strcmp(in->vlan_mode, "trunk") != 0)
 		return end_cannot_tell(walk, skb, "vlan_mode %s of port %s is not walked",
 			in->vlan_mode, in->name);
+	toward = normal_toward(walk, in, vlan);
 	if (skb_is_unknown(skb, FIELD_ETH_DST))
-		return normal_flood(walk, skb, in, vlan, true);
+		return toward ? normal_out(walk, skb, toward, vlan)
+			      : normal_flood(walk, skb, in, vlan, true);
 	for (size_t i = 0; i < bridge->n_fdb && !mac_is_multicast(skb->packet.eth_dst); i++) {
 		const struct ovs_fdb *entry = &bridge->fdb[i];
 		const struct ovs_port *port;
@@ -147,6 +155,8 @@ static struct answer normal(struct walk *walk, struct skb *skb, const struct ovs
 		if (port)
 			return normal_out(walk, skb, port, vlan);
 	}
+	if (toward && !mac_is_multicast(skb->packet.eth_dst))
+		return normal_out(walk, skb, toward, vlan);
 	return normal_flood(
 		walk, skb, in, vlan, !bridge->has_fdb && !mac_is_multicast(skb->packet.eth_dst));
 }

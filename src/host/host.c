@@ -290,6 +290,15 @@ const struct link *host_find_link(
 	return NULL;
 }
 
+const struct link *host_ovs_link(
+	const struct host *host, const struct ovs_port *port, const struct netns **ret_netns)
+{
+	if (port->netns < 0 || (size_t)port->netns >= host->n_netns)
+		return host_find_link(host, port->name, ret_netns);
+	*ret_netns = &host->netns[port->netns];
+	return netns_link(*ret_netns, port->name);
+}
+
 const struct ovs_port *host_ovs_port(const struct host *host, const char *name)
 {
 	if (host->ovs_ports_by_name)

@@ -351,11 +351,26 @@ const struct link *host_veth_peer(const struct host *host, const struct netns *n
 const struct link *host_find_link(
 	const struct host *host, const char *name, const struct netns **ret_netns);
 const struct ovs_port *host_ovs_port(const struct host *host, const char *name);
+/* The device of the port; NULL: it was not read. *ret_netns: where it is. */
+const struct link *host_ovs_link(
+	const struct host *host, const struct ovs_port *port, const struct netns **ret_netns);
 /* May a frame come from one device to the other without being routed? Over bridges, pairs of veths, devices that stand on one
  * another, and Open vSwitch, of which ports with different tags are apart. */
 bool host_is_joined(const struct host *host, const struct netns *ns_a, const struct link *a,
 	const struct netns *ns_b, const struct link *b);
 /* segments.c, for host_finish. */
 void host_find_segments(struct arena *arena, struct host *host);
+
+/*
+ * Where bridges send what is for a station behind a device, had they learned its address from a frame of it
+ * (net/bridge/br_fdb.c, br_fdb_update; learning of Open vSwitch's NORMAL). Lives in arena.
+ */
+struct toward;
+const struct toward *host_toward(struct arena *arena, const struct host *host,
+	const struct netns *ns, const struct link *behind);
+/* The port of a Linux bridge, or of one of Open vSwitch; NULL: no way leads there from it. */
+const struct link *toward_port(
+	const struct toward *toward, const struct netns *ns, const struct link *bridge);
+const struct ovs_port *toward_ovs_port(const struct toward *toward, const char *bridge);
 
 #endif

@@ -93,14 +93,8 @@ static void hang_link(const struct host *host, const struct netns *ns, const str
 static void hang_port(const struct host *host, const struct ovs_port *port, size_t bridge)
 {
 	const struct netns *ns = NULL;
-	const struct link *link;
+	const struct link *link = host_ovs_link(host, port, &ns);
 
-	if (port->netns >= 0 && (size_t)port->netns < host->n_netns) {
-		ns = &host->netns[port->netns];
-		link = netns_link(ns, port->name);
-	} else {
-		link = host_find_link(host, port->name, &ns);
-	}
 	if (link)
 		hang(host->segments, place_of(host, ns, link), bridge, port->tag);
 }

@@ -27,8 +27,7 @@ static void a_bridged_way_that_narrows_is_found_and_widened(void **state)
 		"packets of more than 1400 bytes from " TAP " are lost at " QVB ", without ICMP");
 	assert_int_equal(finding->witness->explanation->leaf->drop, DROP_MTU);
 	assert_string_equal(finding->fixes.items[0].commands, "ip link set " QVB " mtu 1500\n");
-	/* the other machine's packets come to it, too */
-	assert_int_equal(finding->ports.n, 2);
+	assert_int_equal(finding->ports.n, 1);
 }
 
 static void two_narrow_devices_are_widened_together(void **state)
@@ -39,9 +38,74 @@ static void two_narrow_devices_are_widened_together(void **state)
 	(void)state;
 	built_link(b, QVB, NULL)->mtu = 1400;
 	built_link(b, QVO, NULL)->mtu = 1400;
-	/* the other end is in another namespace: it cannot be widened by commands of this one */
-	assert_diagnosis(b, "mtu",
-		"risk mtu." TAP "-" QVB ": lower; risk mtu.tap22222222-22-" QVO "@ns1: lower");
+	/* the other end is in another namespace: commands of this one do not widen both */
+	assert_diagnosis(b, "mtu", "risk mtu." TAP "-" QVB ": lower");
+	built_link(b, QVB, NULL)->mtu = 1500;
+	assert_diagnosis(b, "mtu", "risk mtu." TAP "-" QVO "@ns1: raise lower");
+}
+
+static void add_ovs_port(
+	struct host_build *b, const char *bridge, const char *name, uint16_t tag, const char *peer)
+{
+	b->ovs_ports[b->host.n_ovs_ports++] = (struct ovs_port){ .name = name,
+		.bridge = bridge,
+		.type = peer ? "patch" : "",
+		.peer = peer,
+		.tag = tag,
+		.netns = peer ? -1 : 1 };
+}
+
+/* br-int of Open vSwitch, which has learned nobody, and br-ex behind it with two NICs; a second network has a NIC of its own. */
+static struct host_build *host_with_nics(struct arena *arena)
+{
+	static const char *const normal[] = { " priority=0 actions=NORMAL" };
+	static const char *const provider[] = {
+		" priority=4,in_port=phy-br-ex,dl_vlan=1 actions=strip_vlan,NORMAL",
+		" priority=2,in_port=phy-br-ex actions=drop", " priority=0 actions=NORMAL"
+	};
+	struct host_build *b = sick_host(arena, NULL);
+
+	built_link(b, "br-int", NULL)->kind = "openvswitch";
+	build_link(b, 1, "", "eth1");
+	build_link(b, 1, "", "eth2");
+	build_port(b, "br-int", "eth1");
+	build_port(b, "br-int", "eth2");
+	b->ovs_bridges[0] = (struct ovs_bridge){
+		.name = "br-int", .has_flows = true, .flows = normal, .n_flows = 1, .has_fdb = true
+	};
+	b->ovs_bridges[1] = (struct ovs_bridge){ .name = "br-ex",
+		.has_flows = true,
+		.flows = provider,
+		.n_flows = N_OF(provider),
+		.has_fdb = true };
+	b->host.n_ovs_bridges = 2;
+	add_ovs_port(b, "br-int", QVO, 1, NULL);
+	add_ovs_port(b, "br-int", "qvo22222222-22", 1, NULL);
+	add_ovs_port(b, "br-int", "int-br-ex", 0, "phy-br-ex");
+	add_ovs_port(b, "br-ex", "phy-br-ex", 0, "int-br-ex");
+	add_ovs_port(b, "br-ex", "eth1", 0, NULL);
+	add_ovs_port(b, "br-int", "eth2", 2, NULL);
+	return b;
+}
+
+static void a_narrow_nic_behind_a_switch_that_has_learned_nobody_is_found(void **state)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct host_build *b = host_with_nics(arena);
+	const struct finding *finding;
+
+	(void)state;
+	assert_diagnosis(b, "mtu", "-");
+	built_link(b, "eth1", NULL)->mtu = 1450;
+	assert_diagnosis(b, "mtu", "risk mtu." TAP "-eth1@ns1: lower");
+	finding = finding_of(b, "mtu", "mtu." TAP "-eth1@ns1");
+	assert_int_equal(finding->witness->explanation->leaf->drop, DROP_MTU);
+	assert_string_equal(finding->witness->explanation->leaf->last->link->name, "eth1");
+	assert_int_equal(finding->ports.n, 2);
+	/* no frame with this tag gets to a port with another one */
+	built_link(b, "eth1", NULL)->mtu = 1500;
+	built_link(b, "eth2", NULL)->mtu = 1450;
+	assert_diagnosis(b, "mtu", "-");
 }
 
 static void one_mtu_all_along_or_room_for_a_tag_is_healthy(void **state)
@@ -396,6 +460,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bridged_way_that_narrows_is_found_and_widened),
 		cmocka_unit_test(two_narrow_devices_are_widened_together),
+		cmocka_unit_test(a_narrow_nic_behind_a_switch_that_has_learned_nobody_is_found),
 		cmocka_unit_test(one_mtu_all_along_or_room_for_a_tag_is_healthy),
 		cmocka_unit_test(both_ends_of_the_way_out_are_isolated),
 		cmocka_unit_test(a_locked_port_does_not_know_its_machine),
