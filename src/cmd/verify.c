@@ -8,12 +8,16 @@
 #include "host/file.h"
 #include "ruleset/edit.h"
 
+#define MAX_SHOWN 6 /* ports that wait */
+
 struct job {
 	const struct host *host, *other; /* other: --against */
 	const struct policy *policy;
 	struct agent_view view; /* with a policy */
 	struct verify_port *ports;
 	size_t n_ports;
+	VEC(const char *)
+	waiting; /* devices of ports that are not there: no packet comes by them */
 	VEC(const char *) warnings;
 };
 
@@ -51,15 +55,38 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 
 /* ---- ports ---- */
 
+static bool is_waiting(const struct netns *ns, const struct policy_port *port)
+{
+	const char *why;
+
+	return !netns_link(ns, port->device) && !netns_is_unread(ns, "links", &why);
+}
+
+/* A guest that does not run has no interface, and what its rules say is proved when it has. Where that is so of all, nothing is. */
+static void find_waiting(struct invocation *inv, struct job *job)
+{
+	const struct netns *ns = &job->host->netns[0];
+
+	for (size_t i = 0; i < job->view.n_plugs; i++)
+		if (is_waiting(ns, job->view.plugs[i].port))
+			*vec_push(&job->waiting, inv->arena) = job->view.plugs[i].port->device;
+	if (job->waiting.n == job->view.n_plugs)
+		job->waiting.n = 0;
+}
+
 static void ports_of_policy(struct invocation *inv, struct job *job)
 {
 	const struct netns *ns = &job->host->netns[0];
 
+	find_waiting(inv, job);
 	job->ports = arena_new_array(inv->arena, struct verify_port, job->view.n_plugs + 1);
 	for (size_t i = 0; i < job->view.n_plugs; i++) {
 		const struct policy_port *port = job->view.plugs[i].port;
-		struct verify_port *to = &job->ports[job->n_ports++];
+		struct verify_port *to;
 
+		if (job->waiting.n && is_waiting(ns, port))
+			continue;
+		to = &job->ports[job->n_ports++];
 		to->name = port->name && *port->name ? port->name : port->device;
 		to->port = port;
 		to->way.device = port->device;
@@ -260,6 +287,12 @@ static void add_summary(const struct invocation *inv, const struct job *job, str
 			v->n_different ? "; " : "", v->n_cannot_tell, v->n_ports,
 			v->n_ports == 1 ? "" : "s");
 	text_add(out, "\n");
+	for (size_t i = 0; i < job->waiting.n && i < MAX_SHOWN; i++)
+		text_addf(out, "%s%s",
+			i ? ", " : "not there yet, so nothing to compare: ", job->waiting.items[i]);
+	if (job->waiting.n > MAX_SHOWN)
+		text_addf(out, " and %zu more", job->waiting.n - MAX_SHOWN);
+	text_add(out, job->waiting.n ? "\n" : "");
 	if (v->has_nat)
 		text_add(out, "there are rules of NAT here, which verify does not judge\n");
 }
@@ -269,8 +302,11 @@ static void print(const struct invocation *inv, const struct job *job, const str
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
 	if (inv->json) {
-		json_t *root = verification_json(v, job->policy != NULL);
+		json_t *root = verification_json(v, job->policy != NULL), *waiting = json_array();
 
+		for (size_t i = 0; i < job->waiting.n; i++)
+			json_array_append_new(waiting, json_string(job->waiting.items[i]));
+		json_object_set_new(root, "waiting", waiting);
 		json_object_set_new(root, "warnings",
 			output_json_warnings(
 				(const char *const *)job->warnings.items, job->warnings.n));
