@@ -206,6 +206,14 @@ static bool plan_only(struct work *work, struct err *err)
 		&work->plan, err);
 }
 
+static void tell_repaired(struct work *work, struct keeper_result *ret)
+{
+	if (!work->plan->n_steps)
+		return;
+	work->keeper->n_repaired++;
+	result_tell(work->arena, ret, "repaired", "", plan_words(work->arena, work->plan));
+}
+
 /* A full recompute must find nothing to do. */
 static bool check(struct work *work, struct keeper_result *ret, struct err *err)
 {
@@ -222,16 +230,11 @@ static bool check(struct work *work, struct keeper_result *ret, struct err *err)
 		return false;
 	if (!again.plan->n_steps)
 		return true;
-	result_tell(work->arena, ret, "bug", "", plan_words(work->arena, again.plan));
+	if (work->keeper->others && work->keeper->others(work->keeper->others_data))
+		tell_repaired(&again, ret);
+	else
+		result_tell(work->arena, ret, "bug", "", plan_words(work->arena, again.plan));
 	return work_bring(&again, err) && finish(&again, err);
-}
-
-static void tell_repaired(struct work *work, struct keeper_result *ret)
-{
-	if (!work->plan->n_steps)
-		return;
-	work->keeper->n_repaired++;
-	result_tell(work->arena, ret, "repaired", "", plan_words(work->arena, work->plan));
 }
 
 static bool bring(struct work *work, enum call call, struct keeper_result *ret, struct err *err)
@@ -244,6 +247,10 @@ static bool bring(struct work *work, enum call call, struct keeper_result *ret, 
 		return false;
 	if (call == CALL_REPAIR && was_known)
 		tell_repaired(work, &result);
+	if (work->mended) {
+		keeper->n_repaired++;
+		result_tell(work->arena, &result, "repaired", "", work->mended);
+	}
 	work_tell(work, keeper->kept, &result);
 	if (keeper->options->is_paranoid && !work->is_whole && !check(work, &result, err))
 		return false;
@@ -341,14 +348,6 @@ static bool check_closed_names(const struct serve_options *options, struct err *
 	return true;
 }
 
-static bool open_scope(struct keeper *keeper, struct err *err)
-{
-	const char *prefix = keeper->agent.chain_prefix;
-
-	keeper->scope = compile_default_scope;
-	return !prefix || compile_scope(keeper->arena, prefix, &keeper->scope, err);
-}
-
 bool keeper_open(const struct serve_options *options, struct keeper **ret, struct err *err)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
@@ -362,7 +361,8 @@ bool keeper_open(const struct serve_options *options, struct keeper **ret, struc
 	};
 	keeper->agent.allow_missing = true;
 	keeper->agent.dry_run = keeper->agent.is_looking = false;
-	if (!check_closed_names(options, err) || !open_scope(keeper, err) ||
+	if (!check_closed_names(options, err) ||
+		!compile_scope(keeper->arena, keeper->agent.chain_prefix, &keeper->scope, err) ||
 		!pass_begin(scratch, &keeper->agent, &pass, err) || !pass_refuse(&pass, err)) {
 		keeper_close(&keeper);
 		return false;
@@ -373,6 +373,12 @@ bool keeper_open(const struct serve_options *options, struct keeper **ret, struc
 	arena_freep(&scratch);
 	malloc_trim(0);
 	return true;
+}
+
+void keeper_set_others(struct keeper *keeper, keeper_others_fn *others, void *data)
+{
+	keeper->others = others;
+	keeper->others_data = data;
 }
 
 void keeper_close(struct keeper **keeper)

@@ -3,6 +3,7 @@
 #define AGENT_KEEP_H
 
 #include "agent/serve.h"
+#include "base/vec.h"
 
 /*
  * The heart of the service, without its loop: a keeper knows what it last brought into the kernel, and brings it to what is
@@ -23,8 +24,7 @@ struct keeper_result {
 	struct serve_done done; /* revision, usec: the caller's */
 	/* "port" (its state is another one, or it sits elsewhere), "refused", "unknown-interface" (closed, no port has it),
 	 * "repaired" (what was missing or too much) and, of a paranoid keeper, "bug" */
-	struct serve_event *events;
-	size_t n_events;
+	VEC(struct serve_event) events;
 };
 
 /*
@@ -32,6 +32,12 @@ struct keeper_result {
  * nothing: without a policy nothing is wanted yet. The options must live as long.
  */
 bool keeper_open(const struct serve_options *options, struct keeper **ret, struct err *err);
+/*
+ * Has somebody else touched the rules lately? A paranoid keeper asks it when the kernel differs from a full recompute: what others did in
+ * between is "repaired", and no "bug" of its own.
+ */
+typedef bool keeper_others_fn(void *data);
+void keeper_set_others(struct keeper *keeper, keeper_others_fn *others, void *data);
 void keeper_close(
 	struct keeper **keeper); /* for CLEANUP; NULL in it is fine. The kernel keeps what it has */
 

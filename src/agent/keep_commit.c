@@ -261,6 +261,22 @@ static bool search_for_refused(struct work *work, struct err *err)
 	return true;
 }
 
+/*
+ * A change that was reckoned from what the keeper last brought about may be refused because somebody else has changed that: before ports are
+ * blamed, what is there is read. False: it was read already, or cannot be.
+ */
+static bool doubt_base(struct work *work, const struct err *why)
+{
+	struct err unread;
+
+	if (!work->base || work->found || !read_anew(work, &unread))
+		return false;
+	work->is_whole = true;
+	work->mended =
+		arena_printf(work->scratch, "others had changed rules, so that %s", why->text);
+	return true;
+}
+
 bool work_bring(struct work *work, struct err *err)
 {
 	struct kernel_refusal refusal;
@@ -275,6 +291,9 @@ bool work_bring(struct work *work, struct err *err)
 			return true;
 		if (refusal.step == plan->n_steps)
 			return false; /* it is not the plan that was refused */
+		if (doubt_base(work, err))
+			continue;
+		work->mended = NULL; /* it was the ports */
 		if (!set_aside_by_line(work, line_of(work, plan, &refusal), err))
 			break;
 	}

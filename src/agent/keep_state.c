@@ -9,13 +9,8 @@
 void result_tell(struct arena *arena, struct keeper_result *ret, const char *what,
 	const char *subject, const char *text)
 {
-	struct serve_event *events = arena_new_array(arena, struct serve_event, ret->n_events + 1);
-
-	if (ret->n_events)
-		memcpy(events, ret->events, ret->n_events * sizeof(*events));
-	events[ret->n_events++] = (struct serve_event){ what, arena_strdup(arena, subject),
+	*vec_push(&ret->events, arena) = (struct serve_event){ what, arena_strdup(arena, subject),
 		arena_strdup(arena, text) };
-	ret->events = events;
 }
 
 const char *plan_words(struct arena *arena, const struct plan *plan)

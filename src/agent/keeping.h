@@ -67,6 +67,8 @@ struct keeper {
 	unsigned n_retries; /* without success */
 	uint64_t retry_ms;
 	uint64_t n_commits, n_refused, n_repaired, n_flows_cut;
+	keeper_others_fn *others; /* NULL: nobody else changes rules */
+	void *others_data;
 };
 
 /* ---- keep_stand.c */
@@ -134,6 +136,8 @@ struct work {
 	bool is_whole; /* all was read */
 	bool takes;    /* flows have to be looked at */
 	bool is_journalled;
+	const char *
+		mended; /* what others had done to the base, when that was found by a refusal; NULL */
 	const struct plan *plan; /* the first, of all that is wanted */
 	size_t n_steps;
 	struct plan_counts counts[FAMILY_BRIDGE + 1];

@@ -11,6 +11,7 @@
  * iptables-legacy and ipset send no messages. Of legacy the size is looked at often and the text now and then; what no look sees, a set that was
  * emptied, is found by a repair every RESYNC_MS.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define LEGACY_LOOKS   20 /* the text, too, each time so many looks */
 #define RESYNC_MS      60000
 #define CULPRITS_LEN   400
+#define MESSAGE_MS     50
 
 uint64_t serve_usec(void)
 {
@@ -67,9 +69,7 @@ static enum log_level level_of(const char *what)
 
 void serve_tell_result(struct server *server, const struct keeper_result *result)
 {
-	for (size_t i = 0; i < result->n_events; i++) {
-		const struct serve_event *event = &result->events[i];
-
+	vec_for_each (event, &result->events) {
 		agent_log(level_of(event->what), event->what, "subject",
 			*event->subject ? event->subject : NULL, "text", event->text, NULL);
 		serve_tell(server, event->what, event->subject, event->text);
@@ -128,7 +128,7 @@ static void repair(struct server *server, const char *culprits)
 	if (!keeper_repair(server->keeper, arena, &result, &err)) {
 		agent_log(LOG_ERROR, "not-repaired", "why", err.text, "who", culprits, NULL);
 		serve_tell(server, "refused", "", err.text);
-	} else if (culprits && result.n_events) {
+	} else if (culprits && result.events.n) {
 		agent_log(LOG_WARNING, "changed-by-others", "who", culprits, NULL);
 		serve_tell(server, "changed-by-others", "", culprits);
 	}
@@ -262,29 +262,48 @@ static void note_culprit(struct server *server, const struct kernel_change *chan
 	text_addf(&server->culprits, "%s%s", server->culprits.len ? "; " : "", who.data);
 }
 
-static int on_rules(sd_event_source *source, int fd, uint32_t events, void *data)
+static bool take_rule_changes(struct server *server)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct server *server = data;
 	struct kernel_change *changes;
 	struct err err;
 	size_t n;
 
-	(void)source;
-	(void)fd;
-	(void)events;
-	if (!kernel_watch_rules(arena, server->watch, &changes, &n, &err)) {
-		serve_fail(server, &err);
-		return 0;
-	}
+	if (!kernel_watch_rules(arena, server->watch, &changes, &n, &err))
+		return serve_fail(server, &err);
 	for (size_t i = 0; i < n; i++) {
 		if (!concerns_us(&changes[i]))
 			continue;
 		note_culprit(server, &changes[i]);
 		want_repair(server, kernel_boottime_ms());
 	}
-	serve_set_timer(server);
+	return true;
+}
+
+static int on_rules(sd_event_source *source, int fd, uint32_t events, void *data)
+{
+	struct server *server = data;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	if (take_rule_changes(server))
+		serve_set_timer(server);
 	return 0;
+}
+
+/* A message comes a moment after a program can read what it tells of. iptables-legacy sends none: by it nobody is seen here. */
+static bool others_have_changed(void *data)
+{
+	struct server *server = data;
+
+	(void)poll(NULL, 0, MESSAGE_MS);
+	(void)take_rule_changes(server);
+	if (server->repair_ms == SERVE_NEVER)
+		return false;
+	if (server->culprits.len)
+		agent_log(LOG_WARNING, "changed-by-others", "who", server->culprits.data, NULL);
+	return true;
 }
 
 /* --- the guard --- */
@@ -391,6 +410,7 @@ static bool begin(struct server *server, struct err *err)
 		!serve_door_open(server, err) ||
 		(server->options->holds_guard && !begin_guard(server, err)))
 		return false;
+	keeper_set_others(server->keeper, others_have_changed, server);
 	keeper_state(server->keeper, arena, &state);
 	if (state.backend == BACKEND_LEGACY)
 		server->legacy_ms = 0;

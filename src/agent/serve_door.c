@@ -98,8 +98,9 @@ static void change(struct server *server, const struct serve_header *header, con
 	}
 	if (!is_dry && is_before_any_policy(header, revision)) {
 		serve_parts_keep(server->parts);
-		answer_change(server, header, revision, since, &result);
+		/* Said before the door counts the service as ready: who waits for that looks for it. */
 		agent_log(LOG_INFO, "no-policy-yet", NULL);
+		answer_change(server, header, revision, since, &result);
 		return;
 	}
 	if (is_dry) {

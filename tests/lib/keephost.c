@@ -142,10 +142,10 @@ struct serve_port keephost_port(struct keephost *h, const char *port_id)
 
 const char *keephost_event(const struct keephost *h, const char *what, const char *subject)
 {
-	for (size_t i = 0; i < h->result.n_events; i++)
-		if (strcmp(h->result.events[i].what, what) == 0 &&
-			(!subject || strcmp(h->result.events[i].subject, subject) == 0))
-			return h->result.events[i].text;
+	vec_for_each (event, &h->result.events)
+		if (strcmp(event->what, what) == 0 &&
+			(!subject || strcmp(event->subject, subject) == 0))
+			return event->text;
 	return NULL;
 }
 

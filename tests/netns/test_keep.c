@@ -166,7 +166,7 @@ static void a_port_waits_for_its_interface(struct world *world)
 	assert_false(world_shoot(world, "out", "A", "tcp out > A:23"));
 	keephost_links(&h);
 	assert_int_equal(h.result.done.n_steps, 0);
-	assert_int_equal(h.result.n_events, 0);
+	assert_int_equal(h.result.events.n, 0);
 
 	net_ip(net->ns, "link set " TAP_A " netns %d\n", (int)getpid());
 	net_ip(net->ns, "link set " TAP_A " name lost0\n");
@@ -232,6 +232,37 @@ static void an_interface_without_a_port_is_closed(struct world *world)
 	assert_true(world_arrives(world, "out", "A", "type 0x88cc"));
 	keephost_change(&h, GROUPS OPEN_GROUP("g") PORTS PORT_B("g"));
 	assert_false(world_arrives(world, "A", "out", "udp A > out"));
+}
+
+/* The id stays, and the machine behind its interface is another one: as after "openstack server migrate" of both. */
+static void two_ports_change_places(struct world *world)
+{
+	static const struct shot_row before[] = {
+		{ "out", "A", "tcp out > A:22", PASS(RULE) },
+		{ "out", "B", "tcp out > B:80", PASS(RULE) },
+		{ "out", "A", "tcp out > A:80", DROP(NO_RULE) },
+		{ "out", "B", "tcp out > B:22", DROP(NO_RULE) },
+	};
+	static const struct shot_row after[] = {
+		{ "out", "A", "tcp out > A:80", PASS(RULE) },
+		{ "out", "B", "tcp out > B:22", PASS(RULE) },
+		{ "out", "A", "tcp out > A:22", DROP(NO_RULE) },
+		{ "out", "B", "tcp out > B:80", DROP(NO_RULE) },
+	};
+	struct keephost h CLEANUP(keephost_done);
+
+	keephost_init(&h, world);
+#define PLACED(id, tap, mac, ips, group) PORT(id, mac, ips, ", device: " tap IN_GROUPS(group))
+#define TWO_GROUPS			 GROUPS GROUP("g", IN4(SSH) OUT4(ANY)) GROUP("h", IN4(WEB) OUT4(ANY)) PORTS
+	keephost_change(&h, TWO_GROUPS PLACED(ID_A, TAP_A, MAC_A, IPS_A, "g")
+				    PLACED(ID_B, TAP_B, MAC_B, IPS_B, "h"));
+	check(&h, before);
+	keephost_change(&h, TWO_GROUPS PLACED(ID_A, TAP_B, MAC_B, IPS_B, "g")
+				    PLACED(ID_B, TAP_A, MAC_A, IPS_A, "h"));
+	check(&h, after);
+	assert_string_equal(keephost_port(&h, ID_A).device, TAP_B);
+#undef TWO_GROUPS
+#undef PLACED
 }
 
 /* What was counted as sent after the port had gone, or before it came, must not arrive. */
@@ -506,6 +537,67 @@ static void a_change_that_fails_as_a_whole_is_made_up_for(struct world *world)
 
 /* ---- others */
 
+static bool says(void *data)
+{
+	return *(bool *)data;
+}
+
+static void open_a_port(const struct world *world)
+{
+	net_sh("iptables-%s -I neutron-openvswi-iaaaaaaaa-a -j RETURN", world->options.backend);
+}
+
+/* The line that would take a rule away does not fit any more. No port is blamed for it. */
+static void a_change_of_rules_that_others_flushed_is_made_all_the_same(struct world *world)
+{
+	struct keephost h CLEANUP(keephost_done);
+
+	keephost_init(&h, world);
+	keephost_change(
+		&h, GROUPS GROUP("g", OUT4(ANY) IN4(WEB) IN4(SSH)) PORTS PORT_A("g") PORT_B("g"));
+	net_sh("iptables-%s -F", world->options.backend);
+	keephost_change(&h, GROUPS GROUP("g", OUT4(ANY) IN4(WEB)) PORTS PORT_A("g") PORT_B("g"));
+	assert_non_null(keephost_event(&h, "repaired", NULL));
+	assert_null(keephost_event(&h, "refused", NULL));
+	assert_int_equal(keephost_port(&h, ID_A).state, PORT_ACTIVE);
+	assert_true(world_arrives(world, "out", "A", "tcp out > A:80"));
+	assert_false(world_arrives(world, "out", "A", "tcp out > A:22"));
+	keephost_repair(&h);
+	assert_int_equal(h.result.done.n_steps, 0);
+}
+
+/* What is done while the keeper does not look is found by its look behind the next change. */
+static void what_others_did_in_between_is_no_bug(struct world *world)
+{
+	struct keephost h CLEANUP(keephost_done);
+	struct arena *policy_arena = NULL, *arena CLEANUP(arena_freep) = arena_new();
+	const struct policy *policy;
+	struct keeper_result result;
+	bool are_there = true, is_bug = false;
+	struct err err;
+
+	keephost_init(&h, world);
+	keephost_change(&h, GROUPS GROUP("g", OUT4(SSH)) PORTS PORT_A("g") PORT_B("g"));
+	keeper_set_others(h.keeper, says, &are_there);
+	open_a_port(world);
+	keephost_change(&h, GROUPS GROUP("g", OUT4(SSH) OUT4(WEB)) PORTS PORT_A("g") PORT_B("g"));
+	assert_non_null(keephost_event(&h, "repaired", NULL));
+	assert_false(world_arrives(world, "out", "A", "tcp out > A:22"));
+	/* the same, and nobody was it */
+	are_there = false;
+	open_a_port(world);
+	assert_true(keephost_parse(GROUPS GROUP("g", OUT4(SSH)) PORTS PORT_A("g") PORT_B("g"),
+		&policy_arena, &policy, &err));
+	assert_true(keeper_change(h.keeper, arena, policy, &result, &err));
+	vec_for_each (event, &result.events)
+		is_bug |= strcmp(event->what, "bug") == 0;
+	assert_true(is_bug);
+	assert_false(world_arrives(world, "out", "A", "tcp out > A:22"));
+	arena_free(h.policy_arena);
+	h.policy_arena = policy_arena;
+	h.policy = policy;
+}
+
 static void what_others_do_to_the_rules_is_undone(struct world *world)
 {
 	static const char *const deeds[] = {
@@ -689,7 +781,11 @@ int main(void)
 		WORLD_CASE(a_set_that_cannot_be_made_costs_its_ports_and_no_others,
 			ON_SHARED | BY_BOTH),
 		WORLD_CASE(a_change_that_fails_as_a_whole_is_made_up_for, ON_SHARED | BY_NFT),
+		WORLD_CASE(two_ports_change_places, ON_SHARED | BY_BOTH),
 		WORLD_CASE(what_others_do_to_the_rules_is_undone, ON_SHARED | BY_BOTH),
+		WORLD_CASE(a_change_of_rules_that_others_flushed_is_made_all_the_same,
+			ON_SHARED | BY_BOTH),
+		WORLD_CASE(what_others_did_in_between_is_no_bug, ON_SHARED | BY_NFT),
 		WORLD_CASE(rules_of_another_are_refused, ON_SHARED | BY_BOTH),
 		WORLD_CASE(
 			a_flow_is_cut_by_a_change_and_goes_on_after_another, ON_SHARED | BY_BOTH),
