@@ -249,11 +249,10 @@ bool agent_view_make(struct arena *arena, const struct policy *policy,
 	struct agent_options looking = looking_only(options);
 	struct pass pass = { .arena = arena,
 		.options = &looking,
-		.scope = compile_default_scope,
 		.host = host,
 		.found = host->ruleset ? host->ruleset : ruleset_new(arena) };
 
-	if (options->chain_prefix && !compile_scope(arena, options->chain_prefix, &pass.scope, err))
+	if (!compile_scope(arena, options->chain_prefix, &pass.scope, err))
 		return false;
 	pass.zones = zone_map_read(arena, pass.found, &pass.scope);
 	if (!pass_compile(&pass, policy, err))

@@ -99,13 +99,8 @@ bool pass_begin(
 {
 	struct pass pass = { .arena = arena, .options = options };
 
-	if (options->chain_prefix) {
-		if (!compile_scope(arena, options->chain_prefix, &pass.scope, err))
-			return false;
-	} else {
-		pass.scope = compile_default_scope;
-	}
-	if (!choose_backend(options, &pass.backend, err) ||
+	if (!compile_scope(arena, options->chain_prefix, &pass.scope, err) ||
+		!choose_backend(options, &pass.backend, err) ||
 		!kernel_check_requirements(pass.backend, err) ||
 		!kernel_netns_read(arena, &pass.host, err) ||
 		!kernel_ruleset_read(arena, pass.backend, &pass.found, err) ||

@@ -17,32 +17,14 @@ static const struct api_field fields[] = {
 	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
 };
 
-static json_t *address_group_view(const struct object *object)
+static json_t *address_group_view(struct door *door, const struct object *object)
 {
 	json_t *view = document_of_part(&object->part);
 
+	(void)door;
 	json_object_set_new(view, "shared", json_false());
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
 	return view;
-}
-
-static void each_address_group(
-	struct door *door, void (*fn)(void *data, json_t *object), void *data)
-{
-	for (size_t i = 0; i < door->model.n[PART_ADDRESS_GROUP]; i++)
-		fn(data, address_group_view(&door->model.objects[PART_ADDRESS_GROUP][i]));
-}
-
-static json_t *find_address_group(struct door *door, const char *id)
-{
-	const struct object *object = model_find(&door->model, PART_ADDRESS_GROUP, id);
-
-	return object ? address_group_view(object) : NULL;
-}
-
-static uint64_t address_group_changed(struct door *door, const char *id)
-{
-	return model_changed(&door->model, PART_ADDRESS_GROUP, id);
 }
 
 const struct resource address_group_resource = {
@@ -53,9 +35,8 @@ const struct resource address_group_resource = {
 	.not_found_words = "could not be found.",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.each = each_address_group,
-	.find = find_address_group,
-	.changed = address_group_changed,
+	.kind = PART_ADDRESS_GROUP,
+	.view = address_group_view,
 };
 
 /* Each is an address or a prefix; what is wrong is told as for a rule's prefix. */
@@ -101,8 +82,7 @@ void address_group_create(struct request *request)
 		is_fine = part != NULL;
 		if (!is_fine)
 			break;
-		change_put(change, part);
-		*vec_push(&change->ids, request->arena) = id;
+		change_put_shown(change, part, id);
 	}
 	json_decref(list);
 	if (is_fine)
@@ -112,7 +92,7 @@ void address_group_create(struct request *request)
 void address_group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request, PART_ADDRESS_GROUP);
+	const struct object *object = collection_find(request);
 	const struct policy_part *part;
 	json_t *list, *document;
 	bool is_many;
@@ -132,8 +112,7 @@ void address_group_update(struct request *request)
 	part = part_of_document(request, document, PART_ADDRESS_GROUP);
 	if (!part)
 		return;
-	change_put(change, part);
-	*vec_push(&change->ids, request->arena) = request->id;
+	change_put_shown(change, part, request->id);
 	change_submit(change);
 }
 
@@ -141,7 +120,7 @@ void address_group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = collection_find(request, PART_ADDRESS_GROUP);
+	const struct object *object = collection_find(request);
 
 	if (!object || !request_matches(request, object->changed))
 		return;

@@ -33,6 +33,12 @@ void change_put(struct change *change, const struct policy_part *part)
 	*vec_push(&change->puts, change->request->arena) = *part;
 }
 
+void change_put_shown(struct change *change, const struct policy_part *part, const char *id)
+{
+	change_put(change, part);
+	*vec_push(&change->ids, change->request->arena) = id;
+}
+
 void change_remove(struct change *change, enum part_kind kind, const char *id)
 {
 	*vec_push(&change->gone, change->request->arena) = (struct gone){ kind, id };
@@ -239,7 +245,7 @@ static json_t *json_of_objects(const struct change *change)
 	json_t *body = json_object(), *list = change->is_many ? json_array() : NULL;
 
 	vec_for_each (id, &change->ids) {
-		json_t *object = resource->find(request->door, *id);
+		json_t *object = resource_show(request->door, resource, *id);
 
 		if (!list)
 			json_object_set_new(body, resource->one, object);
@@ -406,6 +412,6 @@ void change_submit(struct change *change)
 	request->kept = change->is_dry ? json_object() : json_of_objects(change);
 	if (!change->is_dry && change->ids.n == 1)
 		request->answer.etag =
-			request->route->resource->changed(door, change->ids.items[0]);
+			resource_changed(door, request->route->resource, change->ids.items[0]);
 	tell_engine(change);
 }

@@ -13,12 +13,47 @@ void answer_not_found(struct request *request, const struct resource *resource, 
 		resource->not_found_words);
 }
 
-const struct object *collection_find(struct request *request, enum part_kind kind)
+json_t *resource_show(struct door *door, const struct resource *resource, const char *id)
 {
-	const struct object *object = model_find(&request->door->model, kind, request->id);
+	const struct object *object;
+
+	if (resource->find)
+		return resource->find(door, id);
+	object = model_find(&door->model, resource->kind, id);
+	return object ? resource->view(door, object) : NULL;
+}
+
+uint64_t resource_changed(struct door *door, const struct resource *resource, const char *id)
+{
+	const struct object *object;
+
+	if (resource->changed)
+		return resource->changed(door, id);
+	object = model_find(&door->model, resource->kind, id);
+	return object ? object->changed : 0;
+}
+
+static void resource_each(struct door *door, const struct resource *resource,
+	void (*fn)(void *data, json_t *object), void *data)
+{
+	const struct model *model = &door->model;
+
+	if (resource->each) {
+		resource->each(door, fn, data);
+		return;
+	}
+	for (size_t i = 0; i < model->n[resource->kind]; i++)
+		fn(data, resource->view(door, &model->objects[resource->kind][i]));
+}
+
+const struct object *collection_find(struct request *request)
+{
+	const struct resource *resource = request->route->resource;
+	const struct object *object =
+		model_find(&request->door->model, resource->kind, request->id);
 
 	if (!object)
-		answer_not_found(request, request->route->resource, request->id);
+		answer_not_found(request, resource, request->id);
 	return object;
 }
 
@@ -193,7 +228,7 @@ void collection_list(struct request *request)
 		return;
 	/* One object after the other: of 10,000 groups there is never more than the text. */
 	text_addf(&answer->body, "{\"%s\":[", resource->many);
-	resource->each(request->door, add_listed, &listing);
+	resource_each(request->door, resource, add_listed, &listing);
 	text_add(&answer->body, "]}");
 	answer->status = 200;
 	answer->content_type = "application/json";
@@ -206,12 +241,12 @@ void collection_show(struct request *request)
 
 	if (!check_filters(request, false))
 		return;
-	object = resource->find(request->door, request->id);
+	object = resource_show(request->door, resource, request->id);
 	if (!object) {
 		answer_not_found(request, resource, request->id);
 		return;
 	}
-	request->answer.etag = resource->changed(request->door, request->id);
+	request->answer.etag = resource_changed(request->door, resource, request->id);
 	answer_json(
 		request, 200, json_pack("{s:o}", resource->one, choose_fields(request, object)));
 }

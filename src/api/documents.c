@@ -28,6 +28,15 @@ static const char *host_of_key(struct arena *arena, const char *host)
 	return arena_strdup(arena, out.data);
 }
 
+const char *document_list_key(enum part_kind kind)
+{
+	static const char *const keys[N_PART_KINDS] = { [PART_GROUP] = "security_groups",
+		[PART_ADDRESS_GROUP] = "address_groups",
+		[PART_PORT] = "ports" };
+
+	return keys[kind];
+}
+
 const char *document_key(struct arena *arena, const struct policy_part *part)
 {
 	switch (part->kind) {
@@ -330,11 +339,9 @@ static void print_object(struct text *out, json_t *object)
 static void print_kind(
 	struct text *out, const struct policy_part *const *parts, size_t n, enum part_kind kind)
 {
-	static const char *const lists[N_PART_KINDS] = { "security_groups", "address_groups",
-		"ports" };
 	size_t n_printed = 0;
 
-	text_addf(out, "%s:", lists[kind]);
+	text_addf(out, "%s:", document_list_key(kind));
 	for (size_t i = 0; i < n && out->len <= LIMIT_POLICY_FILE_SIZE; i++) {
 		json_t *document;
 

@@ -15,6 +15,9 @@
 /* Where the store has the part (store.h). A port without a host is at the host "-"; a "/" in a host's name is "%2F". */
 const char *document_key(struct arena *arena, const struct policy_part *part);
 
+/* The key of the list of such parts, in a policy file and in bodies: "security_groups". */
+const char *document_list_key(enum part_kind kind);
+
 /* To be given back with json_decref. */
 json_t *document_of_part(const struct policy_part *part);
 

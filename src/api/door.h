@@ -43,8 +43,6 @@ bool model_load(struct model *model, struct store *store, struct err *err);
 void model_done(struct model *model);
 /* What is found is stale after the next model_put or model_remove. */
 const struct object *model_find(const struct model *model, enum part_kind kind, const char *id);
-/* The revision of its last change; 0: it is not there. */
-uint64_t model_changed(const struct model *model, enum part_kind kind, const char *id);
 /* The group that has the rule, and the rule's place in it; NULL: there is none. */
 const struct object *model_find_rule(const struct model *model, const char *id, size_t *ret_rule);
 /* What the store has at this revision. The part is copied. */

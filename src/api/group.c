@@ -22,12 +22,13 @@ static const struct api_field fields[] = {
 };
 
 /* What Neutron's answers have beside what a policy file knows. */
-static json_t *group_view(const struct object *object)
+static json_t *group_view(struct door *door, const struct object *object)
 {
 	const struct policy_group *group = &object->part.group;
 	json_t *view = document_of_part(&object->part);
 	json_t *rules = json_array();
 
+	(void)door;
 	for (size_t i = 0; i < group->n_rules; i++)
 		json_array_append_new(rules, rule_view(view, i));
 	json_object_set_new(view, "security_group_rules", rules);
@@ -35,24 +36,6 @@ static json_t *group_view(const struct object *object)
 	json_object_set_new(view, "tags", json_array());
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
 	return view;
-}
-
-static void each_group(struct door *door, void (*fn)(void *data, json_t *object), void *data)
-{
-	for (size_t i = 0; i < door->model.n[PART_GROUP]; i++)
-		fn(data, group_view(&door->model.objects[PART_GROUP][i]));
-}
-
-static json_t *find_group(struct door *door, const char *id)
-{
-	const struct object *object = model_find(&door->model, PART_GROUP, id);
-
-	return object ? group_view(object) : NULL;
-}
-
-static uint64_t group_changed(struct door *door, const char *id)
-{
-	return model_changed(&door->model, PART_GROUP, id);
 }
 
 const struct resource group_resource = {
@@ -63,9 +46,8 @@ const struct resource group_resource = {
 	.not_found_words = "does not exist",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.each = each_group,
-	.find = find_group,
-	.changed = group_changed,
+	.kind = PART_GROUP,
+	.view = group_view,
 };
 
 /* There is one default group, for ports that name none. */
@@ -122,8 +104,7 @@ void group_create(struct request *request)
 		is_fine = part != NULL;
 		if (!is_fine)
 			break;
-		change_put(change, part);
-		*vec_push(&change->ids, request->arena) = id;
+		change_put_shown(change, part, id);
 	}
 	json_decref(list);
 	if (is_fine)
@@ -158,7 +139,7 @@ static bool check_unused(struct request *request, const char *id)
 void group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request, PART_GROUP);
+	const struct object *object = collection_find(request);
 	const struct policy_part *part;
 	const json_t *stateful;
 	json_t *list, *document;
@@ -184,8 +165,7 @@ void group_update(struct request *request)
 	part = part_of_document(request, document, PART_GROUP);
 	if (!part)
 		return;
-	change_put(change, part);
-	*vec_push(&change->ids, request->arena) = request->id;
+	change_put_shown(change, part, request->id);
 	change_submit(change);
 }
 
@@ -218,7 +198,7 @@ void group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = collection_find(request, PART_GROUP);
+	const struct object *object = collection_find(request);
 
 	if (!object || !request_matches(request, object->changed) ||
 		!check_unused(request, request->id))

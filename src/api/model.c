@@ -61,13 +61,6 @@ const struct object *model_find(const struct model *model, enum part_kind kind, 
 		       : NULL;
 }
 
-uint64_t model_changed(const struct model *model, enum part_kind kind, const char *id)
-{
-	const struct object *object = model_find(model, kind, id);
-
-	return object ? object->changed : 0;
-}
-
 const struct object *model_find_rule(const struct model *model, const char *id, size_t *ret_rule)
 {
 	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {

@@ -6,10 +6,6 @@
 
 #include "api/documents.h"
 
-static const char *const keys[N_PART_KINDS] = { [PART_GROUP] = "security_groups",
-	[PART_ADDRESS_GROUP] = "address_groups",
-	[PART_PORT] = "ports" };
-
 void policy_show(struct request *request)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
@@ -94,7 +90,7 @@ static void finish_replace(struct change *change, const struct serve_done *done)
 	json_t *body = json_of_done(change, done), *policy = json_object();
 
 	for (int kind = 0; kind < N_PART_KINDS; kind++)
-		json_object_set_new(policy, keys[kind],
+		json_object_set_new(policy, document_list_key(kind),
 			json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)counts->added[kind],
 				"changed", (json_int_t)counts->changed[kind], "removed",
 				(json_int_t)counts->removed[kind], "unchanged",

@@ -82,6 +82,11 @@ static json_t *port_view(
 	return view;
 }
 
+static json_t *port_view_alone(struct door *door, const struct object *object)
+{
+	return port_view(door, object, state_of_port(door, object->part.port.id));
+}
+
 /* States by id, for all ports at once. */
 static void each_port(struct door *door, void (*fn)(void *data, json_t *object), void *data)
 {
@@ -97,18 +102,6 @@ static void each_port(struct door *door, void (*fn)(void *data, json_t *object),
 	}
 }
 
-static json_t *find_port(struct door *door, const char *id)
-{
-	const struct object *object = model_find(&door->model, PART_PORT, id);
-
-	return object ? port_view(door, object, state_of_port(door, id)) : NULL;
-}
-
-static uint64_t port_changed(struct door *door, const char *id)
-{
-	return model_changed(&door->model, PART_PORT, id);
-}
-
 const struct resource port_resource = {
 	.one = "port",
 	.many = "ports",
@@ -118,8 +111,8 @@ const struct resource port_resource = {
 	.fields = fields,
 	.n_fields = N_OF(fields),
 	.each = each_port,
-	.find = find_port,
-	.changed = port_changed,
+	.kind = PART_PORT,
+	.view = port_view_alone,
 };
 
 /* When something happened since the engine told of the ports, it is asked first. If it is busy, what was known is told. */
@@ -355,8 +348,7 @@ void port_create(struct request *request)
 		is_fine = part && check_whole(request, part);
 		if (!is_fine)
 			break;
-		change_put(change, part);
-		*vec_push(&change->ids, request->arena) = id;
+		change_put_shown(change, part, id);
 	}
 	json_decref(list);
 	if (is_fine)
@@ -366,7 +358,7 @@ void port_create(struct request *request)
 void port_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request, PART_PORT);
+	const struct object *object = collection_find(request);
 	const struct policy_part *part;
 	json_t *list, *document;
 	bool is_many, is_fine;
@@ -391,15 +383,14 @@ void port_update(struct request *request)
 	part = part_of_document(request, document, PART_PORT);
 	if (!part || !check_whole(request, part))
 		return;
-	change_put(change, part);
-	*vec_push(&change->ids, request->arena) = request->id;
+	change_put_shown(change, part, request->id);
 	change_submit(change);
 }
 
 void port_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
-	const struct object *object = collection_find(request, PART_PORT);
+	const struct object *object = collection_find(request);
 
 	if (!object || !request_matches(request, object->changed))
 		return;

@@ -87,6 +87,10 @@ struct resource {
 	const char *not_found_words;   /* "does not exist" */
 	const struct api_field *fields;
 	size_t n_fields;
+	/* An object of the model as it is shown. */
+	enum part_kind kind;
+	json_t *(*view)(struct door *door, const struct object *object);
+	/* The rest only of those whose objects are no parts, or are better shown together; else NULL: collection.c does it by kind and view. */
 	/* fn is told each object, which it frees. */
 	void (*each)(struct door *door, void (*fn)(void *data, json_t *object), void *data);
 	json_t *(*find)(struct door *door, const char *id); /* NULL: there is none */
@@ -101,8 +105,11 @@ void answer_not_found(struct request *request, const struct resource *resource, 
 bool request_matches(struct request *request, uint64_t revision);
 
 /* --- collection.c --- */
+/* An object of a resource as it is shown; NULL: there is none. And the revision of its last change, or 0. */
+json_t *resource_show(struct door *door, const struct resource *resource, const char *id);
+uint64_t resource_changed(struct door *door, const struct resource *resource, const char *id);
 /* The object of the route's resource that the request names; NULL: there is none, and it is answered so. */
-const struct object *collection_find(struct request *request, enum part_kind kind);
+const struct object *collection_find(struct request *request);
 void collection_list(struct request *request);
 void collection_show(struct request *request);
 
@@ -128,6 +135,8 @@ struct change {
 
 struct change *change_new(struct request *request, unsigned status); /* lives with the request */
 void change_put(struct change *change, const struct policy_part *part);
+/* And the answer shows the object of that id. */
+void change_put_shown(struct change *change, const struct policy_part *part, const char *id);
 void change_remove(struct change *change, enum part_kind kind, const char *id);
 /* Checks it, stores it, tells the engine; the request waits, or is answered with what is wrong. */
 void change_submit(struct change *change);

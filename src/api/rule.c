@@ -297,8 +297,7 @@ void rule_update(struct request *request)
 	part = part_of_document(request, document, PART_GROUP);
 	if (!part)
 		return;
-	change_put(change, part);
-	*vec_push(&change->ids, request->arena) = request->id;
+	change_put_shown(change, part, request->id);
 	change_submit(change);
 }
 

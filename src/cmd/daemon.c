@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "api/documents.h"
 #include "cmd/serve_config.h"
 
 #define POLICY_PATH "/v2.0/portwall/policy"
@@ -83,21 +84,20 @@ static bool check_options(const struct invocation *inv, struct err *err)
 
 static void add_objects(struct text *out, const json_t *answer)
 {
-	static const struct {
-		const char *key, *words;
-	} kinds[] = { { "security_groups", "group" }, { "address_groups", "address group" },
-		{ "ports", "port" } };
+	static const char *const kinds[N_PART_KINDS] = {
+		[PART_GROUP] = "group", [PART_ADDRESS_GROUP] = "address group", [PART_PORT] = "port"
+	};
 	static const char *const verbs[] = { "added", "changed", "removed" };
 	const json_t *policy = json_object_get(answer, "policy");
 
-	for (size_t k = 0; k < N_OF(kinds); k++)
+	for (int k = 0; k < N_PART_KINDS; k++)
 		for (size_t v = 0; v < N_OF(verbs); v++) {
-			long long n =
-				daemon_number(json_object_get(policy, kinds[k].key), verbs[v]);
+			long long n = daemon_number(
+				json_object_get(policy, document_list_key(k)), verbs[v]);
 
 			if (n)
-				text_addf(out, "  %lld %s%s %s\n", n, kinds[k].words,
-					n == 1 ? "" : "s", verbs[v]);
+				text_addf(out, "  %lld %s%s %s\n", n, kinds[k], n == 1 ? "" : "s",
+					verbs[v]);
 		}
 }
 
@@ -162,13 +162,13 @@ static void print_applied(const struct invocation *inv, const json_t *answer)
 	if (!daemon_number(answer, "steps"))
 		text_add(&out, ": nothing to change in the kernel");
 	text_add(&out, "\n");
+	add_failures(inv, &out, answer); /* a list of changes may be long */
 	add_objects(&out, answer);
 	add_changes(inv, &out, answer);
 	if (daemon_number(answer, "flows_cut"))
 		text_addf(&out, "  %lld connection%s cut that no rule allows any more\n",
 			daemon_number(answer, "flows_cut"),
 			daemon_number(answer, "flows_cut") == 1 ? "" : "s");
-	add_failures(inv, &out, answer);
 	output_print_text(&out);
 }
 

@@ -5,16 +5,13 @@
 
 static void print_json(const struct policy_part *parts, size_t n)
 {
-	static const char *const keys[N_PART_KINDS] = { [PART_GROUP] = "security_groups",
-		[PART_ADDRESS_GROUP] = "address_groups",
-		[PART_PORT] = "ports" };
 	json_t *root = json_object();
 
 	for (int kind = 0; kind < N_PART_KINDS; kind++)
-		json_object_set_new(root, keys[kind], json_array());
+		json_object_set_new(root, document_list_key(kind), json_array());
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(
-			json_object_get(root, keys[parts[i].kind]), document_of_part(&parts[i]));
+		json_array_append_new(json_object_get(root, document_list_key(parts[i].kind)),
+			document_of_part(&parts[i]));
 	output_print_json(root);
 }
 

@@ -102,7 +102,7 @@ struct compile_part {
 };
 
 extern const struct plan_scope compile_default_scope;
-/* A scope for another chain prefix (at most 17 characters, ends in -). */
+/* A scope for another chain prefix (at most 17 characters, ends in -); NULL: the default one. */
 bool compile_scope(
 	struct arena *arena, const char *chain_prefix, struct plan_scope *ret, struct err *err);
 

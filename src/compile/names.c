@@ -32,9 +32,13 @@ static bool is_prefix_char(char c)
 bool compile_scope(
 	struct arena *arena, const char *chain_prefix, struct plan_scope *ret, struct err *err)
 {
-	size_t len = strlen(chain_prefix);
-	bool is_neutron = text_has_prefix(chain_prefix, "neutron-");
+	size_t len = chain_prefix ? strlen(chain_prefix) : 0;
+	bool is_neutron = chain_prefix && text_has_prefix(chain_prefix, "neutron-");
 
+	if (!chain_prefix) {
+		*ret = compile_default_scope;
+		return true;
+	}
 	if (len > PREFIX_MAX) {
 		err_input(err, "chain prefix \"%.60s\" has %zu characters, at most %d are possible",
 			chain_prefix, len, PREFIX_MAX);

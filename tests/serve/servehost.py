@@ -39,6 +39,21 @@ def run(*command, status=0, text=None):
     return result.stdout
 
 
+def proc_status(pid):
+    """/proc/PID/status by its keys."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def memory_kib(pid):
+    said = proc_status(pid)
+    return {key: int(said[key].split()[0]) for key in ("VmRSS", "VmHWM")}
+
+
+def quantile(values, q):
+    return sorted(values)[min(len(values) - 1, int(q * len(values)))]
+
+
 def wait_for(what, condition):
     """Its first true value."""
     end = time.monotonic() + PATIENCE_S

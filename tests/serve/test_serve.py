@@ -8,8 +8,8 @@ import signal
 import subprocess
 import time
 
-from servehost import (Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, rule, run, run_tests,
-                       wait_for)
+from servehost import (Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, proc_status, rule, run,
+                       run_tests, wait_for)
 
 ICMP_IN = rule("ingress", protocol="icmp")
 EGRESS = rule("egress")
@@ -248,15 +248,11 @@ def engine_and_door_have_the_rights_they_need():
     bridge()
     service = Service().start()
     engine, door = service.children()
-
-    def status_of(pid):
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
-            return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
-    expect(int(status_of(door)["CapEff"], 16) == 0 and int(status_of(door)["CapPrm"], 16) == 0, status_of(door))
-    expect(status_of(door)["Uid"].split()[0] != "0" and status_of(door)["Groups"].strip() == "", status_of(door))
-    expect(status_of(door)["Seccomp"] == "2" and status_of(engine)["Seccomp"] == "2", "seccomp")
-    expect(status_of(engine)["NoNewPrivs"] == "1", "no_new_privs")
-    expect(int(status_of(engine)["CapEff"], 16) & ~(1 << 12 | 1 << 13) == 0, status_of(engine)["CapEff"])
+    expect(int(proc_status(door)["CapEff"], 16) == 0 and int(proc_status(door)["CapPrm"], 16) == 0, proc_status(door))
+    expect(proc_status(door)["Uid"].split()[0] != "0" and proc_status(door)["Groups"].strip() == "", proc_status(door))
+    expect(proc_status(door)["Seccomp"] == "2" and proc_status(engine)["Seccomp"] == "2", "seccomp")
+    expect(proc_status(engine)["NoNewPrivs"] == "1", "no_new_privs")
+    expect(int(proc_status(engine)["CapEff"], 16) & ~(1 << 12 | 1 << 13) == 0, proc_status(engine)["CapEff"])
 
 
 def guard_is_one_of_its_duties():
