@@ -22,6 +22,7 @@
 
 /* 10 + 20 + ... + 640 ms: longer than any kernel object lingers after its last user. */
 #define TRIES	      8
+#define LONG_BATCH    ((size_t)32 * 1024)
 #define FIRST_WAIT_MS 10
 /* Of a refused line that is quoted. */
 #define QUOTE_LEN 400
@@ -173,6 +174,8 @@ static bool run_batch(struct commit *commit, enum tool tool, const char *text, b
 		size_t applied;
 
 		run.shared_fd = commit->lock_fd;
+		/* it costs a fork, some milliseconds where this process is large: of one rule that is more than it saves */
+		run.has_no_routes = tool_is_iptables(tool) && strlen(rest) > LONG_BATCH;
 		if (!tool_start(&run, argv, rest, err))
 			return false;
 		if (!tools_finish(&run, 1, err)) {

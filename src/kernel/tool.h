@@ -17,6 +17,7 @@ struct tool_run {
 	const char *program;  /* as found in PATH */
 	pid_t pid;	      /* 0: not running */
 	int out_fd, error_fd; /* -1: closed */
+	bool has_no_routes;   /* it gets no socket of NETLINK_ROUTE: see refuse_routes */
 	int shared_fd;	      /* the program holds it open too, as long as it runs; 0: none */
 	struct text out, error;
 	int exit_code; /* of the program, or 128 + the signal that ended it */

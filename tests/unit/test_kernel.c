@@ -280,6 +280,33 @@ static void a_signal_that_ends_a_program_is_told(void **state)
 	assert_string_equal(tool_complaint(arena, &run), "ended by signal 9");
 }
 
+/* That is all that is different: input, outputs, signals and the end are as of any program. */
+static void a_program_without_routes_gets_no_socket_for_them(void **state)
+{
+	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct err err;
+
+	(void)state;
+	run.has_no_routes = true;
+	assert_true(run_shell(&run,
+		"ip link 2>&1; cat; echo said >&2; ls /proc/self/fd | wc -l; kill -9 $$", "in\n",
+		&err));
+	assert_non_null(strstr(run.out.data, "Permission denied"));
+	assert_non_null(strstr(run.out.data, "\nin\n4\n"));
+	assert_string_equal(run.error.data, "said\n");
+	assert_int_equal(run.exit_code, 128 + SIGKILL);
+	run.has_no_routes = false;
+	assert_true(run_shell(&run, "ip link", NULL, &err));
+	assert_int_equal(run.exit_code, 0);
+	run.has_no_routes = true;
+	assert_true(tool_start(&run, (const char *[]){ "/nowhere/x", NULL }, NULL, &err));
+	assert_true(tools_finish(&run, 1, &err));
+	assert_int_equal(run.exit_code, 127);
+	assert_string_equal(
+		tool_complaint(arena, &run), "cannot be run: No such file or directory");
+}
+
 static void a_program_that_is_not_there_is_named(void **state)
 {
 	struct tool_run run CLEANUP(tool_run_done) = TOOL_RUN_INIT;
@@ -445,6 +472,7 @@ int main(void)
 		cmocka_unit_test(several_programs_run_side_by_side),
 		cmocka_unit_test(nothing_of_ours_but_three_descriptors_reaches_a_program),
 		cmocka_unit_test(a_signal_that_ends_a_program_is_told),
+		cmocka_unit_test(a_program_without_routes_gets_no_socket_for_them),
 		cmocka_unit_test(a_program_that_is_not_there_is_named),
 		cmocka_unit_test(
 			programs_are_found_without_a_path_and_never_in_the_folder_of_the_caller),
