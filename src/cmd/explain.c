@@ -32,8 +32,8 @@ void question_print(struct text *out, const struct query *query)
 
 	packet_expr_print(&packet, &query->packet);
 	text_addf(out, "portwall explain --in %s", query->in->name);
-	if (query->to)
-		text_addf(out, " --to %s", query->to->name);
+	if (query->toward)
+		text_addf(out, " --to %s", query->toward->link->name);
 	for (size_t i = 0; query->has_ct_state && i < N_OF(states); i++)
 		if (states[i].state == query->packet.ct_state)
 			text_addf(out, " --state %s", states[i].name);
@@ -54,15 +54,14 @@ static bool find_link(const struct host *host, const struct question *question, 
 				  question->netns, question->in);
 }
 
-static bool find_far_end(
-	const struct host *host, const char *name, struct query *query, struct err *err)
+static bool find_far_end(struct arena *arena, const struct host *host, const char *name,
+	struct query *query, struct err *err)
 {
 	struct query far;
 
 	if (!explain_find_entry(host, name, &far, err))
 		return false;
-	query->to_ns = far.ns;
-	query->to = far.in;
+	query->toward = host_toward(arena, host, far.ns, far.in);
 	return true;
 }
 
@@ -90,7 +89,7 @@ bool question_query(struct arena *arena, const struct host *host, const struct q
 		if (!find_netns(host, question->netns, &query.ns, err))
 			return false;
 	}
-	if (question->to && !find_far_end(host, question->to, &query, err))
+	if (question->to && !find_far_end(arena, host, question->to, &query, err))
 		return false;
 	query.packet = packet;
 	if (question->state) {
@@ -255,7 +254,9 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 		&reports[0]);
 	reports[0].macs = macs;
 	inv->exit = explain_exit(reports[0].explanation->final);
-	if (inv->reply && explain_reply(&query, reports[0].explanation->leaf, &back, &no_reply)) {
+	if (inv->reply && explain_reply(reports[0].explanation->leaf, &back, &no_reply)) {
+		if (query.toward && query.in)
+			back.toward = host_toward(inv->arena, host, query.ns, query.in);
 		report_make(inv->arena, explainer, &back, explain(inv->arena, explainer, &back),
 			flags, &reports[1]);
 		reports[1].is_reply = true;

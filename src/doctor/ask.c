@@ -16,13 +16,10 @@ static void add_end(struct text *out, const struct addr *addr, bool has_ports, u
 		text_addf(out, "%s:%u", is_bracketed ? "]" : "", port);
 }
 
-struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct netns *ns,
-	const struct link *in, const struct ask *ask)
+bool ask_query(
+	const struct netns *ns, const struct link *in, const struct ask *ask, struct query *ret)
 {
 	struct text out CLEANUP(text_done) = TEXT_INIT;
-	struct asked asked = {
-		.query = { .from = in ? FROM_DEVICE : FROM_PROCESS, .ns = ns, .in = in }
-	};
 	bool has_ports = strcmp(ask->proto, "icmp") != 0;
 	struct err err;
 
@@ -37,7 +34,16 @@ struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct
 	}
 	if (ask->options)
 		text_addf(&out, " %s", ask->options);
-	if (packet_expr_parse(out.data, &asked.query.packet, &err))
+	*ret = (struct query){ .from = in ? FROM_DEVICE : FROM_PROCESS, .ns = ns, .in = in };
+	return packet_expr_parse(out.data, &ret->packet, &err);
+}
+
+struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct netns *ns,
+	const struct link *in, const struct ask *ask)
+{
+	struct asked asked = { .explanation = NULL };
+
+	if (ask_query(ns, in, ask, &asked.query))
 		asked.explanation = explain(arena, doctor->explainer, &asked.query);
 	return asked;
 }

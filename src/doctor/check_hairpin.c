@@ -268,7 +268,7 @@ static void look_at_neighbour(
 	if (!asked.explanation || asked.explanation->final != FINAL_REWRITTEN ||
 		addr_compare(&asked.explanation->leaf->last->packet->src, &client) != 0 ||
 		addr_compare(&asked.explanation->leaf->last->packet->dst, &loop->to) != 0 ||
-		!explain_reply(&asked.query, asked.explanation->leaf, &reply, &err))
+		!explain_reply(asked.explanation->leaf, &reply, &err))
 		return;
 	answer = explain(scratch, doctor->explainer, &reply);
 	if (answer->final != FINAL_DELIVERED ||

@@ -3,19 +3,21 @@
  * The way of a machine's packets to the wire, to another machine and back, where a device takes less than the one they came in by. A
  * bridge, a pair of veths and Open vSwitch drop what is too long without a word; only a router answers with ICMP.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "doctor/checks.h"
 
-#define MAX_RAISED 6 /* devices of one way */
-#define TAG_SIZE   4 /* a device lets pass that much more, for a VLAN's tag */
+#define MAX_RAISED 6   /* devices of one way */
+#define SHORT	   100 /* bytes that any device takes */
+#define TAG_SIZE   4   /* a device lets pass that much more, for a VLAN's tag */
 
 struct way {
 	const struct vm_port *port;
 	const struct link *in; /* where they enter the bridge; in port->ns */
-	const struct netns *to_ns;
-	const struct link *narrow; /* of to_ns; the other station is at it, or behind it */
+	const struct toward
+		*toward; /* the device that is narrow: the other station is at it, or behind it */
 	struct mac from, to;
 	bool is_egress;
 };
@@ -34,22 +36,24 @@ static struct asked ask(struct doctor *doctor, struct arena *arena, const struct
 	unsigned len, bool is_known_flow)
 {
 	struct addr own, other = doctor_anybody(FAMILY_IPV4);
-	struct asked asked;
+	struct asked asked = { .explanation = NULL };
 
 	if (!knows_addr(way->port, &own))
 		(void)addr_parse("198.51.100.77", &own);
-	asked = doctor_ask(doctor, arena, way->port->ns, way->in,
-		&(struct ask){ .proto = "tcp",
-			.src = way->is_egress ? &own : &other,
-			.dst = way->is_egress ? &other : &own,
-			.sport = 40000,
-			.dport = 80,
-			.has_macs = true,
-			.from = way->from,
-			.to = way->to,
-			.options = arena_printf(arena, "len %u df", len) });
-	asked.query.to_ns = way->to_ns;
-	asked.query.to = way->narrow;
+	if (!ask_query(way->port->ns, way->in,
+		    &(struct ask){ .proto = "tcp",
+			    .src = way->is_egress ? &own : &other,
+			    .dst = way->is_egress ? &other : &own,
+			    .sport = 40000,
+			    .dport = 80,
+			    .has_macs = true,
+			    .from = way->from,
+			    .to = way->to,
+			    .options = arena_printf(arena, "len %u df", len) },
+		    &asked.query))
+		return asked;
+	asked.query.toward = way->toward;
+	asked.query.ends_there = true;
 	if (is_known_flow) {
 		/* of a connection that its groups have let in */
 		asked.query.has_ct_state = true;
@@ -172,56 +176,66 @@ static struct finding *find_told(
 	return NULL;
 }
 
-static void look_at(struct doctor *doctor, const struct check *check, const struct way *way)
+/* A device that is too narrow, and that a short packet of the way gets to. */
+struct reached {
+	const struct toward *narrow;
+	bool is_known_flow; /* a packet that begins one does not */
+	unsigned depth;	    /* how far it is */
+};
+
+static bool is_reached(struct doctor *doctor, struct way way, struct reached *ret)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
-	bool is_known_flow = false;
+	const struct link *link = ret->narrow->link;
+	struct asked asked;
+
+	way.toward = ret->narrow;
+	if (link == way.in || link->mtu + TAG_SIZE >= way.in->mtu ||
+		!host_is_joined(doctor->host, ret->narrow->ns, link, way.port->ns, way.in))
+		return false;
+	asked = ask(doctor, scratch, &way, SHORT, false);
+	ret->is_known_flow = asked.explanation && !is_there(asked.explanation, NULL);
+	if (ret->is_known_flow)
+		asked = ask(doctor, scratch, &way, SHORT, true);
+	if (!asked.explanation || !is_there(asked.explanation, NULL))
+		return false;
+	ret->depth = asked.explanation->leaf->last->depth;
+	return true;
+}
+
+static void look_at(struct doctor *doctor, const struct check *check, struct way way,
+	const struct reached *reached)
+{
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct asked asked;
 	struct finding *told;
 	const struct node *at;
 
-	if (way->narrow->mtu + TAG_SIZE >= way->in->mtu ||
-		!host_is_joined(doctor->host, way->to_ns, way->narrow, way->port->ns, way->in))
-		return;
-	asked = ask(doctor, scratch, way, 100, false);
-	if (!asked.explanation)
-		return;
-	if (!is_there(asked.explanation, NULL)) {
-		is_known_flow = true;
-		asked = ask(doctor, scratch, way, 100, true);
-		if (!is_there(asked.explanation, NULL))
-			return; /* not because of its length */
-	}
-	asked = ask(doctor, scratch, way, way->in->mtu, is_known_flow);
+	way.toward = reached->narrow;
+	asked = ask(doctor, scratch, &way, way.in->mtu, reached->is_known_flow);
 	at = narrow_at(asked.explanation);
-	if (!at || at->link->mtu + TAG_SIZE >= way->in->mtu)
+	if (!at || at->link->mtu + TAG_SIZE >= way.in->mtu)
 		return;
 	told = find_told(doctor, check, at->link);
 	if (told)
-		finding_port(doctor, told, way->port->link->name);
+		finding_port(doctor, told, way.port->link->name);
 	else
-		tell(doctor, check, way, &asked, at);
+		tell(doctor, check, &way, &asked, at);
 }
 
 struct narrow {
-	const struct netns *ns;
-	const struct link *link;
+	const struct toward *toward;
 	const struct link *machines; /* the bridge of machines that it is part of; NULL: of none */
 };
 struct narrows {
 	VEC(struct narrow);
 };
 
-/* A device whose packets end here, at the host itself or at a machine or container: no way leads through it to the wire. */
-static bool is_end(const struct host *host, const struct netns *ns, const struct link *link)
+/* Of the host itself, or of a machine: no way leads through it to the wire. */
+static bool is_end(const struct link *link)
 {
-	const struct netns *peer_ns;
-	const struct link *peer = host_veth_peer(host, ns, link, &peer_ns);
-
-	if (strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0 ||
-		strcmp(link->kind, "tun") == 0)
-		return true;
-	return peer && !peer->master_index && !host_ovs_port(host, peer->name);
+	return strcmp(link->kind, "bridge") == 0 || strcmp(link->kind, "openvswitch") == 0 ||
+	       strcmp(link->kind, "tun") == 0;
 }
 
 /* The device's bridge, or that of its other end: qvo is part of its qbr. */
@@ -253,32 +267,52 @@ static void find_narrows(
 			const struct netns *ns = &host->netns[n];
 			const struct link *link = &ns->links[i];
 
-			if (link->is_up && link->mtu + TAG_SIZE < widest && !is_end(host, ns, link))
-				*vec_push(ret, doctor->arena) = (struct narrow){ ns, link,
-					bridge_of_machines(doctor, ports, ns, link) };
+			if (link->is_up && link->mtu + TAG_SIZE < widest && !is_end(link))
+				*vec_push(ret, doctor->arena) =
+					(struct narrow){ host_toward(doctor->arena, host, ns, link),
+						bridge_of_machines(doctor, ports, ns, link) };
 		}
 }
 
-/* To the wire: what is part of another machine's bridge is on the way to that one, and found on its own way out. */
-static void look_out(struct doctor *doctor, const struct check *check,
-	const struct narrows *narrows, struct way way)
+static int furthest_first(const void *a, const void *b)
 {
-	vec_for_each (narrow, narrows) {
-		if (narrow->link == way.in ||
-			(narrow->machines && narrow->machines != way.port->bridge))
-			continue;
-		way.to_ns = narrow->ns;
-		way.narrow = narrow->link;
-		look_at(doctor, check, &way);
-	}
+	const struct reached *x = a, *y = b;
+
+	return (x->depth < y->depth) - (x->depth > y->depth);
 }
 
-static void look_in(
-	struct doctor *doctor, const struct check *check, struct way way, const struct link *narrow)
+/* To the wire: what is part of another machine's bridge is on the way to that one, and found on its own way out. A fix of the nearest
+ * device is proved by a packet that comes to the furthest. */
+static void look_out(struct doctor *doctor, const struct check *check,
+	const struct narrows *narrows, const struct way *way)
 {
-	way.to_ns = way.port->ns;
-	way.narrow = narrow;
-	look_at(doctor, check, &way);
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	VEC(struct reached) all = { 0 };
+
+	vec_for_each (narrow, narrows) {
+		struct reached reached = { .narrow = narrow->toward };
+
+		if ((!narrow->machines || narrow->machines == way->port->bridge) &&
+			is_reached(doctor, *way, &reached))
+			*vec_push(&all, scratch) = reached;
+	}
+	if (all.n)
+		qsort(all.items, all.n, sizeof(*all.items), furthest_first);
+	vec_for_each (reached, &all)
+		look_at(doctor, check, *way, reached);
+}
+
+/* To a machine's own device. */
+static void look_in(struct doctor *doctor, const struct check *check, const struct way *way,
+	const struct link *tap)
+{
+	struct reached reached;
+
+	if (tap->mtu + TAG_SIZE >= way->in->mtu)
+		return;
+	reached.narrow = host_toward(doctor->arena, doctor->host, way->port->ns, tap);
+	if (is_reached(doctor, *way, &reached))
+		look_at(doctor, check, *way, &reached);
 }
 
 static void run(struct doctor *doctor, const struct check *check)
@@ -297,15 +331,15 @@ static void run(struct doctor *doctor, const struct check *check)
 		if (!port->link->is_up)
 			continue;
 		if (port->uplink) {
-			look_out(doctor, check, &narrows, out);
-			look_in(doctor, check, in, port->link);
+			look_out(doctor, check, &narrows, &out);
+			look_in(doctor, check, &in, port->link);
 		}
 		/* from machine to machine */
 		vec_for_each (peer, ports)
 			if (peer != port && peer->bridge == port->bridge &&
 				peer->link->mtu < port->link->mtu) {
 				out.to = peer->mac;
-				look_in(doctor, check, out, peer->link);
+				look_in(doctor, check, &out, peer->link);
 			}
 	}
 }

@@ -77,6 +77,9 @@ struct asked {
 	struct query query;
 	const struct explanation *explanation;
 };
+/* The question alone, for who has more to say of it. in NULL: sent by a process of ns. False: there is no such packet. */
+bool ask_query(
+	const struct netns *ns, const struct link *in, const struct ask *ask, struct query *ret);
 /* in NULL: sent by a process of ns. The answer lives in arena: who goes on with others of its kind, one for each port, has one of its
  * own for each, for an answer may be as large as a flood to all ports. */
 struct asked doctor_ask(struct doctor *doctor, struct arena *arena, const struct netns *ns,

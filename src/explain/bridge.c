@@ -181,13 +181,14 @@ static struct answer pass_up(struct walk *walk, struct skb *skb, const char *not
 	return hook_run(walk, skb, FAMILY_BRIDGE, HOOK_INPUT, behind_input_hooks);
 }
 
-/* --- where query.to leads --- */
+/* --- where query.toward leads --- */
 
 /* NULL: nobody said, or no way leads there but by where it came in. */
 static const struct link *port_toward(
 	const struct walk *walk, const struct skb *skb, const struct link *bridge)
 {
-	const struct link *port = walk->toward ? toward_port(walk->toward, skb->ns, bridge) : NULL;
+	const struct toward *toward = walk->query->toward;
+	const struct link *port = toward ? toward_port(toward, skb->ns, bridge) : NULL;
 
 	return port && port != skb->in_port ? port : NULL;
 }
@@ -197,7 +198,7 @@ static struct answer forward_toward(
 {
 	return forward_to(walk, skb, bridge, port, BRIDGE_FDB,
 		arena_printf(walk->arena, "whom it is for is taken to be behind %s",
-			walk->query->to->name));
+			walk->query->toward->link->name));
 }
 
 /* --- all ports --- */

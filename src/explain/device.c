@@ -8,6 +8,13 @@
 
 #include "explain/internal.h"
 
+static bool is_at_end(const struct walk *walk, const struct skb *skb)
+{
+	const struct toward *toward = walk->query->toward;
+
+	return toward && walk->query->ends_there && skb->dev == toward->link;
+}
+
 static struct answer behind_ingress(struct walk *walk, struct skb *skb);
 
 /* --- receive --- */
@@ -227,6 +234,8 @@ static struct answer behind_ingress(struct walk *walk, struct skb *skb)
 	const char *strange = strange_owner(walk, skb, master), *why;
 	struct upper vlan, macvlan;
 
+	if (is_at_end(walk, skb) && skb->dev != walk->query->in)
+		return end_delivered(walk, skb, PLACE_WIRE);
 	if (strange)
 		return end_cannot_tell(walk, skb, "%s", strange);
 	if (packet_is_tagged(&skb->packet) && find_upper(walk, skb, "vlan", &vlan) &&
@@ -338,7 +347,7 @@ static struct answer behind_egress(struct walk *walk, struct skb *skb)
 
 	if (dev->has_tc_egress)
 		return end_program(walk, skb, "a filter of tc (egress)");
-	if (leaves_bound(walk, skb))
+	if (leaves_bound(walk, skb) || is_at_end(walk, skb))
 		return end_delivered(walk, skb, PLACE_WIRE);
 	if (dev->is_loopback) {
 		/* its entry goes with it, and POSTROUTING has made that a known one */

@@ -151,8 +151,7 @@ static uint64_t swap_unknown(uint64_t unknown)
 	return swapped;
 }
 
-bool explain_reply(
-	const struct query *asked, const struct leaf *leaf, struct query *ret, struct err *err)
+bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err)
 {
 	const struct node *last = leaf->last;
 	struct query query = { .ns = last->ns, .flows = leaf->flows, .packet = *last->packet };
@@ -181,10 +180,6 @@ bool explain_reply(
 		query.in = last->link;
 	} else {
 		query.from = FROM_PROCESS;
-	}
-	if (asked->to && asked->in) {
-		query.to_ns = asked->ns;
-		query.to = asked->in;
 	}
 	*ret = query;
 	return true;

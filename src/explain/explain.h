@@ -29,9 +29,9 @@ struct query {
 		*flows; /* entries that an earlier walk made (leaf.flows), newest first */
 	/* What leaves this bridge of ns by one of its ports is delivered: where it goes from there is not asked. NULL: no bound. */
 	const struct link *within;
-	/* A device of to_ns: a bridge that has not learned the MAC it is for sends it there, where a way leads there. NULL: nobody says. */
-	const struct netns *to_ns;
-	const struct link *to;
+	/* A bridge that has not learned the MAC it is for sends it there, where a way leads there. NULL: nobody says where that is. */
+	const struct toward *toward;
+	bool ends_there; /* what comes to that device is delivered: how it goes on behind it is not asked */
 	unsigned max_steps; /* 0: LIMIT_WALK_STEPS */
 };
 
@@ -192,10 +192,8 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host);
 const struct explanation *explain(
 	struct arena *arena, const struct explainer *explainer, const struct query *query);
 
-/* The query of the answer to a packet that was asked about and delivered: same way back, flows kept; with "to", it is for a station
- * behind where the packet came in. */
-bool explain_reply(
-	const struct query *asked, const struct leaf *leaf, struct query *ret, struct err *err);
+/* The query of the answer to a packet that was delivered: same way back, flows kept. */
+bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 
 /* The same question to another version of its host (host/edit.h). */
 struct query query_moved(struct arena *arena, const struct query *query, const struct host *from,

@@ -91,7 +91,6 @@ struct walk {
 	const struct host *host;
 	const struct query *query;
 	struct explanation *result;
-	const struct toward *toward; /* query.to; NULL: nobody says */
 	unsigned n_steps, max_steps;
 
 	struct sets *sets; /* NULL: one packet */

@@ -48,6 +48,9 @@ static struct answer output(struct walk *walk, struct skb *skb, const struct ovs
 		return end_cannot_tell(walk, skb, "the device of port %s was not read", port->name);
 	skb->ns = ns;
 	skb->dev = link;
+	/* ovs_vport_send; of the datapath in user space the socket says EMSGSIZE (net/packet/af_packet.c, packet_snd) */
+	if (!skb_is_unknown(skb, FIELD_LENGTH) && skb->packet.length > link->mtu)
+		return end_dropped(walk, skb, DROP_MTU);
 	return is_internal ? device_receive(walk, skb) : device_transmit(walk, skb);
 }
 
@@ -117,12 +120,12 @@ static struct answer normal_flood(
 	return n ? answer : end_dropped(walk, skb, DROP_OVS_NO_TARGET);
 }
 
-/* The port to which query.to leads; NULL: nobody said, or none that the frame may leave by. */
+/* The port to which query.toward leads; NULL: nobody said, or none that the frame may leave by. */
 static const struct ovs_port *normal_toward(
 	const struct walk *walk, const struct ovs_port *in, uint16_t vlan)
 {
-	const struct ovs_port *port =
-		walk->toward ? toward_ovs_port(walk->toward, in->bridge) : NULL;
+	const struct toward *toward = walk->query->toward;
+	const struct ovs_port *port = toward ? toward_ovs_port(toward, in->bridge) : NULL;
 
 	return port && is_candidate(port, in, vlan) ? port : NULL;
 }

@@ -483,8 +483,6 @@ static struct answer run(struct arena *arena, const struct explainer *explainer,
 		.set = set,
 	};
 
-	if (query->to)
-		walk.toward = host_toward(arena, walk.host, query->to_ns, query->to);
 	if (sets)
 		walk.spaces = arena_new_array(
 			arena, struct space *, 2 * walk.host->n_netns * N_IP_FAMILIES);

@@ -13,10 +13,8 @@ struct query query_moved(struct arena *arena, const struct query *query, const s
 		moved.in = &moved.ns->links[query->in - query->ns->links];
 	if (query->within)
 		moved.within = &moved.ns->links[query->within - query->ns->links];
-	if (query->to) {
-		moved.to_ns = &to->netns[query->to_ns - from->netns];
-		moved.to = &moved.to_ns->links[query->to - query->to_ns->links];
-	}
+	if (query->toward)
+		moved.toward = toward_moved(arena, query->toward, from, to);
 	for (const struct walked_flow *flow = query->flows; flow; flow = flow->before) {
 		struct walked_flow *copy = arena_new_one(arena, struct walked_flow);
 

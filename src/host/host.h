@@ -365,9 +365,18 @@ void host_find_segments(struct arena *arena, struct host *host);
  * Where bridges send what is for a station behind a device, had they learned its address from a frame of it
  * (net/bridge/br_fdb.c, br_fdb_update; learning of Open vSwitch's NORMAL). Lives in arena.
  */
-struct toward;
+struct toward {
+	const struct host *host;
+	const struct netns *ns; /* of link */
+	const struct link *link;
+	const struct link ***ports; /* by namespace, by link: of bridges */
+	struct map *ovs_ports;	    /* by the bridge's name */
+};
 const struct toward *host_toward(struct arena *arena, const struct host *host,
 	const struct netns *ns, const struct link *behind);
+/* The same on another version of the host. */
+const struct toward *toward_moved(struct arena *arena, const struct toward *toward,
+	const struct host *from, const struct host *to);
 /* The port of a Linux bridge, or of one of Open vSwitch; NULL: no way leads there from it. */
 const struct link *toward_port(
 	const struct toward *toward, const struct netns *ns, const struct link *bridge);

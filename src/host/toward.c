@@ -6,107 +6,123 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "base/vec.h"
 #include "host/host.h"
+#include "host/index.h"
 
-struct toward {
-	const struct host *host;
+struct spread {
+	struct arena *scratch;
+	struct toward *toward;
 	bool **is_reached; /* by namespace, by link */
-	const struct link **
-		*ports; /* the same, of bridges: by which they were reached; NULL: they were not */
-	struct map *ovs_ports; /* the same by name */
+	struct {
+		VEC(struct place {
+			const struct netns *ns;
+			const struct link *link;
+		});
+	} left;
 };
 
-static bool *reached(const struct toward *toward, const struct netns *ns, const struct link *link)
+static bool come_to(struct spread *s, const struct netns *ns, const struct link *link)
 {
-	return &toward->is_reached[ns - toward->host->netns][link - ns->links];
-}
+	bool *is_reached;
 
-static bool reach(const struct toward *toward, const struct netns *ns, const struct link *link)
-{
-	bool *is = link ? reached(toward, ns, link) : NULL;
-
-	if (!is || *is)
+	if (!link)
 		return false;
-	*is = true;
+	is_reached = &s->is_reached[ns - s->toward->host->netns][link - ns->links];
+	if (*is_reached)
+		return false;
+	*is_reached = true;
+	*vec_push(&s->left, s->scratch) = (struct place){ ns, link };
 	return true;
 }
 
-/* From a device that it came to, to the one above or at the other end; from the bridge to its port. */
-static bool spread_link(
-	const struct toward *toward, const struct netns *ns, const struct link *link)
+static void come_to_ovs(struct spread *s, const struct ovs_port *by)
 {
-	const struct host *host = toward->host;
+	const struct host *host = s->toward->host;
+
+	if (map_add(s->toward->ovs_ports, by->bridge, (void *)by))
+		return;
+	for (size_t i = 0; i < host->n_ovs_ports; i++) {
+		const struct ovs_port *port = &host->ovs_ports[i];
+		const struct ovs_port *peer = port->peer ? host_ovs_port(host, port->peer) : NULL;
+		const struct netns *ns = NULL;
+
+		if (strcmp(port->bridge, by->bridge) != 0)
+			continue;
+		if (peer)
+			come_to_ovs(s, peer);
+		else
+			come_to(s, ns, host_ovs_link(host, port, &ns));
+	}
+}
+
+static void go_up(struct spread *s, const struct netns *ns, const struct link *link)
+{
 	const struct link *master =
 		link->master_index ? netns_link_by_index(ns, link->master_index) : NULL;
-	const struct link *lower = link->lower_index && !link->is_peer_away
-					   ? netns_link_by_index(ns, link->lower_index)
-					   : NULL;
-	const struct link *peer;
-	const struct netns *peer_ns;
-	bool is_new = false;
 
-	if (!*reached(toward, ns, link) &&
-		((lower && strcmp(link->kind, "veth") != 0 && *reached(toward, ns, lower)) ||
-			(master && strcmp(master->kind, "bridge") == 0 &&
-				*reached(toward, ns, master))))
-		is_new = reach(toward, ns, link);
-	if (!*reached(toward, ns, link))
-		return false;
-	if (master && reach(toward, ns, master)) {
-		toward->ports[ns - host->netns][master - ns->links] = link;
-		is_new = true;
-	}
-	peer = host_veth_peer(host, ns, link, &peer_ns);
-	return reach(toward, peer_ns, peer) || is_new;
+	/* Open vSwitch in the kernel is the master of its ports, and of all bridges at once */
+	if (master && strcmp(master->kind, "openvswitch") != 0 && come_to(s, ns, master))
+		s->toward->ports[ns - s->toward->host->netns][master - ns->links] = link;
+	for (size_t i = netns_first(ns, LINKS_BY_LOWER, (uint64_t)link->index); i < ns->n_links;
+		i = netns_next(ns, LINKS_BY_LOWER, i))
+		if (ns->links[i].lower_index == link->index && !ns->links[i].is_peer_away)
+			come_to(s, ns, &ns->links[i]);
 }
 
-static bool spread_ovs_port(const struct toward *toward, const struct ovs_port *port)
+static void go_on(struct spread *s, const struct netns *ns, const struct link *link)
 {
-	const struct host *host = toward->host;
-	const struct ovs_port *peer = port->peer ? host_ovs_port(host, port->peer) : NULL;
-	const struct netns *ns = NULL;
-	const struct link *link = host_ovs_link(host, port, &ns);
-	bool has_come = map_find(toward->ovs_ports, port->bridge);
+	const struct host *host = s->toward->host;
+	const struct ovs_port *port = host_ovs_port(host, link->name);
+	const struct netns *peer_ns = NULL, *port_ns = NULL;
+	const struct link *peer = host_veth_peer(host, ns, link, &peer_ns);
 
-	if (!has_come && ((link && *reached(toward, ns, link)) ||
-				 (peer && map_find(toward->ovs_ports, peer->bridge)))) {
-		map_add(toward->ovs_ports, port->bridge, (void *)port);
-		return true;
-	}
-	return has_come && reach(toward, ns, link);
-}
-
-static bool spread(const struct toward *toward)
-{
-	const struct host *host = toward->host;
-	bool is_new = false;
-
-	for (size_t n = 0; n < host->n_netns; n++)
-		for (size_t i = 0; i < host->netns[n].n_links; i++)
-			is_new |= spread_link(toward, &host->netns[n], &host->netns[n].links[i]);
-	for (size_t i = 0; i < host->n_ovs_ports; i++)
-		is_new |= spread_ovs_port(toward, &host->ovs_ports[i]);
-	return is_new;
+	come_to(s, peer_ns, peer);
+	if (port && host_ovs_link(host, port, &port_ns) == link)
+		come_to_ovs(s, port);
+	go_up(s, ns, link);
+	if (strcmp(link->kind, "bridge") != 0)
+		return;
+	for (size_t i = netns_first(ns, LINKS_BY_MASTER, (uint64_t)link->index); i < ns->n_links;
+		i = netns_next(ns, LINKS_BY_MASTER, i))
+		if (ns->links[i].master_index == link->index)
+			come_to(s, ns, &ns->links[i]);
 }
 
 const struct toward *host_toward(struct arena *arena, const struct host *host,
 	const struct netns *ns, const struct link *behind)
 {
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
 	struct toward *toward = arena_new_one(arena, struct toward);
+	struct spread s = { .scratch = scratch, .toward = toward };
 
 	toward->host = host;
-	toward->is_reached = arena_new_array(arena, bool *, host->n_netns);
+	toward->ns = ns;
+	toward->link = behind;
 	toward->ports = arena_new_array(arena, const struct link **, host->n_netns);
 	toward->ovs_ports = map_new(arena);
+	s.is_reached = arena_new_array(scratch, bool *, host->n_netns);
 	for (size_t n = 0; n < host->n_netns; n++) {
-		toward->is_reached[n] = arena_new_array(arena, bool, host->netns[n].n_links + 1);
-		toward->ports[n] =
-			arena_new_array(arena, const struct link *, host->netns[n].n_links + 1);
+		size_t n_links = host->netns[n].n_links + 1;
+
+		s.is_reached[n] = arena_new_array(scratch, bool, n_links);
+		toward->ports[n] = arena_new_array(arena, const struct link *, n_links);
 	}
-	reach(toward, ns, behind);
-	while (spread(toward))
-		;
+	come_to(&s, ns, behind);
+	for (size_t i = 0; i < s.left.n; i++) {
+		struct place place = s.left.items[i];
+
+		go_on(&s, place.ns, place.link);
+	}
 	return toward;
+}
+
+const struct toward *toward_moved(struct arena *arena, const struct toward *toward,
+	const struct host *from, const struct host *to)
+{
+	const struct netns *ns = &to->netns[toward->ns - from->netns];
+
+	return host_toward(arena, to, ns, &ns->links[toward->link - toward->ns->links]);
 }
 
 const struct link *toward_port(

@@ -90,6 +90,20 @@ for packet in 'tcp :4000 tap3f6c1d52-8e' 'tcp :4000 qvbb8a40e97-26' 'icmp  tap3f
 	same "the same with the redacted addresses: $packet" "$tmp/verdict" "$tmp/redacted.verdict"
 done
 
+# -- what the doctor makes of it: a NIC behind both bridges that takes less than the taps give
+tap=tap$(printf %.11s "$vm1_id")
+long_ping() {
+	ip netns exec "$vm1" ping -c 2 -i 0.2 -W 1 -M do -s 1450 "$director_ip"
+}
+says 'a long packet gets out' 0 ' 0% packet loss' long_ping
+ip -n "$host" link set eth1 mtu 1450
+says 'a NIC that is too narrow loses it without a word' 1 '100% packet loss' long_ping
+says 'the doctor finds the NIC behind Open vSwitch' 3 'are lost at eth1, without ICMP' ovs "$PORTWALL" doctor
+says 'the command that shows it shows it' 3 'dropped at eth1' ovs "$PORTWALL" explain --brief --in "$tap" --to eth1 \
+	"tcp $vm1_ip:40000 203.0.113.77:80 len 1500 df mac $vm1_mac > 02:00:00:00:00:77"
+says 'its fix is applied' 0 'no longer found' ovs "$PORTWALL" doctor --fix "mtu.$tap-eth1:raise"
+says 'and the packet gets out' 0 ' 0% packet loss' long_ping
+
 "$root/examples/lab" down "$lab" >"$tmp/log" 2>&1
 snapshot=$tmp/none.pws
 says 'a socket that nobody answers is unread, not absent' 0 'ovsdb: .*refused' sh -c '

@@ -166,24 +166,24 @@ static void bridges_that_have_learned_nobody_send_it_where_it_is_said_to_be(void
 	build_iptables(b, 0, sg_rules);
 	assert_true(mac_parse("02:00:00:00:00:77", &packet.eth_dst));
 	query = (struct query){ .from = FROM_DEVICE, .packet = packet };
-	query.ns = query.to_ns = host_built(b)->netns;
+	query.ns = host_built(b)->netns;
 	query.in = netns_link(query.ns, "tapA");
 	e = explain(arena, explainer_new(arena, &b->host), &query);
 	assert_true(e->leaves.n > 1);
-	query.to = netns_link(query.ns, "eth0");
+	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "eth0"));
 	e = explain(arena, explainer_new(arena, &b->host), &query);
 	assert_int_equal(e->leaves.n, 1);
 	assert_path(e, HYBRID_TO_FORWARD
 		", transmit qvbA, veth qvoA, received qvoA, ovs br-int, transmit toC, veth inC, "
 		"received inC, bridge-in inC, br-netfilter, bridge-decision eth0, transmit eth0; delivered");
 	/* what was learned counts more; and no way leads back by where it came in */
-	query.to = netns_link(query.ns, "qvbB");
+	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "qvbB"));
 	assert_true(mac_parse(VM_B, &query.packet.eth_dst));
 	e = explain(arena, explainer_new(arena, &b->host), &query);
 	assert_string_equal(e->leaf->last->link->name, "tapB");
 	/* of a MAC that was left open, too */
 	query.packet.unknown = FIELD_BIT(FIELD_ETH_DST);
-	query.to = netns_link(query.ns, "eth0");
+	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "eth0"));
 	e = explain(arena, explainer_new(arena, &b->host), &query);
 	assert_int_equal(e->leaves.n, 1);
 	assert_string_equal(e->leaf->last->link->name, "eth0");
@@ -755,7 +755,7 @@ static void the_translation_of_a_known_flow_is_applied_in_both_directions(void *
 	assert_int_equal(e->final, FINAL_REWRITTEN);
 	assert_int_equal(addr_compare(&e->leaf->last->packet->src, &own), 0);
 	assert_int_equal(e->leaf->last->packet->sport, 50000);
-	assert_true(explain_reply(&(struct query){ 0 }, e->leaf, &reply, &err));
+	assert_true(explain_reply(e->leaf, &reply, &err));
 	e = explain(arena, explainer_new(arena, &b->host), &reply);
 	assert_int_equal(e->final, FINAL_REWRITTEN);
 	assert_string_equal(e->leaf->last->link->name, "eth0");
