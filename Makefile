@@ -5,6 +5,7 @@ PREFIX ?= /usr
 DESTDIR ?=
 FUZZ_SECONDS ?= 60
 KERNEL_SECONDS ?= 3600
+SOAK_MINUTES ?= 10
 SUITES ?=
 
 # Needs no root. What the suites hold is listed in CONTRIBUTING.md.
@@ -17,7 +18,7 @@ own = status=$$?; ! $(is_root) || chown -R -h --reference=. build; exit $$status
 
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel install deb clean need-root need-tools
+.PHONY: all help deps check test demo bench lint format fuzz fuzz-kernel soak install deb clean need-root need-tools
 
 all: build/release/build.ninja ## build build/portwall
 	@ninja -C build/release -j$(jobs) portwall portwall.1 portwall.bash serve.conf; $(own)
@@ -83,6 +84,10 @@ fuzz: build/fuzz/build.ninja ## fuzz every parser for FUZZ_SECONDS (60)
 fuzz-kernel: need-root build/test/build.ninja ## hold the walk and the evaluator against the kernel for KERNEL_SECONDS (3600), root
 	@ninja -C build/test -j$(jobs) --quiet; $(own)
 	@tools/fuzz-kernel build/test $(KERNEL_SECONDS); $(own)
+
+soak: need-root deps ## the service with 500 ports under load for SOAK_MINUTES (10), Docker restarting: no drift, no growth (root)
+	@$(MAKE) --no-print-directory all
+	@bench/soak --docker --minutes $(SOAK_MINUTES); $(own)
 
 install: build/release/build.ninja ## DESTDIR= PREFIX=
 	@meson configure build/release -Dprefix=$(PREFIX)

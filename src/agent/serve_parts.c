@@ -11,7 +11,7 @@
 #include "agent/serve_internal.h"
 
 /* Below this there is nothing to gain. */
-#define GARBAGE_FROM ((size_t)4 * 1024 * 1024)
+#define GARBAGE_FROM ((size_t)1024 * 1024)
 
 struct items {
 	const struct policy_part **items; /* sorted by kind and id; malloc */

@@ -9,7 +9,7 @@
 #include "api/documents.h"
 
 /* Garbage that is not worth a new arena. */
-#define MODEL_GARBAGE ((size_t)4 * 1024 * 1024)
+#define MODEL_GARBAGE ((size_t)1024 * 1024)
 
 bool part_copy(struct arena *arena, const struct policy_part *part, struct policy_part *ret,
 	struct err *err)
