@@ -26,7 +26,7 @@ static bool come_to(struct spread *s, const struct netns *ns, const struct link 
 {
 	bool *is_reached;
 
-	if (!link)
+	if (!ns || !link)
 		return false;
 	is_reached = &s->is_reached[ns - s->toward->host->netns][link - ns->links];
 	if (*is_reached)

@@ -147,48 +147,6 @@ static void icmp_passes_both_hybrid_bridges_to_the_other_guest(void **state)
 	assert_string_equal(e->leaf->last->link->name, "tapB");
 }
 
-static void bridges_that_have_learned_nobody_send_it_where_it_is_said_to_be(void **state)
-{
-	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	struct host_build *b = hybrid(arena);
-	struct packet packet = packet_of(PROTO_ICMP, "172.17.0.8", "192.0.2.1");
-	struct query query;
-	const struct explanation *e;
-
-	(void)state;
-	build_link(b, 0, "", "eth0");
-	build_link(b, 0, "bridge", "brC");
-	build_veth(b, 0, "toC", 0, "inC");
-	build_port(b, "ovs-system", "toC");
-	build_port(b, "brC", "inC");
-	build_port(b, "brC", "eth0");
-	add_ovs_port(b, "toC", "", 1);
-	build_iptables(b, 0, sg_rules);
-	assert_true(mac_parse("02:00:00:00:00:77", &packet.eth_dst));
-	query = (struct query){ .from = FROM_DEVICE, .packet = packet };
-	query.ns = host_built(b)->netns;
-	query.in = netns_link(query.ns, "tapA");
-	e = explain(arena, explainer_new(arena, &b->host), &query);
-	assert_true(e->leaves.n > 1);
-	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "eth0"));
-	e = explain(arena, explainer_new(arena, &b->host), &query);
-	assert_int_equal(e->leaves.n, 1);
-	assert_path(e, HYBRID_TO_FORWARD
-		", transmit qvbA, veth qvoA, received qvoA, ovs br-int, transmit toC, veth inC, "
-		"received inC, bridge-in inC, br-netfilter, bridge-decision eth0, transmit eth0; delivered");
-	/* what was learned counts more; and no way leads back by where it came in */
-	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "qvbB"));
-	assert_true(mac_parse(VM_B, &query.packet.eth_dst));
-	e = explain(arena, explainer_new(arena, &b->host), &query);
-	assert_string_equal(e->leaf->last->link->name, "tapB");
-	/* of a MAC that was left open, too */
-	query.packet.unknown = FIELD_BIT(FIELD_ETH_DST);
-	query.toward = host_toward(arena, &b->host, query.ns, netns_link(query.ns, "eth0"));
-	e = explain(arena, explainer_new(arena, &b->host), &query);
-	assert_int_equal(e->leaves.n, 1);
-	assert_string_equal(e->leaf->last->link->name, "eth0");
-}
-
 static void ipip_is_dropped_on_the_senders_bridge_by_the_fallback_rule(void **state)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
@@ -810,7 +768,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(icmp_passes_both_hybrid_bridges_to_the_other_guest),
-		cmocka_unit_test(bridges_that_have_learned_nobody_send_it_where_it_is_said_to_be),
 		cmocka_unit_test(ipip_is_dropped_on_the_senders_bridge_by_the_fallback_rule),
 		cmocka_unit_test(a_mac_that_was_left_open_goes_the_only_way_there_is),
 		cmocka_unit_test(without_nf_call_no_rule_is_asked),
