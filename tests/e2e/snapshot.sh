@@ -93,7 +93,7 @@ done
 # -- what the doctor makes of it: a NIC behind both bridges that takes less than the taps give
 tap=tap$(printf %.11s "$vm1_id")
 long_ping() {
-	ip netns exec "$vm1" ping -c 2 -i 0.2 -W 1 -M do -s 1450 "$director_ip"
+	ip netns exec "$vm1" ping -c 2 -i 0.2 -W 1 -M "do" -s 1450 "$director_ip"
 }
 says 'a long packet gets out' 0 ' 0% packet loss' long_ping
 ip -n "$host" link set eth1 mtu 1450
