@@ -120,7 +120,7 @@ says 'apply mends it' 0 'equal: 2 ports' pw verify
 ip link del tap2
 says 'a port without its interface is left out, and named' 0 'not there yet, so nothing to compare: tap2' pw verify
 says 'of the others all is told' 0 'equal: 1 port,' pw verify
-says 'in JSON, too' 0 '"waiting": \[ *"tap2"' pw verify --json
+says 'in JSON, too' 0 '^    "tap2"' pw verify --json
 iptables -F FORWARD
 says 'a difference of another port is found beside it' 3 'different from the policy at 1 of 1 port' pw verify
 ip link del tap1

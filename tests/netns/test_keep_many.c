@@ -108,8 +108,12 @@ static void interfaces_and_bridges_may_go_while_their_rules_are_written(struct w
 	text_add(&del, "link del br9\n");
 	if (!text_save(&del, "/run/del", &err))
 		fail_msg("%s", err.text);
-	text_add(&script, "[ ! -e /run/del ] || { ip -batch /run/del; rm /run/del; }\n"
-			  "exec \"$TOOL\" \"$@\"\n");
+	/* by somebody else: a long batch's program, and what it starts, has no socket for links */
+	net_sh("{ until [ -e /run/go ]; do sleep 0.01; done; ip -batch /run/del; rm /run/del; } "
+	       ">/dev/null 2>&1 </dev/null &");
+	text_add(&script,
+		"[ ! -e /run/del ] || { touch /run/go; while [ -e /run/del ]; do sleep 0.01; done; }\n"
+		"exec \"$TOOL\" \"$@\"\n");
 	keephost_wrap_restore(world, script.data);
 	keephost_change(&h, "%s", policy.data);
 	keephost_unwrap_restore();

