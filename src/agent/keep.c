@@ -206,12 +206,10 @@ static bool plan_only(struct work *work, struct err *err)
 		&work->plan, err);
 }
 
-static void tell_repaired(struct work *work, struct keeper_result *ret)
+static void tell_repaired(struct work *work, struct keeper_result *ret, const char *what)
 {
-	if (!work->plan->n_steps)
-		return;
 	work->keeper->n_repaired++;
-	result_tell(work->arena, ret, "repaired", "", plan_words(work->arena, work->plan));
+	result_tell(work->arena, ret, "repaired", "", what);
 }
 
 /* A full recompute must find nothing to do. */
@@ -224,16 +222,18 @@ static bool check(struct work *work, struct keeper_result *ret, struct err *err)
 		.target = work->target,
 		.zones = work->zones,
 		.is_whole = true };
+	const char *what;
 
 	if (!kernel_ruleset_read(work->scratch, work->keeper->backend, &again.found, err) ||
 		!plan_only(&again, err))
 		return false;
 	if (!again.plan->n_steps)
 		return true;
+	what = plan_words(work->arena, again.plan);
 	if (work->keeper->others && work->keeper->others(work->keeper->others_data))
-		tell_repaired(&again, ret);
+		tell_repaired(work, ret, what);
 	else
-		result_tell(work->arena, ret, "bug", "", plan_words(work->arena, again.plan));
+		result_tell(work->arena, ret, "bug", "", what);
 	return work_bring(&again, err) && finish(&again, err);
 }
 
@@ -245,12 +245,10 @@ static bool bring(struct work *work, enum call call, struct keeper_result *ret, 
 
 	if (!begin(work, call, err) || !work_bring(work, err) || !finish(work, err))
 		return false;
-	if (call == CALL_REPAIR && was_known)
-		tell_repaired(work, &result);
-	if (work->mended) {
-		keeper->n_repaired++;
-		result_tell(work->arena, &result, "repaired", "", work->mended);
-	}
+	if (call == CALL_REPAIR && was_known && work->plan->n_steps)
+		tell_repaired(work, &result, plan_words(work->arena, work->plan));
+	if (work->mended)
+		tell_repaired(work, &result, work->mended);
 	work_tell(work, keeper->kept, &result);
 	if (keeper->options->is_paranoid && !work->is_whole && !check(work, &result, err))
 		return false;

@@ -302,15 +302,17 @@ static void look_out(struct doctor *doctor, const struct check *check,
 		look_at(doctor, check, *way, reached);
 }
 
-/* To a machine's own device. */
+/* To a machine's own device; the way there is reckoned once for all who ask. */
 static void look_in(struct doctor *doctor, const struct check *check, const struct way *way,
-	const struct link *tap)
+	const struct vm_port *to, const struct toward **ret_toward)
 {
 	struct reached reached;
 
-	if (tap->mtu + TAG_SIZE >= way->in->mtu)
+	if (to->link->mtu + TAG_SIZE >= way->in->mtu)
 		return;
-	reached.narrow = host_toward(doctor->arena, doctor->host, way->port->ns, tap);
+	if (!*ret_toward)
+		*ret_toward = host_toward(doctor->arena, doctor->host, to->ns, to->link);
+	reached.narrow = *ret_toward;
 	if (is_reached(doctor, *way, &reached))
 		look_at(doctor, check, *way, &reached);
 }
@@ -318,6 +320,8 @@ static void look_in(struct doctor *doctor, const struct check *check, const stru
 static void run(struct doctor *doctor, const struct check *check)
 {
 	const struct vm_ports *ports = doctor_ports(doctor);
+	const struct toward **taps =
+		arena_new_array(doctor->arena, const struct toward *, ports->n + 1);
 	struct narrows narrows = { 0 };
 
 	find_narrows(doctor, ports, &narrows);
@@ -332,14 +336,14 @@ static void run(struct doctor *doctor, const struct check *check)
 			continue;
 		if (port->uplink) {
 			look_out(doctor, check, &narrows, &out);
-			look_in(doctor, check, &in, port->link);
+			look_in(doctor, check, &in, port, &taps[port - ports->items]);
 		}
 		/* from machine to machine */
 		vec_for_each (peer, ports)
 			if (peer != port && peer->bridge == port->bridge &&
 				peer->link->mtu < port->link->mtu) {
 				out.to = peer->mac;
-				look_in(doctor, check, &out, peer->link);
+				look_in(doctor, check, &out, peer, &taps[peer - ports->items]);
 			}
 	}
 }
