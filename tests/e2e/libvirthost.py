@@ -34,7 +34,8 @@ httpd -h /www
 while :; do
 	for link in /sys/class/net/eth*; do
 		[ -e "$link" ] && ! read -r _ 2>/dev/null <"$link/carrier" || continue
-		IFS=: read -r _ _ _ _ high low <"$link/address"
+		# one that goes at this moment has no address, and a shell that is the first process must not end over it
+		IFS=: read -r _ _ _ _ high low 2>/dev/null <"$link/address" && [ "$low" ] || continue
 		ip address replace "10.7.$((0x$high)).$((0x$low))/16" dev "${link##*/}"
 		ip link set "${link##*/}" up
 	done
