@@ -401,7 +401,9 @@ static bool check_head(struct exchange *exchange, struct MHD_Connection *mhd)
 			LIMIT_API_HEADER);
 		return false;
 	}
-	if (!route_find(request))
+	if (!access_assume(request, header_of(request, mhd, "X-User-Id"),
+		    header_of(request, mhd, "X-Project-Id"), header_of(request, mhd, "X-Roles")) ||
+		!route_find(request))
 		return false;
 	if (length && strtoull(length, NULL, 10) > request->route->max_body)
 		return answer_too_large(request);

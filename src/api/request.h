@@ -2,6 +2,7 @@
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
+#include "api/access.h"
 #include "api/door.h"
 
 /* Requests, what is answered, and the one table of what can be asked; nobody outside this folder includes it. */
@@ -27,6 +28,7 @@ struct answer {
 struct request {
 	struct door *door;
 	struct arena *arena;
+	struct identity who;
 	enum method method;
 	const char *path;
 	VEC(struct argument) arguments;
@@ -192,11 +194,12 @@ struct api_route {
 	const char *const
 		*arguments; /* that it takes, ends with NULL; NULL: those of its resource */
 	size_t max_body;    /* 0: it takes none */
+	unsigned role;	    /* that it takes; 0: none, not even credentials */
 };
 extern const struct api_route routes[];
 extern const size_t n_routes;
 
-/* Sets route and id. False: there is none, and it is answered so (404, 405). */
+/* Sets route and id. False: there is none, or not for who asks, and it is answered so (404, 405, 401, 403). */
 bool route_find(struct request *request);
 /* Handles a whole request whose route was found. */
 void route_handle(struct request *request);

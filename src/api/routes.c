@@ -16,21 +16,23 @@ static const char *const of_port[] = { "port", NULL };
 #define V2 "/v2.0/"
 /* Five routes of one collection. */
 #define COLLECTION(path_, name, list, show, resource_, a, many)                                    \
-	{ METHOD_GET, V2 path_, list, resource_, "All " many ".", NULL, 0 },                       \
+	{ METHOD_GET, V2 path_, list, resource_, "All " many ".", NULL, 0, ROLE_READER },          \
 		{ METHOD_POST, V2 path_, name##_create, resource_,                                 \
-			"Makes " a ", or several of a list.", dry_run, LIMIT_API_BODY },           \
-		{ METHOD_GET, V2 path_ "/{id}", show, resource_, "One of the " many ".", NULL,     \
-			0 },                                                                       \
+			"Makes " a ", or several of a list.", dry_run, LIMIT_API_BODY,             \
+			ROLE_MEMBER },                                                             \
+		{ METHOD_GET, V2 path_ "/{id}", show, resource_, "One of the " many ".", NULL, 0,  \
+			ROLE_READER },                                                             \
 		{ METHOD_PUT, V2 path_ "/{id}", name##_update, resource_, "Changes " a ".",        \
-			dry_run, LIMIT_API_BODY },                                                 \
+			dry_run, LIMIT_API_BODY, ROLE_MEMBER },                                    \
 	{                                                                                          \
 		METHOD_DELETE, V2 path_ "/{id}", name##_delete, resource_, "Removes " a ".",       \
-			dry_run, 0                                                                 \
+			dry_run, 0, ROLE_MEMBER                                                    \
 	}
 
 const struct api_route routes[] = {
-	{ METHOD_GET, "/", root_show, NULL, "The versions of the API.", no_arguments, 0 },
-	{ METHOD_GET, "/v2.0", version_show, NULL, "The collections of the API.", no_arguments, 0 },
+	{ METHOD_GET, "/", root_show, NULL, "The versions of the API.", no_arguments, 0, 0 },
+	{ METHOD_GET, "/v2.0", version_show, NULL, "The collections of the API.", no_arguments, 0,
+		ROLE_READER },
 	COLLECTION("security-groups", group, collection_list, collection_show, &group_resource,
 		"a security group", "security groups"),
 	COLLECTION("security-group-rules", rule, collection_list, collection_show, &rule_resource,
@@ -39,26 +41,29 @@ const struct api_route routes[] = {
 		&address_group_resource, "an address group", "address groups"),
 	COLLECTION("ports", port, port_list, port_show, &port_resource, "a port", "ports"),
 	{ METHOD_GET, V2 "portwall/policy", policy_show, NULL,
-		"The whole policy, as a policy file.", no_arguments, 0 },
+		"The whole policy, as a policy file.", no_arguments, 0, ROLE_ADMIN },
 	{ METHOD_PUT, V2 "portwall/policy", policy_replace, NULL,
 		"Makes the policy equal to a policy file, in YAML or JSON.", dry_run,
-		LIMIT_POLICY_FILE_SIZE },
+		LIMIT_POLICY_FILE_SIZE, ROLE_ADMIN },
 	{ METHOD_GET, V2 "portwall/status", status_show, NULL,
-		"What the kernel has: ports and their states, rules, commits.", no_arguments, 0 },
+		"What the kernel has: ports and their states, rules, commits.", no_arguments, 0,
+		ROLE_ADMIN },
 	{ METHOD_GET, V2 "portwall/counters", counters_show, NULL,
-		"What the rules of ports counted.", of_port, 0 },
+		"What the rules of ports counted.", of_port, 0, ROLE_ADMIN },
 	{ METHOD_GET, V2 "portwall/verify", verify_show, NULL,
 		"Does this host pass what its policy passes? Computed for all packets.",
-		no_arguments, 0 },
+		no_arguments, 0, ROLE_ADMIN },
 	{ METHOD_GET, V2 "portwall/findings", findings_show, NULL,
-		"What other programs and settings of this host do to the ports.", no_arguments, 0 },
+		"What other programs and settings of this host do to the ports.", no_arguments, 0,
+		ROLE_ADMIN },
 	{ METHOD_GET, V2 "portwall/events", events_show, NULL,
 		"Changes and what happens to ports, as they come (text/event-stream).",
-		no_arguments, 0 },
-	{ METHOD_GET, "/metrics", metrics_show, NULL, "Counts, for Prometheus.", no_arguments, 0 },
+		no_arguments, 0, ROLE_ADMIN },
+	{ METHOD_GET, "/metrics", metrics_show, NULL, "Counts, for Prometheus.", no_arguments, 0,
+		ROLE_ADMIN },
 	{ METHOD_GET, "/healthz", health_show, NULL,
 		"200 when the kernel has what the policy says, or will soon; else 503 and why.",
-		no_arguments, 0 },
+		no_arguments, 0, 0 },
 };
 const size_t n_routes = N_OF(routes);
 
@@ -105,7 +110,7 @@ bool route_find(struct request *request)
 		if (routes[i].method == request->method) {
 			request->route = &routes[i];
 			request->id = id;
-			return true;
+			return access_check(request);
 		}
 		if (!allow.len && routes[i].method == METHOD_GET)
 			text_add(&allow, "GET, HEAD");

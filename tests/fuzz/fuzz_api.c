@@ -49,6 +49,7 @@ static struct request *ask(enum method method, const char *path, const char *bod
 {
 	struct request *request = request_new(door, method, path);
 
+	request->who = identity_local;
 	text_add_n(&request->body, body, size);
 	if (route_find(request))
 		route_handle(request);
@@ -127,6 +128,7 @@ static struct request *read_request(char *text, size_t size)
 	while (method < N_METHODS && strcmp(name, method_names[method]) != 0)
 		method++;
 	request = request_new(door, method, path);
+	request->who = identity_local;
 	add_arguments(request, line);
 	while (text < end && *text != '\n') {
 		char *value = take_until(&text, "\n"), *header = take_until(&value, ":");

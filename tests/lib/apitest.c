@@ -27,7 +27,7 @@ static void open_door(struct apitest *test)
 
 void apitest_open(struct apitest *test)
 {
-	*test = (struct apitest){ .store_path = TEXT_INIT };
+	*test = (struct apitest){ .store_path = TEXT_INIT, .who = identity_local };
 	snprintf(test->folder, sizeof(test->folder), "/tmp/portwall-api-XXXXXX");
 	if (!mkdtemp(test->folder))
 		die("no folder");
@@ -103,6 +103,7 @@ static struct request *ask_if(struct apitest *test, const char *method, const ch
 		m++;
 	strsep(&query, "?");
 	request = request_new(test->door, m, copy);
+	request->who = test->who;
 	add_arguments(request, query);
 	free(copy);
 	request->if_match = if_match;

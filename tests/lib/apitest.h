@@ -13,6 +13,7 @@ struct apitest {
 	struct text store_path;
 	struct door *door;
 	struct fake_engine engine;
+	struct identity who; /* who asks; identity_local at first */
 };
 void apitest_open(struct apitest *test);
 void apitest_close(struct apitest *test);
