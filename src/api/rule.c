@@ -9,35 +9,38 @@
 #include "api/documents.h"
 
 static const struct api_field fields[] = {
-	{ "id", IS_STRING, FILTERED, "It is made when the rule is." },
-	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group." },
+	{ "id", IS_STRING, FILTERED, "It is made when the rule is.", NULL },
+	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group.",
+		NULL },
 	{ "direction", IS_STRING | IS_NULL, IN_POST | REQUIRED | FILTERED,
-		"ingress (to the port) or egress (from it)." },
-	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"IPv4 or IPv6; IPv4 if not given." },
+		"ingress (to the port) or egress (from it).", NULL },
+	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED, "IPv4 or IPv6; IPv4 if not given.",
+		NULL },
 	{ "protocol", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"A name such as tcp or ipip, or a number; null: any." },
+		"A name such as tcp or ipip, or a number; null: any.", NULL },
 	{ "port_range_min", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"The first port, or the ICMP type." },
+		"The first port, or the ICMP type.", NULL },
 	{ "port_range_max", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"The last port, or the ICMP code." },
+		"The last port, or the ICMP code.", NULL },
 	{ "remote_ip_prefix", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"Such as 192.0.2.0/24; null: any address." },
+		"Such as 192.0.2.0/24; null: any address.", NULL },
 	{ "remote_group_id", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"The id of a security group: the addresses of its ports." },
+		"The id of a security group: the addresses of its ports.", NULL },
 	{ "remote_address_group_id", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"The id of an address group." },
+		"The id of an address group.", NULL },
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"A text of at most 255 characters." },
-	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix." },
-	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
-	{ "tags", IS_LIST, 0, "Not yet." },
+		"A text of at most 255 characters.", NULL },
+	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix.", NULL },
+	PROJECT_FIELDS,
+	{ "created_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
+	{ "updated_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
+	{ "revision_number", IS_INT, FILTERED, "It counts by itself.", NULL },
 };
 
-json_t *rule_view(const json_t *document, size_t rule)
+json_t *rule_view(const struct object *object, size_t rule)
 {
-	json_t *view =
-		json_copy(json_array_get(json_object_get(document, "security_group_rules"), rule));
+	const struct attrs *attrs = &object->rule_attrs[rule];
+	json_t *view = document_of_rule(&object->part, rule);
 	const char *prefix = json_string_value(json_object_get(view, "remote_ip_prefix"));
 	struct prefix normal;
 
@@ -49,44 +52,15 @@ json_t *rule_view(const json_t *document, size_t rule)
 	} else {
 		json_object_set_new(view, "normalized_cidr", json_null());
 	}
-	json_object_set_new(view, "tags", json_array());
-	json_object_set_new(view, "revision_number", json_integer(0));
+	attrs_show(attrs, view);
+	json_object_set_new(view, "revision_number", json_integer((json_int_t)attrs->revision));
 	return view;
 }
 
-static void each_rule(struct door *door, void (*fn)(void *data, json_t *object), void *data)
+static json_t *rule_view_of(const struct request *request, const struct object *object, size_t rule)
 {
-	for (size_t i = 0; i < door->model.n[PART_GROUP]; i++) {
-		const struct object *object = &door->model.objects[PART_GROUP][i];
-		json_t *document = document_of_part(&object->part);
-
-		for (size_t r = 0; r < object->part.group.n_rules; r++)
-			fn(data, rule_view(document, r));
-		json_decref(document);
-	}
-}
-
-static json_t *find_rule(struct door *door, const char *id)
-{
-	const struct object *object;
-	json_t *document, *view;
-	size_t rule;
-
-	object = model_find_rule(&door->model, id, &rule);
-	if (!object)
-		return NULL;
-	document = document_of_part(&object->part);
-	view = rule_view(document, rule);
-	json_decref(document);
-	return view;
-}
-
-static uint64_t rule_changed(struct door *door, const char *id)
-{
-	size_t rule;
-	const struct object *object = model_find_rule(&door->model, id, &rule);
-
-	return object ? object->changed : 0;
+	(void)request;
+	return rule_view(object, rule);
 }
 
 const struct resource rule_resource = {
@@ -97,9 +71,9 @@ const struct resource rule_resource = {
 	.not_found_words = "does not exist",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.each = each_rule,
-	.find = find_rule,
-	.changed = rule_changed,
+	.kind = OBJECT_GROUP,
+	.is_rule = true,
+	.view = rule_view_of,
 };
 
 static const char *whole_key(struct arena *arena, const char *key, const char *remote_group,
@@ -134,20 +108,16 @@ static const char *rule_key(struct request *request, const json_t *rule, struct 
 		arena, key, texts[RULE_REMOTE_GROUP_ID], texts[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
-/* Whom it names has to be there. */
+/* Whom it names has to be there, and to be seen by who asks. */
 static bool check_references(struct request *request, const json_t *rule)
 {
-	const struct model *model = &request->door->model;
-	const char *group = json_string_value(json_object_get(rule, "security_group_id"));
 	const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
 	const char *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
 
-	if (remote && !model_find(model, PART_GROUP, remote))
+	if (remote && !visible_find(request, OBJECT_GROUP, remote))
 		answer_not_found(request, &group_resource, remote);
-	else if (addresses && !model_find(model, PART_ADDRESS_GROUP, addresses))
+	else if (addresses && !visible_find(request, OBJECT_ADDRESS_GROUP, addresses))
 		answer_not_found(request, &address_group_resource, addresses);
-	else if (!model_find(model, PART_GROUP, group))
-		answer_not_found(request, &group_resource, group);
 	else
 		return true;
 	return false;
@@ -219,10 +189,11 @@ static const struct object *group_of_rules(struct request *request, const json_t
 			"Only allowed to update rules for one security profile at a time");
 		return NULL;
 	}
-	object = model_find(&request->door->model, PART_GROUP, id);
-	if (!object)
-		answer_not_found(request, &group_resource, id);
-	return object;
+	object = visible_find(request, OBJECT_GROUP, id);
+	if (object && is_own(request, object))
+		return object;
+	answer_not_found(request, &group_resource, id);
+	return NULL;
 }
 
 void rule_create(struct request *request)
@@ -231,11 +202,17 @@ void rule_create(struct request *request)
 	json_t *list = fields_of_body(request, true, &change->is_many), *rule, *document, *rules;
 	const struct object *object = list ? group_of_rules(request, list) : NULL;
 	const struct policy_part *part = NULL;
+	const char *project = "";
+	struct object *put;
 	struct map *keys;
 	bool is_fine = object != NULL;
 	size_t i;
 
-	if (!object) {
+	json_array_foreach(list, i, rule) is_fine =
+		is_fine && request_project(request, rule, &project);
+	is_fine = is_fine &&
+		  quota_check(change, project, "security_group_rule", json_array_size(list));
+	if (!is_fine) {
 		struct fault fault;
 
 		/* What is wrong with the rule itself is told before what it names. */
@@ -261,17 +238,11 @@ void rule_create(struct request *request)
 		json_decref(document);
 	if (!part)
 		return;
-	change_put(change, part);
+	put = change_put(change, part);
+	/* a rule is of who made it, as in Neutron, whosever its group is */
+	for (size_t r = object->part.group.n_rules; r < part->group.n_rules; r++)
+		put->rule_attrs[r].project_id = project;
 	change_submit(change);
-}
-
-static const struct object *find_or_answer(struct request *request, size_t *ret_rule)
-{
-	const struct object *object = model_find_rule(&request->door->model, request->id, ret_rule);
-
-	if (!object)
-		answer_not_found(request, &rule_resource, request->id);
-	return object;
 }
 
 /* Only the description: a rule that means something else is another rule. */
@@ -281,10 +252,11 @@ void rule_update(struct request *request)
 	json_t *list, *document;
 	const struct policy_part *part;
 	const struct object *object;
+	struct object *put;
 	bool is_many;
 	size_t rule;
 
-	object = find_or_answer(request, &rule);
+	object = collection_find_own(request, &rule);
 	if (!object || !request_matches(request, object->changed))
 		return;
 	list = fields_of_body(request, false, &is_many);
@@ -297,7 +269,9 @@ void rule_update(struct request *request)
 	part = part_of_document(request, document, PART_GROUP);
 	if (!part)
 		return;
-	change_put_shown(change, part, request->id);
+	put = change_put_shown(change, part, request->id);
+	put->rule_attrs[rule].updated_at = request->door->now_s;
+	put->rule_attrs[rule].revision++;
 	change_submit(change);
 }
 
@@ -309,7 +283,7 @@ void rule_delete(struct request *request)
 	json_t *document;
 	size_t rule;
 
-	object = find_or_answer(request, &rule);
+	object = collection_find_own(request, &rule);
 	if (!object || !request_matches(request, object->changed))
 		return;
 	document = document_of_part(&object->part);

@@ -41,6 +41,12 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void set_time(struct door *door)
+{
+	door->now_ms = now_ms();
+	door->now_s = (int64_t)time(NULL);
+}
+
 static void loop_done(struct loop *loop)
 {
 	http_close(&loop->http);
@@ -154,7 +160,7 @@ static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 	n = epoll_wait(loop->epoll, events, (int)N_OF(events), wait_ms);
 	if (n < 0 && errno != EINTR)
 		return err_system(err, errno, "epoll");
-	loop->door->now_ms = now_ms();
+	set_time(loop->door);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == loop->signals)
 			*ret_ends |= read(loop->signals, &signal, sizeof(signal)) > 0;
@@ -193,7 +199,7 @@ bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(voi
 	uint64_t tick_ms = 0;
 	bool ends = false, is_fine = true;
 
-	door->now_ms = now_ms();
+	set_time(door);
 	if (!loop_init(&loop, listen_fd, err))
 		return false;
 	while (is_fine && !ends) {

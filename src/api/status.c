@@ -167,7 +167,7 @@ void counters_show(struct request *request)
 {
 	const char *port = request_argument(request, "port");
 
-	if (port && !model_find(&request->door->model, PART_PORT, port)) {
+	if (port && !model_find(&request->door->model, OBJECT_PORT, port)) {
 		answer_not_found(request, &port_resource, port);
 		return;
 	}

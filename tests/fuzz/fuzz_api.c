@@ -162,8 +162,8 @@ static void check_state(void)
 		n += stored.n[kind];
 		fuzz_check(stored.n[kind] == door->model.n[kind]);
 		for (size_t i = 0; i < stored.n[kind]; i++)
-			fuzz_check(!strcmp(part_text(scratch, &stored.objects[kind][i].part),
-				part_text(scratch, &door->model.objects[kind][i].part)));
+			fuzz_check(!strcmp(object_text(scratch, &stored.objects[kind][i]),
+				object_text(scratch, &door->model.objects[kind][i])));
 	}
 	fuzz_check(engine.parts.n == n && engine.revision == door->model.revision);
 	model_done(&stored);
