@@ -59,6 +59,12 @@ void extension_show(struct request *request)
 				request, 200, json_pack("{s:o}", "extension", extension_view(i)));
 			return;
 		}
-	answer_error(request, 404, "ExtensionNotFound", "GET /v2.0/extensions lists what there is.",
-		"Extension with alias %s does not exist", request->id);
+	/* Its shape is not that of other errors in Neutron either, and clients look into it. */
+	answer_json(request, 404,
+		json_pack("{s:o, s:s, s:s}", "message",
+			json_text(arena_printf(request->arena,
+				"The resource could not be found.<br /><br />\nExtension with alias %s "
+				"does not exist\n\n",
+				request->id)),
+			"code", "404 Not Found", "title", "Not Found"));
 }

@@ -45,7 +45,7 @@ static unsigned type_of(const json_t *value)
 	case JSON_NULL:
 		return IS_NULL;
 	case JSON_REAL:
-		break;
+		return IS_REAL;
 	}
 	return 0;
 }
@@ -100,6 +100,8 @@ static bool check_value(
 {
 	unsigned type = type_of(value);
 
+	if (field->types == IS_ANY)
+		return true;
 	if (!(type & field->types) && (field->types & IS_BOOL)) {
 		json_t *boolean = to_boolean(value);
 

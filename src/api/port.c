@@ -20,7 +20,7 @@ static const struct api_field fields[] = {
 		"A list of addresses: [{\"ip_address\": \"192.0.2.7\"}]; if not given, one of each "
 		"IP version from the subnets of its network.",
 		NULL },
-	{ "allowed_address_pairs", IS_LIST | IS_NULL, IN_POST | IN_PUT,
+	{ "allowed_address_pairs", IS_ANY, IN_POST | IN_PUT,
 		"A list: [{\"ip_address\": \"192.0.2.0/24\", \"mac_address\": ...}].", NULL },
 	{ "security_groups", IS_LIST | IS_NULL, IN_POST | IN_PUT | FILTERED,
 		"A list of ids of security groups; [] for none; if not given, the project's "
@@ -214,21 +214,80 @@ static bool check_groups(struct request *request, json_t *port)
 	return true;
 }
 
+static bool is_trusted(const json_t *port)
+{
+	const char *owner = json_string_value(json_object_get(port, "device_owner"));
+
+	return json_is_false(json_object_get(port, "port_security_enabled")) ||
+	       (owner && text_has_prefix(owner, "network:"));
+}
+
+static bool answer_pair(struct request *request, const char *type, const char *message)
+{
+	answer_error(request, 400, type,
+		"Such as [{\"ip_address\": \"192.0.2.0/24\", \"mac_address\": \"fa:16:3e:00:00:01\"}].",
+		"%s", message);
+	return false;
+}
+
+static bool check_pair(struct request *request, const json_t *pair)
+{
+	const char *address = json_string_value(json_object_get(pair, "ip_address"));
+	const char *mac = json_string_value(json_object_get(pair, "mac_address"));
+	struct arena *arena = request->arena;
+	struct prefix prefix;
+	struct mac parsed;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)pair, key,
+		value) if (strcmp(key, "ip_address") != 0 &&
+			   strcmp(key, "mac_address") != 0) return answer_pair(request,
+		"HTTPBadRequest", arena_printf(arena, "Unrecognized attribute(s) '%s'", key));
+	if (!json_object_get(pair, "ip_address"))
+		return answer_pair(request, "AllowedAddressPairsMissingIP",
+			"AllowedAddressPair must contain ip_address");
+	if (!address || !prefix_parse(address, &prefix))
+		return answer_pair(request, "HTTPBadRequest",
+			arena_printf(
+				arena, "'%s' is not a valid IP address", address ? address : "?"));
+	if (json_object_get(pair, "mac_address") && (!mac || !mac_parse(mac, &parsed)))
+		return answer_pair(request, "HTTPBadRequest",
+			arena_printf(arena, "'%s' is not a valid MAC address", mac ? mac : "?"));
+	return true;
+}
+
 static bool check_pairs(struct request *request, json_t *port)
 {
-	json_t *pairs = json_object_get(port, "allowed_address_pairs"), *item;
-	size_t i;
+	json_t *pairs = json_object_get(port, "allowed_address_pairs"), *item, *other;
+	struct arena *arena = request->arena;
+	size_t i, k;
 
 	if (json_is_null(pairs))
 		json_object_set_new(port, "allowed_address_pairs", json_array());
+	if (pairs && !json_is_null(pairs) && !json_is_array(pairs))
+		return answer_pair(
+			request, "HTTPBadRequest", "Allowed address pairs must be a list.");
+	if (json_array_size(pairs) > LIMIT_ADDRESS_PAIRS)
+		return answer_pair(request, "AllowedAddressPairExhausted",
+			arena_printf(arena,
+				"The number of allowed address pair exceeds the maximum %d.",
+				LIMIT_ADDRESS_PAIRS));
 	json_array_foreach(pairs, i, item)
 	{
-		if (json_is_object(item) && json_object_get(item, "ip_address"))
-			continue;
-		answer_error(request, 400, "AllowedAddressPairsMissingIP",
-			"Such as {\"ip_address\": \"192.0.2.0/24\"}.",
-			"AllowedAddressPair must contain ip_address");
-		return false;
+		const char *mac;
+
+		if (!check_pair(request, item))
+			return false;
+		mac = json_string_value(json_object_get(item, "mac_address"));
+		json_array_foreach(pairs, k,
+			other) if (k < i && json_equal(item, other)) return answer_pair(request,
+			"DuplicateAddressPairInRequest",
+			arena_printf(arena,
+				"Request contains duplicate address pair: mac_address "
+				"%s ip_address %s.",
+				mac ? mac : "None",
+				json_string_value(json_object_get(item, "ip_address"))));
 	}
 	return true;
 }
@@ -248,14 +307,6 @@ static bool check_up(struct request *request, json_t *port)
 static bool check_port_body(struct request *request, json_t *port)
 {
 	return check_groups(request, port) && check_pairs(request, port) && check_up(request, port);
-}
-
-static bool is_trusted(const json_t *port)
-{
-	const char *owner = json_string_value(json_object_get(port, "device_owner"));
-
-	return json_is_false(json_object_get(port, "port_security_enabled")) ||
-	       (owner && text_has_prefix(owner, "network:"));
 }
 
 /* Groups and pairs are for ports that are filtered. changed: of an update, what it says; NULL: the port is new. */
@@ -341,7 +392,7 @@ static bool check_network(struct request *request, json_t *port)
 		return false;
 	}
 	record = json_loads(network->attrs.extra, 0, NULL);
-	if (!json_object_get(port, "port_security_enabled"))
+	if (!json_object_get(port, "port_security_enabled") && !is_trusted(port))
 		json_object_set(port, "port_security_enabled",
 			json_object_get(record, "port_security_enabled"));
 	json_decref(record);
@@ -405,6 +456,8 @@ static bool make_port(struct change *change, json_t *port)
 	json_object_set_new(port, "id", json_string(id));
 	if (!json_object_get(port, "mac_address"))
 		json_object_set_new(port, "mac_address", new_mac(request->arena));
+	if (!json_object_get(port, "port_security_enabled"))
+		json_object_set_new(port, "port_security_enabled", json_boolean(!is_trusted(port)));
 	complete_pairs(port);
 	extra = json_object();
 	take_extra(port, extra);

@@ -76,7 +76,16 @@ json_t *request_json(struct request *request);
 
 /* --- fields.c, resources.c: what can be said of each kind of object --- */
 
-enum { IS_STRING = 1, IS_INT = 2, IS_BOOL = 4, IS_NULL = 8, IS_LIST = 16, IS_OBJECT = 32 };
+enum {
+	IS_STRING = 1,
+	IS_INT = 2,
+	IS_BOOL = 4,
+	IS_NULL = 8,
+	IS_LIST = 16,
+	IS_OBJECT = 32,
+	IS_REAL = 64,
+	IS_ANY = 127
+};
 enum { IN_POST = 1, IN_PUT = 2, REQUIRED = 4, FILTERED = 8 };
 struct api_field {
 	const char *name;
@@ -200,6 +209,9 @@ const struct policy_part *part_of_document(
 	struct request *request, json_t *document, enum part_kind kind);
 /* What a file's field is wrong in, as Neutron's error of that name. */
 void answer_fault(struct request *request, const struct fault *fault);
+/* The same of a rule; values: of its fields, as check_rule got them; rule: as far as it was read. */
+void answer_rule_fault(struct request *request, const struct fault *fault,
+	const char *const values[N_RULE_FIELDS], const struct policy_rule *rule);
 /* Of a group's document, its rule of that place, as answers have it. */
 json_t *rule_view(const struct object *object, size_t rule);
 

@@ -198,9 +198,11 @@ bool route_find(struct request *request)
 	}
 	request->answer.allow = arena_strdup(request->arena, allow.data);
 	answer_error(request, 405, "HTTPMethodNotAllowed",
-		arena_printf(request->arena, "It takes %s.", allow.data), "%s is no method of %s.",
-		request->method < N_METHODS ? method_names[request->method] : "This",
-		request->path);
+		arena_printf(request->arena, "%s is no method of %s. It takes %s.",
+			request->method < N_METHODS ? method_names[request->method] : "This",
+			request->path, allow.data),
+		"The server could not comply with the request since it is either malformed or "
+		"otherwise incorrect.");
 	return false;
 }
 

@@ -12,17 +12,16 @@ static const struct api_field fields[] = {
 	{ "id", IS_STRING, FILTERED, "It is made when the rule is.", NULL },
 	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group.",
 		NULL },
-	{ "direction", IS_STRING | IS_NULL, IN_POST | REQUIRED | FILTERED,
+	{ "direction", IS_ANY, IN_POST | REQUIRED | FILTERED,
 		"ingress (to the port) or egress (from it).", NULL },
-	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED, "IPv4 or IPv6; IPv4 if not given.",
-		NULL },
+	{ "ethertype", IS_ANY, IN_POST | FILTERED, "IPv4 or IPv6; IPv4 if not given.", NULL },
 	{ "protocol", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
 		"A name such as tcp or ipip, or a number; null: any.", NULL },
 	{ "port_range_min", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
 		"The first port, or the ICMP type.", NULL },
 	{ "port_range_max", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
 		"The last port, or the ICMP code.", NULL },
-	{ "remote_ip_prefix", IS_STRING | IS_NULL, IN_POST | FILTERED,
+	{ "remote_ip_prefix", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
 		"Such as 192.0.2.0/24; null: any address.", NULL },
 	{ "remote_group_id", IS_STRING | IS_NULL, IN_POST | FILTERED,
 		"The id of a security group: the addresses of its ports.", NULL },
@@ -83,29 +82,93 @@ static const char *whole_key(struct arena *arena, const char *key, const char *r
 		remote_address_group ? remote_address_group : "");
 }
 
-/* The same rule twice is one whose key and remotes are the same. */
-static const char *rule_key(struct request *request, const json_t *rule, struct fault *ret_fault)
+/* "192.0.2.1" is kept as 192.0.2.1/32, and IPv6 in its short form; bits of hosts stay. */
+static const char *canonical_prefix(struct arena *arena, const char *text)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	size_t len = strcspn(text, "/");
+	struct prefix prefix;
+	struct addr addr;
+
+	if (!prefix_parse(text, &prefix) || !addr_parse(arena_strndup(arena, text, len), &addr))
+		return text;
+	addr_print(&out, &addr);
+	text_addf(&out, "/%u", prefix.len);
+	return arena_strdup(arena, out.data);
+}
+
+/* Of IPv6 ICMP has names and a number of its own, whatever it is called. */
+static const char *canonical_protocol(const char *text, const char *ethertype)
+{
+	bool is_v6 = ethertype && !strcasecmp(ethertype, "IPv6");
+
+	if (is_v6 && (!strcasecmp(text, "icmp") || !strcasecmp(text, "icmpv6")))
+		return "ipv6-icmp";
+	return is_v6 && !strcmp(text, "1") ? "58" : text;
+}
+
+static const char *value_of(struct arena *arena, const json_t *rule, unsigned field)
+{
+	const json_t *value = json_object_get(rule, rule_field_names[field]);
+
+	if (!value || json_is_null(value))
+		return NULL;
+	return json_is_string(value) ? arena_strdup(arena, json_string_value(value))
+				     : json_line(arena, value);
+}
+
+static bool is_wrong_direction(const char *direction)
+{
+	return !direction ||
+	       (strcmp(direction, "ingress") != 0 && strcmp(direction, "egress") != 0);
+}
+
+/* Strict where a policy file is not: clients rely on what Neutron refuses. */
+static bool is_strange(
+	const json_t *rule, const char *const values[N_RULE_FIELDS], struct fault *ret_fault)
+{
+	if (is_wrong_direction(values[RULE_DIRECTION]))
+		*ret_fault =
+			(struct fault){ .code = FAULT_INVALID_DIRECTION, .field = RULE_DIRECTION };
+	else if (json_is_null(json_object_get(rule, "ethertype")))
+		*ret_fault =
+			(struct fault){ .code = FAULT_INVALID_ETHERTYPE, .field = RULE_ETHERTYPE };
+	else
+		return false;
+	err_input(&ret_fault->err, "%s is %s", rule_field_names[ret_fault->field],
+		ret_fault->code == FAULT_INVALID_DIRECTION ? "ingress or egress" : "IPv4 or IPv6");
+	return true;
+}
+
+/* The rule as it is kept; the same rule twice is one whose key and remotes are the same. NULL: it is answered as wrong. */
+static const char *rule_key(struct request *request, json_t *rule)
 {
 	static const unsigned taken[] = { RULE_DIRECTION, RULE_ETHERTYPE, RULE_PROTOCOL,
 		RULE_PORT_MIN, RULE_PORT_MAX, RULE_PREFIX, RULE_REMOTE_GROUP_ID,
 		RULE_REMOTE_ADDRESS_GROUP_ID };
 	struct arena *arena = request->arena;
-	const char *texts[N_RULE_FIELDS] = { NULL }, *key;
-	struct policy_rule checked = { 0 };
+	const char *values[N_RULE_FIELDS] = { NULL }, *key;
+	struct policy_rule checked = { .ethertype = FAMILY_IPV4 };
+	struct fault fault;
 
-	for (size_t i = 0; i < N_OF(taken); i++) {
-		const json_t *value = json_object_get(rule, rule_field_names[taken[i]]);
-
-		if (json_is_integer(value))
-			texts[taken[i]] =
-				arena_printf(arena, "%lld", (long long)json_integer_value(value));
-		else
-			texts[taken[i]] = json_string_value(value);
-	}
-	if (!check_rule(arena, arena, texts, &checked, &key, ret_fault))
+	for (size_t i = 0; i < N_OF(taken); i++)
+		values[taken[i]] = value_of(arena, rule, taken[i]);
+	if (values[RULE_PREFIX])
+		values[RULE_PREFIX] = canonical_prefix(arena, values[RULE_PREFIX]);
+	if (values[RULE_PROTOCOL])
+		values[RULE_PROTOCOL] =
+			canonical_protocol(values[RULE_PROTOCOL], values[RULE_ETHERTYPE]);
+	if (is_strange(rule, values, &fault) ||
+		!check_rule(arena, arena, values, &checked, &key, &fault)) {
+		answer_rule_fault(request, &fault, values, &checked);
 		return NULL;
+	}
+	for (size_t i = 0; i < N_OF(taken); i++)
+		if (values[taken[i]])
+			json_object_set_new(
+				rule, rule_field_names[taken[i]], json_string(values[taken[i]]));
 	return whole_key(
-		arena, key, texts[RULE_REMOTE_GROUP_ID], texts[RULE_REMOTE_ADDRESS_GROUP_ID]);
+		arena, key, values[RULE_REMOTE_GROUP_ID], values[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
 /* Whom it names has to be there, and to be seen by who asks. */
@@ -143,14 +206,9 @@ static bool add_rule(struct change *change, struct map *keys, json_t *rules, jso
 {
 	struct request *request = change->request;
 	const char *id = new_id(request->arena), *key, *before;
-	struct fault fault;
 
-	key = rule_key(request, rule, &fault);
-	if (!key) {
-		answer_fault(request, &fault);
-		return false;
-	}
-	if (!check_references(request, rule))
+	key = rule_key(request, rule);
+	if (!key || !check_references(request, rule))
 		return false;
 	before = map_add(keys, key, (void *)id);
 	vec_for_each (earlier, &change->ids)
@@ -213,12 +271,9 @@ void rule_create(struct request *request)
 	is_fine = is_fine &&
 		  quota_check(change, project, "security_group_rule", json_array_size(list));
 	if (!is_fine) {
-		struct fault fault;
-
 		/* What is wrong with the rule itself is told before what it names. */
-		if (list && request->answer.status == 404 &&
-			!rule_key(request, json_array_get(list, 0), &fault))
-			answer_fault(request, &fault);
+		if (list && request->answer.status == 404)
+			rule_key(request, json_array_get(list, 0));
 		json_decref(list);
 		return;
 	}
