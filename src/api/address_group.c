@@ -157,32 +157,44 @@ static json_t *addresses_behind(
 	return behind;
 }
 
+/* {"address_group": {"addresses": [...]}} as the API's reference has it, or the list alone as the SDK sends it. NULL: answered. */
+static json_t *addresses_of_body(struct request *request)
+{
+	json_t *body = request_json(request), *list;
+
+	if (!body)
+		return NULL;
+	list = json_object_get(body, "addresses");
+	if (!list)
+		list = json_object_get(json_object_get(body, "address_group"), "addresses");
+	json_incref(list);
+	json_decref(body);
+	if (json_is_array(list) && check_addresses(request, list))
+		return list;
+	if (!request->answer.status)
+		answer_error(request, 400, "HTTPBadRequest",
+			"Send {\"address_group\": {\"addresses\": [\"192.0.2.0/24\"]}}.",
+			"Failed to parse request. Required attribute 'addresses' not specified");
+	json_decref(list);
+	return NULL;
+}
+
 static void change_addresses(struct request *request, bool adds)
 {
 	struct change *change = change_new(request, 200);
 	const struct object *object = collection_find_own(request, NULL);
 	const struct policy_part *part;
-	json_t *list, *document, *said;
-	bool is_many;
+	json_t *document, *said;
 
 	if (!object || !request_matches(request, object->changed))
 		return;
-	list = fields_of_body(request, false, &is_many);
-	if (!list)
-		return;
-	said = json_object_get(json_array_get(list, 0), "addresses");
+	said = addresses_of_body(request);
 	if (!said)
-		answer_error(request, 400, "HTTPBadRequest",
-			"Send {\"address_group\": {\"addresses\": [...]}}.",
-			"Failed to parse request. Required attribute 'addresses' not specified");
-	if (!said || !check_addresses(request, said)) {
-		json_decref(list);
 		return;
-	}
 	document = document_of_part(&object->part);
 	json_object_set_new(document, "addresses",
 		addresses_behind(request, json_object_get(document, "addresses"), said, adds));
-	json_decref(list);
+	json_decref(said);
 	part = part_of_document(request, document, PART_ADDRESS_GROUP);
 	if (!part)
 		return;

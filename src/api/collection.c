@@ -527,8 +527,9 @@ static bool output_page(struct listing *listing)
 	struct text *out = &listing->request->answer.body;
 	size_t first, n;
 
-	qsort_r(listing->items.items, listing->items.n, sizeof(struct item), compare_items,
-		listing);
+	if (listing->items.n)
+		qsort_r(listing->items.items, listing->items.n, sizeof(struct item), compare_items,
+			listing);
 	if (!cut_page(listing, &first, &n))
 		return false;
 	for (size_t i = first; i < first + n; i++) {

@@ -75,7 +75,8 @@ static void set_tags(struct request *request, const struct object *object, const
 
 	if (!request_matches(request, object->changed))
 		return;
-	qsort(tags, n, sizeof(*tags), compare);
+	if (n)
+		qsort(tags, n, sizeof(*tags), compare);
 	if (!kind_is_part(object->kind)) {
 		put = change_put_record(change, object->kind, request->id,
 			json_loads(object->attrs.extra, 0, NULL));

@@ -70,6 +70,7 @@ static void answer_change(
 	fake->n_syncs += header->type == SERVE_SYNC;
 	fake->n_changes += header->type == SERVE_CHANGE && !change.is_dry;
 	fake->n_dry += change.is_dry;
+	fake->n_parts_told += change.n_parts;
 	for (size_t i = 0; i < change.n_parts; i++)
 		if (!fake->is_kind && is_named(&change.parts[i], PART_GROUP, "refused")) {
 			err_conflict(&err, "somebody else has the chains");
