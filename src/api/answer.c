@@ -39,7 +39,7 @@ void answer_json(struct request *request, unsigned status, json_t *body)
 	struct answer *answer = &request->answer;
 
 	answer->status = status;
-	answer->content_type = "application/json";
+	answer->content_type = body ? "application/json" : NULL;
 	text_clear(&answer->body);
 	if (body)
 		json_add(&answer->body, body);

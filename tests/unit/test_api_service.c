@@ -197,7 +197,7 @@ static void what_the_engine_refuses_is_stored_told_and_tried_again(void **state)
 		apitest_pump(test);
 		assert_int_equal(test->engine.n_syncs, n);
 	}
-	answer = apitest_expect(test, 200, "GET", "/v2.0/security-groups", NULL);
+	answer = apitest_expect(test, 200, "GET", "/v2.0/security-groups?name=refused", NULL);
 	id = at(answer, "security_groups.0.id");
 	json_decref(
 		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", id), NULL));
