@@ -227,21 +227,42 @@ static bool passes_tags(const struct request *request, const struct attrs *attrs
 	return true;
 }
 
-/* Before it is made: most lists look for one object by what is known without its view. */
+/* What is known of an object without its view, for the filters that most lists have. NULL: not that one. */
+static const char *known_value(
+	const struct resource *resource, const struct object *object, const char *key)
+{
+	if (resource->is_rule)
+		return !strcmp(key, "security_group_id") ? object->id : NULL;
+	if (!strcmp(key, "id"))
+		return object->id;
+	if (strcmp(key, "name") != 0)
+		return NULL;
+	switch (object->kind) {
+	case OBJECT_GROUP:
+		return object->part.group.name;
+	case OBJECT_ADDRESS_GROUP:
+		return object->part.address_group.name;
+	case OBJECT_PORT:
+		return object->part.port.name;
+	default:
+		return NULL;
+	}
+}
+
+/* Is there a filter that it cannot pass? Views are dear: of 10,000 groups the one of a name is found without them. */
 static bool may_pass(const struct request *request, const struct object *object)
 {
-	const struct resource *resource = request->route->resource;
-	const char *key = resource->is_rule ? "security_group_id" : "id";
-	bool has_key = false;
-
 	vec_for_each (argument, &request->arguments) {
-		if (strcmp(argument->key, key) != 0)
-			continue;
-		if (!strcmp(argument->value, object->id))
-			return true;
-		has_key = true;
+		const char *value = known_value(request->route->resource, object, argument->key);
+		bool is_so = !value;
+
+		for (size_t i = 0; !is_so && i < request->arguments.n; i++)
+			is_so = !strcmp(request->arguments.items[i].key, argument->key) &&
+				!strcmp(request->arguments.items[i].value, value);
+		if (!is_so)
+			return false;
 	}
-	return !has_key;
+	return true;
 }
 
 static const struct api_field *find_filter(const struct resource *resource, const char *name)
@@ -542,6 +563,30 @@ static bool output_page(struct listing *listing)
 	return true;
 }
 
+/* Objects come in the order of their ids: a page in that order begins behind its marker, and ends when it is full. */
+static bool is_by_id(const struct listing *listing)
+{
+	return listing->is_kept && !listing->n_sort_keys && !listing->is_reversed &&
+	       !listing->request->route->resource->is_rule;
+}
+
+static size_t first_of_page(const struct listing *listing)
+{
+	const struct request *request = listing->request;
+	enum object_kind kind = request->route->resource->kind;
+	const struct object *at =
+		listing->marker ? visible_find(request, kind, listing->marker) : NULL;
+
+	return is_by_id(listing) && at ? (size_t)(at - request->door->model.objects[kind]) : 0;
+}
+
+/* With the marker itself, where there is one; and one more, to see that there is more. */
+static bool is_page_full(const struct listing *listing)
+{
+	return is_by_id(listing) && listing->limit &&
+	       listing->items.n > listing->limit + (listing->marker != NULL);
+}
+
 void collection_list(struct request *request)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
@@ -555,9 +600,11 @@ void collection_list(struct request *request)
 	listing.is_kept = listing.n_sort_keys || listing.limit || listing.marker;
 	/* One object after the other: of 10,000 groups there is never more than the text. */
 	text_addf(&answer->body, "{\"%s\":[", resource->many);
-	for (size_t i = 0; i < model->n[resource->kind]; i++) {
+	for (size_t i = first_of_page(&listing); i < model->n[resource->kind]; i++) {
 		const struct object *object = &model->objects[resource->kind][i];
 
+		if (is_page_full(&listing))
+			break;
 		if (may_pass(request, object) && passes_tags(request, &object->attrs) &&
 			is_visible(request, object))
 			list_object(&listing, object);
