@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "api/documents.h"
+#include "policy/fit.h"
 
 /* Objects that an event names; a whole new policy is told by its revision. */
 #define EVENT_OBJECTS 100
@@ -199,6 +200,38 @@ static bool has_parts(const struct change *change)
 	return change->told.n != 0;
 }
 
+static const struct policy_part *part_at(const void *data, enum part_kind kind, size_t i)
+{
+	const struct model *model = data;
+
+	return &model->objects[kind][i].part;
+}
+
+/* Is it a policy then, as can be seen from what changes alone? */
+static bool fits(struct arena *scratch, const struct change *change)
+{
+	const struct model *model = &change->request->door->model;
+	struct parts_view view = { .data = model, .at = part_at };
+	const struct policy_part **puts =
+		arena_new_array(scratch, const struct policy_part *, change->told.n);
+	const char **gone = arena_new_array(scratch, const char *, change->gone.n);
+	enum part_kind *kinds = arena_new_array(scratch, enum part_kind, change->gone.n);
+	struct parts_change parts = {
+		.puts = puts, .n_puts = change->told.n, .gone = gone, .gone_kinds = kinds
+	};
+
+	for (int kind = 0; kind < N_PART_KINDS; kind++)
+		view.n[kind] = model->n[kind];
+	for (size_t i = 0; i < change->told.n; i++)
+		puts[i] = &change->told.items[i];
+	vec_for_each (object, &change->gone)
+		if (kind_is_part(object->kind)) {
+			kinds[parts.n_gone] = (enum part_kind)object->kind;
+			gone[parts.n_gone++] = object->id;
+		}
+	return policy_fit(&view, &parts) != FIT_UNSURE;
+}
+
 /* Would the store hold a policy? Else the request is answered. */
 static bool check_change(struct change *change)
 {
@@ -219,6 +252,8 @@ static bool check_change(struct change *change)
 			return false;
 		}
 	}
+	if (fits(scratch, change))
+		return true;
 	parts = parts_behind(scratch, change, &n);
 	if (policy_join(scratch, parts, n, request->door->host, &policy, &wrong, &err))
 		return true;
