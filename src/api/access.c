@@ -3,47 +3,18 @@
 #include "api/access.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "api/request.h"
 #include "base/limits.h"
 
-/* Each with all that it includes. */
-static const struct {
-	const char *name;
-	unsigned roles;
-} known_roles[] = {
-	{ "reader", ROLE_READER },
-	{ "member", ROLE_READER | ROLE_MEMBER },
-	{ "admin", ROLE_READER | ROLE_MEMBER | ROLE_ADMIN },
-};
-
 const struct identity identity_local = { "local", LOCAL_PROJECT,
 	ROLE_READER | ROLE_MEMBER | ROLE_ADMIN };
-
-bool roles_parse(const char *text, unsigned *ret)
-{
-	unsigned roles = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, ","), i = 0;
-
-		while (i < N_OF(known_roles) && (strncasecmp(text, known_roles[i].name, len) != 0 ||
-							known_roles[i].name[len]))
-			i++;
-		if (i == N_OF(known_roles))
-			return false;
-		roles |= known_roles[i].roles;
-		text += len + (text[len] == ',');
-	}
-	*ret = roles;
-	return true;
-}
 
 bool access_assume(
 	struct request *request, const char *user, const char *project_id, const char *roles)
 {
 	request->who = identity_local;
+	request->proof = PROOF_LOCAL;
 	if (user)
 		request->who.user = user;
 	if (project_id)
@@ -76,10 +47,8 @@ bool access_check(struct request *request)
 			"The request you have made requires authentication.");
 	else
 		answer_error(request, 403, "PolicyNotAuthorized",
-			arena_printf(request->arena, "It takes the role %s.",
-				route->role == ROLE_ADMIN    ? "admin"
-				: route->role == ROLE_MEMBER ? "member"
-							     : "reader"),
+			arena_printf(
+				request->arena, "It takes the role %s.", roles_name(route->role)),
 			"%s %s is disallowed by policy", method_names[request->method],
 			request->path);
 	return false;

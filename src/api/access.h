@@ -4,26 +4,27 @@
 
 #include <stdbool.h>
 
+#include "users/users.h"
+
 struct request;
 
 /*
  * Who asks, and what he may. Roles are those of OpenStack: an admin may all that a member may, and sees all projects; a member
  * all that a reader may, in his project. Each route says which role it takes (routes.c), and what is another project's is not found.
  */
-enum { ROLE_READER = 1, ROLE_MEMBER = 2, ROLE_ADMIN = 4 };
-
 struct identity {
 	const char *user, *project_id; /* "" and "": nobody */
 	unsigned roles;		       /* 0: he may ask what takes no role */
 };
 
 /* Of who asks locally and names no project, and of what a policy file has. */
-#define LOCAL_PROJECT "default"
+#define LOCAL_PROJECT USERS_PROJECT
+
+/* How it is known who asks. */
+enum proof { PROOF_NONE, PROOF_LOCAL, PROOF_PASSWORD, PROOF_TOKEN, PROOF_SESSION };
 
 extern const struct identity identity_local; /* root, or a member of the socket's group: an admin */
 
-/* "admin,member": roles and all that they include. False: there is another word in it. */
-bool roles_parse(const char *text, unsigned *ret);
 /*
  * The request of somebody who may do everything, who may ask as somebody else: X-User-Id, X-Project-Id, X-Roles, as behind
  * Neutron's auth_strategy=noauth; NULL: not said. False: it is answered as wrong.

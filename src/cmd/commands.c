@@ -14,6 +14,8 @@ static const enum option_id serve_options[] = { OPT_CONFIG, OPT_PARANOID, OPT_CH
 	OPT_HELP };
 static const enum option_id export_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id status_options[] = { OPT_ALL, OPT_JSON, OPT_HELP };
+static const enum option_id user_options[] = { OPT_PROJECT, OPT_ROLE, OPT_PASSWORD, OPT_NO_PASSWORD,
+	OPT_REVOKE, OPT_CONFIG, OPT_JSON, OPT_HELP };
 static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
 	OPT_JSON, OPT_HELP };
 
@@ -155,6 +157,28 @@ const struct command commands[] = {
 			    "portwall status --json\n",
 		OPTIONS(status_options),
 		.run = cmd_status,
+	},
+	{
+		.name = "user",
+		.args = "VERB [NAME [LABEL]]",
+		.min_args = 1,
+		.max_args = 3,
+		.summary = "who may ask the service over TCP: passwords, tokens, roles",
+		.description =
+			"Keeps the users' file of portwall serve (users_file of its configuration), which notices a change by "
+			"itself. list prints all. add NAME makes one, set NAME changes it, delete NAME ends it. A password is "
+			"typed, or the first line of standard input; the file has only a hash of it. token NAME LABEL makes a "
+			"token for a program and prints it, once; with --revoke it ends that token. An admin may do everything in "
+			"all projects, a member change what is his project's, a reader look at it.",
+		.examples =
+			"portwall user add alice --role admin             # asks for a password\n"
+			"portwall user add ci --no-password --project web # for a program\n"
+			"portwall user token ci deploy                    # prints the token\n"
+			"portwall user token ci deploy --revoke\n"
+			"portwall user set alice --password < secret\n"
+			"portwall user list --json\n",
+		OPTIONS(user_options),
+		.run = cmd_user,
 	},
 	{
 		.name = "export",
