@@ -13,14 +13,15 @@ _Static_assert(PEER_SIZE >= INET6_ADDRSTRLEN + 4, "an address fits");
 static void print_v6(const struct in6_addr *address, char ret[PEER_SIZE])
 {
 	struct in6_addr network = *address;
+	char words[INET6_ADDRSTRLEN] = "";
 
 	if (IN6_IS_ADDR_V4MAPPED(address)) {
 		inet_ntop(AF_INET, &address->s6_addr[12], ret, PEER_SIZE);
 		return;
 	}
 	memset(&network.s6_addr[8], 0, 8);
-	inet_ntop(AF_INET6, &network, ret, PEER_SIZE - 4);
-	strcat(ret, "/64");
+	inet_ntop(AF_INET6, &network, words, sizeof(words));
+	snprintf(ret, PEER_SIZE, "%s/64", words);
 }
 
 void peer_print(const struct sockaddr *address, char ret[PEER_SIZE])

@@ -130,7 +130,7 @@ const struct command commands[] = {
 			"Keeps what the policy says in the kernel: interfaces get their groups when they appear (and pass nothing "
 			"before), rules that other programs change or flush are put back within a second, and each "
 			"change of the policy is written as the few rules that differ. The policy is in a store of its own; it is changed "
-			"over HTTP and JSON on a unix socket, in the shapes of Neutron's API, and by \"portwall apply\", which asks "
+			"over HTTP and JSON on a unix socket (and over TCP, for the users of \"portwall user\", where its configuration says so), in the shapes of Neutron's API, and by \"portwall apply\", which asks "
 			"the service when it runs. Two processes: the door parses requests and has no right at all, the engine "
 			"changes the kernel and takes only typed requests. While the service is stopped the "
 			"kernel goes on enforcing; a start cuts no connection. SIGHUP reads the configuration again. --check "

@@ -213,7 +213,7 @@ static void close_listeners_but(const struct serving *serving, const struct serv
 static bool open_listener(const struct serve_config *config, const char *place, bool is_tcp,
 	int *ret_fd, struct err *err)
 {
-	struct serve_address address;
+	struct serve_address address = { 0 };
 
 	if (!is_tcp)
 		return kernel_socket_listen(place, config->group, ret_fd, err);

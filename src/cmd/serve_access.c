@@ -57,7 +57,7 @@ bool serve_users_owner(const struct serve_config *config, struct secret_owner *r
 static bool check_once(const struct serve_config *config, const char *key, const char *text,
 	size_t place, struct err *err)
 {
-	struct serve_address wanted, other;
+	struct serve_address wanted = { 0 }, other = { 0 };
 
 	serve_address_parse(text, &wanted);
 	for (size_t i = 0; i < place; i++) {
@@ -85,7 +85,7 @@ static bool check_addresses(const struct serve_config *config, struct err *err)
 		bool is_plain = i < config->n_listen;
 		const char *text =
 			is_plain ? config->listen[i] : config->listen_tls[i - config->n_listen];
-		struct serve_address address;
+		struct serve_address address = { 0 };
 
 		if (!check_once(config, is_plain ? "listen" : "listen_tls", text, i, err))
 			return false;

@@ -89,7 +89,7 @@ void token_make(char ret[TOKEN_LEN + 1])
 
 	_Static_assert(3 + 43 == TOKEN_LEN, "the length of 32 bytes in base64");
 	secret_random(bytes, sizeof(bytes));
-	memcpy(ret, "pw_", 3);
+	snprintf(ret, TOKEN_LEN + 1, "pw_");
 	sodium_bin2base64(ret + 3, TOKEN_LEN + 1 - 3, bytes, sizeof(bytes),
 		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(bytes, sizeof(bytes));
