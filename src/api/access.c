@@ -3,6 +3,7 @@
 #include "api/access.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "api/request.h"
 #include "base/limits.h"
@@ -28,6 +29,38 @@ bool access_assume(
 		return true;
 	answer_error(request, 400, "HTTPBadRequest", "It takes admin, member and reader.",
 		"X-Roles: '%s' are no roles.", roles);
+	return false;
+}
+
+/* "localhost:9696", "127.0.0.1", "[::1]:9696": a name that only this host has, so that nobody else's page can be behind it. */
+static bool is_loopback_host(const char *host)
+{
+	size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	static const char *const names[] = { "localhost", "[::1]" };
+
+	if (text_has_prefix(host, "127.") && strspn(host, "0123456789.") == len)
+		return true;
+	for (size_t i = 0; i < N_OF(names); i++)
+		if (len == strlen(names[i]) && !strncasecmp(host, names[i], len))
+			return true;
+	return false;
+}
+
+bool access_check_origin(
+	struct request *request, const char *origin, const char *host, bool is_open)
+{
+	if (origin) {
+		answer_error(request, 403, "OriginRefused",
+			"Ask without the header Origin: this API is for programs.",
+			"A page of a browser may not ask.");
+		return false;
+	}
+	if (!is_open || !host || is_loopback_host(host))
+		return true;
+	answer_error(request, 403, "OriginRefused",
+		"Ask for http://127.0.0.1, http://[::1] or http://localhost; another name takes a "
+		"listener with credentials.",
+		"'%s' is no name of loopback.", host);
 	return false;
 }
 

@@ -31,6 +31,12 @@ extern const struct identity identity_local; /* root, or a member of the socket'
  */
 bool access_assume(
 	struct request *request, const char *user, const char *project_id, const char *roles);
+/*
+ * Over TCP: is it a browser that a page of somebody else has sent? It reaches what listens on loopback, and where nobody is asked who he
+ * is nothing else would stop it. origin, host: the headers, NULL: not there; is_open: nobody is asked. False: it is answered (403).
+ */
+bool access_check_origin(
+	struct request *request, const char *origin, const char *host, bool is_open);
 /* May he ask that of the request's route? False: it is answered so (401, 403). */
 bool access_check(struct request *request);
 bool is_admin(const struct request *request);

@@ -301,8 +301,13 @@ static bool check_head(struct exchange *exchange, struct MHD_Connection *mhd)
 static enum who ask_who(struct exchange *exchange, struct MHD_Connection *mhd)
 {
 	struct request *request = exchange->request;
+	const struct listener *listener = exchange->connection->listener;
 
-	if (exchange->connection->listener->takes_credentials)
+	if (listener->is_tcp &&
+		!access_check_origin(request, find_header(exchange, MHD_HTTP_HEADER_ORIGIN),
+			request->host, !listener->takes_credentials))
+		return WHO_IS_REFUSED;
+	if (listener->takes_credentials)
 		/* not copied: they are not to stay longer than the request's head */
 		return credentials_ask(request,
 			find_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION),

@@ -377,7 +377,8 @@ unsigned wire_ask_tcp(const struct wire *wire, enum wire_port port, const char *
 	unsigned status;
 
 	text_clear(heard);
-	text_addf(&request, "%s HTTP/1.1\r\nHost: x\r\n%s\r\n", line, headers);
+	text_addf(&request, "%s HTTP/1.1\r\nHost: localhost:%u\r\n%s\r\n", line, wire->ports[port],
+		headers);
 	wire_say(fd, request.data);
 	status = wire_hear_answer(fd, heard);
 	close(fd);

@@ -137,6 +137,45 @@ static void where_nobody_is_asked_everybody_may_be_somebody(void **state)
 		wire_ask_tcp(*state, WIRE_OPEN, "GET /v2.0/ports", BASIC_WRONG, &heard), 200);
 }
 
+/* A page of somebody else, in a browser on this host: it can send nearly all that a program can. */
+static void a_browser_does_not_ask_for_somebody_else(void **state)
+{
+	static const struct {
+		enum wire_port port;
+		const char *host, *more;
+		unsigned status;
+	} rows[] = {
+		{ WIRE_OPEN, "localhost:9696", "", 200 },
+		{ WIRE_OPEN, "LOCALHOST", "", 200 },
+		{ WIRE_OPEN, "127.0.0.1:9696", "", 200 },
+		{ WIRE_OPEN, "[::1]:9696", "", 200 },
+		{ WIRE_OPEN, "localhost", "Origin: http://evil.example\r\n", 403 },
+		{ WIRE_OPEN, "localhost", "Origin: null\r\n", 403 },
+		{ WIRE_OPEN, "evil.example:9696", "", 403 },
+		{ WIRE_OPEN, "127.0.0.1.evil.example", "", 403 },
+		{ WIRE_OPEN, "localhost.evil.example", "", 403 },
+		{ WIRE_OPEN, "[::1", "", 403 },
+		{ WIRE_OPEN, "", "", 403 },
+		{ WIRE_PLAIN, "any.example", BASIC_READER, 200 },
+		{ WIRE_PLAIN, "any.example", BASIC_READER "Origin: http://evil.example\r\n", 403 },
+	};
+
+	for (size_t i = 0; i < N_OF(rows); i++) {
+		struct text heard CLEANUP(text_done) = TEXT_INIT;
+		char request[512];
+		int fd = wire_dial_tcp(*state, rows[i].port);
+		unsigned status;
+
+		snprintf(request, sizeof(request), "GET /v2.0/ports HTTP/1.1\r\nHost: %s\r\n%s\r\n",
+			rows[i].host, rows[i].more);
+		wire_say(fd, request);
+		status = wire_hear_answer(fd, &heard);
+		if (status != rows[i].status)
+			fail_msg("%s %s: %u", rows[i].host, rows[i].more, status);
+		close(fd);
+	}
+}
+
 static void a_short_lived_token_works_and_ends(void **state)
 {
 	struct text heard CLEANUP(text_done) = TEXT_INIT;
@@ -439,6 +478,7 @@ int main(void)
 		CASE(roles_decide_what_may_be_done),
 		CASE(a_body_behind_a_password_comes_whole),
 		CASE(where_nobody_is_asked_everybody_may_be_somebody),
+		CASE(a_browser_does_not_ask_for_somebody_else),
 		CASE(a_short_lived_token_works_and_ends),
 		CASE(a_user_who_is_taken_away_is_gone_at_once),
 		CASE(while_passwords_hang_who_is_known_is_answered),
