@@ -72,9 +72,9 @@
 #define LIMIT_API_TCP	      768 /* connections over TCP: the rest is left for the unix socket */
 #define LIMIT_API_PEER	      128 /* connections of one address over TCP; of IPv6 of one /64 */
 #define LIMIT_TLS_FILE	      ((size_t)1024 * 1024) /* bytes of a certificate's or key's */
-#define LIMIT_API_LISTEN      16  /* addresses that are listened at */
+#define LIMIT_API_LISTEN      16		    /* addresses that are listened at */
 
-/* Who may ask over TCP. A password costs tens of milliseconds of a processor and 64 MiB, one at a time. */
+/* Who may ask over TCP. A password costs a tenth of a second of a processor, or two, and 64 MiB, one at a time. */
 #define LIMIT_USERS	    1000
 #define LIMIT_USER_TOKENS   16			      /* kept in the file */
 #define LIMIT_USERS_FILE    ((size_t)8 * 1024 * 1024) /* bytes */

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 /*
- * Passwords, tokens and keys, by libsodium. A password is guessed, so its hash is slow (argon2id, 64 MiB, some tens of
- * milliseconds); a token has 256 random bits, so its hash is fast.
+ * Passwords, tokens and keys, by libsodium. A password is guessed, so its hash is slow (argon2id, 64 MiB, a tenth of a
+ * second); a token has 256 random bits, so its hash is fast.
  */
 #define SECRET_HASH_SIZE   32
 #define SECRET_KEY_SIZE	   32
