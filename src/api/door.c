@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "api/request.h"
+#include "api/credentials.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +52,7 @@ void door_close(struct door **door_p)
 	if (!door)
 		return;
 	engine_done(door);
+	credentials_close(&door->credentials);
 	events_done(door->events);
 	free(door->events);
 	arena_free(door->state_arena);

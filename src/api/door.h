@@ -162,7 +162,7 @@ const struct event_entry *events_get(const struct event_log *log, uint64_t numbe
 #define N_STATUS_CLASSES 6 /* 1xx..5xx, others */
 struct door_counts {
 	uint64_t requests[5 /* methods, and others */][N_STATUS_CLASSES];
-	uint64_t streams_dropped, engine_refused, timeouts;
+	uint64_t streams_dropped, engine_refused, timeouts, wrong_credentials;
 };
 
 /* Seconds. As in limits.h; tests wait less. */
@@ -175,6 +175,7 @@ struct door {
 	struct store *store;
 	struct model model;
 	struct engine engine;
+	struct credentials *credentials; /* NULL: nobody is asked for any */
 	struct event_log *events;
 	struct door_counts counts;
 	struct door_times times;
@@ -212,7 +213,7 @@ void door_tick(struct door *door);
 const char *door_sickness(struct door *door, struct arena *arena);
 
 /* run.c: until the engine's end closes or SIGTERM comes. */
-bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(void *data),
+bool door_run(struct door *door, const struct api_options *options, void (*ready)(void *data),
 	void *data, struct err *err);
 
 /* metrics.c: in Prometheus' text format; counters may be NULL. */

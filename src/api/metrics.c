@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is counted, in Prometheus' text format 0.0.4. */
-#include "api/request.h"
+#include "api/credentials.h"
 
 #include <string.h>
 
@@ -165,6 +165,14 @@ static void add_requests(struct text *out, const struct door *door)
 					(unsigned long long)door->counts.requests[m][c]);
 	add_one(out, "request_timeouts_total", "counter",
 		"Clients that were too slow with a request or an answer.", door->counts.timeouts);
+	add_one(out, "wrong_credentials_total", "counter", "Passwords and tokens that were wrong.",
+		door->counts.wrong_credentials);
+	if (door->credentials) {
+		add_one(out, "logins_waiting", "gauge", "Passwords that wait to be looked at.",
+			credentials_n_logins(door->credentials));
+		add_one(out, "tokens", "gauge", "Short-lived tokens that hold.",
+			credentials_n_sessions(door->credentials));
+	}
 	add_one(out, "streams_dropped_total", "counter", "Readers of events that were too slow.",
 		door->counts.streams_dropped);
 	add_one(out, "engine_refused_total", "counter",

@@ -29,6 +29,10 @@ struct request {
 	struct door *door;
 	struct arena *arena;
 	struct identity who;
+	enum proof proof;
+	const char *peer;    /* the address over TCP, of IPv6 its /64; "": it is none */
+	struct login *login; /* credentials.c's, while it is asked who he is; NULL */
+	uint64_t session;    /* and the short-lived token that it came with; 0 */
 	enum method method;
 	const char *path;
 	VEC(struct argument) arguments;
@@ -300,6 +304,8 @@ void findings_show(struct request *request);
 void events_show(struct request *request);
 void metrics_show(struct request *request);
 void health_show(struct request *request);
+void token_create(struct request *request);
+void token_delete(struct request *request);
 
 /* --- routes.c --- */
 
@@ -317,9 +323,9 @@ struct api_route {
 extern const struct api_route routes[];
 extern const size_t n_routes;
 
-/* Sets route and id. False: there is none, or not for who asks, and it is answered so (404, 405, 401, 403). */
+/* Sets route and id. False: there is none, and it is answered so (404, 405). Who asks may not be known yet: access_check is next. */
 bool route_find(struct request *request);
-/* Handles a whole request whose route was found. */
+/* Handles a whole request whose route was found, from who may ask it. */
 void route_handle(struct request *request);
 
 #endif

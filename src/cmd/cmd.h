@@ -72,6 +72,11 @@ enum option_id {
 	OPT_AS_FFFUU,
 	OPT_CONFIG,
 	OPT_PARANOID,
+	OPT_PROJECT,
+	OPT_ROLE,
+	OPT_PASSWORD,
+	OPT_NO_PASSWORD,
+	OPT_REVOKE,
 	N_OPTIONS,
 };
 
@@ -103,8 +108,11 @@ struct invocation {
 	bool as_fffuu;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
-	enum exit_code exit;	 /* of a run that did not fail */
-	bool has_changed; /* something was done that stands, whatever becomes of its report */
+	/* user */
+	const char *project, *role; /* NULL: not said */
+	bool password, no_password, revoke;
+	enum exit_code exit; /* of a run that did not fail */
+	bool has_changed;    /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -141,6 +149,7 @@ bool cmd_doctor(struct invocation *invocation, struct err *err);
 bool cmd_serve(struct invocation *invocation, struct err *err);
 bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
+bool cmd_user(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
 
 /* options.c */

@@ -101,6 +101,12 @@ static const struct option_spec {
 		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
 		"the configuration (default /etc/portwall/serve.conf)" },
+	[OPT_PROJECT] = { "project", 0, "PROJECT", "of which project (default: default)" },
+	[OPT_ROLE] = { "role", 0, "ROLE", "admin, member or reader (default: member)" },
+	[OPT_PASSWORD] = { "password", 0, NULL,
+		"set a new password, which is typed, or the first line of standard input" },
+	[OPT_NO_PASSWORD] = { "no-password", 0, NULL, "without a password: only tokens let in" },
+	[OPT_REVOKE] = { "revoke", 0, NULL, "end the token in place of making it" },
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
 		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
 		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
@@ -173,6 +179,9 @@ static const struct {
 	{ OPT_UNDO, AT(undo) },
 	{ OPT_KEEP, AT(keep) },
 	{ OPT_PARANOID, AT(paranoid) },
+	{ OPT_PASSWORD, AT(password) },
+	{ OPT_NO_PASSWORD, AT(no_password) },
+	{ OPT_REVOKE, AT(revoke) },
 };
 
 /* Options whose value is kept as it is. */
@@ -192,6 +201,8 @@ static const struct {
 	{ OPT_PACKETS, AT(packets_path) },
 	{ OPT_CHAIN, AT(chain) },
 	{ OPT_FAMILY, AT(family) },
+	{ OPT_PROJECT, AT(project) },
+	{ OPT_ROLE, AT(role) },
 };
 
 static const struct {
@@ -391,7 +402,8 @@ void options_print_completion(struct text *out)
 		"completion --help --version' -- \"$word\")\n\t\treturn\n\tfi\n"
 		"\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n"
 		"\t--backend) mapfile -t COMPREPLY < <(compgen -W 'nft legacy' -- \"$word\"); return ;;\n"
-		"\t--prefix | --wait | -w) return ;;\n\tesac\n"
+		"\t--role) mapfile -t COMPREPLY < <(compgen -W 'admin member reader' -- \"$word\"); return ;;\n"
+		"\t--prefix | --wait | -w | --project) return ;;\n\tesac\n"
 		"\tcase ${COMP_WORDS[1]} in\n");
 	for (size_t i = 0; i < n_commands; i++) {
 		text_addf(out, "\t%s) options='", commands[i].name);
@@ -408,6 +420,8 @@ void options_print_completion(struct text *out)
 		"\t\t\t\tsed -n 's/^      \"name\": \"\\(.*\\)\",$/\\1/p')\" -- \"$word\")\n"
 		"\t\telif [ \"${COMP_WORDS[1]}\" = guard ]; then\n"
 		"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'install run status remove' -- \"$word\")\n"
+		"\t\telif [ \"${COMP_WORDS[1]}\" = user ]; then\n"
+		"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'list add set delete token' -- \"$word\")\n"
 		"\t\telse\n\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
 		"\t\tfi ;;\n\tesac\n}\ncomplete -o filenames -F _portwall portwall\n");
 }

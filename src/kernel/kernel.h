@@ -215,6 +215,8 @@ bool kernel_pair_open(int ret[2], struct err *err);
 /* A socket at path that listens, of that group and with mode 0660; what stands there is replaced if nobody listens behind it. group
  * NULL: of ours. */
 bool kernel_socket_listen(const char *path, const char *group, int *ret_fd, struct err *err);
+/* A socket that listens at an address of this host, and at no other: "::" is not 0.0.0.0 as well. */
+bool kernel_tcp_listen(const struct addr *addr, uint16_t port, int *ret_fd, struct err *err);
 /* Is who listens at path in our network namespace? false: nobody listens, or in another one. */
 bool kernel_socket_is_here(const char *path);
 /* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */

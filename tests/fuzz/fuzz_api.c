@@ -69,7 +69,7 @@ static struct request *ask(enum method method, const char *path, const char *bod
 
 	request->who = identity_local;
 	text_add_n(&request->body, body, size);
-	if (route_find(request))
+	if (route_find(request) && access_check(request))
 		route_handle(request);
 	pump();
 	return request;
@@ -252,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	revision = door->model.revision;
 	request = read_request(text, size);
 	free(text);
-	if (route_find(request))
+	if (route_find(request) && access_check(request))
 		route_handle(request);
 	pump();
 	check_answer(request);

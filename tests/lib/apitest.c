@@ -110,7 +110,7 @@ static struct request *ask_if(struct apitest *test, const char *method, const ch
 	request->if_match = if_match;
 	if (body)
 		text_add(&request->body, body);
-	if (route_find(request))
+	if (route_find(request) && access_check(request))
 		route_handle(request);
 	return request;
 }
