@@ -182,6 +182,7 @@ void findings_show(struct request *request);
 void events_show(struct request *request);
 void metrics_show(struct request *request);
 void health_show(struct request *request);
+void openapi_show(struct request *request);
 
 /* --- routes.c --- */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The one table of what can be asked. Routing, what a method that is not there is answered with, the limits of bodies and the
- * list of resources are made from it, and so can be a description for clients.
+ * list of resources are made from it, and the description for clients (openapi.c).
  */
 #include "api/request.h"
 
@@ -59,6 +59,8 @@ const struct api_route routes[] = {
 	{ METHOD_GET, V2 "portwall/events", events_show, NULL,
 		"Changes and what happens to ports, as they come (text/event-stream).",
 		no_arguments, 0, ROLE_ADMIN },
+	{ METHOD_GET, V2 "portwall/openapi.json", openapi_show, NULL,
+		"This API as an OpenAPI 3.0 description.", no_arguments, 0, 0 },
 	{ METHOD_GET, "/metrics", metrics_show, NULL, "Counts, for Prometheus.", no_arguments, 0,
 		ROLE_ADMIN },
 	{ METHOD_GET, "/healthz", health_show, NULL,
