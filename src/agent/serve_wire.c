@@ -159,6 +159,40 @@ bool serve_get_text(
 	return true;
 }
 
+/* --- a question --- */
+
+#define QUESTION_TEXTS(question)                                                                   \
+	{                                                                                          \
+		&(question)->port_id, &(question)->packet, &(question)->direction,                 \
+			&(question)->state, &(question)->from,                                     \
+	}
+
+void serve_put_question(struct text *out, uint64_t id, const struct serve_question *question)
+{
+	const char *const *const texts[] = QUESTION_TEXTS(question);
+	size_t place = frame_begin(out, SERVE_EXPLAIN, id);
+
+	for (size_t i = 0; i < N_OF(texts); i++)
+		wire_put_text(out, *texts[i]);
+	frame_end(out, place);
+}
+
+bool serve_get_question(struct arena *arena, const char *body, size_t size,
+	struct serve_question *ret, struct err *err)
+{
+	struct wire wire = { body, body + size, err };
+	struct serve_question question = { 0 };
+	const char **const texts[] = QUESTION_TEXTS(&question);
+
+	for (size_t i = 0; i < N_OF(texts); i++)
+		if (!wire_get_text(&wire, arena, texts[i]))
+			return fail_in(&wire, "a question");
+	if (!wire_get_end(&wire))
+		return fail_in(&wire, "a question");
+	*ret = question;
+	return true;
+}
+
 /* --- what became of a change --- */
 
 /* Pointers to the numbers of a message, in the order of its bytes, so that writing and reading have one list. */

@@ -23,6 +23,14 @@ static const struct {
 } known_arguments[] = {
 	{ "dry_run", "boolean", "Nothing is stored; the answer tells what would be done." },
 	{ "port", "string", "The id of a port; all if it is not given." },
+	{ "packet", "string",
+		"As portwall explain takes it: icmp 10.0.0.5 10.0.0.9, tcp any 10.0.0.0/8:22." },
+	{ "direction", "string",
+		"ingress, to the port, or egress; if it is not given, what the addresses say." },
+	{ "state", "string",
+		"Of its connection: new, established, related, invalid or untracked; if it is not "
+		"given, as conntrack has it." },
+	{ "from", "string", "The interface of the host at which it comes in." },
 	{ "fields", NULL, "Only these fields of each object; again for each field." },
 };
 
@@ -61,9 +69,17 @@ static bool has_place(const struct api_route *route)
 	return strchr(route->path, '{') != NULL;
 }
 
+/* Of its body and answers; what is asked of an object, behind its id, is answered with something else. */
+static const struct resource *resource_of(const struct api_route *route)
+{
+	const char *place = strchr(route->path, '}');
+
+	return place && place[1] ? NULL : route->resource;
+}
+
 static bool is_list(const struct api_route *route)
 {
-	return route->resource && route->method == METHOD_GET && !has_place(route);
+	return resource_of(route) && route->method == METHOD_GET && !has_place(route);
 }
 
 static const char *type_of_route(const struct api_route *route)
@@ -85,7 +101,7 @@ static bool answers(const struct api_route *route, unsigned status)
 		return has_place(route) || is_changing(route) ||
 		       (route->arguments && route->arguments[0]);
 	case 409:
-		return is_changing(route) || (has_place(route) && !route->resource);
+		return is_changing(route) || (has_place(route) && !resource_of(route));
 	case 412:
 		return route->method == METHOD_PUT || route->method == METHOD_DELETE;
 	case 413:
@@ -312,7 +328,7 @@ static void add_places(json_t *list, const struct api_route *route)
 
 static void add_filters(json_t *list, const struct api_route *route)
 {
-	const struct resource *resource = route->resource;
+	const struct resource *resource = resource_of(route);
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < resource->n_fields; i++) {
@@ -335,7 +351,7 @@ static json_t *parameters_of(const struct api_route *route)
 	add_places(list, route);
 	for (size_t i = 0; route->arguments && route->arguments[i]; i++)
 		add_argument(list, route->arguments[i]);
-	if (!route->arguments && route->resource)
+	if (!route->arguments && resource_of(route))
 		add_filters(list, route);
 	if (route->method == METHOD_PUT || route->method == METHOD_DELETE)
 		json_array_append_new(list,
@@ -365,7 +381,7 @@ static json_t *list_of(json_t *items)
 
 static json_t *body_of(struct arena *arena, const struct api_route *route)
 {
-	const struct resource *resource = route->resource;
+	const struct resource *resource = resource_of(route);
 	const char *type = type_of_route(route), *path;
 	json_t *schema;
 
@@ -392,7 +408,7 @@ static json_t *body_of(struct arena *arena, const struct api_route *route)
 
 static json_t *answer_schema(struct arena *arena, const struct api_route *route)
 {
-	const struct resource *resource = route->resource;
+	const struct resource *resource = resource_of(route);
 	const char *path;
 	json_t *one;
 
@@ -420,7 +436,7 @@ static json_t *response(const char *words, const char *type, json_t *schema)
 static json_t *responses_of(struct arena *arena, const struct api_route *route)
 {
 	json_t *list = json_object();
-	bool makes = route->method == METHOD_POST && route->resource;
+	bool makes = route->method == METHOD_POST && resource_of(route);
 	bool removes = route->method == METHOD_DELETE;
 	const char *type = is_changing(route) ? JSON_TYPE : type_of_route(route);
 	char status[4];

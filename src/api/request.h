@@ -179,6 +179,7 @@ void status_show(struct request *request);
 void counters_show(struct request *request);
 void verify_show(struct request *request);
 void findings_show(struct request *request);
+void explain_show(struct request *request);
 void events_show(struct request *request);
 void metrics_show(struct request *request);
 void health_show(struct request *request);

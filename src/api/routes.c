@@ -12,6 +12,7 @@ const char *const method_names[N_METHODS] = { "GET", "POST", "PUT", "DELETE" };
 static const char *const no_arguments[] = { NULL };
 static const char *const dry_run[] = { "dry_run", NULL };
 static const char *const of_port[] = { "port", NULL };
+static const char *const of_packet[] = { "packet", "direction", "state", "from", NULL };
 
 #define V2 "/v2.0/"
 /* Five routes of one collection. */
@@ -40,6 +41,9 @@ const struct api_route routes[] = {
 	COLLECTION("address-groups", address_group, collection_list, collection_show,
 		&address_group_resource, "an address group", "address groups"),
 	COLLECTION("ports", port, port_list, port_show, &port_resource, "a port", "ports"),
+	{ METHOD_GET, V2 "ports/{id}/explain", explain_show, &port_resource,
+		"What happens to a packet at the port, by which rule, and what would change it.",
+		of_packet, 0, ROLE_READER },
 	{ METHOD_GET, V2 "portwall/policy", policy_show, NULL,
 		"The whole policy, as a policy file.", no_arguments, 0, ROLE_ADMIN },
 	{ METHOD_PUT, V2 "portwall/policy", policy_replace, NULL,

@@ -175,6 +175,33 @@ static void flood(struct fake_engine *fake)
 	}
 }
 
+/* The question itself; of a port that waits there is no answer. */
+static void answer_explain(
+	struct fake_engine *fake, const struct serve_header *header, const char *body)
+{
+	struct serve_question question;
+	struct err err;
+	json_t *said;
+	char *text;
+
+	if (!serve_get_question(fake->arena, body, header->size, &question, &err))
+		die(err.text);
+	vec_for_each (part, &fake->parts)
+		if (is_named(part, PART_PORT, "waiting") &&
+			!strcmp(part->port.id, question.port_id)) {
+			err_conflict(&err, "it has no interface");
+			serve_put_refused(&fake->out, header->id, &err);
+			return;
+		}
+	said = json_pack("{s:s, s:o, s:s, s:o, s:o}", "port", question.port_id, "packet",
+		json_text(question.packet), "direction", question.direction, "state",
+		json_text(question.state), "from", json_text(question.from));
+	text = json_dumps(said, 0);
+	serve_put_text(&fake->out, SERVE_TEXT, header->id, text);
+	free(text);
+	json_decref(said);
+}
+
 static void answer(struct fake_engine *fake, const struct serve_header *header, const char *body)
 {
 	fake->n_requests++;
@@ -197,6 +224,9 @@ static void answer(struct fake_engine *fake, const struct serve_header *header, 
 	case SERVE_FINDINGS:
 		flood(fake);
 		serve_put_text(&fake->out, SERVE_TEXT, header->id, "{\"findings\":[]}");
+		break;
+	case SERVE_EXPLAIN:
+		answer_explain(fake, header, body);
 		break;
 	default:
 		die("a request that there is not");

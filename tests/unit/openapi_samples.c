@@ -57,6 +57,9 @@ static void sample_all(struct apitest *test, json_t *samples)
 			NULL);
 	sample(test, samples, "GET", "/v2.0/ports/00000000-0000-4000-8000-000000000000", NULL);
 	sample(test, samples, "GET", "/v2.0/ports?nosuch=1", NULL);
+	sample(test, samples, "GET", with("/v2.0/ports/%s/explain?packet=icmp any any", port),
+		NULL);
+	sample(test, samples, "GET", with("/v2.0/ports/%s/explain?packet=x", port), NULL);
 	sample(test, samples, "POST", "/v2.0/security-groups",
 		"{\"security_group\": {\"name\": \"h\"}}");
 	sample(test, samples, "POST", "/v2.0/security-groups",

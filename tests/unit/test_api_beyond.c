@@ -80,11 +80,75 @@ static void the_description_has_every_argument_that_is_taken_and_no_other(void *
 	json_decref(answer);
 }
 
+static const char *make_port(struct apitest *test, const char *name)
+{
+	return make(test, "ports", with("{\"port\": {\"name\": \"%s\"}}", name));
+}
+
+static void the_engine_is_asked_about_a_packet_at_a_port(void **state)
+{
+	struct apitest *test = *state;
+	const char *port = make_port(test, "p");
+	json_t *answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/ports/%s/explain?packet=icmp 10.0.0.1 "
+		     "10.0.0.2&direction=ingress&state=new&from=eth0",
+			port),
+		NULL);
+
+	assert_string_equal(at(answer, "port"), port);
+	assert_string_equal(at(answer, "packet"), "icmp 10.0.0.1 10.0.0.2");
+	assert_string_equal(at(answer, "direction"), "ingress");
+	assert_string_equal(at(answer, "state"), "new");
+	assert_string_equal(at(answer, "from"), "eth0");
+	json_decref(answer);
+	answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/ports/%s/explain?packet=tcp any !10.0.0.0/8:22", port), NULL);
+	assert_string_equal(at(answer, "packet"), "tcp any !10.0.0.0/8:22");
+	assert_string_equal(at(answer, "direction"), "");
+	json_decref(answer);
+}
+
+static void a_packet_that_is_none_is_400_with_its_place_and_no_engine_is_asked(void **state)
+{
+	static const char *const queries[] = { "", "?packet=tcp foo 10.0.0.1", "?packet=\xff",
+		"?packet=icmp 10.0.0.1 10.0.0.2&direction=up",
+		"?packet=icmp 10.0.0.1 10.0.0.2&nosuch=1" };
+	struct apitest *test = *state;
+	const char *port = make_port(test, "p");
+	uint64_t n = test->engine.n_requests;
+	json_t *answer;
+
+	for (size_t i = 0; i < N_OF(queries); i++)
+		json_decref(apitest_expect(test, 400, "GET",
+			with("/v2.0/ports/%s/explain%s", port, queries[i]), NULL));
+	answer = apitest_expect(
+		test, 400, "GET", with("/v2.0/ports/%s/explain%s", port, queries[1]), NULL);
+	assert_string_equal(at(answer, "NeutronError.message"),
+		"\"foo\" is no address\n    tcp foo 10.0.0.1\n        ^");
+	assert_true(strlen(at(answer, "NeutronError.detail")) > 0);
+	json_decref(answer);
+	assert_int_equal(test->engine.n_requests, n);
+}
+
+static void a_port_that_there_is_not_is_404_and_one_without_interface_409(void **state)
+{
+	const char *port = make_port(*state, "waiting");
+
+	expect_error(*state, 404, "PortNotFound", "GET",
+		"/v2.0/ports/25252525-2525-4252-8252-252525252525/explain?packet=icmp any any",
+		NULL);
+	expect_error(*state, 409, "Conflict", "GET",
+		with("/v2.0/ports/%s/explain?packet=icmp any any", port), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		API_CASE(the_description_has_every_route_and_nothing_else),
 		API_CASE(the_description_has_every_argument_that_is_taken_and_no_other),
+		API_CASE(the_engine_is_asked_about_a_packet_at_a_port),
+		API_CASE(a_packet_that_is_none_is_400_with_its_place_and_no_engine_is_asked),
+		API_CASE(a_port_that_there_is_not_is_404_and_one_without_interface_409),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

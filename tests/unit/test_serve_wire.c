@@ -125,6 +125,34 @@ static void check_text(struct arena *arena, const char *body, size_t size)
 	assert_string_equal(text, "{\"a\": \"caf\xc3\xa9\"}");
 }
 
+static void put_question(struct text *out)
+{
+	const struct serve_question question = { ID_A, "tcp any 10.0.0.0/8:22", "ingress", "new",
+		"eth0" };
+
+	serve_put_question(out, 7, &question);
+}
+
+static bool get_question(struct arena *arena, const char *body, size_t size, struct err *err)
+{
+	struct serve_question question;
+
+	return serve_get_question(arena, body, size, &question, err);
+}
+
+static void check_question(struct arena *arena, const char *body, size_t size)
+{
+	struct serve_question question;
+	struct err err;
+
+	assert_true(serve_get_question(arena, body, size, &question, &err));
+	assert_string_equal(question.port_id, ID_A);
+	assert_string_equal(question.packet, "tcp any 10.0.0.0/8:22");
+	assert_string_equal(question.direction, "ingress");
+	assert_string_equal(question.state, "new");
+	assert_string_equal(question.from, "eth0");
+}
+
 static void put_done(struct text *out)
 {
 	const char *changes[] = { "+ IPv4 chain: a rule", "- IPv6 chain: another" };
@@ -325,6 +353,7 @@ static void check_event(struct arena *arena, const char *body, size_t size)
 static const struct message messages[] = {
 	MESSAGE(change, SERVE_CHANGE, 12),
 	MESSAGE(text, SERVE_TEXT, NO_COUNT),
+	MESSAGE(question, SERVE_EXPLAIN, NO_COUNT),
 	MESSAGE(done, SERVE_DONE, 64),
 	MESSAGE(state, SERVE_STATE, 9 * 8 + 12 * 8 + 8),
 	MESSAGE(counted, SERVE_COUNTED, 0),

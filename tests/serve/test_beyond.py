@@ -1,0 +1,110 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What Neutron's API does not have, of a real service with real packets."""
+import json
+import urllib.parse
+
+from servehost import (Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, rule, run, run_tests, wait_for)
+
+EGRESS = rule("egress")
+ICMP_IN = rule("ingress", protocol="icmp")
+
+
+def hosts(*numbers):
+    run("ip", "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
+    run("ip", "link", "set", "br0", "up")
+    return [Guest(number).make().plug("br0") for number in numbers]
+
+
+def explain(service, number, packet, status=200, **arguments):
+    query = urllib.parse.urlencode({"packet": packet, **arguments})
+    got, said = service.ask("GET", f"/v2.0/ports/{port_id(number)}/explain?{query}")
+    expect(got == status, f"{packet} {arguments}: {got}: {said}")
+    return said
+
+
+def a_packet_is_explained_as_it_fares():
+    one, two = hosts(1, 2)
+    service = Service().start()
+    packet = f"icmp {address(1)} {address(2)}"
+    for rules, verdict in (([EGRESS], "dropped"), ([EGRESS, ICMP_IN], "delivered"), ([ICMP_IN], "dropped")):
+        service.apply(policy_of([1, 2], rules))
+        expect(bool(one.pings(two)) == (verdict == "delivered"), f"{rules}: the packets themselves fare otherwise")
+        for number, direction in ((1, "egress"), (2, "ingress"), (1, None), (2, None)):
+            said = explain(service, number, packet, state="new", **({"direction": direction} if direction else {}))
+            expect(said["verdict"] == verdict, f"{rules} at {number} {direction}: {said['verdict']}: {said['words']}")
+            expect(said["path"][0]["device"] == device(1), said["path"][0])
+            if verdict == "dropped":
+                port = said["decided_by"]["port"]
+                where = (device(2), "ingress") if EGRESS in rules else (device(1), "egress")
+                expect((port["device"], port["direction"]) == where, said["decided_by"])
+    told = json.loads(service.portwall("explain", "--json", "--in", device(1), "--to", device(2), "--state", "new",
+                                       packet + f" mac {mac(1)} > {mac(2)}", status=3))
+    said = explain(service, 1, packet, state="new")
+    expect(said == told, f"the command says {told}, the API {said}")
+
+
+def a_spoofed_packet_is_told_as_such():
+    hosts(1, 2)
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    said = explain(service, 1, f"icmp 192.0.2.1 {address(2)} mac {mac(1)} > {mac(2)}")
+    expect(said["verdict"] == "dropped" and said["decided_by"]["port"]["anti_spoofing"], said)
+
+
+def all_packets_of_a_set_are_explained_by_parts():
+    hosts(1, 2)
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS, rule("ingress", protocol="tcp", port_range_min=22, port_range_max=22)]))
+    said = explain(service, 2, f"tcp {address(1)} {address(2)}:22-23", state="new")
+    by_ports = {line: part["answer"]["decided_by"] for part in said["parts"] for line in part["packets"]}
+    expect(set(by_ports) == {"IPv4 dport 22", "IPv4 dport 23"}, said["parts"])
+    expect(by_ports["IPv4 dport 23"]["port"] == {"device": device(2), "direction": "ingress", "anti_spoofing": False, "invalid_state": False},
+           by_ports)
+    # the guest is a namespace of this host: it has no socket for it, and that is no rule's doing
+    expect(by_ports["IPv4 dport 22"] is None, by_ports)
+
+
+def what_comes_from_elsewhere_comes_by_the_uplink():
+    hosts(1, 2)
+    run("ip", "link", "add", "eth7", "type", "veth", "peer", "name", "wire7")
+    for name in ("eth7", "wire7"):
+        run("ip", "link", "set", name, "up")
+    run("ip", "link", "set", "eth7", "master", "br0")
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    said = explain(service, 1, f"icmp 192.0.2.9 {address(1)}", state="new")
+    expect(said["verdict"] == "delivered" and said["path"][0]["device"] == "eth7", said)
+    run("ip", "link", "add", "eth8", "type", "veth", "peer", "name", "wire8")
+    run("ip", "link", "set", "eth8", "master", "br0", "up")
+    said = explain(service, 1, f"icmp 192.0.2.9 {address(1)}", status=409)["NeutronError"]
+    expect("eth7" in said["message"] and "eth8" in said["message"] and "from=" in said["detail"], said)
+    said = explain(service, 1, f"icmp 192.0.2.9 {address(1)}", state="new", **{"from": "eth8"})
+    expect(said["path"][0]["device"] == "eth8", said)
+
+
+def what_cannot_be_explained_is_told_why():
+    hosts(1)
+    service = Service().start()
+    policy = policy_of([1, 2, 3], [EGRESS])
+    policy["ports"][2]["binding:host_id"] = "elsewhere"
+    service.apply(policy)
+    packet = f"icmp {address(1)} {address(2)}"
+    said = explain(service, 1, "tcp here there", status=400)["NeutronError"]
+    expect('"here" is no address' in said["message"] and "^" in said["message"], said)
+    expect("nosuch" in explain(service, 1, packet, status=400, state="nosuch")["NeutronError"]["message"], "the state")
+    expect("nosuch0" in explain(service, 1, packet, status=400, **{"from": "nosuch0"})["NeutronError"]["message"], "from")
+    expect(device(2) in explain(service, 2, packet, status=409)["NeutronError"]["message"], "a port without interface")
+    expect("elsewhere" in explain(service, 3, packet, status=409)["NeutronError"]["message"], "a port of another host")
+    explain(service, 4, packet, status=404)
+    expect(explain(service, 1, packet)["verdict"], "and then it goes on")
+
+
+if __name__ == "__main__":
+    run_tests([
+        ("a packet is explained as it fares", a_packet_is_explained_as_it_fares),
+        ("a spoofed packet is told as such", a_spoofed_packet_is_told_as_such),
+        ("all packets of a set are explained by parts", all_packets_of_a_set_are_explained_by_parts),
+        ("what comes from elsewhere comes by the uplink", what_comes_from_elsewhere_comes_by_the_uplink),
+        ("what cannot be explained is told why", what_cannot_be_explained_is_told_why),
+    ])
