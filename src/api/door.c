@@ -55,6 +55,7 @@ void door_close(struct door **door_p)
 	events_done(door->events);
 	free(door->events);
 	arena_free(door->state_arena);
+	rule_counters_done(&door->rule_counters);
 	model_done(&door->model);
 	store_close(&door->store);
 	free(door);

@@ -112,6 +112,17 @@ void events_add(struct door *door, const char *what, json_t *data);
 /* NULL: there is none yet, or no longer. */
 const struct event_entry *events_get(const struct event_log *log, uint64_t number);
 
+/* --- rule_counters.c: what each rule counted, as it was last read --- */
+
+struct rule_counters {
+	struct arena *arena;	    /* NULL: never */
+	struct map *by_id;	    /* to struct rule_count */
+	uint64_t read_ms, revision; /* of the store, that the kernel was being brought to then */
+	uint64_t took_ms, asked_ms, asked_revision;
+	bool is_asked;
+};
+void rule_counters_done(struct rule_counters *counters);
+
 /* --- door.c --- */
 
 #define N_STATUS_CLASSES 6 /* 1xx..5xx, others */
@@ -145,6 +156,7 @@ struct door {
 	unsigned n_refused_syncs;
 	char refused
 		[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
+	struct rule_counters rule_counters;
 	struct request *waiting; /* requests that wait for the engine */
 	size_t n_waiting;
 	size_t n_streams, n_connections, n_memory; /* http.c's, for limits and metrics */

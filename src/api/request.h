@@ -42,6 +42,7 @@ struct request {
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	/* Then it is answered by this; NULL: the engine has not answered in time. */
 	void (*give_up)(struct request *request);
+	bool waits_for_counters; /* of all rules (rule_counters.c) */
 	struct request *next_waiting, **waiting_at;
 	void *data; /* http.c's */
 };
@@ -159,6 +160,12 @@ json_t *rule_view(const json_t *document, size_t rule);
 void group_create(struct request *request);
 void group_update(struct request *request);
 void group_delete(struct request *request);
+void rule_list(struct request *request);
+void rule_show(struct request *request);
+/* Answers when the rules' counters were read, if they are among what is to be shown; or without, when the engine is busy. */
+void rule_counters_with(struct request *request, void (*answer)(struct request *request));
+/* To a rule as it is shown: null where they are not known. */
+void rule_counters_add(const struct door *door, json_t *rule);
 void rule_create(struct request *request);
 void rule_update(struct request *request);
 void rule_delete(struct request *request);

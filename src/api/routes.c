@@ -36,7 +36,7 @@ const struct api_route routes[] = {
 		ROLE_READER },
 	COLLECTION("security-groups", group, collection_list, collection_show, &group_resource,
 		"a security group", "security groups"),
-	COLLECTION("security-group-rules", rule, collection_list, collection_show, &rule_resource,
+	COLLECTION("security-group-rules", rule, rule_list, rule_show, &rule_resource,
 		"a rule of a security group", "rules of security groups"),
 	COLLECTION("address-groups", address_group, collection_list, collection_show,
 		&address_group_resource, "an address group", "address groups"),

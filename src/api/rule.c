@@ -30,6 +30,8 @@ static const struct api_field fields[] = {
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
 		"A text of at most 255 characters." },
 	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix." },
+	{ "portwall:packets", IS_INT | IS_NULL, 0, "It is what the kernel counted." },
+	{ "portwall:bytes", IS_INT | IS_NULL, 0, "It is what the kernel counted." },
 	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
 	{ "tags", IS_LIST, 0, "Not yet." },
 };
@@ -60,8 +62,12 @@ static void each_rule(struct door *door, void (*fn)(void *data, json_t *object),
 		const struct object *object = &door->model.objects[PART_GROUP][i];
 		json_t *document = document_of_part(&object->part);
 
-		for (size_t r = 0; r < object->part.group.n_rules; r++)
-			fn(data, rule_view(document, r));
+		for (size_t r = 0; r < object->part.group.n_rules; r++) {
+			json_t *view = rule_view(document, r);
+
+			rule_counters_add(door, view);
+			fn(data, view);
+		}
 		json_decref(document);
 	}
 }
@@ -77,6 +83,7 @@ static json_t *find_rule(struct door *door, const char *id)
 		return NULL;
 	document = document_of_part(&object->part);
 	view = rule_view(document, rule);
+	rule_counters_add(door, view);
 	json_decref(document);
 	return view;
 }

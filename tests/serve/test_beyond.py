@@ -100,6 +100,29 @@ def what_cannot_be_explained_is_told_why():
     expect(explain(service, 1, packet)["verdict"], "and then it goes on")
 
 
+def rules_are_shown_with_what_they_counted():
+    one, two, three = hosts(1, 2, 3)
+    service = Service().start()
+    service.apply(policy_of([1, 2, 3], [EGRESS]))
+    expect(one.pings(two) == 0, "a ping passes that no group allows")
+    made = service.must("POST", "/v2.0/security-group-rules", {"security_group_rule": {
+        "security_group_id": group_id(1), "direction": "ingress", "protocol": "icmp"}})["security_group_rule"]
+    path = f"/v2.0/security-group-rules/{made['id']}"
+
+    def counted():
+        return service.must("GET", path)["security_group_rule"]["portwall:packets"]
+    wait_for("a rule that nothing met", lambda: counted() == 0)
+    # of each ping the request is a new connection, which a rule lets pass; at two ports
+    expect(one.pings(two) == 1 and two.pings(three) == 1, "pings that are allowed are lost")
+    wait_for("what both ports counted", lambda: counted() == 2)
+    listed = {r["id"]: r for r in service.must("GET", "/v2.0/security-group-rules")["security_group_rules"]}
+    expect(listed[made["id"]]["portwall:bytes"] == 2 * 84, listed)
+    egress = [r["portwall:packets"] for r in listed.values() if r["direction"] == "egress"]
+    expect(all(egress), listed)
+    said = service.must("GET", "/v2.0/security-group-rules?fields=id&fields=portwall:packets")["security_group_rules"]
+    expect({"id": made["id"], "portwall:packets": 2} in said, said)
+
+
 if __name__ == "__main__":
     run_tests([
         ("a packet is explained as it fares", a_packet_is_explained_as_it_fares),
@@ -107,4 +130,5 @@ if __name__ == "__main__":
         ("all packets of a set are explained by parts", all_packets_of_a_set_are_explained_by_parts),
         ("what comes from elsewhere comes by the uplink", what_comes_from_elsewhere_comes_by_the_uplink),
         ("what cannot be explained is told why", what_cannot_be_explained_is_told_why),
+        ("rules are shown with what they counted", rules_are_shown_with_what_they_counted),
     ])

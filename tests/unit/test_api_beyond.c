@@ -141,6 +141,146 @@ static void a_port_that_there_is_not_is_404_and_one_without_interface_409(void *
 		with("/v2.0/ports/%s/explain?packet=icmp any any", port), NULL);
 }
 
+#define COUNTED "11111111-2222-4333-8444-555555555555" /* fakeengine.c */
+
+/* A group with the rule that the engine tells of, and n ports that have it. */
+static void put_counted(struct apitest *test, int n)
+{
+	struct text policy CLEANUP(text_done) = TEXT_INIT;
+
+	text_add(&policy,
+		"security_groups:\n- name: g\n  security_group_rules:\n"
+		"  - {id: " COUNTED ", direction: ingress}\n  - {direction: egress}\nports:\n");
+	for (int i = 0; i < n; i++)
+		text_addf(&policy,
+			"- {name: p%d, mac_address: 'fa:16:3e:00:00:%02x', security_groups: [g]}\n",
+			i, i);
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy.data));
+}
+
+static void rules_are_shown_with_what_all_ports_counted(void **state)
+{
+	struct apitest *test = *state;
+	json_t *answer;
+
+	put_counted(test, 3);
+	answer = apitest_expect(
+		test, 200, "GET", "/v2.0/security-group-rules?direction=ingress", NULL);
+	assert_string_equal(at(answer, "security_group_rules.0.portwall:packets"), "30");
+	assert_string_equal(at(answer, "security_group_rules.0.portwall:bytes"), "3000");
+	json_decref(answer);
+	answer = apitest_expect(
+		test, 200, "GET", "/v2.0/security-group-rules?direction=egress", NULL);
+	assert_string_equal(at(answer, "security_group_rules.0.portwall:packets"), "0");
+	json_decref(answer);
+	answer = apitest_expect(test, 200, "GET", "/v2.0/security-group-rules/" COUNTED, NULL);
+	assert_string_equal(at(answer, "security_group_rule.portwall:packets"), "30");
+	json_decref(answer);
+}
+
+static void who_wants_no_counters_costs_the_engine_nothing(void **state)
+{
+	static const char *const paths[] = { "/v2.0/security-group-rules?fields=id&fields=protocol",
+		"/v2.0/security-group-rules/" COUNTED "?fields=id", "/v2.0/security-groups",
+		"/v2.0/security-groups?fields=security_group_rules" };
+	struct apitest *test = *state;
+	uint64_t n;
+
+	put_counted(test, 1);
+	test->door->now_ms += 60000;
+	n = test->engine.n_requests;
+	for (size_t i = 0; i < N_OF(paths); i++)
+		json_decref(apitest_expect(test, 200, "GET", paths[i], NULL));
+	assert_int_equal(test->engine.n_requests, n);
+	json_decref(apitest_expect(test, 200, "GET",
+		"/v2.0/security-group-rules?fields=id&fields=portwall:bytes", NULL));
+	assert_int_equal(test->engine.n_requests, n + 1);
+	put_counted(test, 0);
+	test->door->now_ms += 60000;
+	n = test->engine.n_requests;
+	json_decref(apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL));
+	assert_int_equal(test->engine.n_requests, n);
+}
+
+static void the_engine_is_asked_once_for_all_who_list_rules_at_a_time(void **state)
+{
+	struct apitest *test = *state;
+	struct request *requests[5];
+	uint64_t n;
+
+	put_counted(test, 1);
+	n = test->engine.n_requests;
+	for (size_t i = 0; i < N_OF(requests); i++)
+		requests[i] = apitest_ask(test, "GET", "/v2.0/security-group-rules", NULL);
+	/* one who no longer waits */
+	request_free(requests[2]);
+	apitest_pump(test);
+	assert_int_equal(test->engine.n_requests, n + 1);
+	for (size_t i = 0; i < N_OF(requests); i++) {
+		if (i == 2)
+			continue;
+		assert_int_equal(requests[i]->answer.status, 200);
+		assert_non_null(strstr(requests[i]->answer.body.data, "\"portwall:packets\":10,"));
+		request_free(requests[i]);
+	}
+	test->door->now_ms += 150;
+	json_decref(apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL));
+	assert_int_equal(test->engine.n_requests, n + 1);
+	test->door->now_ms += 100;
+	json_decref(apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL));
+	assert_int_equal(test->engine.n_requests, n + 2);
+}
+
+/* However long it took: else a host of many ports would do nothing but count. */
+static void the_engine_is_not_asked_again_before_as_long_as_it_took(void **state)
+{
+	struct apitest *test = *state;
+	struct request *request;
+	uint64_t n;
+
+	put_counted(test, 1);
+	request = apitest_ask(test, "GET", "/v2.0/security-group-rules", NULL);
+	test->door->now_ms += 1500;
+	apitest_pump(test);
+	assert_int_equal(request->answer.status, 200);
+	request_free(request);
+	n = test->engine.n_requests;
+	test->door->now_ms += 1400;
+	json_decref(apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL));
+	assert_int_equal(test->engine.n_requests, n);
+	test->door->now_ms += 200;
+	json_decref(apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL));
+	assert_int_equal(test->engine.n_requests, n + 1);
+}
+
+static void rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet(void **state)
+{
+	struct apitest *test = *state;
+	struct request *request;
+	json_t *answer;
+	const char *group;
+
+	put_counted(test, 1);
+	answer = apitest_expect(test, 200, "GET", "/v2.0/security-group-rules", NULL);
+	json_decref(answer);
+	group = make(test, "security-groups", "{\"security_group\": {\"name\": \"n\"}}");
+	answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/security-group-rules?security_group_id=%s", group), NULL);
+	assert_string_equal(at(answer, "security_group_rules.0.portwall:packets"), "null");
+	json_decref(answer);
+	test->engine.is_silent = true;
+	test->door->now_ms += 60000;
+	request = apitest_ask(test, "GET", "/v2.0/security-group-rules", NULL);
+	apitest_pump(test);
+	assert_int_equal(request->answer.status, 0);
+	test->door->now_ms += test->door->times.state_s * 1000;
+	door_tick(test->door);
+	assert_int_equal(request->answer.status, 200);
+	assert_non_null(strstr(request->answer.body.data, "\"portwall:packets\":null"));
+	assert_null(strstr(request->answer.body.data, "\"portwall:packets\":1"));
+	request_free(request);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -149,6 +289,11 @@ int main(void)
 		API_CASE(the_engine_is_asked_about_a_packet_at_a_port),
 		API_CASE(a_packet_that_is_none_is_400_with_its_place_and_no_engine_is_asked),
 		API_CASE(a_port_that_there_is_not_is_404_and_one_without_interface_409),
+		API_CASE(rules_are_shown_with_what_all_ports_counted),
+		API_CASE(who_wants_no_counters_costs_the_engine_nothing),
+		API_CASE(the_engine_is_asked_once_for_all_who_list_rules_at_a_time),
+		API_CASE(the_engine_is_not_asked_again_before_as_long_as_it_took),
+		API_CASE(rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
