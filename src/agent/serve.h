@@ -73,6 +73,24 @@ struct serve_done {
 		const char *port_id, *why, *next_step;
 	} * failures;
 	size_t n_failures;
+	/* The rest of a dry run: what it would mean for packets. n_flows_cut is how many connections it would cut. */
+	struct serve_flow {
+		const char *port_id; /* that refuses it; "": no port has it any more */
+		uint32_t direction;  /* at the port */
+		const char *protocol, *source, *destination;
+		uint32_t source_port, destination_port; /* 0: it has none */
+	} * flows;					/* at most 100 of them */
+	size_t n_flows;
+	/* New connections that a port lets pass which it did not, or no longer. */
+	struct serve_passing {
+		const char *port_id;
+		uint32_t direction;
+		bool opens;
+		const char *packets; /* in words, a line a part */
+		const char *example; /* one of them, as portwall explain takes it; "": none */
+	} * passings;
+	size_t n_passings;
+	uint64_t n_ports_untold; /* that differ, and were too many, or took too long, to be told */
 };
 
 enum serve_port_state {

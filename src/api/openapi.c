@@ -241,11 +241,11 @@ static json_t *error_schema(void)
 		text_schema("What can be done about it; empty where it is obvious."));
 }
 
-/* By what a change that did nothing answers: so it has all that json_of_done has. */
+/* By what a dry run that finds nothing answers: so it has all that json_of_done has. */
 static json_t *done_schema(void)
 {
 	const struct serve_done nothing = { 0 };
-	struct change change = { 0 };
+	struct change change = { .is_dry = true };
 	json_t *sample = json_of_done(&change, &nothing), *value;
 	json_t *properties = json_object();
 	const char *key;

@@ -145,6 +145,8 @@ void change_remove(struct change *change, enum part_kind kind, const char *id);
 void change_submit(struct change *change);
 /* What became of it in the kernel; with the lines of what changed. */
 json_t *json_of_done(const struct change *change, const struct serve_done *done);
+/* foresight.c: of a dry run, what it would mean for packets. */
+void foresight_add(json_t *body, const struct serve_done *done);
 
 /* --- handlers --- */
 /* A new random id. */

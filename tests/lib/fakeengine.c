@@ -60,6 +60,13 @@ static void answer_change(
 	struct fake_engine *fake, const struct serve_header *header, const char *body)
 {
 	struct serve_failure failures[16];
+	struct serve_flow flows[] = { { "11111111-2222-4333-8444-555555555555", DIR_INGRESS, "tcp",
+					      "192.0.2.1", "192.0.2.2", 40000, 22 },
+		{ "", DIR_EGRESS, "icmp", "192.0.2.2", "192.0.2.1", 0, 0 } };
+	struct serve_passing passings[] = { { "11111111-2222-4333-8444-555555555555", DIR_INGRESS,
+						    true, "IPv4 proto tcp\nIPv6 proto tcp",
+						    "tcp 192.0.2.1:1 192.0.2.2:22" },
+		{ "11111111-2222-4333-8444-555555555555", DIR_EGRESS, false, "IPv4", "" } };
 	const char *changes[2];
 	struct serve_change change;
 	struct serve_done done = { .changes = changes, .failures = failures };
@@ -97,6 +104,14 @@ static void answer_change(
 	done.rules_added = change.n_parts;
 	done.rules_removed = change.n_gone;
 	done.usec = 1500;
+	if (change.is_dry) {
+		done.n_flows_cut = 101;
+		done.flows = flows;
+		done.n_flows = N_OF(flows);
+		done.passings = passings;
+		done.n_passings = N_OF(passings);
+		done.n_ports_untold = 3;
+	}
 	serve_put_done(&fake->out, header->id, &done);
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What Neutron's API does not have, of a real service with real packets."""
 import json
+import subprocess
 import urllib.parse
 
 from servehost import (Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, rule, run, run_tests, wait_for)
@@ -123,6 +124,95 @@ def rules_are_shown_with_what_they_counted():
     expect({"id": made["id"], "portwall:packets": 2} in said, said)
 
 
+LISTEN = """
+import socket, sys, time
+server = socket.create_server(("", 7))
+there, _ = server.accept()
+while True:
+    there.sendall(there.recv(100))
+"""
+TALK = """
+import socket, sys, time
+there = socket.create_connection((sys.argv[1], 7))
+while True:
+    there.sendall(b"x"); there.recv(100); print("x", flush=True); time.sleep(0.1)
+"""
+
+
+def begin(guest, program, *words):
+    return subprocess.Popen(["ip", "netns", "exec", guest.name, "/usr/bin/python3", "-c", program, *words], stdout=subprocess.PIPE)
+
+
+def dry_run_tells_what_it_would_cut_and_open():
+    one, two, three = hosts(1, 2, 3)
+    service = Service().start()
+    service.apply(policy_of([1, 2, 3], [EGRESS, ICMP_IN]))
+    made = service.must("POST", "/v2.0/security-group-rules", {"security_group_rule": {
+        "security_group_id": group_id(1), "direction": "ingress", "protocol": "tcp", "port_range_min": 7, "port_range_max": 7}})
+    path = f"/v2.0/security-group-rules/{made['security_group_rule']['id']}"
+    listener = begin(two, LISTEN)
+    wait_for("the listener", lambda: ":7 " in two.exec("ss", "-tln"))
+    talker = begin(one, TALK, address(2))
+    expect(talker.stdout.readline() == b"x\n", "no connection")
+    three.pings(two)
+    before = run("iptables-save"), run("conntrack", "-L", "-p", "tcp", status=None)
+
+    said = service.must("DELETE", path + "?dry_run=true")["portwall"]
+    expect(said["flows_cut"] == 1 and len(said["flows"]) == 1, said)
+    flow = said["flows"][0]
+    expect({key: flow[key] for key in ("port_id", "direction", "protocol", "source", "destination", "destination_port")} ==
+           {"port_id": port_id(2), "direction": "ingress", "protocol": "tcp", "source": address(1), "destination": address(2),
+            "destination_port": 7}, flow)
+    expect(said["opens"] == [] and said["ports_not_told"] == 0, said)
+    expect({(c["port_id"], c["direction"]) for c in said["closes"]} == {(port_id(n), "ingress") for n in (1, 2, 3)}, said["closes"])
+    expect(all(len(c["packets"]) == 1 and "tcp" in c["packets"][0] and "7" in c["packets"][0] for c in said["closes"]), said["closes"])
+    expect(talker.stdout.readline() == b"x\n", "the dry run cut the connection")
+    examples = {c["port_id"]: c["example"] for c in said["closes"]}
+    expect(examples[port_id(2)].startswith("tcp ") and f" {address(2)}:7 " in examples[port_id(2)], examples)
+
+    said = service.must("POST", "/v2.0/security-group-rules?dry_run=true", {"security_group_rule": {
+        "security_group_id": group_id(1), "direction": "ingress", "protocol": "udp", "port_range_min": 53, "port_range_max": 53}})
+    said = said["portwall"]
+    expect(said["flows"] == [] and said["flows_cut"] == 0 and said["closes"] == [], said)
+    expect(len(said["opens"]) == 3 and all("udp" in o["packets"][0] and "53" in o["packets"][0] for o in said["opens"]), said["opens"])
+
+    said = service.must("PUT", f"/v2.0/ports/{port_id(2)}?dry_run=true", {"port": {"name": "another"}})["portwall"]
+    expect(said["flows"] == said["opens"] == said["closes"] == [], said)
+    said = service.must("DELETE", f"/v2.0/ports/{port_id(2)}?dry_run=true")["portwall"]
+    expect(port_id(2) in {flow["port_id"] for flow in said["flows"]}, said)
+    expect({c["port_id"] for c in said["closes"]} == {port_id(2)}, said["closes"])
+
+    expect(run("iptables-save").count("-A") == before[0].count("-A"), "a dry run changed rules")
+    service.must("DELETE", path)
+    wait_for("the connection to be cut", lambda: "mark=" in run("conntrack", "-L", "-p", "tcp", status=None))
+    for process in (talker, listener):
+        process.kill()
+        process.wait()
+
+
+def dry_run_of_many_ports_is_bounded():
+    hosts()
+    service = Service().start()
+    service.apply(policy_of(range(1, 61), [EGRESS]))
+    said = service.must("POST", "/v2.0/security-group-rules?dry_run=true", {"security_group_rule": {
+        "security_group_id": group_id(1), "direction": "ingress", "protocol": "udp"}})["portwall"]
+    told = {o["port_id"] for o in said["opens"]}
+    expect(0 < len(told) <= 20 and len(told) + said["ports_not_told"] == 60, f"{len(told)}, {said['ports_not_told']}")
+
+
+def dry_run_tells_of_members_of_groups():
+    """A port more in a group opens those whose rules name it as their remote."""
+    hosts(1, 2)
+    service = Service().start()
+    policy = policy_of([1, 2], [EGRESS, rule("ingress", remote_group_id=group_id(2))])
+    policy["security_groups"].append({"id": group_id(2), "name": "clients", "security_group_rules": []})
+    service.apply(policy)
+    said = service.must("PUT", f"/v2.0/ports/{port_id(2)}?dry_run=true",
+                        {"port": {"security_groups": [group_id(1), group_id(2)]}})["portwall"]
+    opens = {(o["port_id"], o["direction"]): o["packets"] for o in said["opens"]}
+    expect(any(address(2) in line for line in opens.get((port_id(1), "ingress"), [])), said)
+
+
 if __name__ == "__main__":
     run_tests([
         ("a packet is explained as it fares", a_packet_is_explained_as_it_fares),
@@ -131,4 +221,7 @@ if __name__ == "__main__":
         ("what comes from elsewhere comes by the uplink", what_comes_from_elsewhere_comes_by_the_uplink),
         ("what cannot be explained is told why", what_cannot_be_explained_is_told_why),
         ("rules are shown with what they counted", rules_are_shown_with_what_they_counted),
+        ("a dry run tells what it would cut and open, and does not", dry_run_tells_what_it_would_cut_and_open),
+        ("a dry run of many ports tells of some, and how many more", dry_run_of_many_ports_is_bounded),
+        ("a dry run tells of members of groups", dry_run_tells_of_members_of_groups),
     ])

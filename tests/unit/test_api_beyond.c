@@ -141,6 +141,27 @@ static void a_port_that_there_is_not_is_404_and_one_without_interface_409(void *
 		with("/v2.0/ports/%s/explain?packet=icmp any any", port), NULL);
 }
 
+static void a_dry_run_tells_what_it_would_mean_for_packets(void **state)
+{
+	static const char *const paths[] = { "portwall.flows.0.source_port",
+		"portwall.flows.0.direction", "portwall.flows.1.port_id",
+		"portwall.flows.1.destination_port", "portwall.flows_cut",
+		"portwall.opens.0.packets.1", "portwall.opens.0.example",
+		"portwall.opens.1.example", "portwall.closes.0.direction",
+		"portwall.closes.0.example", "portwall.ports_not_told" };
+	static const char *const values[] = { "40000", "ingress", "null", "null", "101",
+		"IPv6 proto tcp", "tcp 192.0.2.1:1 192.0.2.2:22", "", "egress", "null", "3" };
+	json_t *answer = apitest_expect(*state, 200, "POST", "/v2.0/security-groups?dry_run=true",
+		"{\"security_group\": {\"name\": \"g\"}}");
+
+	for (size_t i = 0; i < N_OF(paths); i++)
+		assert_string_equal(at(answer, paths[i]), values[i]);
+	json_decref(answer);
+	answer = apitest_expect(*state, 200, "PUT", "/v2.0/portwall/policy", "{}");
+	assert_null(json_object_get(answer, "flows"));
+	json_decref(answer);
+}
+
 #define COUNTED "11111111-2222-4333-8444-555555555555" /* fakeengine.c */
 
 /* A group with the rule that the engine tells of, and n ports that have it. */
@@ -289,6 +310,7 @@ int main(void)
 		API_CASE(the_engine_is_asked_about_a_packet_at_a_port),
 		API_CASE(a_packet_that_is_none_is_400_with_its_place_and_no_engine_is_asked),
 		API_CASE(a_port_that_there_is_not_is_404_and_one_without_interface_409),
+		API_CASE(a_dry_run_tells_what_it_would_mean_for_packets),
 		API_CASE(rules_are_shown_with_what_all_ports_counted),
 		API_CASE(who_wants_no_counters_costs_the_engine_nothing),
 		API_CASE(the_engine_is_asked_once_for_all_who_list_rules_at_a_time),
