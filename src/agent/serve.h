@@ -142,7 +142,7 @@ void agent_view_count(struct arena *arena, const struct agent_view *view, const 
 /* For people and for the event stream. */
 struct serve_event {
 	const char *
-		what; /* "port", "repaired", "refused", "commit", "unknown-interface", "guard", "finding" */
+		what; /* "port", "repaired", "refused", "changed-by-others", "unknown-interface", "bug" */
 	const char *subject; /* port's id, interface, table; "" */
 	const char *text;    /* one sentence */
 };

@@ -172,8 +172,8 @@ static void answer_counters(
 				.duty = duties[i],
 				.direction = DIR_INGRESS,
 				.family = FAMILY_IPV4,
-				.packets = 10 + i,
-				.bytes = 1000 + i,
+				.packets = 10 + i + (i == 1 ? fake->n_dropped : 0),
+				.bytes = 1000 + i + (i == 1 ? 100 * fake->n_dropped : 0),
 			};
 	}
 	serve_put_counted(&fake->out, header->id, &counted);
@@ -238,7 +238,8 @@ static void answer(struct fake_engine *fake, const struct serve_header *header, 
 		break;
 	case SERVE_FINDINGS:
 		flood(fake);
-		serve_put_text(&fake->out, SERVE_TEXT, header->id, "{\"findings\":[]}");
+		serve_put_text(&fake->out, SERVE_TEXT, header->id,
+			fake->findings ? fake->findings : "{\"findings\":[]}");
 		break;
 	case SERVE_EXPLAIN:
 		answer_explain(fake, header, body);

@@ -1,11 +1,14 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What Neutron's API does not have, of a real service with real packets."""
+import http.client
 import json
+import socket
 import subprocess
+import time
 import urllib.parse
 
-from servehost import (Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, rule, run, run_tests, wait_for)
+from servehost import (PATIENCE_S, Failure, Guest, Service, address, device, expect, group_id, mac, policy_of, port_id, rule, run, run_tests, wait_for)
 
 EGRESS = rule("egress")
 ICMP_IN = rule("ingress", protocol="icmp")
@@ -213,6 +216,76 @@ def dry_run_tells_of_members_of_groups():
     expect(any(address(2) in line for line in opens.get((port_id(1), "ingress"), [])), said)
 
 
+class Stream:
+    """The event stream, read as far as somebody waits for something."""
+
+    def __init__(self, service):
+        self.connection = http.client.HTTPConnection("localhost")
+        self.connection.sock = socket.socket(socket.AF_UNIX)
+        self.connection.sock.settimeout(PATIENCE_S)
+        self.connection.sock.connect(service.socket)
+        self.connection.request("GET", "/v2.0/portwall/events")
+        self.answer = self.connection.getresponse()
+        expect(self.answer.status == 200, self.answer.status)
+
+    def event(self, what, condition):
+        """The next one of that name of which it is true."""
+        name, end = None, time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            line = self.answer.readline().decode().rstrip("\n")
+            if line.startswith("event: "):
+                name = line[7:]
+            if line.startswith("data: ") and name == what:
+                said = json.loads(line[6:])
+                if condition(said):
+                    return said
+        raise Failure(f"no such event {what}")
+
+
+def drops_are_events():
+    one, two = hosts(1, 2)
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS]))
+    stream = Stream(service)
+    run("ip", "-n", one.name, "address", "add", "10.7.99.99/16", "dev", "eth0")
+    pings = [subprocess.Popen(["ip", "netns", "exec", one.name, "ping", "-n", "-i", "0.2", "-I", source, address(2)],
+                              stdout=subprocess.DEVNULL) for source in (address(1), "10.7.99.99")]
+
+    def has(kind, direction, number):
+        return lambda said: said["port_id"] == port_id(number) and [
+            d for d in said["drops"] if (d["kind"], d["direction"]) == (kind, direction) and d["packets"] and d["bytes"] == 84 * d["packets"]]
+    stream.event("drop", has("default-drop", "ingress", 2))
+    stream.event("drop", has("spoof-drop", "egress", 1))
+    for ping in pings:
+        ping.kill()
+        ping.wait()
+
+
+def findings_are_events():
+    one, _ = hosts(1, 2)
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    run("ip", "address", "add", "192.0.2.1/24", "dev", "br0")
+    run("ip", "-n", one.name, "address", "add", "10.7.99.99/16", "dev", "eth0")  # none of the port's
+    masquerade = ["POSTROUTING", "-s", "10.7.0.0/16", "!", "-o", "docker0", "-j", "MASQUERADE"]
+    stream = Stream(service)
+    # How things stand is not told, so the rule comes behind the first look: drops are told from the second one on, and that for findings
+    # began with the first one; what is asked then has come later.
+    ping = subprocess.Popen(["ip", "netns", "exec", one.name, "ping", "-n", "-i", "0.2", "-I", "10.7.99.99", address(2)],
+                            stdout=subprocess.DEVNULL)
+    stream.event("drop", lambda said: True)
+    before = service.must("GET", "/v2.0/portwall/findings")["findings"]
+    expect(not [f for f in before if f["id"].startswith("nat-source")], before)
+    ping.kill()
+    ping.wait()
+    run("iptables", "-t", "nat", "-A", *masquerade)
+    said = stream.event("finding", lambda said: said["subject"].startswith("nat-source"))
+    expect(said["is"] == "new" and said["severity"] and said["text"], said)
+    run("iptables", "-t", "nat", "-D", *masquerade)
+    said = stream.event("finding", lambda said: said["subject"].startswith("nat-source"))
+    expect(said["is"] == "gone", said)
+
+
 if __name__ == "__main__":
     run_tests([
         ("a packet is explained as it fares", a_packet_is_explained_as_it_fares),
@@ -224,4 +297,6 @@ if __name__ == "__main__":
         ("a dry run tells what it would cut and open, and does not", dry_run_tells_what_it_would_cut_and_open),
         ("a dry run of many ports tells of some, and how many more", dry_run_of_many_ports_is_bounded),
         ("a dry run tells of members of groups", dry_run_tells_of_members_of_groups),
+        ("drops are events", drops_are_events),
+        ("findings are events", findings_are_events),
     ])

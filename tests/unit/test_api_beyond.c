@@ -302,6 +302,141 @@ static void rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet(
 	request_free(request);
 }
 
+/* Seconds go by, with all that falls due. */
+static void pass_time(struct apitest *test, unsigned seconds)
+{
+	for (unsigned i = 0; i < 10 * seconds; i++) {
+		test->door->now_ms += 100;
+		door_tick(test->door);
+		apitest_pump(test);
+	}
+}
+
+/* The last event, if it is one of those, as JSON; NULL: it is another one. */
+static json_t *last_event(const struct apitest *test, const char *what)
+{
+	const struct event_entry *entry =
+		events_get(test->door->events, test->door->events->next - 1);
+	const char *data = entry ? strstr(entry->text, "data: ") : NULL;
+
+	return data && strstr(entry->text, with("event: %s\n", what))
+		       ? json_loads(data + strlen("data: "), JSON_DISABLE_EOF_CHECK, NULL)
+		       : NULL;
+}
+
+static void drops_are_told_while_somebody_reads_events(void **state)
+{
+	struct apitest *test = *state;
+	uint64_t next;
+	json_t *event;
+
+	put_counted(test, 2);
+	test->door->n_streams = 1;
+	pass_time(test, 3);
+	next = test->door->events->next;
+	pass_time(test, 3);
+	assert_int_equal(test->door->events->next, next);
+	test->engine.n_dropped = 5;
+	pass_time(test, 3);
+	/* one for each port, once */
+	assert_int_equal(test->door->events->next, next + 2);
+	event = last_event(test, "drop");
+	assert_non_null(event);
+	assert_string_equal(at(event, "drops.0.kind"), "default-drop");
+	assert_string_equal(at(event, "drops.0.direction"), "ingress");
+	assert_string_equal(at(event, "drops.0.packets"), "5");
+	assert_string_equal(at(event, "drops.0.bytes"), "500");
+	assert_string_equal(at(event, "drops.1.kind"), "");
+	assert_int_equal(strlen(at(event, "port_id")), 36);
+	json_decref(event);
+	/* lines that were written anew count from nothing */
+	test->engine.n_dropped = 0;
+	pass_time(test, 3);
+	event = last_event(test, "drop");
+	assert_string_equal(at(event, "drops.0.packets"), "11");
+	json_decref(event);
+}
+
+static void what_nobody_reads_is_not_looked_for(void **state)
+{
+	struct apitest *test = *state;
+	uint64_t next, n;
+
+	put_counted(test, 2);
+	n = test->engine.n_requests;
+	pass_time(test, 4);
+	assert_int_equal(test->engine.n_requests, n + 1); /* its state */
+	test->door->n_streams = 1;
+	pass_time(test, 2);
+	assert_true(test->engine.n_requests > n + 2);
+	test->door->n_streams = 0;
+	pass_time(test, 2);
+	test->engine.n_dropped = 5;
+	next = test->door->events->next;
+	/* whoever comes then is told of what comes then */
+	test->door->n_streams = 1;
+	pass_time(test, 2);
+	assert_int_equal(test->door->events->next, next);
+	test->engine.n_dropped = 6;
+	pass_time(test, 2);
+	assert_int_equal(test->door->events->next, next + 2);
+}
+
+static void an_engine_that_takes_long_is_not_looked_at_all_the_time(void **state)
+{
+	struct apitest *test = *state;
+	uint64_t n;
+
+	put_counted(test, 1);
+	test->door->n_streams = 1;
+	door_tick(test->door);
+	test->door->now_ms += 2000;
+	apitest_pump(test);
+	n = test->engine.n_requests;
+	/* 18 s: only its state is asked for meanwhile */
+	pass_time(test, 17);
+	assert_in_range(test->engine.n_requests, n, n + 4);
+	pass_time(test, 2);
+	assert_true(test->engine.n_requests >= n + 5);
+}
+
+static void findings_that_come_and_go_are_told(void **state)
+{
+	static const char both[] =
+		"{\"findings\":[{\"id\":\"nat-source.br0\",\"severity\":\"broken\",\"title\":"
+		"\"somebody masquerades\"},{\"id\":\"mtu\",\"severity\":\"risk\",\"title\":"
+		"\"too small\"}]}";
+	static const char one[] = "{\"findings\":[{\"id\":\"mtu\",\"severity\":\"risk\",\"title\":"
+				  "\"too small\"}]}";
+	struct apitest *test = *state;
+	uint64_t next;
+	json_t *event;
+
+	put_counted(test, 1);
+	test->door->n_streams = 1;
+	test->engine.findings = one;
+	next = test->door->events->next;
+	pass_time(test, 12);
+	assert_int_equal(test->door->events->next, next);
+	test->engine.findings = both;
+	pass_time(test, 12);
+	assert_int_equal(test->door->events->next, next + 1);
+	event = last_event(test, "finding");
+	assert_string_equal(at(event, "subject"), "nat-source.br0");
+	assert_string_equal(at(event, "is"), "new");
+	assert_string_equal(at(event, "severity"), "broken");
+	assert_string_equal(at(event, "text"), "somebody masquerades");
+	json_decref(event);
+	test->engine.findings = "no JSON";
+	pass_time(test, 12);
+	test->engine.findings = one;
+	pass_time(test, 12);
+	assert_int_equal(test->door->events->next, next + 2);
+	event = last_event(test, "finding");
+	assert_string_equal(at(event, "is"), "gone");
+	json_decref(event);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +451,10 @@ int main(void)
 		API_CASE(the_engine_is_asked_once_for_all_who_list_rules_at_a_time),
 		API_CASE(the_engine_is_not_asked_again_before_as_long_as_it_took),
 		API_CASE(rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet),
+		API_CASE(drops_are_told_while_somebody_reads_events),
+		API_CASE(what_nobody_reads_is_not_looked_for),
+		API_CASE(an_engine_that_takes_long_is_not_looked_at_all_the_time),
+		API_CASE(findings_that_come_and_go_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
