@@ -29,6 +29,8 @@ const struct policy *serve_parts_policy(const struct serve_parts *parts);
 
 /* serve_jobs.c: what is slow is done in a child beside the loop. */
 #define SERVE_JOBS 8
+/* Of them: who may only read may ask for explanations, and that must not keep all others waiting. */
+#define SERVE_EXPLAIN_JOBS (SERVE_JOBS / 2)
 struct server;
 struct serve_job {
 	struct server *server;

@@ -162,6 +162,25 @@ static void (*work_of(const struct serve_options *options, enum serve_type type)
 	return options->findings ? look_for_findings : NULL;
 }
 
+static bool find_place(
+	const struct server *server, enum serve_type type, size_t *ret, struct err *err)
+{
+	size_t n_explain = 0, place = SERVE_JOBS;
+
+	for (size_t i = SERVE_JOBS; i-- > 0;)
+		if (!server->jobs[i])
+			place = i;
+		else
+			n_explain += server->jobs[i]->type == SERVE_EXPLAIN;
+	if (place < SERVE_JOBS && (type != SERVE_EXPLAIN || n_explain < SERVE_EXPLAIN_JOBS)) {
+		*ret = place;
+		return true;
+	}
+	err_limit(err, "%d such questions are being answered",
+		type == SERVE_EXPLAIN ? SERVE_EXPLAIN_JOBS : SERVE_JOBS);
+	return err_next(err, "ask again later");
+}
+
 static struct serve_question question_copy(
 	struct arena *arena, const struct serve_question *question)
 {
@@ -182,12 +201,8 @@ bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type,
 		return err_conflict(err, "there is no policy yet");
 	if (!work)
 		return err_input(err, "this service does not answer that");
-	while (place < SERVE_JOBS && server->jobs[place])
-		place++;
-	if (place == SERVE_JOBS) {
-		err_limit(err, "%d such questions are being answered", SERVE_JOBS);
-		return err_next(err, "ask again later");
-	}
+	if (!find_place(server, type, &place, err))
+		return false;
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();

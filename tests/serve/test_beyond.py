@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import subprocess
+import threading
 import time
 import urllib.parse
 
@@ -216,6 +217,29 @@ def dry_run_tells_of_members_of_groups():
     expect(any(address(2) in line for line in opens.get((port_id(1), "ingress"), [])), said)
 
 
+def explanations_do_not_keep_others_waiting():
+    """Who may only read may ask for explanations: as many as he likes leave room for those who look after the host."""
+    hosts(1, 2)
+    service = Service().start()
+    service.apply(policy_of([1, 2], [EGRESS, ICMP_IN]))
+    query = urllib.parse.urlencode({"packet": "any any any"})
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(service.ask("GET", f"/v2.0/ports/{port_id(1)}/explain?{query}")))
+               for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    n = 0
+    while any(thread.is_alive() for thread in threads):
+        got, said = service.ask("GET", "/v2.0/portwall/counters")
+        expect(got == 200, f"{got}: {said}")
+        n += 1
+    for thread in threads:
+        thread.join()
+    statuses = {status for status, _ in answers}
+    expect(n and 200 in statuses and statuses <= {200, 400}, statuses)
+    expect(all(said["NeutronError"]["type"] == "OverLimit" for status, said in answers if status == 400), answers)
+
+
 class Stream:
     """The event stream, read as far as somebody waits for something."""
 
@@ -293,6 +317,7 @@ if __name__ == "__main__":
         ("all packets of a set are explained by parts", all_packets_of_a_set_are_explained_by_parts),
         ("what comes from elsewhere comes by the uplink", what_comes_from_elsewhere_comes_by_the_uplink),
         ("what cannot be explained is told why", what_cannot_be_explained_is_told_why),
+        ("explanations do not keep others waiting", explanations_do_not_keep_others_waiting),
         ("rules are shown with what they counted", rules_are_shown_with_what_they_counted),
         ("a dry run tells what it would cut and open, and does not", dry_run_tells_what_it_would_cut_and_open),
         ("a dry run of many ports tells of some, and how many more", dry_run_of_many_ports_is_bounded),
