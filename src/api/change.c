@@ -359,11 +359,11 @@ static json_t *json_of_failures(const struct serve_done *done)
 
 json_t *json_of_done(const struct change *change, const struct serve_done *done)
 {
-	json_t *lines = json_array();
+	json_t *lines = json_array(), *body;
 
 	for (size_t i = 0; i < done->n_changes; i++)
 		json_array_append_new(lines, json_text(done->changes[i]));
-	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "revision",
+	body = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "revision",
 		(json_int_t)change->revision, "dry_run", change->is_dry, "steps",
 		(json_int_t)done->n_steps, "flows_cut", (json_int_t)done->n_flows_cut, "usec",
 		(json_int_t)done->usec, "rules_added", (json_int_t)done->rules_added,
@@ -371,6 +371,9 @@ json_t *json_of_done(const struct change *change, const struct serve_done *done)
 		(json_int_t)done->members_added, "members_removed",
 		(json_int_t)done->members_removed, "changes", lines, "failures",
 		json_of_failures(done));
+	if (change->is_dry)
+		foresight_add(body, done);
+	return body;
 }
 
 /* The objects as they are now. */

@@ -157,6 +157,32 @@ void events_add(struct door *door, const char *what, json_t *data);
 /* NULL: there is none yet, or no longer. */
 const struct event_entry *events_get(const struct event_log *log, uint64_t number);
 
+/* --- rule_counters.c: what each rule counted, as it was last read --- */
+
+struct rule_counters {
+	struct arena *arena;	    /* NULL: never */
+	struct map *by_id;	    /* to struct rule_count */
+	uint64_t read_ms, revision; /* of the store, that the kernel was being brought to then */
+	uint64_t took_ms, asked_ms, asked_revision;
+	bool is_asked;
+};
+void rule_counters_done(struct rule_counters *counters);
+
+/* --- looks.c: what is looked for while somebody reads events --- */
+
+struct look {
+	bool is_asked;
+	uint64_t asked_ms, due_ms;
+	struct arena *arena; /* of seen */
+	struct map *seen;    /* drops by their keys; NULL: it is the first time */
+	json_t *findings;    /* NULL: likewise */
+};
+struct looks {
+	struct look drops, findings;
+};
+void looks_tick(struct door *door);
+void looks_done(struct looks *looks);
+
 /* --- door.c --- */
 
 #define N_STATUS_CLASSES 6 /* 1xx..5xx, others */
@@ -196,6 +222,8 @@ struct door {
 	unsigned n_refused_syncs;
 	char refused
 		[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
+	struct rule_counters rule_counters;
+	struct looks looks;
 	struct request *waiting; /* requests that wait for the engine */
 	size_t n_waiting;
 	size_t n_streams, n_connections, n_memory; /* http.c's, for limits and metrics */
@@ -216,7 +244,17 @@ const char *door_sickness(struct door *door, struct arena *arena);
 bool door_run(struct door *door, const struct api_options *options, void (*ready)(void *data),
 	void *data, struct err *err);
 
-/* metrics.c: in Prometheus' text format; counters may be NULL. */
+/* metrics.c */
+
+/* What several lines of a port count for one reason, added up; in the order of the ports. */
+struct drop_sum {
+	const struct serve_counter *first;
+	uint64_t packets, bytes;
+};
+typedef VEC(struct drop_sum) drop_vec;
+void drops_sum(struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops);
+const char *drop_reason(const struct serve_counter *counter); /* "default-drop" */
+/* In Prometheus' text format; counters may be NULL. */
 void metrics_print(struct text *out, struct door *door, const struct serve_counted *counters);
 
 #endif

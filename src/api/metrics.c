@@ -95,20 +95,12 @@ static bool is_drop(const char *duty)
 	return false;
 }
 
-/* One series has one line: what several lines of a port count for one reason is added up. */
-struct drop_sum {
-	const struct serve_counter *first;
-	uint64_t packets, bytes;
-};
-typedef VEC(struct drop_sum) drop_vec;
-
-static const char *drop_reason(const struct serve_counter *counter)
+const char *drop_reason(const struct serve_counter *counter)
 {
 	return !strcmp(counter->duty, "fallback") ? "default-drop" : counter->duty;
 }
 
-static void sum_drops(
-	struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops)
+void drops_sum(struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops)
 {
 	struct map *places = map_new(arena); /* the place of a sum, from 1 */
 
@@ -206,7 +198,7 @@ void metrics_print(struct text *out, struct door *door, const struct serve_count
 		add_state(out, &door->state);
 	if (!counters)
 		return;
-	sum_drops(scratch, counters, &drops);
+	drops_sum(scratch, counters, &drops);
 	add_drops_of(out, &drops, false);
 	add_drops_of(out, &drops, true);
 }

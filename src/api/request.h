@@ -46,6 +46,7 @@ struct request {
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	/* Then it is answered by this; NULL: the engine has not answered in time. */
 	void (*give_up)(struct request *request);
+	bool waits_for_counters; /* of all rules (rule_counters.c) */
 	struct request *next_waiting, **waiting_at;
 	void *data; /* http.c's */
 };
@@ -203,6 +204,8 @@ void change_remove(struct change *change, enum object_kind kind, const char *id)
 void change_submit(struct change *change);
 /* What became of it in the kernel; with the lines of what changed. */
 json_t *json_of_done(const struct change *change, const struct serve_done *done);
+/* foresight.c: of a dry run, what it would mean for packets. */
+void foresight_add(json_t *body, const struct serve_done *done);
 
 /* --- handlers --- */
 /* A new random id. */
@@ -276,6 +279,12 @@ void extension_show(struct request *request);
 void group_create(struct request *request);
 void group_update(struct request *request);
 void group_delete(struct request *request);
+void rule_list(struct request *request);
+void rule_show(struct request *request);
+/* Answers when the rules' counters were read, if they are among what is to be shown; or without, when the engine is busy. */
+void rule_counters_with(struct request *request, void (*answer)(struct request *request));
+/* To a rule as it is shown: null where they are not known. */
+void rule_counters_add(const struct door *door, json_t *rule);
 void rule_create(struct request *request);
 void rule_update(struct request *request);
 void rule_delete(struct request *request);
@@ -301,11 +310,13 @@ void status_show(struct request *request);
 void counters_show(struct request *request);
 void verify_show(struct request *request);
 void findings_show(struct request *request);
+void explain_show(struct request *request);
 void events_show(struct request *request);
 void metrics_show(struct request *request);
 void health_show(struct request *request);
 void token_create(struct request *request);
 void token_delete(struct request *request);
+void openapi_show(struct request *request);
 
 /* --- routes.c --- */
 

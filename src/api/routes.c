@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The one table of what can be asked. Routing, what a method that is not there is answered with, the limits of bodies and the
- * list of resources are made from it, and so can be a description for clients.
+ * list of resources are made from it, and the description for clients (openapi.c).
  */
 #include "api/request.h"
 
@@ -12,6 +12,7 @@ const char *const method_names[N_METHODS] = { "GET", "POST", "PUT", "DELETE" };
 static const char *const no_arguments[] = { NULL };
 static const char *const dry_run[] = { "dry_run", NULL };
 static const char *const of_port[] = { "port", NULL };
+static const char *const of_packet[] = { "packet", "direction", "state", "from", NULL };
 
 #define V2 "/v2.0/"
 
@@ -67,8 +68,8 @@ const struct api_route routes[] = {
 	COLLECTION("security-groups", group_create, group_list, collection_show, group_update,
 		group_delete, &group_resource, "a security group", "security groups"),
 	TAGS("security-groups", &group_resource),
-	COLLECTION("security-group-rules", rule_create, collection_list, collection_show,
-		rule_update, rule_delete, &rule_resource, "a rule of a security group",
+	COLLECTION("security-group-rules", rule_create, rule_list, rule_show, rule_update,
+		rule_delete, &rule_resource, "a rule of a security group",
 		"rules of security groups"),
 	COLLECTION("address-groups", address_group_create, collection_list, collection_show,
 		address_group_update, address_group_delete, &address_group_resource,
@@ -82,6 +83,10 @@ const struct api_route routes[] = {
 	TAGS("address-groups", &address_group_resource),
 	COLLECTION("ports", port_create, port_list, port_show, port_update, port_delete,
 		&port_resource, "a port", "ports"),
+	/* an admin's: it tells of rules of other programs, and of other projects' ports */
+	{ METHOD_GET, V2 "ports/{id}/explain", explain_show, &port_resource,
+		"What happens to a packet at the port, by which rule, and what would change it.",
+		of_packet, 0, ROLE_ADMIN },
 	TAGS("ports", &port_resource),
 	COLLECTION("networks", record_create, collection_list, collection_show, record_update,
 		record_delete, &network_resource, "a network", "networks"),
@@ -133,6 +138,8 @@ const struct api_route routes[] = {
 		LIMIT_API_BODY, ROLE_READER },
 	{ METHOD_DELETE, V2 "portwall/tokens", token_delete, NULL,
 		"Ends the token that it is asked with.", no_arguments, 0, ROLE_READER },
+	{ METHOD_GET, V2 "portwall/openapi.json", openapi_show, NULL,
+		"This API as an OpenAPI 3.0 description.", no_arguments, 0, 0 },
 	{ METHOD_GET, "/metrics", metrics_show, NULL, "Counts, for Prometheus.", no_arguments, 0,
 		ROLE_ADMIN },
 	{ METHOD_GET, "/healthz", health_show, NULL,

@@ -30,6 +30,8 @@ static const struct api_field fields[] = {
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
 		"A text of at most 255 characters.", NULL },
 	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix.", NULL },
+	{ "portwall:packets", IS_INT | IS_NULL, 0, "It is what the kernel counted.", NULL },
+	{ "portwall:bytes", IS_INT | IS_NULL, 0, "It is what the kernel counted.", NULL },
 	PROJECT_FIELDS,
 	{ "created_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
 	{ "updated_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
@@ -58,8 +60,10 @@ json_t *rule_view(const struct object *object, size_t rule)
 
 static json_t *rule_view_of(const struct request *request, const struct object *object, size_t rule)
 {
-	(void)request;
-	return rule_view(object, rule);
+	json_t *view = rule_view(object, rule);
+
+	rule_counters_add(request->door, view);
+	return view;
 }
 
 const struct resource rule_resource = {

@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "cmd/cmd.h"
 #include "cmd/doctor.h"
+#include "cmd/explain.h"
 #include "cmd/guard.h"
 #include "cmd/serve_access.h"
 #include "cmd/serve_config.h"
@@ -69,6 +70,17 @@ static void find(void *data)
 		log_and_fail("findings-failed", &err);
 }
 
+/* What is wrong with the question is an answer; what fails beside that is logged by its caller, as theirs. */
+static bool explain_at_port(void *data, const struct policy *policy,
+	const struct serve_state *state, const struct serve_question *question, struct err *err)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct invocation inv = asking(data, arena);
+
+	return kernel_privileges_reader(err) && explain_port(&inv, policy, state, question, err) &&
+	       output_finish(err);
+}
+
 /* --- the processes --- */
 
 static void close_listeners(const struct serving *serving)
@@ -101,6 +113,7 @@ static void be_engine(void *data, int peer)
 		.on_change = guard_log_changes,
 		.verify = verify,
 		.findings = find,
+		.explain = explain_at_port,
 		.data = serving,
 	};
 	struct err err;

@@ -119,6 +119,11 @@ typedef enum flow_verdict kernel_flow_fn(void *data, const struct flow *flow);
 bool kernel_flows_cut(
 	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err);
 
+/* The same dump and the same judge, and nothing is changed: the flows that would be cut or forgotten, and had no mark before. In the
+ * arena, without handle: the first max of them; ret_n_all: how many there are. */
+bool kernel_flows_find(struct arena *arena, kernel_flow_fn *judge, void *data, uint32_t mark,
+	size_t max, struct flow **ret, size_t *ret_n, size_t *ret_n_all, struct err *err);
+
 /* Deletes these entries, as they are now in conntrack: of this protocol, both tuples, zone and NAT. One that has
  * gone, or another one in its place, is no failure and not counted. */
 bool kernel_flows_delete(const struct conntrack_entry *const *flows, size_t n,
