@@ -275,16 +275,23 @@ int wire_dial(const struct wire *wire)
 	return fd;
 }
 
-int wire_dial_tcp(const struct wire *wire, enum wire_port port)
+int wire_dial_from(const struct wire *wire, enum wire_port port, unsigned from)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)wire->ports[port]) };
+		.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~255U) | from) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address.sin_port = htons((uint16_t)wire->ports[port]);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
+}
+
+int wire_dial_tcp(const struct wire *wire, enum wire_port port)
+{
+	return wire_dial_from(wire, port, 1);
 }
 
 void wire_say_n(int fd, const char *text, size_t size)

@@ -41,7 +41,9 @@ int wire_setup(void **state);
 int wire_teardown(void **state);
 
 int wire_dial(const struct wire *wire);
-int wire_dial_tcp(const struct wire *wire, enum wire_port port);
+/* from: the last number of an address of 127.0.0.0/24 that the client has. */
+int wire_dial_from(const struct wire *wire, enum wire_port port, unsigned from);
+int wire_dial_tcp(const struct wire *wire, enum wire_port port); /* from 127.0.0.1 */
 void wire_say(int fd, const char *text); /* what the other end no longer takes is not sent */
 void wire_say_n(int fd, const char *text, size_t size);
 bool wire_hear_more(int fd, struct text *heard); /* false at the end */

@@ -289,6 +289,42 @@ static void one_address_has_not_all_connections(void **state)
 		close(fds[i]);
 }
 
+/* From many addresses: TCP has not all connections either, and only some of those that are too many are told so. */
+static void tcp_leaves_connections_for_the_unix_socket(void **state)
+{
+	enum { N_TOLD = 64, N_MORE = 20 };
+	static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+	static int fds[LIMIT_API_TCP], more[N_TOLD + N_MORE];
+	unsigned n_told = 0, n_cut = 0;
+
+	for (unsigned i = 0; i < LIMIT_API_TCP; i++)
+		fds[i] = wire_dial_from(*state, WIRE_PLAIN, 10 + i / LIMIT_API_PEER);
+	wire_wait_for(*state, "portwall_connections", LIMIT_API_TCP + 1, LIMIT_API_TCP + 1);
+	for (unsigned i = 0; i < N_OF(more); i++)
+		more[i] = wire_dial_from(*state, WIRE_OPEN, 100 + i);
+	wire_wait_for(*state, "portwall_connections", LIMIT_API_TCP + N_TOLD + 1,
+		LIMIT_API_TCP + N_TOLD + 1);
+	for (unsigned i = 0; i < N_OF(more); i++) {
+		struct text heard CLEANUP(text_done) = TEXT_INIT;
+
+		wire_say(more[i], request);
+		/* cut off, or told */
+		if (wire_hear_more(more[i], &heard)) {
+			assert_int_equal(wire_status(heard.data), 503);
+			n_told++;
+		} else {
+			n_cut++;
+		}
+	}
+	assert_int_equal(n_told, N_TOLD);
+	assert_int_equal(n_cut, N_MORE);
+	for (unsigned i = 0; i < N_OF(more); i++)
+		close(more[i]);
+	for (unsigned i = 0; i < LIMIT_API_TCP; i++)
+		close(fds[i]);
+	wire_wait_for(*state, "portwall_connections", 1, 1);
+}
+
 static void what_is_too_large_is_told(void **state)
 {
 	struct text heard CLEANUP(text_done) = TEXT_INIT, headers CLEANUP(text_done) = TEXT_INIT;
@@ -485,6 +521,7 @@ int main(void)
 		CASE(the_end_does_not_wait_for_passwords),
 		CASE(when_who_looks_at_passwords_dies_the_door_ends),
 		CASE(one_address_has_not_all_connections),
+		CASE(tcp_leaves_connections_for_the_unix_socket),
 		CASE(what_is_too_large_is_told),
 		CASE(tls_1_2_and_1_3_are_spoken_and_nothing_older),
 		CASE(large_answers_and_events_come_over_tls),
