@@ -30,14 +30,40 @@ static const struct {
 	{                                                                                          \
 		path "/{id}", ROLE_READER, N, ROLE_MEMBER, ROLE_MEMBER                             \
 	}
+#define TAGS(path)                                                                                 \
+	{ path "/{id}/tags", ROLE_READER, N, ROLE_MEMBER, ROLE_MEMBER },                           \
+	{                                                                                          \
+		path "/{id}/tags/{tag}", ROLE_READER, N, ROLE_MEMBER, ROLE_MEMBER                  \
+	}
 	{ "/", 0, N, N, N },
 	{ "/healthz", 0, N, N, N },
 	{ "/metrics", ROLE_ADMIN, N, N, N },
 	{ "/v2.0", ROLE_READER, N, N, N },
+	{ "/v2.0/extensions", ROLE_READER, N, N, N },
+	{ "/v2.0/extensions/{id}", ROLE_READER, N, N, N },
 	COLLECTION("/v2.0/security-groups"),
+	TAGS("/v2.0/security-groups"),
 	COLLECTION("/v2.0/security-group-rules"),
 	COLLECTION("/v2.0/address-groups"),
+	{ "/v2.0/address-groups/{id}/add_addresses", N, N, ROLE_MEMBER, N },
+	{ "/v2.0/address-groups/{id}/remove_addresses", N, N, ROLE_MEMBER, N },
+	TAGS("/v2.0/address-groups"),
 	COLLECTION("/v2.0/ports"),
+	{ "/v2.0/ports/{id}/explain", ROLE_ADMIN, N, N, N },
+	TAGS("/v2.0/ports"),
+	COLLECTION("/v2.0/networks"),
+	TAGS("/v2.0/networks"),
+	COLLECTION("/v2.0/subnets"),
+	TAGS("/v2.0/subnets"),
+	COLLECTION("/v2.0/rbac-policies"),
+	{ "/v2.0/default-security-group-rules", ROLE_READER, ROLE_ADMIN, N, N },
+	{ "/v2.0/default-security-group-rules/{id}", ROLE_READER, N, N, ROLE_ADMIN },
+	{ "/v2.0/quotas", ROLE_ADMIN, N, N, N },
+	{ "/v2.0/quotas/{id}", ROLE_READER, N, ROLE_ADMIN, ROLE_ADMIN },
+	{ "/v2.0/quotas/{id}/default", ROLE_READER, N, N, N },
+	{ "/v2.0/quotas/{id}/details", ROLE_READER, N, N, N },
+	{ "/v2.0/quotas/{id}/details.json", ROLE_READER, N, N, N },
+	{ "/v2.0/portwall/openapi.json", 0, N, N, N },
 	{ "/v2.0/portwall/policy", ROLE_ADMIN, N, ROLE_ADMIN, N },
 	{ "/v2.0/portwall/status", ROLE_ADMIN, N, N, N },
 	{ "/v2.0/portwall/counters", ROLE_ADMIN, N, N, N },
@@ -80,6 +106,26 @@ static struct request *ask(struct apitest *test, const struct api_route *route, 
 	return request;
 }
 
+/* With values in it; of quotas those of the own project are asked for. */
+static void fill_path(char *path, size_t size, const char *pattern)
+{
+	const char *id =
+		strstr(pattern, "/quotas/") ? "one" : "00000000-0000-4000-8000-000000000001";
+	size_t n = 0;
+
+	while (*pattern) {
+		if (*pattern == '{') {
+			n += (size_t)snprintf(path + n, size - n, "%s",
+				text_has_prefix(pattern, "{id}") ? id : "red");
+			pattern = strchr(pattern, '}') + 1;
+		} else {
+			path[n++] = *pattern++;
+		}
+		assert_true(n + 64 < size);
+	}
+	path[n] = '\0';
+}
+
 static void who_has_not_the_role_is_refused_and_who_has_it_is_not(void **state)
 {
 	struct apitest *test = *state;
@@ -87,11 +133,8 @@ static void who_has_not_the_role_is_refused_and_who_has_it_is_not(void **state)
 	for (size_t i = 0; i < n_routes; i++) {
 		const struct api_route *route = &routes[i];
 		char path[256];
-		const char *id = strstr(route->path, "{id}");
 
-		snprintf(path, sizeof(path), "%.*s%s",
-			(int)(id ? (size_t)(id - route->path) : strlen(route->path)), route->path,
-			id ? "00000000-0000-4000-8000-000000000001" : "");
+		fill_path(path, sizeof(path), route->path);
 		for (size_t a = 0; a < N_OF(askers); a++) {
 			struct request *request = ask(test, route, path, &askers[a].who);
 			unsigned status = request->answer.status,

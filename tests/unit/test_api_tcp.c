@@ -443,12 +443,14 @@ static void large_answers_and_events_come_over_tls(void **state)
 	assert_int_equal(tls_try(*state, "NORMAL", &tls), 0);
 	text_add(&body, "{\"security_groups\":[");
 	for (int i = 0; i < 1000; i++)
-		text_addf(&body, "%s{\"name\":\"group-%d\",\"description\":\"%0100d\"}",
+		text_addf(&body,
+			"%s{\"name\":\"group-%d\",\"description\":\"%0100d\","
+			"\"project_id\":\"default\"}", /* which has no quota */
 			i ? "," : "", i, 0);
 	text_add(&body, "]}");
 	text_addf(&request,
 		"POST /v2.0/security-groups HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n%s",
-		BASIC_MEMBER, body.len, body.data);
+		BASIC_ADMIN, body.len, body.data);
 	for (size_t sent = 0; sent < request.len;) {
 		ssize_t put =
 			gnutls_record_send(tls.session, request.data + sent, request.len - sent);
