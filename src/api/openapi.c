@@ -34,6 +34,21 @@ static const struct {
 	{ "fields", NULL, "Only these fields of each object; again for each field." },
 };
 
+/* Of each list. */
+static const struct {
+	const char *name, *type, *words;
+} of_lists[] = {
+	{ "sort_key", "string", "A field to sort by; each with its sort_dir." },
+	{ "sort_dir", "string", "asc or desc." },
+	{ "limit", "integer", "Objects on a page; 0: all." },
+	{ "marker", "string", "The id of the last object of the page before." },
+	{ "page_reverse", "boolean", "The page in front of the marker." },
+	{ "tags", "string", "It has all of these tags: a,b." },
+	{ "tags-any", "string", "It has one of these tags." },
+	{ "not-tags", "string", "It does not have all of these tags." },
+	{ "not-tags-any", "string", "It has none of these tags." },
+};
+
 /* What is answered, and taken, that is no JSON. */
 static const struct {
 	const char *path, *type;
@@ -342,6 +357,9 @@ static void add_filters(json_t *list, const struct api_route *route)
 	json_array_append_new(
 		list, list_parameter("fields", "Only these fields.",
 			      json_pack("{s:s, s:o}", "type", "string", "enum", names)));
+	for (size_t i = 0; is_list(route) && i < N_OF(of_lists); i++)
+		json_array_append_new(list, list_parameter(of_lists[i].name, of_lists[i].words,
+						    json_pack("{s:s}", "type", of_lists[i].type)));
 }
 
 static json_t *parameters_of(const struct api_route *route)

@@ -61,6 +61,28 @@ def groups_and_rules():
     expect("No SecurityGroup found for loose" in client.fails("security", "group", "show", "loose"), "it is still there")
 
 
+def by_name_and_password():
+    service = Service(listen="127.0.0.1:9696")
+    service.write_config(users_file=service.dir + "/users")
+    for name, role, project in (("ann", "admin", "default"), ("bob", "member", "shop"), ("eve", "reader", "shop"), ("zoe", "member", "other")):
+        service.portwall("user", "add", name, "--role", role, "--project", project, "--config", service.config, text="correct horse\n")
+    service.start()
+
+    def client(name, password="correct horse"):
+        return Client(OS_AUTH_TYPE="http_basic", OS_ENDPOINT=ENDPOINT, OS_USERNAME=name, OS_PASSWORD=password)
+    bob, eve, zoe, ann = client("bob"), client("eve"), client("zoe"), client("ann")
+    web = bob.json("security", "group", "create", "web")
+    expect(web["project_id"] == "shop", web)
+    expect({g["Name"] for g in eve.json("security", "group", "list")} == {"web", "default"}, "a reader of the project does not see it")
+    expect("disallowed by policy" in eve.fails("security", "group", "create", "mine"), "a reader makes a group")
+    expect("No SecurityGroup found" in zoe.fails("security", "group", "show", web["id"]), "another project sees it")
+    expect(ann.json("security", "group", "show", web["id"])["name"] == "web", "an admin does not see it")
+    expect("requires authentication" in client("bob", "wrong").fails("security", "group", "list"), "a wrong password is taken")
+    token = service.portwall("user", "token", "bob", "terraform", "--config", service.config).split()[-1]
+    by_token = Client(OS_AUTH_TYPE="admin_token", OS_ENDPOINT=ENDPOINT, OS_TOKEN=token)
+    expect(by_token.json("security", "group", "show", "web")["id"] == web["id"], "a token is not taken")
+
+
 def networks_and_ports():
     _, client = host()
     client.run("network", "create", "private")
@@ -159,6 +181,7 @@ def incident():
 if __name__ == "__main__":
     run_tests([
         ("groups and rules by the openstack client", groups_and_rules),
+        ("names, passwords, tokens, roles and projects by the openstack client", by_name_and_password),
         ("networks, subnets and ports by the openstack client", networks_and_ports),
         ("address groups, sharing and extensions by the openstack client", the_rest),
         ("IPIP to a real server: no rule, a rule, its counter", incident),

@@ -14,7 +14,7 @@ MASKED_ID = re.compile(r"\bID\d+\b")
 ADDRESS = re.compile(r'"(10\.0\.0\.\d+|2001:db8:1::[0-9a-f]+)"')  # that a subnet gave
 
 # What we answer and Neutron does not: more to look at.
-MORE = {"security_group_rule": {"description"}, "address_group": {"created_at", "updated_at", "revision_number", "shared", "tags"},
+MORE = {"security_group_rule": {"description", "portwall:packets", "portwall:bytes"}, "address_group": {"created_at", "updated_at", "revision_number", "shared", "tags"},
         "port": {"device", "binding:host_id", "portwall:state", "portwall:why"}}  # a port that names no host is this host's: null
 # Where we answer otherwise, and why. Neutron's own faults (500) are answered 400, or as its later versions do.
 OTHERWISE = {
