@@ -124,6 +124,7 @@ static bool is_gone(const struct flow_judge *judge, const struct addr *addr)
 /* What the owners of one end say. */
 struct end_verdict {
 	bool is_owned, is_cut, is_refused;
+	size_t refuser; /* a plug */
 };
 
 static void ask_owner(const struct flow_judge *judge, size_t plug, const struct flow *flow,
@@ -135,6 +136,7 @@ static void ask_owner(const struct flow_judge *judge, size_t plug, const struct 
 	if (policy_allows_flow(port, direction, &flow->first))
 		return;
 	verdict->is_refused = true;
+	verdict->refuser = plug;
 	verdict->is_cut |= refused_by(port) == FLOW_CUT;
 }
 
@@ -251,6 +253,31 @@ static size_t *new_places(struct arena *arena, size_t n, size_t none)
 	return places;
 }
 
+static void judge_init(struct flow_judge *judge, struct arena *arena)
+{
+	const size_t n_zones = (size_t)UINT16_MAX + 1, n_plugs = judge->n_plugs;
+
+	judge->first_of_zone = new_places(arena, n_zones, n_plugs);
+	judge->first_wide = new_places(arena, n_zones, n_plugs);
+	judge->next_of_zone = new_places(arena, n_plugs + 1, n_plugs);
+	judge->next_wide = new_places(arena, n_plugs + 1, n_plugs);
+	for (size_t i = n_plugs; i-- > 0;) {
+		const struct plug *plug = &judge->plugs[i];
+
+		if (!plug->zone && !plug->is_routed)
+			continue; /* closed ahead of its interface: it has no flows yet */
+		judge->next_of_zone[i] = judge->first_of_zone[plug->zone];
+		judge->first_of_zone[plug->zone] = i;
+		own_addresses(arena, judge, i);
+		if (!is_wide(plug->port))
+			continue;
+		judge->next_wide[i] = judge->first_wide[plug->zone];
+		judge->first_wide[plug->zone] = i;
+	}
+	if (judge->owned.n)
+		qsort(judge->owned.items, judge->owned.n, sizeof(*judge->owned.items), by_address);
+}
+
 bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
 	const struct zone_map *zones, const prefix_vec *gone, struct flows_cut *ret,
 	struct err *err)
@@ -258,30 +285,72 @@ bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plu
 	struct flow_judge judge = {
 		.plugs = plugs, .zones = zones, .n_plugs = n_plugs, .gone = gone
 	};
-	const size_t n_zones = (size_t)UINT16_MAX + 1;
 	size_t n = 0;
 
-	judge.first_of_zone = new_places(arena, n_zones, n_plugs);
-	judge.first_wide = new_places(arena, n_zones, n_plugs);
-	judge.next_of_zone = new_places(arena, n_plugs + 1, n_plugs);
-	judge.next_wide = new_places(arena, n_plugs + 1, n_plugs);
-	for (size_t i = n_plugs; i-- > 0;) {
-		uint16_t zone = plugs[i].zone;
-
-		if (!zone && !plugs[i].is_routed)
-			continue; /* closed ahead of its interface: it has no flows yet */
-		judge.next_of_zone[i] = judge.first_of_zone[zone];
-		judge.first_of_zone[zone] = i;
-		own_addresses(arena, &judge, i);
-		if (!is_wide(plugs[i].port))
-			continue;
-		judge.next_wide[i] = judge.first_wide[zone];
-		judge.first_wide[zone] = i;
-	}
-	if (judge.owned.n)
-		qsort(judge.owned.items, judge.owned.n, sizeof(*judge.owned.items), by_address);
+	judge_init(&judge, arena);
 	if (!kernel_flows_cut(judge_flow, &judge, COMPILE_CUT_MARK, &n, err))
 		return false;
 	*ret = (struct flows_cut){ .n_cut = n, .n_marked = judge.n_marked };
+	return true;
+}
+
+/* Whose flow was it? */
+static void find_former(
+	const struct plug *old, size_t n_old, const struct flow *flow, struct flow_told *told)
+{
+	for (size_t i = 0; i < n_old; i++) {
+		bool is_from = port_owns(old[i].port, &flow->first.src);
+
+		if (old[i].zone != flow->zone ||
+			(!is_from && !port_owns(old[i].port, &flow->first.dst)))
+			continue;
+		told->port = old[i].port;
+		told->direction = is_from ? DIR_EGRESS : DIR_INGRESS;
+		return;
+	}
+}
+
+static struct flow_told tell_flow(const struct flow_judge *judge, const struct flow *flow,
+	const struct plug *old, size_t n_old)
+{
+	struct flow_told told = { .first = flow->first };
+	size_t i = judge->first_of_zone[flow->zone];
+	struct end_verdict from, to;
+
+	if (i < judge->n_plugs && judge->plugs[i].hybrid_peer) {
+		told.port = judge->plugs[i].port;
+		told.direction = port_owns(told.port, &flow->first.src) ? DIR_EGRESS : DIR_INGRESS;
+		return told;
+	}
+	from = ask_end(judge, flow, DIR_EGRESS);
+	to = ask_end(judge, flow, DIR_INGRESS);
+	if (from.is_refused || to.is_refused) {
+		told.direction = from.is_refused ? DIR_EGRESS : DIR_INGRESS;
+		told.port = judge->plugs[from.is_refused ? from.refuser : to.refuser].port;
+	} else {
+		find_former(old, n_old, flow, &told);
+	}
+	return told;
+}
+
+bool agent_find_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
+	const struct plug *old, size_t n_old, const struct zone_map *zones, const prefix_vec *gone,
+	size_t max, struct flows_told *ret, struct err *err)
+{
+	struct flow_judge judge = {
+		.plugs = plugs, .zones = zones, .n_plugs = n_plugs, .gone = gone
+	};
+	struct flow *flows;
+	size_t n, n_all;
+
+	judge_init(&judge, arena);
+	if (!kernel_flows_find(
+		    arena, judge_flow, &judge, COMPILE_CUT_MARK, max, &flows, &n, &n_all, err))
+		return false;
+	*ret = (struct flows_told){
+		.items = arena_new_array(arena, struct flow_told, n + 1), .n = n, .n_all = n_all
+	};
+	for (size_t i = 0; i < n; i++)
+		ret->items[i] = tell_flow(&judge, &flows[i], old, n_old);
 	return true;
 }

@@ -87,6 +87,21 @@ bool agent_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plu
 	const struct zone_map *zones, const prefix_vec *gone, struct flows_cut *ret,
 	struct err *err);
 
+/* What would be cut, by the same judgement; nothing is. */
+struct flow_told {
+	const struct policy_port *port; /* that refuses it, or that had it; NULL: not known */
+	enum direction direction;
+	struct packet first;
+};
+struct flows_told {
+	struct flow_told *items;
+	size_t n, n_all; /* n is at most max */
+};
+/* old: where the ports are before; NULL: not known. */
+bool agent_find_cut_flows(struct arena *arena, const struct plug *plugs, size_t n_plugs,
+	const struct plug *old, size_t n_old, const struct zone_map *zones, const prefix_vec *gone,
+	size_t max, struct flows_told *ret, struct err *err);
+
 /* journal.c: what the next pass must know if this one is killed. */
 struct journal {
 	bool was_there;		 /* a pass before did not end */

@@ -110,13 +110,18 @@ static bool begin(struct work *work, enum call call, struct err *err)
 							: begin_part(work, call, err);
 }
 
+bool work_judges_flows(const struct work *work)
+{
+	return work->is_whole || work->takes || (work->keeper->n_marked && work->n_steps);
+}
+
 /* Marks say what the policy says now, so that a rule more may let a flow go on that was cut. */
 static bool cut_flows(struct work *work, struct err *err)
 {
 	struct keeper *keeper = work->keeper;
 	struct flows_cut cut;
 
-	if (!work->is_whole && !work->takes && !(keeper->n_marked && work->n_steps))
+	if (!work_judges_flows(work))
 		return true;
 	if (!agent_cut_flows(work->scratch, work->target->plugs, work->target->n_plugs, work->zones,
 		    &work->journal.gone, &cut, err))
@@ -297,6 +302,8 @@ bool keeper_preview(struct keeper *keeper, struct arena *arena, const struct pol
 		work.counts[f] = work.plan->counts[f];
 	work.n_steps = work.plan->n_steps;
 	work_tell(&work, NULL, &result);
+	if (!work_foresee(&work, &result.done, err))
+		return false;
 	*ret = result;
 	return true;
 }

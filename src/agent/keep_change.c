@@ -232,6 +232,11 @@ static bool has_same_members(const struct prefix_list *a, const struct prefix_li
 	return true;
 }
 
+bool set_use_is_same(const struct set_use *a, const struct set_use *b)
+{
+	return has_same_members(a->members, b->members);
+}
+
 /* One that is not in the part shows that there are rules that look at the set. */
 static void take_in_a_user(struct difference *d, const struct set_use *use)
 {
@@ -248,7 +253,7 @@ static void compare_sets(struct difference *d)
 	vec_for_each (use, &d->new->uses) {
 		const struct set_use *before = map_find(d->old->uses_by_name, (*use)->name);
 
-		if (before && has_same_members(before->members, (*use)->members))
+		if (before && set_use_is_same(before, *use))
 			continue;
 		map_add(d->sets, (*use)->name, *use);
 		take_in_a_user(d, *use);

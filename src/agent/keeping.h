@@ -116,6 +116,8 @@ bool stand_plan(const struct keeper *keeper, struct arena *arena, const struct s
 bool seat_has_same_chains(const struct seat *a, const struct seat *b);
 /* Is all that the two policies say of the port the same? */
 bool port_is_same(const struct policy_port *a, const struct policy_port *b);
+/* Has the set the same members? */
+bool set_use_is_same(const struct set_use *a, const struct set_use *b);
 /* May flows that passed be refused by what the plan leads to? */
 bool plan_takes(const struct plan *plan);
 
@@ -146,6 +148,15 @@ struct work {
 
 /* Brings the kernel to the target, in which ports that are refused become bare. */
 bool work_bring(struct work *work, struct err *err);
+
+/* ---- keep.c */
+
+/* May what was planned mean something for connections that there are? */
+bool work_judges_flows(const struct work *work);
+
+/* ---- keep_foresee.c: what the plan of a preview means for packets */
+
+bool work_foresee(struct work *work, struct serve_done *done, struct err *err);
 
 /* ---- keep_state.c */
 

@@ -24,13 +24,14 @@ struct serve_header {
 };
 
 enum serve_type {
-	/* requests; the last four are a text, "" where they say nothing else */
+	/* requests; from SERVE_STATUS to SERVE_FINDINGS they are a text, "" where they say nothing else */
 	SERVE_SYNC = 1, /* serve_change: these are all parts; the answer is SERVE_DONE */
 	SERVE_CHANGE,	/* serve_change: some came or went; SERVE_DONE */
 	SERVE_STATUS,	/* SERVE_STATE */
 	SERVE_COUNTERS, /* the text of a port's id, or "": all; SERVE_COUNTED */
 	SERVE_VERIFY,	/* SERVE_TEXT: JSON of portwall verify */
 	SERVE_FINDINGS, /* SERVE_TEXT: JSON of portwall doctor */
+	SERVE_EXPLAIN,	/* serve_question; SERVE_TEXT: JSON of portwall explain */
 	/* answers */
 	SERVE_DONE = 64,
 	SERVE_STATE,
@@ -52,6 +53,15 @@ struct serve_change {
 	size_t n_gone;
 };
 
+/* What becomes of packets at a port of this host? "" where nothing is said. */
+struct serve_question {
+	const char *port_id;
+	const char *packet;    /* as portwall explain takes it: one, or a set of them */
+	const char *direction; /* "ingress", to the port, or "egress"; "": what the addresses say */
+	const char *state;     /* of conntrack, as the command's */
+	const char *from;      /* the interface at which it comes in; "": where such packets do */
+};
+
 /* What became of it. In the kernel when this is sent, but for ports that are listed. */
 struct serve_done {
 	uint64_t revision;
@@ -63,6 +73,24 @@ struct serve_done {
 		const char *port_id, *why, *next_step;
 	} * failures;
 	size_t n_failures;
+	/* The rest of a dry run: what it would mean for packets. n_flows_cut is how many connections it would cut. */
+	struct serve_flow {
+		const char *port_id; /* that refuses it; "": no port has it any more */
+		uint32_t direction;  /* at the port */
+		const char *protocol, *source, *destination;
+		uint32_t source_port, destination_port; /* 0: it has none */
+	} * flows;					/* at most 100 of them */
+	size_t n_flows;
+	/* New connections that a port lets pass which it did not, or no longer. */
+	struct serve_passing {
+		const char *port_id;
+		uint32_t direction;
+		bool opens;
+		const char *packets; /* in words, a line a part */
+		const char *example; /* one of them, as portwall explain takes it; "": none */
+	} * passings;
+	size_t n_passings;
+	uint64_t n_ports_untold; /* that differ, and were too many, or took too long, to be told */
 };
 
 enum serve_port_state {
@@ -114,7 +142,7 @@ void agent_view_count(struct arena *arena, const struct agent_view *view, const 
 /* For people and for the event stream. */
 struct serve_event {
 	const char *
-		what; /* "port", "repaired", "refused", "commit", "unknown-interface", "guard", "finding" */
+		what; /* "port", "repaired", "refused", "changed-by-others", "unknown-interface", "bug" */
 	const char *subject; /* port's id, interface, table; "" */
 	const char *text;    /* one sentence */
 };
@@ -125,6 +153,7 @@ struct serve_event {
 void serve_put_change(
 	struct text *out, enum serve_type type, uint64_t id, const struct serve_change *change);
 void serve_put_text(struct text *out, enum serve_type type, uint64_t id, const char *text);
+void serve_put_question(struct text *out, uint64_t id, const struct serve_question *question);
 void serve_put_done(struct text *out, uint64_t id, const struct serve_done *done);
 void serve_put_state(struct text *out, uint64_t id, const struct serve_state *state);
 void serve_put_counted(struct text *out, uint64_t id, const struct serve_counted *counted);
@@ -136,6 +165,8 @@ bool serve_get_change(struct arena *arena, const char *body, size_t size, struct
 	struct err *err);
 bool serve_get_text(
 	struct arena *arena, const char *body, size_t size, const char **ret, struct err *err);
+bool serve_get_question(struct arena *arena, const char *body, size_t size,
+	struct serve_question *ret, struct err *err);
 bool serve_get_done(struct arena *arena, const char *body, size_t size, struct serve_done *ret,
 	struct err *err);
 bool serve_get_state(struct arena *arena, const char *body, size_t size, struct serve_state *ret,
@@ -163,6 +194,9 @@ struct serve_options {
 	/* In a process of its own, whose standard output is the text that is answered. NULL: not known. */
 	void (*verify)(void *data, const struct policy *policy);
 	void (*findings)(void *data);
+	/* Likewise; state: where the ports are. What is wrong with the question is told by err, and then nothing is printed. */
+	bool (*explain)(void *data, const struct policy *policy, const struct serve_state *state,
+		const struct serve_question *question, struct err *err);
 	void *data;
 };
 

@@ -146,12 +146,14 @@ static bool begin_job(
 	struct server *server, const struct serve_header *header, const char *body, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
-	const char *port_id = "";
+	struct serve_question question = { "", "", "", "", "" };
 	struct err why;
 
-	if (!serve_get_text(arena, body, header->size, &port_id, err))
+	if (header->type == SERVE_EXPLAIN
+			? !serve_get_question(arena, body, header->size, &question, err)
+			: !serve_get_text(arena, body, header->size, &question.port_id, err))
 		return false;
-	if (!serve_job_begin(server, header->id, (enum serve_type)header->type, port_id, &why))
+	if (!serve_job_begin(server, header->id, (enum serve_type)header->type, &question, &why))
 		refuse(server, header->id, &why);
 	return true;
 }
@@ -170,6 +172,7 @@ static bool take_frame(
 	case SERVE_COUNTERS:
 	case SERVE_VERIFY:
 	case SERVE_FINDINGS:
+	case SERVE_EXPLAIN:
 		return begin_job(server, header, body, err);
 	default:
 		return err_input(err, "the door sent a frame of the unknown type %u", header->type);

@@ -29,12 +29,14 @@ const struct policy *serve_parts_policy(const struct serve_parts *parts);
 
 /* serve_jobs.c: what is slow is done in a child beside the loop. */
 #define SERVE_JOBS 8
+/* Of them: who may only read may ask for explanations, and that must not keep all others waiting. */
+#define SERVE_EXPLAIN_JOBS (SERVE_JOBS / 2)
 struct server;
 struct serve_job {
 	struct server *server;
-	uint64_t id;	      /* of the request */
-	enum serve_type type; /* of the request */
-	const char *port_id;  /* SERVE_COUNTERS: "" is all */
+	uint64_t id;			/* of the request */
+	enum serve_type type;		/* of the request */
+	struct serve_question question; /* SERVE_COUNTERS: of a port, "" is all */
 	struct arena *arena;
 	struct text out;
 	int fd;
@@ -42,8 +44,8 @@ struct serve_job {
 	int status;
 	sd_event_source *child, *output;
 };
-bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type, const char *port_id,
-	struct err *err);
+bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type,
+	const struct serve_question *question, struct err *err);
 void serve_jobs_end(struct server *server); /* at once */
 
 struct server {

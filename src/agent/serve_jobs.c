@@ -14,6 +14,8 @@
 #include "base/limits.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
+/* A child's status: what it printed is a frame, that says why it answers nothing. */
+#define JOB_REFUSED 64
 
 /* --- in the child --- */
 
@@ -33,7 +35,8 @@ static void count(void *data)
 	if (!keeper_view(job->server->keeper, job->arena, &view, &err))
 		serve_put_refused(&out, job->id, &err);
 	else {
-		agent_view_count(job->arena, &view, *job->port_id ? job->port_id : NULL, &counted);
+		agent_view_count(job->arena, &view,
+			*job->question.port_id ? job->question.port_id : NULL, &counted);
 		serve_put_counted(&out, job->id, &counted);
 	}
 	write_text(&out);
@@ -55,6 +58,24 @@ static void look_for_findings(void *data)
 	options->findings(options->data);
 }
 
+static void explain(void *data)
+{
+	const struct serve_job *job = data;
+	const struct serve_options *options = job->server->options;
+	struct text refused CLEANUP(text_done) = TEXT_INIT;
+	struct serve_state state = { 0 };
+	struct err err;
+
+	keeper_state(job->server->keeper, job->arena, &state);
+	if (options->explain(options->data, serve_parts_policy(job->server->parts), &state,
+		    &job->question, &err))
+		return;
+	serve_put_refused(&refused, job->id, &err);
+	write_text(&refused);
+	fflush(stdout);
+	_exit(JOB_REFUSED);
+}
+
 /* --- in the loop --- */
 
 static void job_free(struct serve_job *job)
@@ -72,18 +93,19 @@ static void job_free(struct serve_job *job)
 	free(job);
 }
 
-/* What counts printed is a frame already; the others print the text of one. */
+/* What counts printed is a frame already, and a refusal; the others print the text of one. */
 static void answer(struct serve_job *job)
 {
+	bool is_frame = job->type == SERVE_COUNTERS || job->status == JOB_REFUSED;
 	struct server *server = job->server;
 	struct err err;
 
-	if (job->status || job->out.len > LIMIT_SERVE_FRAME) {
+	if ((job->status && job->status != JOB_REFUSED) || job->out.len > LIMIT_SERVE_FRAME) {
 		err_system(&err, 0, "what was asked for could not be found out (status %d)",
 			job->status);
 		err_next(&err, "the service's log says why");
 		serve_put_refused(&server->out, job->id, &err);
-	} else if (job->type == SERVE_COUNTERS) {
+	} else if (is_frame) {
 		text_add_n(&server->out, job->out.data, job->out.len);
 	} else {
 		serve_put_text(&server->out, SERVE_TEXT, job->id, job->out.data);
@@ -135,11 +157,40 @@ static void (*work_of(const struct serve_options *options, enum serve_type type)
 		return count;
 	if (type == SERVE_VERIFY)
 		return options->verify ? verify : NULL;
+	if (type == SERVE_EXPLAIN)
+		return options->explain ? explain : NULL;
 	return options->findings ? look_for_findings : NULL;
 }
 
-bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type, const char *port_id,
-	struct err *err)
+static bool find_place(
+	const struct server *server, enum serve_type type, size_t *ret, struct err *err)
+{
+	size_t n_explain = 0, place = SERVE_JOBS;
+
+	for (size_t i = SERVE_JOBS; i-- > 0;)
+		if (!server->jobs[i])
+			place = i;
+		else
+			n_explain += server->jobs[i]->type == SERVE_EXPLAIN;
+	if (place < SERVE_JOBS && (type != SERVE_EXPLAIN || n_explain < SERVE_EXPLAIN_JOBS)) {
+		*ret = place;
+		return true;
+	}
+	err_limit(err, "%d such questions are being answered",
+		type == SERVE_EXPLAIN ? SERVE_EXPLAIN_JOBS : SERVE_JOBS);
+	return err_next(err, "ask again later");
+}
+
+static struct serve_question question_copy(
+	struct arena *arena, const struct serve_question *question)
+{
+	return (struct serve_question){ arena_strdup(arena, question->port_id),
+		arena_strdup(arena, question->packet), arena_strdup(arena, question->direction),
+		arena_strdup(arena, question->state), arena_strdup(arena, question->from) };
+}
+
+bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type,
+	const struct serve_question *question, struct err *err)
 {
 	void (*work)(void *) = work_of(server->options, type);
 	struct serve_job *job;
@@ -150,12 +201,8 @@ bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type, c
 		return err_conflict(err, "there is no policy yet");
 	if (!work)
 		return err_input(err, "this service does not answer that");
-	while (place < SERVE_JOBS && server->jobs[place])
-		place++;
-	if (place == SERVE_JOBS) {
-		err_limit(err, "%d such questions are being answered", SERVE_JOBS);
-		return err_next(err, "ask again later");
-	}
+	if (!find_place(server, type, &place, err))
+		return false;
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		abort();
@@ -165,7 +212,7 @@ bool serve_job_begin(struct server *server, uint64_t id, enum serve_type type, c
 		.arena = arena_new(),
 		.out = TEXT_INIT,
 		.fd = -1 };
-	job->port_id = arena_strdup(job->arena, port_id);
+	job->question = question_copy(job->arena, question);
 	server->jobs[place] = job;
 	if (!kernel_child_begin(work, job, &pid, &job->fd, err)) {
 		job_free(job);

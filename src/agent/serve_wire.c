@@ -14,6 +14,8 @@
 #define TEXT_SIZE    ((size_t)4) /* of an empty one */
 #define GONE_SIZE    (4 + TEXT_SIZE + 36)
 #define FAILURE_SIZE (3 * TEXT_SIZE)
+#define FLOW_SIZE    (4 * TEXT_SIZE + 4 + 4 + 4)
+#define PASSING_SIZE (3 * TEXT_SIZE + 4 + 4)
 #define PORT_SIZE    (5 * TEXT_SIZE + 4 + 4)
 #define COUNTER_SIZE (3 * TEXT_SIZE + 4 + 4 + 8 + 8)
 
@@ -159,6 +161,40 @@ bool serve_get_text(
 	return true;
 }
 
+/* --- a question --- */
+
+#define QUESTION_TEXTS(question)                                                                   \
+	{                                                                                          \
+		&(question)->port_id, &(question)->packet, &(question)->direction,                 \
+			&(question)->state, &(question)->from,                                     \
+	}
+
+void serve_put_question(struct text *out, uint64_t id, const struct serve_question *question)
+{
+	const char *const *const texts[] = QUESTION_TEXTS(question);
+	size_t place = frame_begin(out, SERVE_EXPLAIN, id);
+
+	for (size_t i = 0; i < N_OF(texts); i++)
+		wire_put_text(out, *texts[i]);
+	frame_end(out, place);
+}
+
+bool serve_get_question(struct arena *arena, const char *body, size_t size,
+	struct serve_question *ret, struct err *err)
+{
+	struct wire wire = { body, body + size, err };
+	struct serve_question question = { 0 };
+	const char **const texts[] = QUESTION_TEXTS(&question);
+
+	for (size_t i = 0; i < N_OF(texts); i++)
+		if (!wire_get_text(&wire, arena, texts[i]))
+			return fail_in(&wire, "a question");
+	if (!wire_get_end(&wire))
+		return fail_in(&wire, "a question");
+	*ret = question;
+	return true;
+}
+
 /* --- what became of a change --- */
 
 /* Pointers to the numbers of a message, in the order of its bytes, so that writing and reading have one list. */
@@ -166,7 +202,7 @@ bool serve_get_text(
 	{                                                                                          \
 		&(done)->revision, &(done)->n_steps, &(done)->n_flows_cut, &(done)->usec,          \
 			&(done)->rules_added, &(done)->rules_removed, &(done)->members_added,      \
-			&(done)->members_removed,                                                  \
+			&(done)->members_removed, &(done)->n_ports_untold,                         \
 	}
 #define STATE_NUMBERS(state)                                                                       \
 	{                                                                                          \
@@ -189,6 +225,26 @@ static bool get_numbers(struct wire *wire, uint64_t *const *numbers, size_t n)
 	return true;
 }
 
+static void put_flow(struct text *out, const struct serve_flow *flow)
+{
+	wire_put_text(out, flow->port_id);
+	wire_put_u32(out, flow->direction);
+	wire_put_text(out, flow->protocol);
+	wire_put_text(out, flow->source);
+	wire_put_text(out, flow->destination);
+	wire_put_u32(out, flow->source_port);
+	wire_put_u32(out, flow->destination_port);
+}
+
+static void put_passing(struct text *out, const struct serve_passing *passing)
+{
+	wire_put_text(out, passing->port_id);
+	wire_put_u32(out, passing->direction);
+	wire_put_bool(out, passing->opens);
+	wire_put_text(out, passing->packets);
+	wire_put_text(out, passing->example);
+}
+
 void serve_put_done(struct text *out, uint64_t id, const struct serve_done *done)
 {
 	const uint64_t *const numbers[] = DONE_NUMBERS(done);
@@ -202,7 +258,51 @@ void serve_put_done(struct text *out, uint64_t id, const struct serve_done *done
 		wire_put_text(out, done->failures[i].why);
 		wire_put_text(out, done->failures[i].next_step);
 	}
+	wire_put_u32(out, (uint32_t)done->n_flows);
+	for (size_t i = 0; i < done->n_flows; i++)
+		put_flow(out, &done->flows[i]);
+	wire_put_u32(out, (uint32_t)done->n_passings);
+	for (size_t i = 0; i < done->n_passings; i++)
+		put_passing(out, &done->passings[i]);
 	frame_end(out, place);
+}
+
+static bool get_flows(struct wire *wire, struct arena *arena, struct serve_done *done)
+{
+	if (!wire_get_count(wire, FLOW_SIZE, &done->n_flows))
+		return false;
+	done->flows = arena_new_array(arena, struct serve_flow, done->n_flows);
+	for (size_t i = 0; i < done->n_flows; i++) {
+		struct serve_flow *flow = &done->flows[i];
+
+		if (!wire_get_text(wire, arena, &flow->port_id) ||
+			!wire_get_below(wire, 2, &flow->direction) ||
+			!wire_get_text(wire, arena, &flow->protocol) ||
+			!wire_get_text(wire, arena, &flow->source) ||
+			!wire_get_text(wire, arena, &flow->destination) ||
+			!wire_get_below(wire, UINT16_MAX + 1, &flow->source_port) ||
+			!wire_get_below(wire, UINT16_MAX + 1, &flow->destination_port))
+			return false;
+	}
+	return true;
+}
+
+static bool get_passings(struct wire *wire, struct arena *arena, struct serve_done *done)
+{
+	if (!wire_get_count(wire, PASSING_SIZE, &done->n_passings))
+		return false;
+	done->passings = arena_new_array(arena, struct serve_passing, done->n_passings);
+	for (size_t i = 0; i < done->n_passings; i++) {
+		struct serve_passing *passing = &done->passings[i];
+
+		if (!wire_get_text(wire, arena, &passing->port_id) ||
+			!wire_get_below(wire, 2, &passing->direction) ||
+			!wire_get_bool(wire, &passing->opens) ||
+			!wire_get_text(wire, arena, &passing->packets) ||
+			!wire_get_text(wire, arena, &passing->example))
+			return false;
+	}
+	return true;
 }
 
 static bool get_failures(struct wire *wire, struct arena *arena, struct serve_done *done)
@@ -230,7 +330,8 @@ bool serve_get_done(
 
 	if (!get_numbers(&wire, numbers, N_OF(numbers)) ||
 		!get_texts(&wire, arena, &done.changes, &done.n_changes) ||
-		!get_failures(&wire, arena, &done) || !wire_get_end(&wire))
+		!get_failures(&wire, arena, &done) || !get_flows(&wire, arena, &done) ||
+		!get_passings(&wire, arena, &done) || !wire_get_end(&wire))
 		return fail_in(&wire, "what was done");
 	*ret = done;
 	return true;

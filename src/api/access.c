@@ -8,42 +8,14 @@
 #include "api/request.h"
 #include "base/limits.h"
 
-/* Each with all that it includes. */
-static const struct {
-	const char *name;
-	unsigned roles;
-} known_roles[] = {
-	{ "reader", ROLE_READER },
-	{ "member", ROLE_READER | ROLE_MEMBER },
-	{ "admin", ROLE_READER | ROLE_MEMBER | ROLE_ADMIN },
-};
-
 const struct identity identity_local = { "local", LOCAL_PROJECT,
 	ROLE_READER | ROLE_MEMBER | ROLE_ADMIN };
-
-bool roles_parse(const char *text, unsigned *ret)
-{
-	unsigned roles = 0;
-
-	while (*text) {
-		size_t len = strcspn(text, ","), i = 0;
-
-		while (i < N_OF(known_roles) && (strncasecmp(text, known_roles[i].name, len) != 0 ||
-							known_roles[i].name[len]))
-			i++;
-		if (i == N_OF(known_roles))
-			return false;
-		roles |= known_roles[i].roles;
-		text += len + (text[len] == ',');
-	}
-	*ret = roles;
-	return true;
-}
 
 bool access_assume(
 	struct request *request, const char *user, const char *project_id, const char *roles)
 {
 	request->who = identity_local;
+	request->proof = PROOF_LOCAL;
 	if (user)
 		request->who.user = user;
 	if (project_id)
@@ -57,6 +29,38 @@ bool access_assume(
 		return true;
 	answer_error(request, 400, "HTTPBadRequest", "It takes admin, member and reader.",
 		"X-Roles: '%s' are no roles.", roles);
+	return false;
+}
+
+/* "localhost:9696", "127.0.0.1", "[::1]:9696": a name that only this host has, so that nobody else's page can be behind it. */
+static bool is_loopback_host(const char *host)
+{
+	size_t len = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	static const char *const names[] = { "localhost", "[::1]" };
+
+	if (text_has_prefix(host, "127.") && strspn(host, "0123456789.") == len)
+		return true;
+	for (size_t i = 0; i < N_OF(names); i++)
+		if (len == strlen(names[i]) && !strncasecmp(host, names[i], len))
+			return true;
+	return false;
+}
+
+bool access_check_origin(
+	struct request *request, const char *origin, const char *host, bool is_open)
+{
+	if (origin) {
+		answer_error(request, 403, "OriginRefused",
+			"Ask without the header Origin: this API is for programs.",
+			"A page of a browser may not ask.");
+		return false;
+	}
+	if (!is_open || !host || is_loopback_host(host))
+		return true;
+	answer_error(request, 403, "OriginRefused",
+		"Ask for http://127.0.0.1, http://[::1] or http://localhost; another name takes a "
+		"listener with credentials.",
+		"'%s' is no name of loopback.", host);
 	return false;
 }
 
@@ -76,10 +80,8 @@ bool access_check(struct request *request)
 			"The request you have made requires authentication.");
 	else
 		answer_error(request, 403, "PolicyNotAuthorized",
-			arena_printf(request->arena, "It takes the role %s.",
-				route->role == ROLE_ADMIN    ? "admin"
-				: route->role == ROLE_MEMBER ? "member"
-							     : "reader"),
+			arena_printf(
+				request->arena, "It takes the role %s.", roles_name(route->role)),
 			"%s %s is disallowed by policy", method_names[request->method],
 			request->path);
 	return false;

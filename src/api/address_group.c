@@ -7,22 +7,27 @@
 #include "api/documents.h"
 
 static const struct api_field fields[] = {
-	{ "id", IS_STRING, FILTERED, "It is made when the group is." },
-	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters." },
+	{ "id", IS_STRING, FILTERED, "It is made when the group is.", NULL },
+	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters.",
+		NULL },
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"A text of at most 255 characters." },
+		"A text of at most 255 characters.", NULL },
 	{ "addresses", IS_LIST, IN_POST | IN_PUT,
-		"A list of addresses and prefixes: [\"192.0.2.0/24\", \"2001:db8::7\"]." },
-	{ "shared", IS_BOOL, FILTERED, "Not yet." },
-	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
+		"A list of addresses and prefixes: [\"192.0.2.0/24\", \"2001:db8::7\"].", NULL },
+	{ "shared", IS_BOOL, FILTERED, "POST /v2.0/rbac-policies shares it.", NULL },
+	STANDARD_FIELDS,
 };
 
-static json_t *address_group_view(struct door *door, const struct object *object)
+static json_t *address_group_view(
+	const struct request *request, const struct object *object, size_t rule)
 {
 	json_t *view = document_of_part(&object->part);
 
-	(void)door;
-	json_object_set_new(view, "shared", json_false());
+	(void)rule;
+	json_object_set_new(view, "shared",
+		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
+	attrs_show(&object->attrs, view);
+	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
 	return view;
 }
@@ -35,7 +40,7 @@ const struct resource address_group_resource = {
 	.not_found_words = "could not be found.",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.kind = PART_ADDRESS_GROUP,
+	.kind = OBJECT_ADDRESS_GROUP,
 	.view = address_group_view,
 };
 
@@ -73,16 +78,17 @@ void address_group_create(struct request *request)
 
 	json_array_foreach(list, i, item)
 	{
-		const char *id = new_id(request->arena);
+		const char *id = new_id(request->arena), *project;
 		const struct policy_part *part = NULL;
 
 		json_object_set_new(item, "id", json_string(id));
-		if (check_addresses(request, json_object_get(item, "addresses")))
+		if (request_project(request, item, &project) &&
+			check_addresses(request, json_object_get(item, "addresses")))
 			part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
 		is_fine = part != NULL;
 		if (!is_fine)
 			break;
-		change_put_shown(change, part, id);
+		object_of_project(change_put_shown(change, part, id), project);
 	}
 	json_decref(list);
 	if (is_fine)
@@ -92,7 +98,7 @@ void address_group_create(struct request *request)
 void address_group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request);
+	const struct object *object = collection_find_own(request, NULL);
 	const struct policy_part *part;
 	json_t *list, *document;
 	bool is_many;
@@ -116,11 +122,101 @@ void address_group_update(struct request *request)
 	change_submit(change);
 }
 
+static bool has_text(const json_t *list, const char *text)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) if (!strcmp(json_string_value(item), text)) return true;
+	return false;
+}
+
+/* Its addresses with those of the body, or without; both as prefixes are printed. */
+static json_t *addresses_behind(
+	struct request *request, const json_t *before, const json_t *said, bool adds)
+{
+	json_t *behind = json_array(), *given = json_array(), *item;
+	size_t i;
+
+	json_array_foreach(said, i, item)
+	{
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		struct prefix prefix;
+		struct fault fault;
+
+		/* it was checked */
+		if (check_prefix(request->arena, json_string_value(item), &prefix, &fault))
+			prefix_print(&text, &prefix);
+		json_array_append_new(given, json_string(text.data));
+	}
+	json_array_foreach(before, i, item) if (adds || !has_text(given, json_string_value(item)))
+		json_array_append(behind, item);
+	if (adds)
+		json_array_extend(behind, given);
+	json_decref(given);
+	return behind;
+}
+
+/* {"address_group": {"addresses": [...]}} as the API's reference has it, or the list alone as the SDK sends it. NULL: answered. */
+static json_t *addresses_of_body(struct request *request)
+{
+	json_t *body = request_json(request), *list;
+
+	if (!body)
+		return NULL;
+	list = json_object_get(body, "addresses");
+	if (!list)
+		list = json_object_get(json_object_get(body, "address_group"), "addresses");
+	json_incref(list);
+	json_decref(body);
+	if (json_is_array(list) && check_addresses(request, list))
+		return list;
+	if (!request->answer.status)
+		answer_error(request, 400, "HTTPBadRequest",
+			"Send {\"address_group\": {\"addresses\": [\"192.0.2.0/24\"]}}.",
+			"Failed to parse request. Required attribute 'addresses' not specified");
+	json_decref(list);
+	return NULL;
+}
+
+static void change_addresses(struct request *request, bool adds)
+{
+	struct change *change = change_new(request, 200);
+	const struct object *object = collection_find_own(request, NULL);
+	const struct policy_part *part;
+	json_t *document, *said;
+
+	if (!object || !request_matches(request, object->changed))
+		return;
+	said = addresses_of_body(request);
+	if (!said)
+		return;
+	document = document_of_part(&object->part);
+	json_object_set_new(document, "addresses",
+		addresses_behind(request, json_object_get(document, "addresses"), said, adds));
+	json_decref(said);
+	part = part_of_document(request, document, PART_ADDRESS_GROUP);
+	if (!part)
+		return;
+	change_put_shown(change, part, request->id);
+	change_submit(change);
+}
+
+void address_group_add(struct request *request)
+{
+	change_addresses(request, true);
+}
+
+void address_group_take(struct request *request)
+{
+	change_addresses(request, false);
+}
+
 void address_group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = collection_find(request);
+	const struct object *object = collection_find_own(request, NULL);
 
 	if (!object || !request_matches(request, object->changed))
 		return;
@@ -141,6 +237,7 @@ void address_group_delete(struct request *request)
 			return;
 		}
 	}
-	change_remove(change, PART_ADDRESS_GROUP, request->id);
+	rbac_remove_of(change, request->id);
+	change_remove(change, OBJECT_ADDRESS_GROUP, request->id);
 	change_submit(change);
 }

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 json_t *json_text(const char *text)
@@ -38,11 +39,22 @@ void answer_json(struct request *request, unsigned status, json_t *body)
 	struct answer *answer = &request->answer;
 
 	answer->status = status;
-	answer->content_type = "application/json";
+	answer->content_type = body ? "application/json" : NULL;
 	text_clear(&answer->body);
 	if (body)
 		json_add(&answer->body, body);
 	json_decref(body);
+}
+
+const char *json_line(struct arena *arena, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY), *copy;
+
+	if (!text)
+		abort(); /* a value is always JSON; else there is no memory */
+	copy = arena_strdup(arena, text);
+	free(text);
+	return copy;
 }
 
 static void answer_neutron(struct request *request, unsigned status, const char *type,

@@ -10,14 +10,20 @@
 #include <string.h>
 
 #include "api/documents.h"
+#include "policy/fit.h"
 
 /* Objects that an event names; a whole new policy is told by its revision. */
 #define EVENT_OBJECTS 100
 #define SYNC_AGAIN_MS 1000
 
-static const char *const kind_names[N_PART_KINDS] = { [PART_GROUP] = "security_group",
-	[PART_ADDRESS_GROUP] = "address_group",
-	[PART_PORT] = "port" };
+static const char *const kind_names[N_OBJECT_KINDS] = { [OBJECT_GROUP] = "security_group",
+	[OBJECT_ADDRESS_GROUP] = "address_group",
+	[OBJECT_PORT] = "port",
+	[OBJECT_NETWORK] = "network",
+	[OBJECT_SUBNET] = "subnet",
+	[OBJECT_RBAC] = "rbac_policy",
+	[OBJECT_QUOTA] = "quota",
+	[OBJECT_DEFAULT_RULE] = "default_security_group_rule" };
 
 struct change *change_new(struct request *request, unsigned status)
 {
@@ -28,36 +34,122 @@ struct change *change_new(struct request *request, unsigned status)
 	return change;
 }
 
-void change_put(struct change *change, const struct policy_part *part)
+static struct attrs new_attrs(const struct request *request)
 {
-	*vec_push(&change->puts, change->request->arena) = *part;
+	int64_t now_s = request->door->now_s;
+
+	return (struct attrs){
+		.project_id = request->who.project_id, .created_at = now_s, .updated_at = now_s
+	};
 }
 
-void change_put_shown(struct change *change, const struct policy_part *part, const char *id)
+/* Rules are known by their ids. */
+static struct attrs *attrs_of_rules(struct change *change, const struct object *before,
+	const struct policy_group *group, const char *project_id)
 {
-	change_put(change, part);
+	struct arena *arena = change->request->arena;
+	struct attrs *attrs = arena_new_array(arena, struct attrs, group->n_rules);
+	struct map *known = map_new(arena);
+
+	for (size_t i = 0; before && i < before->part.group.n_rules; i++)
+		map_add(known, before->part.group.rules[i].id, &before->rule_attrs[i]);
+	for (size_t i = 0; i < group->n_rules; i++) {
+		const struct attrs *old = map_find(known, group->rules[i].id);
+
+		attrs[i] = old ? *old : new_attrs(change->request);
+		if (!old)
+			attrs[i].project_id = project_id;
+	}
+	return attrs;
+}
+
+static struct object *put_object(struct change *change, const struct object *object)
+{
+	struct request *request = change->request;
+	const struct object *before = model_find(&request->door->model, object->kind, object->id);
+	struct object *put = vec_push(&change->puts, request->arena);
+
+	*put = *object;
+	/* a copy: what the model has may go before the engine has answered */
+	if (before)
+		attrs_copy(request->arena, &before->attrs, &put->attrs);
+	else
+		put->attrs = new_attrs(request);
+	return put;
+}
+
+struct object *change_put(struct change *change, const struct policy_part *part)
+{
+	struct object *put =
+		put_object(change, &(struct object){ .kind = (enum object_kind)part->kind,
+					   .id = policy_part_id(part),
+					   .part = *part });
+
+	if (put->kind == OBJECT_GROUP)
+		put->rule_attrs = attrs_of_rules(change,
+			model_find(&change->request->door->model, put->kind, put->id), &part->group,
+			put->attrs.project_id);
+	return put;
+}
+
+struct object *change_put_shown(
+	struct change *change, const struct policy_part *part, const char *id)
+{
 	*vec_push(&change->ids, change->request->arena) = id;
+	return change_put(change, part);
 }
 
-void change_remove(struct change *change, enum part_kind kind, const char *id)
+struct object *change_put_record(
+	struct change *change, enum object_kind kind, const char *id, json_t *extra)
+{
+	struct object *put = put_object(change, &(struct object){ .kind = kind, .id = id });
+
+	put->attrs.extra = json_line(change->request->arena, extra);
+	json_decref(extra);
+	return put;
+}
+
+void object_of_project(struct object *object, const char *project_id)
+{
+	object->attrs.project_id = project_id;
+	for (size_t i = 0; object->kind == OBJECT_GROUP && i < object->part.group.n_rules; i++)
+		object->rule_attrs[i].project_id = project_id;
+}
+
+void change_remove(struct change *change, enum object_kind kind, const char *id)
 {
 	*vec_push(&change->gone, change->request->arena) = (struct gone){ kind, id };
 }
 
-/* What is as the store has it already is no change. */
+static bool rules_equal(const struct object *before, const struct object *put)
+{
+	for (size_t i = 0; put->kind == OBJECT_GROUP && i < put->part.group.n_rules; i++)
+		if (!attrs_equal(&before->rule_attrs[i], &put->rule_attrs[i]))
+			return false;
+	return true;
+}
+
+/* What is as the store has it already is no change; what means the same is none for the engine. */
 static void drop_equal(struct change *change)
 {
 	struct arena *scratch CLEANUP(arena_freep) = arena_new();
-	struct model *model = &change->request->door->model;
+	struct request *request = change->request;
 	size_t n = 0;
 
 	for (size_t i = 0; i < change->puts.n; i++) {
-		struct policy_part *part = &change->puts.items[i];
-		const struct object *before = model_find(model, part->kind, policy_part_id(part));
+		struct object *put = &change->puts.items[i];
+		const struct object *before = model_find(&request->door->model, put->kind, put->id);
+		bool is_same_part = !kind_is_part(put->kind) ||
+				    (before && !strcmp(part_text(scratch, &before->part),
+						       part_text(scratch, &put->part)));
 
-		if (before && !strcmp(part_text(scratch, &before->part), part_text(scratch, part)))
+		if (before && is_same_part && attrs_equal(&before->attrs, &put->attrs) &&
+			rules_equal(before, put))
 			continue;
-		change->puts.items[n++] = *part;
+		if (!is_same_part)
+			*vec_push(&change->told, request->arena) = put->part;
+		put->attrs.updated_at = request->door->now_s;
+		change->puts.items[n++] = *put;
 	}
 	change->puts.n = n;
 }
@@ -69,14 +161,15 @@ static const struct policy_part **parts_behind(
 	const struct model *model = &change->request->door->model;
 	const struct policy_part **parts;
 	bool *goes[N_PART_KINDS];
-	size_t n = change->puts.n;
+	size_t n = change->told.n;
 
 	for (int kind = 0; kind < N_PART_KINDS; kind++) {
 		goes[kind] = arena_new_array(arena, bool, model->n[kind]);
 		n += model->n[kind];
 	}
-	vec_for_each (part, &change->puts) {
-		const struct object *before = model_find(model, part->kind, policy_part_id(part));
+	vec_for_each (part, &change->told) {
+		const struct object *before =
+			model_find(model, (enum object_kind)part->kind, policy_part_id(part));
 
 		if (before)
 			goes[part->kind][before - model->objects[part->kind]] = true;
@@ -84,7 +177,7 @@ static const struct policy_part **parts_behind(
 	vec_for_each (gone, &change->gone) {
 		const struct object *before = model_find(model, gone->kind, gone->id);
 
-		if (before)
+		if (before && kind_is_part(gone->kind))
 			goes[gone->kind][before - model->objects[gone->kind]] = true;
 	}
 	parts = arena_new_array(arena, const struct policy_part *, n);
@@ -93,10 +186,50 @@ static const struct policy_part **parts_behind(
 		for (size_t i = 0; i < model->n[kind]; i++)
 			if (!goes[kind][i])
 				parts[n++] = &model->objects[kind][i].part;
-	vec_for_each (part, &change->puts)
+	vec_for_each (part, &change->told)
 		parts[n++] = part;
 	*ret_n = n;
 	return parts;
+}
+
+static bool has_parts(const struct change *change)
+{
+	vec_for_each (gone, &change->gone)
+		if (kind_is_part(gone->kind))
+			return true;
+	return change->told.n != 0;
+}
+
+static const struct policy_part *part_at(const void *data, enum part_kind kind, size_t i)
+{
+	const struct model *model = data;
+
+	return &model->objects[kind][i].part;
+}
+
+/* Is it a policy then, as can be seen from what changes alone? */
+static bool fits(struct arena *scratch, const struct change *change)
+{
+	const struct model *model = &change->request->door->model;
+	struct parts_view view = { .data = model, .at = part_at };
+	const struct policy_part **puts =
+		arena_new_array(scratch, const struct policy_part *, change->told.n);
+	const char **gone = arena_new_array(scratch, const char *, change->gone.n);
+	enum part_kind *kinds = arena_new_array(scratch, enum part_kind, change->gone.n);
+	struct parts_change parts = {
+		.puts = puts, .n_puts = change->told.n, .gone = gone, .gone_kinds = kinds
+	};
+
+	for (int kind = 0; kind < N_PART_KINDS; kind++)
+		view.n[kind] = model->n[kind];
+	for (size_t i = 0; i < change->told.n; i++)
+		puts[i] = &change->told.items[i];
+	vec_for_each (object, &change->gone)
+		if (kind_is_part(object->kind)) {
+			kinds[parts.n_gone] = (enum part_kind)object->kind;
+			gone[parts.n_gone++] = object->id;
+		}
+	return policy_fit(&view, &parts) != FIT_UNSURE;
 }
 
 /* Would the store hold a policy? Else the request is answered. */
@@ -109,7 +242,9 @@ static bool check_change(struct change *change)
 	size_t n, wrong;
 	struct err err;
 
-	vec_for_each (part, &change->puts) {
+	if (!has_parts(change))
+		return true;
+	vec_for_each (part, &change->told) {
 		struct policy_part copy;
 
 		if (!part_copy(scratch, part, &copy, &err)) {
@@ -117,6 +252,8 @@ static bool check_change(struct change *change)
 			return false;
 		}
 	}
+	if (fits(scratch, change))
+		return true;
 	parts = parts_behind(scratch, change, &n);
 	if (policy_join(scratch, parts, n, request->door->host, &policy, &wrong, &err))
 		return true;
@@ -130,10 +267,11 @@ static bool check_change(struct change *change)
 typedef VEC(struct store_put) put_vec;
 
 static void add_put(struct arena *arena, put_vec *puts, const struct object *before,
-	const struct policy_part *part)
+	const struct object *object)
 {
-	const char *old_key = before ? document_key(arena, &before->part) : NULL;
-	const char *key = document_key(arena, part), *value = part_text(arena, part);
+	/* changed 0: it is built in, and not in the store */
+	const char *old_key = before && before->changed ? object_key(arena, before) : NULL;
+	const char *key = object_key(arena, object), *value = object_text(arena, object);
 
 	/* A port that moves to another host has another key. */
 	if (old_key && strcmp(old_key, key) != 0) {
@@ -152,16 +290,14 @@ static bool store_change(struct change *change)
 	put_vec puts = { 0 };
 	struct err err, reload;
 
-	vec_for_each (part, &change->puts)
-		add_put(scratch, &puts, model_find(&door->model, part->kind, policy_part_id(part)),
-			part);
+	vec_for_each (put, &change->puts)
+		add_put(scratch, &puts, model_find(&door->model, put->kind, put->id), put);
 	vec_for_each (gone, &change->gone) {
 		const struct object *before = model_find(&door->model, gone->kind, gone->id);
 
 		if (before)
-			*vec_push(&puts, scratch) =
-				(struct store_put){ document_key(scratch, &before->part), NULL, 0,
-					before->changed };
+			*vec_push(&puts, scratch) = (struct store_put){ object_key(scratch, before),
+				NULL, 0, before->changed };
 	}
 	if (store_commit(door->store, puts.items, puts.n, &change->revision, NULL, &err))
 		return true;
@@ -178,7 +314,8 @@ static bool store_change(struct change *change)
 	return false;
 }
 
-static void add_event_object(json_t *objects, enum part_kind kind, const char *id, const char *what)
+static void add_event_object(
+	json_t *objects, enum object_kind kind, const char *id, const char *what)
 {
 	if (json_array_size(objects) < EVENT_OBJECTS)
 		json_array_append_new(objects, json_pack("{s:s, s:s, s:s}", "kind",
@@ -191,12 +328,11 @@ static void apply_change(struct change *change)
 	struct door *door = change->request->door;
 	json_t *objects = json_array();
 
-	vec_for_each (part, &change->puts) {
-		bool is_new = !model_find(&door->model, part->kind, policy_part_id(part));
+	vec_for_each (put, &change->puts) {
+		bool is_new = !model_find(&door->model, put->kind, put->id);
 
-		add_event_object(
-			objects, part->kind, policy_part_id(part), is_new ? "created" : "updated");
-		model_put(&door->model, part, change->revision);
+		add_event_object(objects, put->kind, put->id, is_new ? "created" : "updated");
+		model_put(&door->model, put, change->revision);
 	}
 	vec_for_each (gone, &change->gone) {
 		add_event_object(objects, gone->kind, gone->id, "deleted");
@@ -223,11 +359,11 @@ static json_t *json_of_failures(const struct serve_done *done)
 
 json_t *json_of_done(const struct change *change, const struct serve_done *done)
 {
-	json_t *lines = json_array();
+	json_t *lines = json_array(), *body;
 
 	for (size_t i = 0; i < done->n_changes; i++)
 		json_array_append_new(lines, json_text(done->changes[i]));
-	return json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "revision",
+	body = json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "revision",
 		(json_int_t)change->revision, "dry_run", change->is_dry, "steps",
 		(json_int_t)done->n_steps, "flows_cut", (json_int_t)done->n_flows_cut, "usec",
 		(json_int_t)done->usec, "rules_added", (json_int_t)done->rules_added,
@@ -235,6 +371,9 @@ json_t *json_of_done(const struct change *change, const struct serve_done *done)
 		(json_int_t)done->members_added, "members_removed",
 		(json_int_t)done->members_removed, "changes", lines, "failures",
 		json_of_failures(done));
+	if (change->is_dry)
+		foresight_add(body, done);
+	return body;
 }
 
 /* The objects as they are now. */
@@ -245,7 +384,7 @@ static json_t *json_of_objects(const struct change *change)
 	json_t *body = json_object(), *list = change->is_many ? json_array() : NULL;
 
 	vec_for_each (id, &change->ids) {
-		json_t *object = resource_show(request->door, resource, *id);
+		json_t *object = resource_show(request, resource, *id);
 
 		if (!list)
 			json_object_set_new(body, resource->one, object);
@@ -374,16 +513,17 @@ static void tell_engine(struct change *change)
 	struct serve_change told = { .revision = change->is_dry ? door->model.revision
 								: change->revision,
 		.is_dry = change->is_dry,
-		.parts = change->puts.items,
-		.n_parts = change->puts.n,
+		.parts = change->told.items,
+		.n_parts = change->told.n,
 		.gone = arena_new_array(request->arena, const char *, n),
-		.gone_kinds = arena_new_array(request->arena, enum part_kind, n),
-		.n_gone = n };
+		.gone_kinds = arena_new_array(request->arena, enum part_kind, n) };
 	struct pending *pending = engine_ask(door, request);
 
-	for (size_t i = 0; i < n; i++) {
-		told.gone[i] = change->gone.items[i].id;
-		told.gone_kinds[i] = change->gone.items[i].kind;
+	vec_for_each (gone, &change->gone) {
+		if (!kind_is_part(gone->kind))
+			continue;
+		told.gone[told.n_gone] = gone->id;
+		told.gone_kinds[told.n_gone++] = (enum part_kind)gone->kind;
 	}
 	pending->revision = change->is_dry ? 0 : change->revision;
 	pending->data = change;

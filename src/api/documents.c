@@ -85,7 +85,7 @@ static json_t *number_or_null(bool has, unsigned number)
 	return has ? json_integer(number) : json_null();
 }
 
-static json_t *document_of_rule(const struct policy_part *part, size_t i)
+json_t *document_of_rule(const struct policy_part *part, size_t i)
 {
 	const struct policy_rule *rule = &part->group.rules[i];
 	bool has_first = rule->has_ports || rule->has_icmp_type;

@@ -20,6 +20,8 @@ const char *document_list_key(enum part_kind kind);
 
 /* To be given back with json_decref. */
 json_t *document_of_part(const struct policy_part *part);
+/* One of the rules in a group's. */
+json_t *document_of_rule(const struct policy_part *part, size_t i);
 
 /*
  * Back. Values are checked as those of a policy file are, numbers may be texts; what must be there is the id, and a rule's id

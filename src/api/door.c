@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "api/request.h"
+#include "api/credentials.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,9 +52,13 @@ void door_close(struct door **door_p)
 	if (!door)
 		return;
 	engine_done(door);
+	credentials_close(&door->credentials);
 	events_done(door->events);
 	free(door->events);
 	arena_free(door->state_arena);
+	arena_free(door->shares_arena);
+	rule_counters_done(&door->rule_counters);
+	looks_done(&door->looks);
 	model_done(&door->model);
 	store_close(&door->store);
 	free(door);
@@ -92,6 +96,7 @@ void door_tick(struct door *door)
 	if (door->now_ms - door->state_ms >=
 		(door->is_state_stale ? (uint64_t)STATE_PAUSE_MS : door->times.ping_s * 1000ULL))
 		engine_ask_state(door);
+	looks_tick(door);
 }
 
 /* Is there something before the engine that brings it to this revision? */

@@ -23,37 +23,82 @@
 struct door;
 struct request;
 
-/* --- model.c: the policy in parts, as the store has it --- */
+/* --- model.c: all objects, as the store has them --- */
+
+/* Those of a policy first, then those that only clients of the API know: the engine is not told of them. */
+enum object_kind {
+	OBJECT_GROUP = PART_GROUP,
+	OBJECT_ADDRESS_GROUP = PART_ADDRESS_GROUP,
+	OBJECT_PORT = PART_PORT,
+	OBJECT_NETWORK = N_PART_KINDS,
+	OBJECT_SUBNET,
+	OBJECT_RBAC,
+	OBJECT_QUOTA,	     /* its id is the project's */
+	OBJECT_DEFAULT_RULE, /* what a new group begins with */
+	N_OBJECT_KINDS
+};
+
+/* What the API knows beside a policy: whose it is, since when, and what only clients care for. */
+struct attrs {
+	const char *project_id;
+	int64_t created_at, updated_at; /* seconds since 1970; 0: before that was kept */
+	unsigned revision; /* of a rule: how often it was changed; others have object.changed */
+	const char *const *tags; /* sorted */
+	size_t n_tags;
+	const char *
+		extra; /* a JSON object in one line: further fields, as they are shown; NULL: none */
+};
 
 struct object {
+	enum object_kind kind;
+	const char *id;
 	uint64_t created, changed; /* revisions of the store */
-	struct policy_part part;
+	struct attrs attrs;
+	struct attrs *rule_attrs; /* of a group: of each of its rules */
+	struct policy_part part;  /* of those of a policy */
 };
 
 struct model {
-	struct arena *arena;		      /* all parts; made anew when most of it is garbage */
-	size_t fresh_size;		      /* bytes of it when it had no garbage */
-	struct object *objects[N_PART_KINDS]; /* sorted by id; on the heap */
-	size_t n[N_PART_KINDS], cap[N_PART_KINDS];
+	struct arena *arena; /* all that objects point to; made anew when most of it is garbage */
+	size_t fresh_size;   /* bytes of it when it had no garbage */
+	struct object *objects[N_OBJECT_KINDS]; /* sorted by id; on the heap */
+	size_t n[N_OBJECT_KINDS], cap[N_OBJECT_KINDS];
 	uint64_t revision;
 };
 
-/* Reads everything anew. Errors: the store's; a document that is no part of a policy (ERR_INPUT). */
+/* Reads everything anew. Errors: the store's; a document that is no object (ERR_INPUT). */
 bool model_load(struct model *model, struct store *store, struct err *err);
 void model_done(struct model *model);
 /* What is found is stale after the next model_put or model_remove. */
-const struct object *model_find(const struct model *model, enum part_kind kind, const char *id);
+const struct object *model_find(const struct model *model, enum object_kind kind, const char *id);
 /* The group that has the rule, and the rule's place in it; NULL: there is none. */
 const struct object *model_find_rule(const struct model *model, const char *id, size_t *ret_rule);
-/* What the store has at this revision. The part is copied. */
-void model_put(struct model *model, const struct policy_part *part, uint64_t revision);
-void model_remove(struct model *model, enum part_kind kind, const char *id, uint64_t revision);
+/* What the store has at this revision. The object is copied. */
+void model_put(struct model *model, const struct object *object, uint64_t revision);
+void model_remove(struct model *model, enum object_kind kind, const char *id, uint64_t revision);
 size_t model_n_rules(const struct model *model);
+static inline bool kind_is_part(enum object_kind kind)
+{
+	return (int)kind < (int)N_PART_KINDS;
+}
 /* A part and all that it points to, checked as values of a file are. */
 bool part_copy(struct arena *arena, const struct policy_part *part, struct policy_part *ret,
 	struct err *err);
-/* As the store keeps it: JSON in one line, keys sorted. */
+/* JSON in one line, keys sorted: of the part alone, and as the store keeps an object. */
 const char *part_text(struct arena *arena, const struct policy_part *part);
+const char *object_text(struct arena *arena, const struct object *object);
+/* Where the store has it (store.h). */
+const char *object_key(struct arena *arena, const struct object *object);
+
+/* --- attrs.c --- */
+void attrs_copy(struct arena *arena, const struct attrs *attrs, struct attrs *ret);
+bool attrs_equal(const struct attrs *a, const struct attrs *b);
+/* Into a document of the store, and out of it; what is absent is as it was before attributes were kept. */
+void attrs_to_document(const struct attrs *attrs, json_t *document);
+void attrs_of_document(struct arena *arena, const json_t *document, struct attrs *ret);
+/* As answers have them: project_id and tenant_id, created_at and updated_at, and what extra says. */
+void attrs_show(const struct attrs *attrs, json_t *view);
+json_t *attrs_tags(const struct attrs *attrs);
 
 /* --- engine.c: the other process --- */
 
@@ -112,12 +157,38 @@ void events_add(struct door *door, const char *what, json_t *data);
 /* NULL: there is none yet, or no longer. */
 const struct event_entry *events_get(const struct event_log *log, uint64_t number);
 
+/* --- rule_counters.c: what each rule counted, as it was last read --- */
+
+struct rule_counters {
+	struct arena *arena;	    /* NULL: never */
+	struct map *by_id;	    /* to struct rule_count */
+	uint64_t read_ms, revision; /* of the store, that the kernel was being brought to then */
+	uint64_t took_ms, asked_ms, asked_revision;
+	bool is_asked;
+};
+void rule_counters_done(struct rule_counters *counters);
+
+/* --- looks.c: what is looked for while somebody reads events --- */
+
+struct look {
+	bool is_asked;
+	uint64_t asked_ms, due_ms;
+	struct arena *arena; /* of seen */
+	struct map *seen;    /* drops by their keys; NULL: it is the first time */
+	json_t *findings;    /* NULL: likewise */
+};
+struct looks {
+	struct look drops, findings;
+};
+void looks_tick(struct door *door);
+void looks_done(struct looks *looks);
+
 /* --- door.c --- */
 
 #define N_STATUS_CLASSES 6 /* 1xx..5xx, others */
 struct door_counts {
 	uint64_t requests[5 /* methods, and others */][N_STATUS_CLASSES];
-	uint64_t streams_dropped, engine_refused, timeouts;
+	uint64_t streams_dropped, engine_refused, timeouts, wrong_credentials;
 };
 
 /* Seconds. As in limits.h; tests wait less. */
@@ -130,13 +201,19 @@ struct door {
 	struct store *store;
 	struct model model;
 	struct engine engine;
+	struct credentials *credentials; /* NULL: nobody is asked for any */
 	struct event_log *events;
 	struct door_counts counts;
 	struct door_times times;
 	uint64_t now_ms; /* CLOCK_MONOTONIC, told by the loop */
+	int64_t now_s;	 /* CLOCK_REALTIME, likewise */
 	/* What the engine said last. */
 	struct arena *state_arena; /* NULL: nothing yet */
 	struct serve_state state;
+	struct map *state_ports;    /* its ports by id; NULL: nothing yet */
+	struct arena *shares_arena; /* rbac.c's, of shares_revision; NULL: nothing yet */
+	struct map *shares;
+	uint64_t shares_revision;
 	uint64_t state_ms, heard_ms; /* 0: never */
 	uint64_t engine_revision;    /* that it has */
 	bool is_state_stale, is_state_asked;
@@ -145,6 +222,8 @@ struct door {
 	unsigned n_refused_syncs;
 	char refused
 		[ERR_TEXT_SIZE]; /* why the engine did not take what the store has; "": it did */
+	struct rule_counters rule_counters;
+	struct looks looks;
 	struct request *waiting; /* requests that wait for the engine */
 	size_t n_waiting;
 	size_t n_streams, n_connections, n_memory; /* http.c's, for limits and metrics */
@@ -162,10 +241,20 @@ void door_tick(struct door *door);
 const char *door_sickness(struct door *door, struct arena *arena);
 
 /* run.c: until the engine's end closes or SIGTERM comes. */
-bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(void *data),
+bool door_run(struct door *door, const struct api_options *options, void (*ready)(void *data),
 	void *data, struct err *err);
 
-/* metrics.c: in Prometheus' text format; counters may be NULL. */
+/* metrics.c */
+
+/* What several lines of a port count for one reason, added up; in the order of the ports. */
+struct drop_sum {
+	const struct serve_counter *first;
+	uint64_t packets, bytes;
+};
+typedef VEC(struct drop_sum) drop_vec;
+void drops_sum(struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops);
+const char *drop_reason(const struct serve_counter *counter); /* "default-drop" */
+/* In Prometheus' text format; counters may be NULL. */
 void metrics_print(struct text *out, struct door *door, const struct serve_counted *counters);
 
 #endif

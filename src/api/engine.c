@@ -90,6 +90,9 @@ bool engine_take_state(struct door *door, enum serve_type type, const char *body
 	arena_free(door->state_arena);
 	door->state_arena = arena;
 	door->state = state;
+	door->state_ports = map_new(arena);
+	for (size_t i = 0; i < state.n_ports; i++)
+		map_add(door->state_ports, state.ports[i].id, &state.ports[i]);
 	door->state_ms = door->now_ms;
 	door->engine_revision = state.revision;
 	return true;

@@ -45,7 +45,7 @@ static unsigned type_of(const json_t *value)
 	case JSON_NULL:
 		return IS_NULL;
 	case JSON_REAL:
-		break;
+		return IS_REAL;
 	}
 	return 0;
 }
@@ -66,6 +66,15 @@ static json_t *to_boolean(const json_t *value)
 			return json_false();
 	}
 	return NULL;
+}
+
+/* Texts of digits are numbers where nothing else is meant, as Neutron takes them. */
+static json_t *to_integer(const json_t *value)
+{
+	const char *text = json_string_value(value);
+	uint32_t number;
+
+	return text && text_to_u32(text, 0, INT32_MAX, &number) ? json_integer(number) : NULL;
 }
 
 static void answer_invalid(struct request *request, const struct api_field *field,
@@ -91,12 +100,22 @@ static bool check_value(
 {
 	unsigned type = type_of(value);
 
+	if (field->types == IS_ANY)
+		return true;
 	if (!(type & field->types) && (field->types & IS_BOOL)) {
 		json_t *boolean = to_boolean(value);
 
 		if (boolean)
 			return json_object_set(object, field->name, boolean) == 0;
 		answer_invalid(request, field, value, "cannot be converted to boolean.");
+		return false;
+	}
+	if (!(type & field->types) && field->types == IS_INT) {
+		json_t *number = to_integer(value);
+
+		if (number)
+			return json_object_set_new(object, field->name, number) == 0;
+		answer_invalid(request, field, value, "is not an integer.");
 		return false;
 	}
 	if (!(type & field->types)) {
@@ -244,4 +263,25 @@ json_t *fields_of_body(struct request *request, bool may_be_many, bool *ret_many
 		}
 	}
 	return list;
+}
+
+bool request_project(struct request *request, json_t *object, const char **ret)
+{
+	static const char *const names[] = { "project_id", "tenant_id" };
+	const char *own = request->who.project_id;
+
+	*ret = own;
+	for (size_t i = 0; i < N_OF(names); i++) {
+		const char *named = json_string_value(json_object_get(object, names[i]));
+
+		if (named && *named)
+			*ret = arena_strdup(request->arena, named);
+		json_object_del(object, names[i]);
+	}
+	if (is_admin(request) || !strcmp(*ret, own))
+		return true;
+	answer_error(request, 400, "HTTPBadRequest", "",
+		"Specifying 'project_id' or 'tenant_id' other than the authenticated project in "
+		"request requires admin or advsvc privileges");
+	return false;
 }

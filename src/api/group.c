@@ -8,32 +8,40 @@
 #include "api/documents.h"
 
 static const struct api_field fields[] = {
-	{ "id", IS_STRING, FILTERED, "It is made when the group is." },
-	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters." },
+	{ "id", IS_STRING, FILTERED, "It is made when the group is.", NULL },
+	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters.",
+		NULL },
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"A text of at most 255 characters." },
+		"A text of at most 255 characters.", NULL },
 	{ "stateful", IS_BOOL, IN_POST | IN_PUT,
-		"True: answers to what a rule allows are allowed too; the default." },
-	{ "shared", IS_BOOL, FILTERED, "Not yet." },
-	{ "security_group_rules", IS_LIST, 0,
-		"Rules are made by POST /v2.0/security-group-rules." },
-	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
-	{ "tags", IS_LIST, 0, "Not yet." },
+		"True: answers to what a rule allows are allowed too; the default.", NULL },
+	{ "shared", IS_BOOL, FILTERED, "POST /v2.0/rbac-policies shares it.", NULL },
+	{ "security_group_rules", IS_LIST, 0, "Rules are made by POST /v2.0/security-group-rules.",
+		NULL },
+	STANDARD_FIELDS,
 };
 
 /* What Neutron's answers have beside what a policy file knows. */
-static json_t *group_view(struct door *door, const struct object *object)
+static json_t *group_view(const struct request *request, const struct object *object, size_t rule)
 {
 	const struct policy_group *group = &object->part.group;
 	json_t *view = document_of_part(&object->part);
 	json_t *rules = json_array();
 
-	(void)door;
-	for (size_t i = 0; i < group->n_rules; i++)
-		json_array_append_new(rules, rule_view(view, i));
+	(void)rule;
+	for (size_t i = 0; i < group->n_rules; i++) {
+		json_t *shown = rule_view(object, i);
+
+		json_object_set_new(shown, "tags", json_array());
+		json_object_set_new(shown, "standard_attr_id",
+			json_integer((json_int_t)(text_hash(group->rules[i].id) >> 33)));
+		json_array_append_new(rules, shown);
+	}
 	json_object_set_new(view, "security_group_rules", rules);
-	json_object_set_new(view, "shared", json_false());
-	json_object_set_new(view, "tags", json_array());
+	json_object_set_new(view, "shared",
+		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
+	attrs_show(&object->attrs, view);
+	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
 	return view;
 }
@@ -46,41 +54,44 @@ const struct resource group_resource = {
 	.not_found_words = "does not exist",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.kind = PART_GROUP,
+	.kind = OBJECT_GROUP,
 	.view = group_view,
 };
 
-/* There is one default group, for ports that name none. */
-static bool check_default(struct request *request, const json_t *name, const char *own_id)
+/* That name is for the group that each project has. */
+static bool check_default_name(struct request *request, const json_t *name)
 {
-	const struct model *model = &request->door->model;
-
 	if (!name || strcasecmp(json_string_value(name), "default") != 0)
 		return true;
-	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {
-		const struct policy_group *group = &model->objects[PART_GROUP][i].part.group;
-
-		if (strcasecmp(group->name, "default") != 0 ||
-			(own_id && !strcmp(group->id, own_id)))
-			continue;
-		answer_error(request, 409, "SecurityGroupDefaultAlreadyExists",
-			arena_printf(request->arena, "Its id is %s; give this one another name.",
-				group->id),
-			"Default security group already exists.");
-		return false;
-	}
-	return true;
+	answer_error(request, 409, "SecurityGroupDefaultAlreadyExists",
+		"Each project has one; give this one another name.",
+		"Default security group already exists.");
+	return false;
 }
 
-static json_t *first_rules(struct arena *arena)
+static bool make_group(struct change *change, json_t *item)
 {
-	json_t *rules = json_array();
+	struct request *request = change->request;
+	const char *id = new_id(request->arena), *project;
+	const struct policy_part *part;
+	json_t *rules;
 
-	for (int family = FAMILY_IPV4; family <= FAMILY_IPV6; family++)
-		json_array_append_new(
-			rules, json_pack("{s:s, s:s, s:s}", "id", new_id(arena), "direction",
-				       "egress", "ethertype", family_name(family)));
-	return rules;
+	if (!request_project(request, item, &project) ||
+		!check_default_name(request, json_object_get(item, "name")))
+		return false;
+	default_group_ensure(change, project);
+	rules = default_rules(request, false, id);
+	if (!quota_check(change, project, "security_group", 1) ||
+		!quota_check(change, project, "security_group_rule", json_array_size(rules))) {
+		json_decref(rules);
+		return false;
+	}
+	json_object_set_new(item, "id", json_string(id));
+	json_object_set_new(item, "security_group_rules", rules);
+	part = part_of_document(request, json_incref(item), PART_GROUP);
+	if (part)
+		object_of_project(change_put_shown(change, part, id), project);
+	return part != NULL;
 }
 
 void group_create(struct request *request)
@@ -92,23 +103,38 @@ void group_create(struct request *request)
 
 	json_array_foreach(list, i, item)
 	{
-		const char *id = new_id(request->arena);
-		const struct policy_part *part = NULL;
-
-		if (check_default(request, json_object_get(item, "name"), NULL)) {
-			json_object_set_new(item, "id", json_string(id));
-			json_object_set_new(
-				item, "security_group_rules", first_rules(request->arena));
-			part = part_of_document(request, json_incref(item), PART_GROUP);
-		}
-		is_fine = part != NULL;
+		is_fine = make_group(change, item);
 		if (!is_fine)
 			break;
-		change_put_shown(change, part, id);
 	}
 	json_decref(list);
 	if (is_fine)
 		change_submit(change);
+}
+
+static void finish_list(struct change *change, const struct serve_done *done)
+{
+	(void)done;
+	collection_list(change->request);
+}
+
+/*
+ * A project has its group "default" when it looks for its groups for the first time. But where there is no policy yet, looking
+ * does not make one: it would close the ports of this host.
+ */
+void group_list(struct request *request)
+{
+	const struct model *model = &request->door->model;
+	struct change *change;
+
+	if (!model->revision || default_group_find(model, request->who.project_id)) {
+		collection_list(request);
+		return;
+	}
+	change = change_new(request, 200);
+	default_group_ensure(change, request->who.project_id);
+	change->finish = finish_list;
+	change_submit(change);
 }
 
 /* The first port that has the group; NULL: none. */
@@ -139,11 +165,11 @@ static bool check_unused(struct request *request, const char *id)
 void group_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request);
+	const struct object *object = collection_find_own(request, NULL);
 	const struct policy_part *part;
-	const json_t *stateful;
+	const json_t *stateful, *name;
 	json_t *list, *document;
-	bool is_many, is_fine;
+	bool is_many, is_fine = true;
 
 	if (!object || !request_matches(request, object->changed))
 		return;
@@ -151,8 +177,14 @@ void group_update(struct request *request)
 	if (!list)
 		return;
 	stateful = json_object_get(json_array_get(list, 0), "stateful");
-	is_fine = check_default(
-		request, json_object_get(json_array_get(list, 0), "name"), request->id);
+	name = json_object_get(json_array_get(list, 0), "name");
+	if (name && !strcmp(object->part.group.name, "default")) {
+		answer_error(request, 409, "SecurityGroupCannotUpdateDefault",
+			"Its description can be changed.",
+			"Updating default security group not allowed.");
+		is_fine = false;
+	}
+	is_fine = is_fine && check_default_name(request, name);
 	if (is_fine && stateful && json_is_true(stateful) != object->part.group.stateful)
 		is_fine = check_unused(request, request->id);
 	document = document_of_part(&object->part);
@@ -198,11 +230,19 @@ void group_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
 	const struct model *model = &request->door->model;
-	const struct object *object = collection_find(request);
+	const struct object *object = collection_find_own(request, NULL);
 
-	if (!object || !request_matches(request, object->changed) ||
-		!check_unused(request, request->id))
+	if (!object || !request_matches(request, object->changed))
 		return;
+	if (!strcmp(object->part.group.name, "default") && !is_admin(request)) {
+		answer_error(request, 409, "SecurityGroupCannotRemoveDefault",
+			"Its rules can be removed.",
+			"Insufficient rights for removing default security group.");
+		return;
+	}
+	if (!check_unused(request, request->id))
+		return;
+	rbac_remove_of(change, request->id);
 	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {
 		const struct object *other = &model->objects[PART_GROUP][i];
 
@@ -210,6 +250,6 @@ void group_delete(struct request *request)
 			!drop_rules_with(change, other, request->id))
 			return;
 	}
-	change_remove(change, PART_GROUP, request->id);
+	change_remove(change, OBJECT_GROUP, request->id);
 	change_submit(change);
 }

@@ -7,62 +7,23 @@
  * that is bounded (due_ms). Errors are found as early as they can be; where the body is small it is read to its end first,
  * since many clients do not look at an answer before they have sent everything.
  */
-#include "api/http.h"
-
 #include <errno.h>
-#include <microhttpd.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "api/request.h"
+#include "api/credentials.h"
+#include "api/http_internal.h"
 
 /* Above LIMIT_API_CONNECTIONS: connections that are taken only to be told so. */
-#define SPARE_CONNECTIONS 64
+#define SPARE_CONNECTIONS ((size_t)64)
 /* What libmicrohttpd keeps for headers: those up to this are answered by us, larger ones by it. */
 #define CONNECTION_MEMORY ((size_t)4 * LIMIT_API_HEADER)
 /* Bytes of a body that are read and forgotten, so that the client sees why. */
-#define DRAIN_SIZE	  LIMIT_API_BODY
-#define STREAM_BLOCK_SIZE ((size_t)16 * 1024)
-#define STREAM_SIGN_MS	  15000
-
-struct connection {
-	struct http *http;
-	struct MHD_Connection *mhd;
-	int fd;
-	struct connection *next, **at;
-	uint64_t due_ms; /* when it will have been too slow; 0: it is not its turn */
-	struct exchange *exchange;
-	bool is_spare; /* one too many */
-	bool is_cut;
-	bool is_used; /* it had a request before */
-};
-
-struct exchange {
-	struct connection *connection;
-	struct request *request;
-	enum { EXCHANGE_COMES, EXCHANGE_WAITS, EXCHANGE_GOES } stage;
-	size_t n_read, n_memory;
-	bool is_counted;
-	/* a stream */
-	struct exchange *next_stream, **stream_at;
-	uint64_t number; /* the event that it is at */
-	size_t offset;	 /* and what of it is sent */
-	uint64_t sign_ms, moved_ms;
-	bool is_suspended;
-};
-
-struct http {
-	struct door *door;
-	struct MHD_Daemon *daemon;
-	struct connection *connections;
-	struct exchange *streams;
-	size_t n_exchanges;
-	bool is_ending;
-	bool has_resumed; /* libmicrohttpd finds out in its next turn, and does not ask for one */
-};
+#define DRAIN_SIZE LIMIT_API_BODY
 
 static void *new_or_die(size_t size)
 {
@@ -83,28 +44,66 @@ static void set_due(struct connection *connection, unsigned seconds)
 }
 
 /* libmicrohttpd has no call for it: it finds the end of the socket, and ends the connection. */
-static void cut_off(struct connection *connection)
+void connection_cut_off(struct connection *connection)
 {
 	connection->is_cut = true;
 	connection->due_ms = 0;
 	shutdown(connection->fd, SHUT_RDWR);
 }
 
+static size_t n_of_peer(const struct http *http, const char *peer)
+{
+	size_t n = 0;
+
+	for (const struct connection *c = http->connections; c; c = c->next)
+		n += !c->is_spare && !strcmp(c->peer, peer);
+	return n;
+}
+
+/* One more from there would be one too many. */
+static bool is_too_many(const struct listener *listener, const char *peer)
+{
+	const struct http *http = listener->http;
+
+	return http->door->n_connections >= LIMIT_API_CONNECTIONS ||
+	       (listener->is_tcp &&
+		       (http->n_tcp >= LIMIT_API_TCP || n_of_peer(http, peer) >= LIMIT_API_PEER));
+}
+
+/* Those that are too many are taken to be told so, but not all of them. */
+static enum MHD_Result on_accept(void *data, const struct sockaddr *address, socklen_t size)
+{
+	const struct listener *listener = data;
+	char peer[PEER_SIZE];
+
+	(void)size;
+	peer_print(address, peer);
+	return !is_too_many(listener, peer) || listener->http->n_spare < SPARE_CONNECTIONS ? MHD_YES
+											   : MHD_NO;
+}
+
 static void on_connection(void *data, struct MHD_Connection *mhd, void **context,
 	enum MHD_ConnectionNotificationCode code)
 {
-	struct http *http = data;
+	struct listener *listener = data;
+	struct http *http = listener->http;
 	struct connection *connection = *context;
 
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		connection = new_or_die(sizeof(*connection));
 		*connection = (struct connection){ .http = http,
+			.listener = listener,
 			.mhd = mhd,
 			.fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)
 				      ->connect_fd,
 			.next = http->connections,
-			.at = &http->connections,
-			.is_spare = http->door->n_connections >= LIMIT_API_CONNECTIONS };
+			.at = &http->connections };
+		peer_print(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
+				   ->client_addr,
+			connection->peer);
+		connection->is_spare = is_too_many(listener, connection->peer);
+		http->n_spare += connection->is_spare;
+		http->n_tcp += listener->is_tcp && !connection->is_spare;
 		if (connection->next)
 			connection->next->at = &connection->next;
 		http->connections = connection;
@@ -117,8 +116,16 @@ static void on_connection(void *data, struct MHD_Connection *mhd, void **context
 	if (connection->next)
 		connection->next->at = connection->at;
 	http->door->n_connections--;
+	http->n_spare -= connection->is_spare;
+	http->n_tcp -= listener->is_tcp && !connection->is_spare;
 	free(connection);
 	*context = NULL;
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+	exchange->connection->http->has_resumed = true;
+	MHD_resume_connection(exchange->connection->mhd);
 }
 
 /* --- memory --- */
@@ -138,126 +145,6 @@ static void give_memory(struct exchange *exchange)
 {
 	exchange->connection->http->door->n_memory -= exchange->n_memory;
 	exchange->n_memory = 0;
-}
-
-/* --- streams --- */
-
-static void end_stream(struct exchange *exchange)
-{
-	if (!exchange->stream_at)
-		return;
-	*exchange->stream_at = exchange->next_stream;
-	if (exchange->next_stream)
-		exchange->next_stream->stream_at = exchange->stream_at;
-	exchange->stream_at = NULL;
-	exchange->connection->http->door->n_streams--;
-}
-
-/* As many events as fit, or what fits of the next one. */
-static size_t read_events(struct exchange *exchange, char *out, size_t max)
-{
-	struct event_log *log = exchange->connection->http->door->events;
-	const struct event_entry *entry;
-	size_t n = 0;
-
-	while (n < max && (entry = events_get(log, exchange->number))) {
-		size_t left = entry->size - exchange->offset;
-		size_t size = left < max - n ? left : max - n;
-
-		memcpy(out + n, entry->text + exchange->offset, size);
-		n += size;
-		exchange->offset += size;
-		if (exchange->offset == entry->size) {
-			exchange->offset = 0;
-			exchange->number++;
-		}
-	}
-	return n;
-}
-
-static ssize_t read_stream(void *data, uint64_t at, char *out, size_t max)
-{
-	static const char sign[] = ": alive\n\n";
-	struct exchange *exchange = data;
-	struct http *http = exchange->connection->http;
-	uint64_t now_ms = http->door->now_ms;
-	size_t size;
-
-	(void)at;
-	exchange->moved_ms = now_ms;
-	if (http->is_ending)
-		return MHD_CONTENT_READER_END_OF_STREAM;
-	if (exchange->number < http->door->events->first)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
-	size = read_events(exchange, out, max);
-	if (size)
-		return (ssize_t)size;
-	/* Without one a reader that has gone away would stay until the next event. */
-	if (now_ms >= exchange->sign_ms && max >= sizeof(sign) - 1) {
-		exchange->sign_ms = now_ms + STREAM_SIGN_MS;
-		memcpy(out, sign, sizeof(sign) - 1);
-		return sizeof(sign) - 1;
-	}
-	exchange->is_suspended = true;
-	MHD_suspend_connection(exchange->connection->mhd);
-	return 0;
-}
-
-static void resume(struct exchange *exchange)
-{
-	exchange->connection->http->has_resumed = true;
-	MHD_resume_connection(exchange->connection->mhd);
-}
-
-static void wake_stream(struct exchange *exchange)
-{
-	if (!exchange->is_suspended)
-		return;
-	exchange->is_suspended = false;
-	resume(exchange);
-}
-
-static void drop_stream(struct exchange *stream)
-{
-	if (stream->connection->is_cut)
-		return;
-	stream->connection->http->door->counts.streams_dropped++;
-	cut_off(stream->connection);
-	wake_stream(stream);
-}
-
-/* There is a new event. Who is behind all that is kept is dropped: his socket has been full for too long. */
-static void on_event(void *data)
-{
-	struct http *http = data;
-
-	for (struct exchange *stream = http->streams; stream; stream = stream->next_stream) {
-		if (stream->number >= http->door->events->first)
-			wake_stream(stream);
-		else
-			drop_stream(stream);
-	}
-}
-
-static struct MHD_Response *make_stream(struct exchange *exchange)
-{
-	struct http *http = exchange->connection->http;
-	struct MHD_Response *response = MHD_create_response_from_callback(
-		MHD_SIZE_UNKNOWN, STREAM_BLOCK_SIZE, read_stream, exchange, NULL);
-
-	if (!response)
-		return NULL;
-	MHD_add_response_header(response, "Cache-Control", "no-cache");
-	exchange->number = exchange->request->answer.first;
-	exchange->sign_ms = http->door->now_ms; /* at once: the client sees that it is there */
-	exchange->moved_ms = http->door->now_ms;
-	exchange->next_stream = http->streams;
-	exchange->stream_at = &http->streams;
-	if (exchange->next_stream)
-		exchange->next_stream->stream_at = &exchange->next_stream;
-	http->streams = exchange;
-	http->door->n_streams++;
-	return response;
 }
 
 /* --- answers --- */
@@ -296,6 +183,9 @@ static void add_headers(struct MHD_Response *response, const struct answer *answ
 		snprintf(number, sizeof(number), "\"%llu\"", (unsigned long long)answer->etag);
 		MHD_add_response_header(response, MHD_HTTP_HEADER_ETAG, number);
 	}
+	if (answer->status == 401)
+		MHD_add_response_header(
+			response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Basic realm=\"portwall\"");
 	if (answer->retry_after_s) {
 		snprintf(number, sizeof(number), "%u", answer->retry_after_s);
 		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, number);
@@ -319,7 +209,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 	struct connection *connection = exchange->connection;
 	struct answer *answer = &exchange->request->answer;
 	bool is_stream = answer->is_stream;
-	struct MHD_Response *response = is_stream ? make_stream(exchange) : make_body(exchange);
+	struct MHD_Response *response = is_stream ? stream_begin(exchange) : make_body(exchange);
 	enum MHD_Result queued;
 
 	if (!response)
@@ -379,18 +269,22 @@ static bool answer_too_large(struct request *request)
 	return false;
 }
 
-/* What can be said before the body has come. False: it is answered. */
+static const char *find_header(struct exchange *exchange, const char *name)
+{
+	return MHD_lookup_connection_value(exchange->connection->mhd, MHD_HEADER_KIND, name);
+}
+
+/* What can be said whoever asks. False: it is answered. */
 static bool check_head(struct exchange *exchange, struct MHD_Connection *mhd)
 {
 	struct request *request = exchange->request;
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	const char *length =
-		MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
 	if (exchange->connection->is_spare) {
 		answer_error(request, 503, "TooManyConnections", "Close those that are not used.",
-			"There are %d connections already.", LIMIT_API_CONNECTIONS);
+			"There are too many connections already%s%s.",
+			*request->peer ? ", of all or from " : "", request->peer);
 		request->answer.retry_after_s = 1;
 		return false;
 	}
@@ -401,13 +295,49 @@ static bool check_head(struct exchange *exchange, struct MHD_Connection *mhd)
 			LIMIT_API_HEADER);
 		return false;
 	}
-	if (!access_assume(request, header_of(request, mhd, "X-User-Id"),
-		    header_of(request, mhd, "X-Project-Id"), header_of(request, mhd, "X-Roles")) ||
-		!route_find(request))
-		return false;
-	if (length && strtoull(length, NULL, 10) > request->route->max_body)
-		return answer_too_large(request);
-	return true;
+	return route_find(request);
+}
+
+static enum who ask_who(struct exchange *exchange, struct MHD_Connection *mhd)
+{
+	struct request *request = exchange->request;
+	const struct listener *listener = exchange->connection->listener;
+
+	if (listener->is_tcp &&
+		!access_check_origin(request, find_header(exchange, MHD_HTTP_HEADER_ORIGIN),
+			request->host, !listener->takes_credentials))
+		return WHO_IS_REFUSED;
+	if (listener->takes_credentials)
+		/* not copied: they are not to stay longer than the request's head */
+		return credentials_ask(request,
+			find_header(exchange, MHD_HTTP_HEADER_AUTHORIZATION),
+			find_header(exchange, "X-Auth-Token"));
+	return access_assume(request, header_of(request, mhd, "X-User-Id"),
+		       header_of(request, mhd, "X-Project-Id"), header_of(request, mhd, "X-Roles"))
+		       ? WHO_IS_KNOWN
+		       : WHO_IS_REFUSED;
+}
+
+/* What can be said before the body has come, of somebody who is known. */
+static void check_right(struct exchange *exchange)
+{
+	struct request *request = exchange->request;
+	const char *length = find_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (access_check(request) && length &&
+		strtoull(length, NULL, 10) > request->route->max_body)
+		answer_too_large(request);
+}
+
+/* A small body is taken before an error is answered. */
+static enum MHD_Result end_head(struct exchange *exchange)
+{
+	const char *length = find_header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	if (!exchange->request->answer.status ||
+		(length && strtoull(length, NULL, 10) <= DRAIN_SIZE))
+		return MHD_YES;
+	return send_answer(exchange);
 }
 
 static enum MHD_Result begin_exchange(struct http *http, struct connection *connection,
@@ -416,9 +346,10 @@ static enum MHD_Result begin_exchange(struct http *http, struct connection *conn
 	struct MHD_Connection *mhd = connection->mhd;
 	struct exchange *exchange = new_or_die(sizeof(*exchange));
 	struct request *request = request_new(http->door, method_of(method), url);
-	const char *length;
 
 	exchange->connection = connection;
+	exchange->stage = EXCHANGE_COMES;
+	request->peer = connection->peer;
 	exchange->request = request;
 	connection->exchange = exchange;
 	request->data = exchange;
@@ -429,12 +360,31 @@ static enum MHD_Result begin_exchange(struct http *http, struct connection *conn
 	request->last_event_id = header_of(request, mhd, "Last-Event-ID");
 	request->host = header_of(request, mhd, MHD_HTTP_HEADER_HOST);
 	MHD_get_connection_values(mhd, MHD_GET_ARGUMENT_KIND, add_argument, request);
-	if (check_head(exchange, mhd))
+	if (!check_head(exchange, mhd))
+		return end_head(exchange);
+	switch (ask_who(exchange, mhd)) {
+	case WHO_IS_ASKED:
+		exchange->stage = EXCHANGE_ASKS;
+		set_due(connection, 0);
+		MHD_suspend_connection(mhd);
 		return MHD_YES;
-	length = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	if (length && strtoull(length, NULL, 10) <= DRAIN_SIZE)
-		return MHD_YES;
-	return send_answer(exchange);
+	case WHO_IS_KNOWN:
+		check_right(exchange);
+		break;
+	default:
+		break;
+	}
+	return end_head(exchange);
+}
+
+/* It is known, or not, who asks; libmicrohttpd is still at the head. */
+static enum MHD_Result go_on(struct exchange *exchange)
+{
+	exchange->stage = EXCHANGE_COMES;
+	set_due(exchange->connection, exchange->connection->http->door->times.request_s);
+	if (!exchange->request->answer.status)
+		check_right(exchange);
+	return end_head(exchange);
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t size)
@@ -480,18 +430,20 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
 	const char *method, const char *version, const char *upload, size_t *upload_size,
 	void **context)
 {
-	struct http *http = data;
+	struct listener *listener = data;
 	struct exchange *exchange = *context;
 	enum MHD_Result result;
 
 	(void)version;
 	if (!exchange)
-		return begin_exchange(http,
+		return begin_exchange(listener->http,
 			MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
 				->socket_context,
 			url, method, context);
 	if (exchange->stage == EXCHANGE_GOES)
 		return MHD_YES;
+	if (exchange->stage == EXCHANGE_ASKS)
+		return go_on(exchange);
 	if (*upload_size) {
 		result = take_body(exchange, upload, *upload_size);
 		*upload_size = 0;
@@ -503,7 +455,7 @@ static enum MHD_Result on_access(void *data, struct MHD_Connection *mhd, const c
 static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
 	enum MHD_RequestTerminationCode code)
 {
-	struct http *http = data;
+	struct http *http = ((struct listener *)data)->http;
 	struct exchange *exchange = *context;
 
 	(void)mhd;
@@ -511,7 +463,7 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
 	if (!exchange)
 		return;
 	*context = NULL;
-	end_stream(exchange);
+	stream_end(exchange);
 	give_memory(exchange);
 	exchange->connection->exchange = NULL;
 	exchange->connection->is_used = true;
@@ -525,10 +477,22 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **context,
 static void on_answered(void *data, struct request *request)
 {
 	(void)data;
-	resume(request->data);
+	exchange_resume(request->data);
 }
 
 /* --- time --- */
+
+/* What does not fit is not waited for: such a client does not read either. And who has not even agreed on a key reads nothing. */
+static bool send_now(struct connection *connection, const char *text, size_t size)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	if (info && info->tls_session)
+		return gnutls_record_send(info->tls_session, text, size) == (ssize_t)size &&
+		       gnutls_bye(info->tls_session, GNUTLS_SHUT_WR) == 0;
+	return send(connection->fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
+}
 
 /* Whoever is too slow with a request is told so in the middle of it: libmicrohttpd cannot. */
 static void tell_too_slow(struct connection *connection)
@@ -542,11 +506,10 @@ static void tell_too_slow(struct connection *connection)
 		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
 		sizeof(body) - 1, body);
 
-	/* What does not fit is not waited for: such a client does not read either. */
-	if (send(connection->fd, answer, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT) == len)
+	if (send_now(connection, answer, (size_t)len))
 		connection->http->door->counts.timeouts +=
 			connection->exchange || !connection->is_used;
-	cut_off(connection);
+	connection_cut_off(connection);
 }
 
 void http_tick(struct http *http)
@@ -558,42 +521,58 @@ void http_tick(struct http *http)
 			continue;
 		if (c->exchange && c->exchange->stage == EXCHANGE_GOES) {
 			door->counts.timeouts++;
-			cut_off(c);
+			connection_cut_off(c);
 		} else {
 			tell_too_slow(c);
 		}
 	}
-	for (struct exchange *stream = http->streams; stream; stream = stream->next_stream) {
-		bool is_stuck = !stream->is_suspended &&
-				door->now_ms - stream->moved_ms > door->times.answer_s * 1000ULL;
-
-		if (is_stuck)
-			drop_stream(stream);
-		else if (stream->sign_ms <= door->now_ms)
-			wake_stream(stream);
-	}
+	streams_tick(http);
 }
 
-/* --- the daemon --- */
+/* --- the daemons --- */
 
-bool http_open(struct door *door, int listen_fd, struct http **ret, struct err *err)
+static bool begin_listener(struct listener *listener, const struct api_listener *options,
+	const struct tls_pair *tls, struct err *err)
+{
+	/* no log: a line of it for whatever a client does wrong would be the client's tool */
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	const struct MHD_OptionItem of_tls[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, options->has_tls ? tls->certificate.data : NULL },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, options->has_tls ? tls->key.data : NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	listener->is_tcp = options->is_tcp;
+	listener->takes_credentials = options->takes_credentials;
+	listener->daemon = MHD_start_daemon(flags | (options->has_tls ? MHD_USE_TLS : 0), 0,
+		on_accept, listener, on_access, listener, MHD_OPTION_LISTEN_SOCKET, options->fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(LIMIT_API_CONNECTIONS + SPARE_CONNECTIONS),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
+		MHD_OPTION_ARRAY, &of_tls[options->has_tls ? 0 : N_OF(of_tls) - 1], MHD_OPTION_END);
+	return listener->daemon || err_system(err, errno, "the HTTP server did not start");
+}
+
+bool http_open(
+	struct door *door, const struct api_options *options, struct http **ret, struct err *err)
 {
 	struct http *http = new_or_die(sizeof(*http));
 
 	http->door = door;
-	http->daemon = MHD_start_daemon(
-		/* no log: a line of it for whatever a client does wrong would be the client's tool */
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, http,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-		LIMIT_API_CONNECTIONS + SPARE_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		CONNECTION_MEMORY, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END);
-	if (!http->daemon) {
-		free(http);
-		return err_system(err, errno, "the HTTP server did not start");
+	http->listeners = new_or_die(options->n_listeners * sizeof(*http->listeners));
+	for (size_t i = 0; i < options->n_listeners; i++) {
+		struct listener *listener = &http->listeners[http->n_listeners];
+
+		listener->http = http;
+		if (!begin_listener(listener, &options->listeners[i], options->tls, err)) {
+			http_close(&http);
+			return false;
+		}
+		http->n_listeners++;
 	}
 	door->answered = on_answered;
-	door->happened = on_event;
+	door->happened = streams_on_event;
 	door->data = http;
 	*ret = http;
 	return true;
@@ -612,42 +591,52 @@ void http_close(struct http **http_p)
 	http->door->happened = NULL;
 	/* It will not be stopped while one is suspended. */
 	for (struct connection *c = http->connections; c; c = c->next) {
-		if (c->exchange && c->exchange->stage == EXCHANGE_WAITS)
+		if (c->exchange && (c->exchange->stage == EXCHANGE_WAITS ||
+					   c->exchange->stage == EXCHANGE_ASKS))
 			MHD_resume_connection(c->mhd);
 		shutdown(c->fd, SHUT_RDWR);
 	}
-	MHD_stop_daemon(http->daemon);
+	for (size_t i = 0; i < http->n_listeners; i++)
+		MHD_stop_daemon(http->listeners[i].daemon);
+	free(http->listeners);
 	free(http);
 }
 
-int http_fd(const struct http *http)
+int http_fd(const struct http *http, size_t listener)
 {
-	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+	return MHD_get_daemon_info(http->listeners[listener].daemon, MHD_DAEMON_INFO_EPOLL_FD)
+		->epoll_fd;
 }
 
 int http_wait_ms(const struct http *http)
 {
-	MHD_UNSIGNED_LONG_LONG wait_ms;
+	MHD_UNSIGNED_LONG_LONG wait_ms, least_ms = 60000;
+	bool is_waiting = false;
 
 	if (http->has_resumed)
 		return 0;
-	if (MHD_get_timeout(http->daemon, &wait_ms) != MHD_YES)
-		return -1;
-	return wait_ms > 60000 ? 60000 : (int)wait_ms;
+	for (size_t i = 0; i < http->n_listeners; i++) {
+		if (MHD_get_timeout(http->listeners[i].daemon, &wait_ms) != MHD_YES)
+			continue;
+		is_waiting = true;
+		least_ms = wait_ms < least_ms ? wait_ms : least_ms;
+	}
+	return is_waiting ? (int)least_ms : -1;
 }
 
 void http_turn(struct http *http)
 {
 	http->has_resumed = false;
-	MHD_run(http->daemon);
+	for (size_t i = 0; i < http->n_listeners; i++)
+		MHD_run(http->listeners[i].daemon);
 }
 
 void http_begin_end(struct http *http)
 {
 	http->is_ending = true;
-	MHD_quiesce_daemon(http->daemon);
-	for (struct exchange *stream = http->streams; stream; stream = stream->next_stream)
-		wake_stream(stream);
+	for (size_t i = 0; i < http->n_listeners; i++)
+		MHD_quiesce_daemon(http->listeners[i].daemon);
+	streams_wake(http);
 }
 
 bool http_is_idle(const struct http *http)

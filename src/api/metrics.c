@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is counted, in Prometheus' text format 0.0.4. */
-#include "api/request.h"
+#include "api/credentials.h"
 
 #include <string.h>
 
@@ -95,20 +95,12 @@ static bool is_drop(const char *duty)
 	return false;
 }
 
-/* One series has one line: what several lines of a port count for one reason is added up. */
-struct drop_sum {
-	const struct serve_counter *first;
-	uint64_t packets, bytes;
-};
-typedef VEC(struct drop_sum) drop_vec;
-
-static const char *drop_reason(const struct serve_counter *counter)
+const char *drop_reason(const struct serve_counter *counter)
 {
 	return !strcmp(counter->duty, "fallback") ? "default-drop" : counter->duty;
 }
 
-static void sum_drops(
-	struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops)
+void drops_sum(struct arena *arena, const struct serve_counted *counters, drop_vec *ret_drops)
 {
 	struct map *places = map_new(arena); /* the place of a sum, from 1 */
 
@@ -165,6 +157,14 @@ static void add_requests(struct text *out, const struct door *door)
 					(unsigned long long)door->counts.requests[m][c]);
 	add_one(out, "request_timeouts_total", "counter",
 		"Clients that were too slow with a request or an answer.", door->counts.timeouts);
+	add_one(out, "wrong_credentials_total", "counter", "Passwords and tokens that were wrong.",
+		door->counts.wrong_credentials);
+	if (door->credentials) {
+		add_one(out, "logins_waiting", "gauge", "Passwords that wait to be looked at.",
+			credentials_n_logins(door->credentials));
+		add_one(out, "tokens", "gauge", "Short-lived tokens that hold.",
+			credentials_n_sessions(door->credentials));
+	}
 	add_one(out, "streams_dropped_total", "counter", "Readers of events that were too slow.",
 		door->counts.streams_dropped);
 	add_one(out, "engine_refused_total", "counter",
@@ -198,7 +198,7 @@ void metrics_print(struct text *out, struct door *door, const struct serve_count
 		add_state(out, &door->state);
 	if (!counters)
 		return;
-	sum_drops(scratch, counters, &drops);
+	drops_sum(scratch, counters, &drops);
 	add_drops_of(out, &drops, false);
 	add_drops_of(out, &drops, true);
 }

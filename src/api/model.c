@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The policy in parts, in memory. Only the store says what is in it: a change is there first. */
-#include "api/door.h"
+/* All objects in memory. Only the store says what is in it: a change is there first. */
+#include "api/request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,25 +25,51 @@ bool part_copy(struct arena *arena, const struct policy_part *part, struct polic
 const char *part_text(struct arena *arena, const struct policy_part *part)
 {
 	json_t *document = document_of_part(part);
-	char *text = json_dumps(document, JSON_COMPACT | JSON_SORT_KEYS), *copy;
+	const char *text = json_line(arena, document);
 
-	if (!text)
-		abort(); /* a document of a part is always JSON; else there is no memory */
-	copy = arena_strdup(arena, text);
-	free(text);
 	json_decref(document);
-	return copy;
+	return text;
+}
+
+const char *object_text(struct arena *arena, const struct object *object)
+{
+	json_t *document = kind_is_part(object->kind) ? document_of_part(&object->part)
+						      : json_pack("{s:s}", "id", object->id);
+	const char *text;
+	json_t *rule;
+	size_t i;
+
+	attrs_to_document(&object->attrs, document);
+	json_array_foreach(json_object_get(document, "security_group_rules"), i,
+		rule) if (object->rule_attrs) attrs_to_document(&object->rule_attrs[i], rule);
+	text = json_line(arena, document);
+	json_decref(document);
+	return text;
+}
+
+/* Of those that are no parts: where the store has them. */
+static const char *const prefixes[N_OBJECT_KINDS] = { [OBJECT_NETWORK] = "/fw/v1/n/",
+	[OBJECT_SUBNET] = "/fw/v1/sn/",
+	[OBJECT_RBAC] = "/fw/v1/rbac/",
+	[OBJECT_QUOTA] = "/fw/v1/quota/",
+	[OBJECT_DEFAULT_RULE] = "/fw/v1/dr/" };
+
+const char *object_key(struct arena *arena, const struct object *object)
+{
+	return kind_is_part(object->kind)
+		       ? document_key(arena, &object->part)
+		       : arena_printf(arena, "%s%s", prefixes[object->kind], object->id);
 }
 
 /* Where the id is, or would be. */
-static size_t place_of(const struct model *model, enum part_kind kind, const char *id)
+static size_t place_of(const struct model *model, enum object_kind kind, const char *id)
 {
 	size_t low = 0, high = model->n[kind];
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(policy_part_id(&model->objects[kind][middle].part), id) < 0)
+		if (strcmp(model->objects[kind][middle].id, id) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -51,12 +77,11 @@ static size_t place_of(const struct model *model, enum part_kind kind, const cha
 	return low;
 }
 
-const struct object *model_find(const struct model *model, enum part_kind kind, const char *id)
+const struct object *model_find(const struct model *model, enum object_kind kind, const char *id)
 {
 	size_t place = place_of(model, kind, id);
 
-	return place < model->n[kind] &&
-			       !strcmp(policy_part_id(&model->objects[kind][place].part), id)
+	return place < model->n[kind] && !strcmp(model->objects[kind][place].id, id)
 		       ? &model->objects[kind][place]
 		       : NULL;
 }
@@ -85,18 +110,31 @@ size_t model_n_rules(const struct model *model)
 }
 
 /* It was checked when it came in, so that it can be read back. */
-static void copy_or_die(
-	struct arena *arena, const struct policy_part *part, struct policy_part *ret)
+static void copy_or_die(struct arena *arena, const struct object *object, struct object *ret)
 {
+	struct object copy = *object;
 	struct err err;
 
-	if (!part_copy(arena, part, ret, &err)) {
+	if (!kind_is_part(object->kind)) {
+		copy.id = arena_strdup(arena, object->id);
+	} else if (part_copy(arena, &object->part, &copy.part, &err)) {
+		copy.id = policy_part_id(&copy.part);
+	} else {
 		fprintf(stderr, "<2>event=bug what=\"a part of the policy has no copy\"\n");
 		abort();
 	}
+	attrs_copy(arena, &object->attrs, &copy.attrs);
+	if (object->kind == OBJECT_GROUP) {
+		size_t n = object->part.group.n_rules;
+
+		copy.rule_attrs = arena_new_array(arena, struct attrs, n);
+		for (size_t i = 0; i < n; i++)
+			attrs_copy(arena, &object->rule_attrs[i], &copy.rule_attrs[i]);
+	}
+	*ret = copy;
 }
 
-static struct object *new_place(struct model *model, enum part_kind kind, size_t place)
+static struct object *new_place(struct model *model, enum object_kind kind, size_t place)
 {
 	struct object *objects = model->objects[kind];
 	size_t n = model->n[kind];
@@ -126,36 +164,30 @@ static void drop_garbage(struct model *model)
 	if (arena_used(model->arena) < 2 * model->fresh_size + MODEL_GARBAGE)
 		return;
 	fresh = arena_new();
-	for (int kind = 0; kind < N_PART_KINDS; kind++)
-		for (size_t i = 0; i < model->n[kind]; i++) {
-			struct policy_part *part = &model->objects[kind][i].part;
-
-			copy_or_die(fresh, part, part);
-		}
+	for (int kind = 0; kind < N_OBJECT_KINDS; kind++)
+		for (size_t i = 0; i < model->n[kind]; i++)
+			copy_or_die(fresh, &model->objects[kind][i], &model->objects[kind][i]);
 	arena_free(model->arena);
 	model->arena = fresh;
 	model->fresh_size = arena_used(fresh);
 }
 
-void model_put(struct model *model, const struct policy_part *part, uint64_t revision)
+void model_put(struct model *model, const struct object *object, uint64_t revision)
 {
-	const char *id = policy_part_id(part);
-	size_t place = place_of(model, part->kind, id);
-	struct object *object;
+	size_t place = place_of(model, object->kind, object->id);
+	const struct object *before = model_find(model, object->kind, object->id);
+	uint64_t created = before ? before->created : revision;
+	struct object *at = before ? &model->objects[object->kind][place]
+				   : new_place(model, object->kind, place);
 
-	if (model_find(model, part->kind, id)) {
-		object = &model->objects[part->kind][place];
-	} else {
-		object = new_place(model, part->kind, place);
-		object->created = revision;
-	}
-	copy_or_die(model->arena, part, &object->part);
-	object->changed = revision;
+	copy_or_die(model->arena, object, at);
+	at->created = created;
+	at->changed = revision;
 	model->revision = revision;
 	drop_garbage(model);
 }
 
-void model_remove(struct model *model, enum part_kind kind, const char *id, uint64_t revision)
+void model_remove(struct model *model, enum object_kind kind, const char *id, uint64_t revision)
 {
 	struct object *objects = model->objects[kind];
 	size_t place = place_of(model, kind, id);
@@ -171,47 +203,76 @@ void model_remove(struct model *model, enum part_kind kind, const char *id, uint
 void model_done(struct model *model)
 {
 	arena_free(model->arena);
-	for (int kind = 0; kind < N_PART_KINDS; kind++)
+	for (int kind = 0; kind < N_OBJECT_KINDS; kind++)
 		free(model->objects[kind]);
 	*model = (struct model){ 0 };
 }
 
-/* "/fw/v1/h/HOST/p/PORT": a port; store.h has the others. */
-static bool kind_of_key(const char *key, enum part_kind *ret)
+/* "/fw/v1/h/HOST/p/PORT": a port; store.h has the others. *ret_id: what stands behind the prefix of those that are no parts. */
+static bool kind_of_key(const char *key, enum object_kind *ret, const char **ret_id)
 {
-	if (text_has_prefix(key, "/fw/v1/g/"))
-		*ret = PART_GROUP;
-	else if (text_has_prefix(key, "/fw/v1/ag/"))
-		*ret = PART_ADDRESS_GROUP;
-	else if (text_has_prefix(key, "/fw/v1/h/"))
-		*ret = PART_PORT;
-	else
+	if (text_has_prefix(key, "/fw/v1/g/")) {
+		*ret = OBJECT_GROUP;
+		return true;
+	}
+	if (text_has_prefix(key, "/fw/v1/ag/")) {
+		*ret = OBJECT_ADDRESS_GROUP;
+		return true;
+	}
+	if (text_has_prefix(key, "/fw/v1/h/")) {
+		*ret = OBJECT_PORT;
+		return true;
+	}
+	for (int kind = N_PART_KINDS; kind < N_OBJECT_KINDS; kind++)
+		if (text_has_prefix(key, prefixes[kind])) {
+			*ret = kind;
+			*ret_id = key + strlen(prefixes[kind]);
+			return true;
+		}
+	return false;
+}
+
+static bool object_of_document(
+	struct arena *arena, const json_t *document, struct object *ret, struct err *err)
+{
+	const json_t *rules = json_object_get(document, "security_group_rules");
+
+	attrs_of_document(arena, document, &ret->attrs);
+	if (!kind_is_part(ret->kind)) {
+		ret->id = arena_strdup(arena, ret->id);
+		return true;
+	}
+	if (!document_to_part(arena, document, (enum part_kind)ret->kind, &ret->part, err))
 		return false;
+	ret->id = policy_part_id(&ret->part);
+	if (ret->kind != OBJECT_GROUP)
+		return true;
+	ret->rule_attrs = arena_new_array(arena, struct attrs, ret->part.group.n_rules);
+	for (size_t i = 0; i < ret->part.group.n_rules; i++)
+		attrs_of_document(arena, json_array_get(rules, i), &ret->rule_attrs[i]);
 	return true;
 }
 
 static bool load_entry(struct model *model, const struct store_entry *entry, struct err *err)
 {
-	struct policy_part part;
-	enum part_kind kind;
+	struct object object = { .created = entry->created, .changed = entry->changed };
 	json_error_t wrong;
 	json_t *document;
-	struct object *object;
-	bool is_part;
+	bool is_object;
 
-	if (!kind_of_key(entry->key, &kind)) /* a later version's: not ours to judge */
+	if (!kind_of_key(entry->key, &object.kind,
+		    &object.id)) /* a later version's: not ours to judge */
 		return true;
 	document = json_loadb(entry->value, entry->size, JSON_REJECT_DUPLICATES, &wrong);
 	if (!document)
 		return err_input(err, "%s: no JSON: %s", entry->key, wrong.text);
-	is_part = document_to_part(model->arena, document, kind, &part, err);
+	is_object = object_of_document(model->arena, document, &object, err);
 	json_decref(document);
-	if (!is_part)
+	if (!is_object)
 		return err_prefix(err, "%s", entry->key);
-	if (model_find(model, kind, policy_part_id(&part)))
+	if (model_find(model, object.kind, object.id))
 		return err_input(err, "%s: another key has this id too", entry->key);
-	object = new_place(model, kind, place_of(model, kind, policy_part_id(&part)));
-	*object = (struct object){ entry->created, entry->changed, part };
+	*new_place(model, object.kind, place_of(model, object.kind, object.id)) = object;
 	return true;
 }
 
@@ -231,6 +292,7 @@ bool model_load(struct model *model, struct store *store, struct err *err)
 			model_done(&fresh);
 			return err_prefix(err, "the store");
 		}
+	default_rules_load(&fresh);
 	fresh.fresh_size = arena_used(fresh.arena);
 	model_done(model);
 	*model = fresh;

@@ -47,8 +47,8 @@ static void add_gone(struct change *change, const struct policy_part *parts, siz
 	for (int kind = 0; kind < N_PART_KINDS; kind++)
 		stays[kind] = arena_new_array(scratch, bool, model->n[kind]);
 	for (size_t i = 0; i < n; i++) {
-		const struct object *object =
-			model_find(model, parts[i].kind, policy_part_id(&parts[i]));
+		const struct object *object = model_find(
+			model, (enum object_kind)parts[i].kind, policy_part_id(&parts[i]));
 
 		if (object)
 			stays[parts[i].kind][object - model->objects[parts[i].kind]] = true;
@@ -57,7 +57,7 @@ static void add_gone(struct change *change, const struct policy_part *parts, siz
 		for (size_t i = 0; i < model->n[kind]; i++)
 			if (!stays[kind][i]) {
 				/* a copy: what it points to may go before the engine is told */
-				change_remove(change, kind,
+				change_remove(change, (enum object_kind)kind,
 					arena_strdup(change->request->arena,
 						policy_part_id(&model->objects[kind][i].part)));
 				counts->removed[kind]++;
@@ -72,7 +72,9 @@ static void add_parts(struct change *change, const struct policy_part *parts, si
 	for (size_t i = 0; i < n; i++) {
 		struct arena *scratch CLEANUP(arena_freep) = arena_new();
 		enum part_kind kind = parts[i].kind;
-		const struct object *before = model_find(model, kind, policy_part_id(&parts[i]));
+		const struct object *before =
+			model_find(model, (enum object_kind)kind, policy_part_id(&parts[i]));
+		struct object *put;
 
 		if (before &&
 			!strcmp(part_text(scratch, &before->part), part_text(scratch, &parts[i]))) {
@@ -80,7 +82,9 @@ static void add_parts(struct change *change, const struct policy_part *parts, si
 			continue;
 		}
 		before ? counts->changed[kind]++ : counts->added[kind]++;
-		change_put(change, &parts[i]);
+		put = change_put(change, &parts[i]);
+		if (kind == PART_PORT)
+			port_forget_lists(change->request->arena, put);
 	}
 }
 

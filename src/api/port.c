@@ -9,41 +9,53 @@
 #include "api/documents.h"
 
 static const struct api_field fields[] = {
-	{ "id", IS_STRING, FILTERED, "It is made when the port is." },
-	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters." },
+	{ "id", IS_STRING, FILTERED, "It is made when the port is.", NULL },
+	{ "name", IS_STRING, IN_POST | IN_PUT | FILTERED, "A text of at most 255 characters.",
+		NULL },
 	{ "device", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"The interface on its host; if not given, tap and 11 characters of the id." },
+		"The interface on its host; if not given, tap and 11 characters of the id.", NULL },
 	{ "mac_address", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"Such as fa:16:3e:00:00:01; if not given, one is made." },
+		"Such as fa:16:3e:00:00:01; if not given, one is made.", NULL },
 	{ "fixed_ips", IS_LIST, IN_POST | IN_PUT | FILTERED,
-		"A list of addresses: [{\"ip_address\": \"192.0.2.7\"}]." },
-	{ "allowed_address_pairs", IS_LIST | IS_NULL, IN_POST | IN_PUT,
-		"A list: [{\"ip_address\": \"192.0.2.0/24\", \"mac_address\": ...}]." },
+		"A list of addresses: [{\"ip_address\": \"192.0.2.7\"}]; if not given, one of each "
+		"IP version from the subnets of its network.",
+		NULL },
+	{ "allowed_address_pairs", IS_ANY, IN_POST | IN_PUT,
+		"A list: [{\"ip_address\": \"192.0.2.0/24\", \"mac_address\": ...}].", NULL },
 	{ "security_groups", IS_LIST | IS_NULL, IN_POST | IN_PUT | FILTERED,
-		"A list of ids of security groups; [] for none." },
+		"A list of ids of security groups; [] for none; if not given, the project's "
+		"default.",
+		NULL },
 	{ "port_security_enabled", IS_BOOL, IN_POST | IN_PUT | FILTERED,
-		"False: nothing is filtered at this port." },
-	{ "network_id", IS_STRING, IN_POST | FILTERED, "Its network; only a name, so far." },
+		"False: nothing is filtered at this port.", NULL },
+	{ "network_id", IS_STRING, IN_POST | FILTERED,
+		"The id of its network, or any name that is no id.", NULL },
 	{ "device_owner", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"Such as compute:nova; what begins with network: is trusted." },
+		"Such as compute:nova; what begins with network: is trusted.", NULL },
 	{ "binding:host_id", IS_STRING | IS_NULL, IN_POST | IN_PUT | FILTERED,
-		"The host that it is on; null: this one; \"\": none." },
+		"The host that it is on; null: this one; \"\": none.", NULL },
 	{ "admin_state_up", IS_BOOL, IN_POST | IN_PUT | FILTERED,
-		"Only true: to cut a port off, give it no security groups." },
-	{ "status", IS_STRING, FILTERED, "ACTIVE: its rules are in the kernel; else DOWN." },
-	{ "portwall:state", IS_STRING, FILTERED, "It is what the kernel has." },
-	{ "portwall:why", IS_STRING, 0, "It is what the kernel has." },
-	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
-	{ "tags", IS_LIST, 0, "Not yet." },
+		"Only true: to cut a port off, give it no security groups.", NULL },
+	/* what is only kept for clients */
+	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
+		"A text of at most 255 characters.", "\"\"" },
+	{ "device_id", IS_STRING, IN_POST | IN_PUT | FILTERED, "The machine that it is of.",
+		"\"\"" },
+	{ "binding:vnic_type", IS_STRING, IN_POST | IN_PUT | FILTERED, "It is only kept.",
+		"\"normal\"" },
+	{ "binding:profile", IS_OBJECT, IN_POST | IN_PUT, "It is only kept.", "{}" },
+	{ "extra_dhcp_opts", IS_LIST, IN_POST | IN_PUT, "It is only kept.", "[]" },
+	{ "binding:vif_type", IS_STRING, 0, "bridge where its interface is in one, else unbound.",
+		NULL },
+	{ "binding:vif_details", IS_OBJECT, 0, "The bridge that its interface is in.", NULL },
+	{ "status", IS_STRING, FILTERED, "ACTIVE: its rules are in the kernel; else DOWN.", NULL },
+	{ "portwall:state", IS_STRING, FILTERED, "It is what the kernel has.", NULL },
+	{ "portwall:why", IS_STRING, 0, "It is what the kernel has.", NULL },
+	STANDARD_FIELDS,
 };
 
-static const struct serve_port *state_of_port(const struct door *door, const char *id)
-{
-	for (size_t i = 0; door->state_arena && i < door->state.n_ports; i++)
-		if (!strcmp(door->state.ports[i].id, id))
-			return &door->state.ports[i];
-	return NULL;
-}
+/* Lists that a client may have written in another way than a policy has them. */
+static const char *const kept_lists[] = { "fixed_ips", "allowed_address_pairs" };
 
 static void set_state(json_t *view, const struct serve_port *state, bool is_known)
 {
@@ -51,11 +63,25 @@ static void set_state(json_t *view, const struct serve_port *state, bool is_know
 	const char *why = state	     ? state->why
 			  : is_known ? "The kernel has not been told of it yet."
 				     : "The engine has not answered yet.";
+	bool is_plugged = state && state->bridge[0];
+	json_t *details = json_object();
 
 	json_object_set_new(view, "status",
 		json_string(state && state->state == PORT_ACTIVE ? "ACTIVE" : "DOWN"));
 	json_object_set_new(view, "portwall:state", json_string(name));
 	json_object_set_new(view, "portwall:why", json_text(why));
+	json_object_set_new(
+		view, "binding:vif_type", json_string(is_plugged ? "bridge" : "unbound"));
+	if (is_plugged) {
+		json_object_set_new(details, "bridge_name", json_text(state->bridge));
+		json_object_set_new(details, "port_filter", json_true());
+	}
+	json_object_set_new(view, "binding:vif_details", details);
+}
+
+static const struct serve_port *state_of_port(const struct door *door, const char *id)
+{
+	return door->state_ports ? map_find(door->state_ports, id) : NULL;
 }
 
 void port_add_state(struct door *door, json_t *port)
@@ -65,41 +91,26 @@ void port_add_state(struct door *door, json_t *port)
 	set_state(port, id ? state_of_port(door, id) : NULL, door->state_arena != NULL);
 }
 
-static json_t *port_view(
-	struct door *door, const struct object *object, const struct serve_port *state)
+static json_t *port_view(const struct request *request, const struct object *object, size_t rule)
 {
 	const struct policy_port *port = &object->part.port;
 	json_t *view = document_of_part(&object->part);
 
+	(void)rule;
 	/* what a document has only where it was said */
 	json_object_set_new(view, "device", json_text(port->device));
 	if (!port->network)
 		json_object_set_new(view, "network_id", json_string(""));
 	json_object_set_new(view, "admin_state_up", json_true());
-	json_object_set_new(view, "tags", json_array());
+	for (size_t i = 0; i < N_OF(fields); i++)
+		if (fields[i].initial)
+			json_object_set_new(view, fields[i].name,
+				json_loads(fields[i].initial, JSON_DECODE_ANY, NULL));
+	attrs_show(&object->attrs, view);
+	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
-	set_state(view, state, door->state_arena != NULL);
+	port_add_state(request->door, view);
 	return view;
-}
-
-static json_t *port_view_alone(struct door *door, const struct object *object)
-{
-	return port_view(door, object, state_of_port(door, object->part.port.id));
-}
-
-/* States by id, for all ports at once. */
-static void each_port(struct door *door, void (*fn)(void *data, json_t *object), void *data)
-{
-	struct arena *scratch CLEANUP(arena_freep) = arena_new();
-	struct map *states = map_new(scratch);
-
-	for (size_t i = 0; door->state_arena && i < door->state.n_ports; i++)
-		map_add(states, door->state.ports[i].id, &door->state.ports[i]);
-	for (size_t i = 0; i < door->model.n[PART_PORT]; i++) {
-		const struct object *object = &door->model.objects[PART_PORT][i];
-
-		fn(data, port_view(door, object, map_find(states, object->part.port.id)));
-	}
 }
 
 const struct resource port_resource = {
@@ -110,9 +121,8 @@ const struct resource port_resource = {
 	.not_found_words = "could not be found.",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.each = each_port,
-	.kind = PART_PORT,
-	.view = port_view_alone,
+	.kind = OBJECT_PORT,
+	.view = port_view,
 };
 
 /* When something happened since the engine told of the ports, it is asked first. If it is busy, what was known is told. */
@@ -196,7 +206,7 @@ static bool check_groups(struct request *request, json_t *port)
 		if (map_add(seen, id, seen))
 			return answer_list_item(request, "security_groups",
 				arena_printf(arena, "Duplicate items in the list: '%s'", id));
-		if (!model_find(&request->door->model, PART_GROUP, id)) {
+		if (!visible_find(request, OBJECT_GROUP, id)) {
 			answer_not_found(request, &group_resource, id);
 			return false;
 		}
@@ -204,21 +214,80 @@ static bool check_groups(struct request *request, json_t *port)
 	return true;
 }
 
+static bool is_trusted(const json_t *port)
+{
+	const char *owner = json_string_value(json_object_get(port, "device_owner"));
+
+	return json_is_false(json_object_get(port, "port_security_enabled")) ||
+	       (owner && text_has_prefix(owner, "network:"));
+}
+
+static bool answer_pair(struct request *request, const char *type, const char *message)
+{
+	answer_error(request, 400, type,
+		"Such as [{\"ip_address\": \"192.0.2.0/24\", \"mac_address\": \"fa:16:3e:00:00:01\"}].",
+		"%s", message);
+	return false;
+}
+
+static bool check_pair(struct request *request, const json_t *pair)
+{
+	const char *address = json_string_value(json_object_get(pair, "ip_address"));
+	const char *mac = json_string_value(json_object_get(pair, "mac_address"));
+	struct arena *arena = request->arena;
+	struct prefix prefix;
+	struct mac parsed;
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)pair, key,
+		value) if (strcmp(key, "ip_address") != 0 &&
+			   strcmp(key, "mac_address") != 0) return answer_pair(request,
+		"HTTPBadRequest", arena_printf(arena, "Unrecognized attribute(s) '%s'", key));
+	if (!json_object_get(pair, "ip_address"))
+		return answer_pair(request, "AllowedAddressPairsMissingIP",
+			"AllowedAddressPair must contain ip_address");
+	if (!address || !prefix_parse(address, &prefix))
+		return answer_pair(request, "HTTPBadRequest",
+			arena_printf(
+				arena, "'%s' is not a valid IP address", address ? address : "?"));
+	if (json_object_get(pair, "mac_address") && (!mac || !mac_parse(mac, &parsed)))
+		return answer_pair(request, "HTTPBadRequest",
+			arena_printf(arena, "'%s' is not a valid MAC address", mac ? mac : "?"));
+	return true;
+}
+
 static bool check_pairs(struct request *request, json_t *port)
 {
-	json_t *pairs = json_object_get(port, "allowed_address_pairs"), *item;
-	size_t i;
+	json_t *pairs = json_object_get(port, "allowed_address_pairs"), *item, *other;
+	struct arena *arena = request->arena;
+	size_t i, k;
 
 	if (json_is_null(pairs))
 		json_object_set_new(port, "allowed_address_pairs", json_array());
+	if (pairs && !json_is_null(pairs) && !json_is_array(pairs))
+		return answer_pair(
+			request, "HTTPBadRequest", "Allowed address pairs must be a list.");
+	if (json_array_size(pairs) > LIMIT_ADDRESS_PAIRS)
+		return answer_pair(request, "AllowedAddressPairExhausted",
+			arena_printf(arena,
+				"The number of allowed address pair exceeds the maximum %d.",
+				LIMIT_ADDRESS_PAIRS));
 	json_array_foreach(pairs, i, item)
 	{
-		if (json_is_object(item) && json_object_get(item, "ip_address"))
-			continue;
-		answer_error(request, 400, "AllowedAddressPairsMissingIP",
-			"Such as {\"ip_address\": \"192.0.2.0/24\"}.",
-			"AllowedAddressPair must contain ip_address");
-		return false;
+		const char *mac;
+
+		if (!check_pair(request, item))
+			return false;
+		mac = json_string_value(json_object_get(item, "mac_address"));
+		json_array_foreach(pairs, k,
+			other) if (k < i && json_equal(item, other)) return answer_pair(request,
+			"DuplicateAddressPairInRequest",
+			arena_printf(arena,
+				"Request contains duplicate address pair: mac_address "
+				"%s ip_address %s.",
+				mac ? mac : "None",
+				json_string_value(json_object_get(item, "ip_address"))));
 	}
 	return true;
 }
@@ -238,30 +307,6 @@ static bool check_up(struct request *request, json_t *port)
 static bool check_port_body(struct request *request, json_t *port)
 {
 	return check_groups(request, port) && check_pairs(request, port) && check_up(request, port);
-}
-
-/* Groups of a port that names none: the group "default", if there is one. */
-static json_t *default_groups(const struct model *model)
-{
-	json_t *groups = json_array();
-
-	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {
-		const struct policy_group *group = &model->objects[PART_GROUP][i].part.group;
-
-		if (strcmp(group->name, "default") != 0)
-			continue;
-		json_array_append_new(groups, json_string(group->id));
-		break;
-	}
-	return groups;
-}
-
-static bool is_trusted(const json_t *port)
-{
-	const char *owner = json_string_value(json_object_get(port, "device_owner"));
-
-	return json_is_false(json_object_get(port, "port_security_enabled")) ||
-	       (owner && text_has_prefix(owner, "network:"));
 }
 
 /* Groups and pairs are for ports that are filtered. changed: of an update, what it says; NULL: the port is new. */
@@ -293,19 +338,82 @@ static bool check_security(struct request *request, const json_t *port, const js
 	return false;
 }
 
-static const struct policy_part *new_port(struct request *request, json_t *port, const char *id)
+/* What only clients care for goes from the port's document into extra, and the lists as they were written. */
+static void take_extra(json_t *port, json_t *extra)
 {
-	if (!check_port_body(request, port))
-		return NULL;
-	json_object_set_new(port, "id", json_string(id));
-	if (!json_object_get(port, "mac_address"))
-		json_object_set_new(port, "mac_address", new_mac(request->arena));
-	if (!json_object_get(port, "security_groups"))
-		json_object_set_new(port, "security_groups",
-			is_trusted(port) ? json_array() : default_groups(&request->door->model));
-	if (!check_security(request, port, NULL))
-		return NULL;
-	return part_of_document(request, json_incref(port), PART_PORT);
+	for (size_t i = 0; i < N_OF(fields); i++) {
+		json_t *value = json_object_get(port, fields[i].name);
+
+		if (!fields[i].initial || !value)
+			continue;
+		json_object_set(extra, fields[i].name, value);
+		json_object_del(port, fields[i].name);
+	}
+	for (size_t i = 0; i < N_OF(kept_lists); i++)
+		json_object_set(extra, kept_lists[i], json_object_get(port, kept_lists[i]));
+}
+
+/* Pairs without a MAC have the port's. */
+static void complete_pairs(json_t *port)
+{
+	json_t *pair;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "allowed_address_pairs"), i,
+		pair) if (!json_object_get(pair, "mac_address"))
+		json_object_set(pair, "mac_address", json_object_get(port, "mac_address"));
+}
+
+void port_forget_lists(struct arena *arena, struct object *port)
+{
+	json_t *extra = port->attrs.extra ? json_loads(port->attrs.extra, 0, NULL) : NULL;
+
+	if (!extra)
+		return;
+	for (size_t i = 0; i < N_OF(kept_lists); i++)
+		json_object_del(extra, kept_lists[i]);
+	port->attrs.extra = json_line(arena, extra);
+	json_decref(extra);
+}
+
+/* Its network has to be one that who asks may see; it says what is not said of the port. */
+static bool check_network(struct request *request, json_t *port)
+{
+	const char *id = json_string_value(json_object_get(port, "network_id"));
+	const struct object *network;
+	json_t *record;
+
+	/* what is no id is a name that means something to its maker, as in a policy file */
+	if (!id || !is_id(id))
+		return true;
+	network = visible_find(request, OBJECT_NETWORK, id);
+	if (!network) {
+		answer_not_found(request, &network_resource, id);
+		return false;
+	}
+	record = json_loads(network->attrs.extra, 0, NULL);
+	if (!json_object_get(port, "port_security_enabled") && !is_trusted(port))
+		json_object_set(port, "port_security_enabled",
+			json_object_get(record, "port_security_enabled"));
+	json_decref(record);
+	return true;
+}
+
+static bool set_groups(struct change *change, json_t *port, const char *project)
+{
+	json_t *groups;
+	const char *id;
+
+	if (json_object_get(port, "security_groups"))
+		return true;
+	groups = json_array();
+	json_object_set_new(port, "security_groups", groups);
+	if (is_trusted(port))
+		return true;
+	id = default_group_ensure(change, project);
+	if (id)
+		json_array_append_new(groups, json_string(id));
+	return id != NULL;
 }
 
 /* What only its groups and it together can have wrong. */
@@ -319,18 +427,48 @@ static bool check_whole(struct request *request, const struct policy_part *part)
 	port.groups =
 		arena_new_array(request->arena, const struct policy_group *, part->n_group_ids);
 	for (size_t i = 0; i < part->n_group_ids; i++) {
-		const struct object *group = model_find(model, PART_GROUP, part->group_ids[i]);
+		const struct object *group = model_find(model, OBJECT_GROUP, part->group_ids[i]);
 
-		if (!group) {
-			answer_not_found(request, &group_resource, part->group_ids[i]);
-			return false;
-		}
-		port.groups[i] = &group->part.group;
+		/* the default group, that the change makes; it is the only one of the port */
+		static const struct policy_group fresh = { .id = "", .name = "", .stateful = true };
+
+		port.groups[i] = group ? &group->part.group : &fresh;
 	}
 	if (check_port(request->arena, &port, &fault))
 		return true;
 	answer_fault(request, &fault);
 	return false;
+}
+
+static bool make_port(struct change *change, json_t *port)
+{
+	struct request *request = change->request;
+	const char *id = new_id(request->arena), *project;
+	const struct policy_part *part;
+	json_t *extra;
+	struct object *put;
+
+	if (!request_project(request, port, &project) || !check_network(request, port) ||
+		!check_port_body(request, port) || !quota_check(change, project, "port", 1) ||
+		!set_groups(change, port, project) || !check_security(request, port, NULL) ||
+		!addresses_choose(change, port, id))
+		return false;
+	json_object_set_new(port, "id", json_string(id));
+	if (!json_object_get(port, "mac_address"))
+		json_object_set_new(port, "mac_address", new_mac(request->arena));
+	if (!json_object_get(port, "port_security_enabled"))
+		json_object_set_new(port, "port_security_enabled", json_boolean(!is_trusted(port)));
+	complete_pairs(port);
+	extra = json_object();
+	take_extra(port, extra);
+	part = part_of_document(request, json_incref(port), PART_PORT);
+	if (part && check_whole(request, part)) {
+		put = change_put_shown(change, part, id);
+		object_of_project(put, project);
+		put->attrs.extra = json_line(request->arena, extra);
+	}
+	json_decref(extra);
+	return !request->answer.status;
 }
 
 void port_create(struct request *request)
@@ -342,25 +480,50 @@ void port_create(struct request *request)
 
 	json_array_foreach(list, i, item)
 	{
-		const char *id = new_id(request->arena);
-		const struct policy_part *part = new_port(request, item, id);
-
-		is_fine = part && check_whole(request, part);
+		is_fine = make_port(change, item);
 		if (!is_fine)
 			break;
-		change_put_shown(change, part, id);
 	}
 	json_decref(list);
 	if (is_fine)
 		change_submit(change);
 }
 
+/* The port as it would be, from what is said of it. False: it is answered as wrong. */
+static bool change_port(struct change *change, const struct object *object, json_t *said)
+{
+	struct request *request = change->request;
+	json_t *document = document_of_part(&object->part);
+	json_t *extra =
+		object->attrs.extra ? json_loads(object->attrs.extra, 0, NULL) : json_object();
+	const struct policy_part *part = NULL;
+
+	/* as they were written, where the client says nothing of them */
+	for (size_t i = 0; i < N_OF(kept_lists); i++)
+		if (json_object_get(extra, kept_lists[i]))
+			json_object_set(
+				document, kept_lists[i], json_object_get(extra, kept_lists[i]));
+	json_object_update(document, said);
+	if (check_security(request, document, said) &&
+		(!json_object_get(said, "fixed_ips") ||
+			addresses_choose(change, document, object->id))) {
+		complete_pairs(document);
+		take_extra(document, extra);
+		part = part_of_document(request, json_incref(document), PART_PORT);
+	}
+	json_decref(document);
+	if (part && check_whole(request, part))
+		change_put_shown(change, part, request->id)->attrs.extra =
+			json_line(request->arena, extra);
+	json_decref(extra);
+	return !request->answer.status;
+}
+
 void port_update(struct request *request)
 {
 	struct change *change = change_new(request, 200);
-	const struct object *object = collection_find(request);
-	const struct policy_part *part;
-	json_t *list, *document;
+	const struct object *object = collection_find_own(request, NULL);
+	json_t *list;
 	bool is_many, is_fine;
 
 	if (!object || !request_matches(request, object->changed))
@@ -368,32 +531,20 @@ void port_update(struct request *request)
 	list = fields_of_body(request, false, &is_many);
 	if (!list)
 		return;
-	if (!check_port_body(request, json_array_get(list, 0))) {
-		json_decref(list);
-		return;
-	}
-	document = document_of_part(&object->part);
-	json_object_update(document, json_array_get(list, 0));
-	is_fine = check_security(request, document, json_array_get(list, 0));
+	is_fine = check_port_body(request, json_array_get(list, 0)) &&
+		  change_port(change, object, json_array_get(list, 0));
 	json_decref(list);
-	if (!is_fine) {
-		json_decref(document);
-		return;
-	}
-	part = part_of_document(request, document, PART_PORT);
-	if (!part || !check_whole(request, part))
-		return;
-	change_put_shown(change, part, request->id);
-	change_submit(change);
+	if (is_fine)
+		change_submit(change);
 }
 
 void port_delete(struct request *request)
 {
 	struct change *change = change_new(request, 204);
-	const struct object *object = collection_find(request);
+	const struct object *object = collection_find_own(request, NULL);
 
 	if (!object || !request_matches(request, object->changed))
 		return;
-	change_remove(change, PART_PORT, request->id);
+	change_remove(change, OBJECT_PORT, request->id);
 	change_submit(change);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "api/request.h"
+#include "api/credentials.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@ struct request *request_new(struct door *door, enum method method, const char *p
 	request->door = door;
 	request->method = method;
 	request->path = arena_strdup(arena, path);
+	request->peer = "";
 	request->body = (struct text)TEXT_INIT;
 	request->answer.body = (struct text)TEXT_INIT;
 	return request;
@@ -39,6 +40,7 @@ void request_free(struct request *request)
 {
 	if (!request)
 		return;
+	credentials_forget(request);
 	stop_waiting(request);
 	json_decref(request->kept);
 	text_done(&request->body);

@@ -29,19 +29,24 @@ struct request {
 	struct door *door;
 	struct arena *arena;
 	struct identity who;
+	enum proof proof;
+	const char *peer;    /* the address over TCP, of IPv6 its /64; "": it is none */
+	struct login *login; /* credentials.c's, while it is asked who he is; NULL */
+	uint64_t session;    /* and the short-lived token that it came with; 0 */
 	enum method method;
 	const char *path;
 	VEC(struct argument) arguments;
 	const char *if_match, *last_event_id, *host; /* headers; NULL: not there */
 	struct text body;
 	const struct api_route *route;
-	const char *id; /* what stands for {id} in the path; NULL */
+	const char *id, *tag; /* what stands for {id} and {tag} in the path; NULL */
 	struct answer answer;
 	json_t *kept;		 /* an answer's body that is not sent yet; NULL */
 	struct pending *pending; /* what it waits for; NULL */
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	/* Then it is answered by this; NULL: the engine has not answered in time. */
 	void (*give_up)(struct request *request);
+	bool waits_for_counters; /* of all rules (rule_counters.c) */
 	struct request *next_waiting, **waiting_at;
 	void *data; /* http.c's */
 };
@@ -69,18 +74,30 @@ void answer_error(struct request *request, unsigned status, const char *type, co
 void answer_err(struct request *request, const struct err *err);
 /* A string whatever bytes there are: what is no UTF-8 becomes "?". */
 json_t *json_text(const char *text);
-void json_add(struct text *out, const json_t *value); /* in one line */
+void json_add(struct text *out, const json_t *value);		 /* in one line */
+const char *json_line(struct arena *arena, const json_t *value); /* the same with keys sorted */
 /* A JSON body, checked for size and depth; NULL: it is answered as malformed. */
 json_t *request_json(struct request *request);
 
 /* --- fields.c, resources.c: what can be said of each kind of object --- */
 
-enum { IS_STRING = 1, IS_INT = 2, IS_BOOL = 4, IS_NULL = 8, IS_LIST = 16, IS_OBJECT = 32 };
+enum {
+	IS_STRING = 1,
+	IS_INT = 2,
+	IS_BOOL = 4,
+	IS_NULL = 8,
+	IS_LIST = 16,
+	IS_OBJECT = 32,
+	IS_REAL = 64,
+	IS_ANY = 127
+};
 enum { IN_POST = 1, IN_PUT = 2, REQUIRED = 4, FILTERED = 8 };
 struct api_field {
 	const char *name;
 	unsigned types, flags;
 	const char *words;
+	const char *
+		initial; /* of a record: JSON that a new one has where it says nothing; NULL: it has none */
 };
 
 struct resource {
@@ -89,43 +106,76 @@ struct resource {
 	const char *not_found_words;   /* "does not exist" */
 	const struct api_field *fields;
 	size_t n_fields;
-	/* An object of the model as it is shown. */
-	enum part_kind kind;
-	json_t *(*view)(struct door *door, const struct object *object);
-	/* The rest only of those whose objects are no parts, or are better shown together; else NULL: collection.c does it by kind and view. */
-	/* fn is told each object, which it frees. */
-	void (*each)(struct door *door, void (*fn)(void *data, json_t *object), void *data);
-	json_t *(*find)(struct door *door, const char *id); /* NULL: there is none */
-	uint64_t (*changed)(struct door *door, const char *id);
+	enum object_kind kind;
+	bool is_rule; /* its objects are the rules of those of that kind */
+	/* As it is shown to who asks; rule: which one of a group's, of rules. */
+	json_t *(*view)(const struct request *request, const struct object *object, size_t rule);
+	/* What a record (record.c) has to be; record NULL: of its object, its end. False: it is answered as wrong. */
+	bool (*check)(struct request *request, const struct object *before, json_t *record);
 };
-extern const struct resource group_resource, rule_resource, address_group_resource, port_resource;
+extern const struct resource group_resource, rule_resource, address_group_resource, port_resource,
+	network_resource, subnet_resource, rbac_resource, default_rule_resource;
+
+/* Of all that have them; in front of a table of fields. */
+#define PROJECT_FIELDS                                                                             \
+	{ "project_id", IS_STRING, IN_POST | FILTERED,                                             \
+		"The project that it is of; only an admin names another than his own.", NULL },    \
+	{                                                                                          \
+		"tenant_id", IS_STRING, IN_POST | FILTERED, "The old name of project_id.", NULL    \
+	}
+#define STANDARD_FIELDS                                                                            \
+	PROJECT_FIELDS, { "created_at", IS_STRING, FILTERED, "It is set by itself.", NULL },       \
+		{ "updated_at", IS_STRING, FILTERED, "It is set by itself.", NULL },               \
+		{ "revision_number", IS_INT, FILTERED, "It counts by itself.", NULL },             \
+	{                                                                                          \
+		"tags", IS_LIST, 0, "PUT /v2.0/.../ID/tags/TAG sets one.", NULL                    \
+	}
 
 /* The object in a body, or the objects; each checked against the fields. NULL: it is answered as wrong. *ret_many: it was a list. */
 json_t *fields_of_body(struct request *request, bool may_be_many, bool *ret_many);
+/* Whose a new object is; what says it is taken out of its body. False: he may not say that, and it is answered so. */
+bool request_project(struct request *request, json_t *object, const char **ret);
 void answer_not_found(struct request *request, const struct resource *resource, const char *id);
 /* If-Match against the revision: false when it is another one, and answered so. */
 bool request_matches(struct request *request, uint64_t revision);
 
 /* --- collection.c --- */
 /* An object of a resource as it is shown; NULL: there is none. And the revision of its last change, or 0. */
-json_t *resource_show(struct door *door, const struct resource *resource, const char *id);
-uint64_t resource_changed(struct door *door, const struct resource *resource, const char *id);
-/* The object of the route's resource that the request names; NULL: there is none, and it is answered so. */
-const struct object *collection_find(struct request *request);
+json_t *resource_show(
+	const struct request *request, const struct resource *resource, const char *id);
+uint64_t resource_changed(const struct door *door, const struct resource *resource, const char *id);
+/* The object of the route's resource that the request names, or the group that has the rule (*ret_rule: its place; NULL when
+ * rules are not asked for); NULL: there is none that who asks may see, and it is answered so. */
+const struct object *collection_find(struct request *request, size_t *ret_rule);
+/* And he may change it. */
+const struct object *collection_find_own(struct request *request, size_t *ret_rule);
+/* One of that kind that he sees; NULL: there is none. */
+const struct object *visible_find(
+	const struct request *request, enum object_kind kind, const char *id);
+bool is_own(const struct request *request, const struct object *object);
+bool is_visible(const struct request *request, const struct object *object);
 void collection_list(struct request *request);
 void collection_show(struct request *request);
+
+/* --- rbac.c --- */
+/* Is the object shared with the project, or with all ("*")? */
+bool is_shared_with(struct door *door, const char *object_id, const char *project_id);
+/* What shares it goes with the object. */
+struct change;
+void rbac_remove_of(struct change *change, const char *object_id);
 
 /* --- change.c: every change goes this way --- */
 
 struct gone {
-	enum part_kind kind;
+	enum object_kind kind;
 	const char *id;
 };
 struct change {
 	struct request *request;
-	VEC(struct policy_part) puts;
+	VEC(struct object) puts;
 	VEC(struct gone) gone;
-	unsigned status;       /* of the answer when all went well: 200, 201, 204 */
+	VEC(struct policy_part) told; /* parts that mean something else now: for the engine */
+	unsigned status;	      /* of the answer when all went well: 200, 201, 204 */
 	VEC(const char *) ids; /* of the objects of the route's resource that the answer shows */
 	bool is_many;	       /* as a list */
 	bool is_dry;	       /* only told what it would do; set by change_submit */
@@ -136,14 +186,26 @@ struct change {
 };
 
 struct change *change_new(struct request *request, unsigned status); /* lives with the request */
-void change_put(struct change *change, const struct policy_part *part);
+/*
+ * The object as it will be. A part that is there already keeps its attributes, a new one is of the project of who asks. What is
+ * returned may be altered (its attrs), until the next put.
+ */
+struct object *change_put(struct change *change, const struct policy_part *part);
 /* And the answer shows the object of that id. */
-void change_put_shown(struct change *change, const struct policy_part *part, const char *id);
-void change_remove(struct change *change, enum part_kind kind, const char *id);
+struct object *change_put_shown(
+	struct change *change, const struct policy_part *part, const char *id);
+/* One that is no part. extra is its fields, and is given back. */
+struct object *change_put_record(
+	struct change *change, enum object_kind kind, const char *id, json_t *extra);
+/* It is of that project, and so are its rules. */
+void object_of_project(struct object *object, const char *project_id);
+void change_remove(struct change *change, enum object_kind kind, const char *id);
 /* Checks it, stores it, tells the engine; the request waits, or is answered with what is wrong. */
 void change_submit(struct change *change);
 /* What became of it in the kernel; with the lines of what changed. */
 json_t *json_of_done(const struct change *change, const struct serve_done *done);
+/* foresight.c: of a dry run, what it would mean for packets. */
+void foresight_add(json_t *body, const struct serve_done *done);
 
 /* --- handlers --- */
 /* A new random id. */
@@ -154,23 +216,92 @@ const struct policy_part *part_of_document(
 	struct request *request, json_t *document, enum part_kind kind);
 /* What a file's field is wrong in, as Neutron's error of that name. */
 void answer_fault(struct request *request, const struct fault *fault);
+/* The same of a rule; values: of its fields, as check_rule got them; rule: as far as it was read. */
+void answer_rule_fault(struct request *request, const struct fault *fault,
+	const char *const values[N_RULE_FIELDS], const struct policy_rule *rule);
 /* Of a group's document, its rule of that place, as answers have it. */
-json_t *rule_view(const json_t *document, size_t rule);
+json_t *rule_view(const struct object *object, size_t rule);
+
+/* --- default_group.c --- */
+/* The id of the project's group "default"; when there is none yet, the change makes it. */
+const char *default_group_ensure(struct change *change, const char *project_id);
+/* NULL: it has none yet. */
+const struct object *default_group_find(const struct model *model, const char *project_id);
+/* The rules that a new group begins with, as its document has them. */
+json_t *default_rules(struct request *request, bool is_default_group, const char *group_id);
+/* What is there when the store says nothing of it. */
+void default_rules_load(struct model *model);
+void default_rule_create(struct request *request);
+void default_rule_delete(struct request *request);
+
+/* --- quota.c --- */
+/* Has the project room for so many more than the change makes already? False: it is answered so. */
+struct change;
+bool quota_check(
+	const struct change *change, const char *project_id, const char *resource, size_t n);
+void quota_list(struct request *request);
+void quota_show(struct request *request);
+void quota_default(struct request *request);
+void quota_details(struct request *request);
+void quota_update(struct request *request);
+void quota_delete(struct request *request);
+
+/* --- record.c: objects that are no parts of a policy --- */
+json_t *record_view(const struct request *request, const struct object *object, size_t rule);
+void record_create(struct request *request);
+void record_update(struct request *request);
+void record_delete(struct request *request);
+
+/* --- tags.c: of any resource --- */
+void tags_list(struct request *request);
+void tags_replace(struct request *request);
+void tags_clear(struct request *request);
+void tag_show(struct request *request);
+void tag_add(struct request *request);
+void tag_remove(struct request *request);
+
+/* --- addresses.c --- */
+/*
+ * The fixed addresses of a port, from what it asks for (none: fixed_ips is absent) and the subnets of its network: its fixed_ips
+ * become addresses with their subnets, none of them another port's, also of the change. False: it is answered as wrong.
+ */
+bool addresses_choose(struct change *change, json_t *port, const char *id);
+/* The first port with an address of the subnet, or in the network; NULL: none. */
+const struct object *port_in_subnet(const struct door *door, const char *subnet_id);
+const struct object *port_in_network(const struct door *door, const char *network_id);
+
+/* --- network.c --- */
+/* Its subnets go with a network. */
+void subnets_remove_of(struct change *change, const char *network_id);
+
+void extension_list(struct request *request);
+void extension_show(struct request *request);
 void group_create(struct request *request);
 void group_update(struct request *request);
 void group_delete(struct request *request);
+void rule_list(struct request *request);
+void rule_show(struct request *request);
+/* Answers when the rules' counters were read, if they are among what is to be shown; or without, when the engine is busy. */
+void rule_counters_with(struct request *request, void (*answer)(struct request *request));
+/* To a rule as it is shown: null where they are not known. */
+void rule_counters_add(const struct door *door, json_t *rule);
 void rule_create(struct request *request);
 void rule_update(struct request *request);
 void rule_delete(struct request *request);
 void address_group_create(struct request *request);
 void address_group_update(struct request *request);
 void address_group_delete(struct request *request);
+void address_group_add(struct request *request);
+void address_group_take(struct request *request);
+void group_list(struct request *request);
 void port_list(struct request *request);
 void port_show(struct request *request);
 void port_create(struct request *request);
 void port_update(struct request *request);
 void port_delete(struct request *request);
 void port_add_state(struct door *door, json_t *port);
+/* It is as a policy file has it now, whatever a client wrote before. */
+void port_forget_lists(struct arena *arena, struct object *port);
 void policy_show(struct request *request);
 void policy_replace(struct request *request);
 void root_show(struct request *request);
@@ -179,9 +310,13 @@ void status_show(struct request *request);
 void counters_show(struct request *request);
 void verify_show(struct request *request);
 void findings_show(struct request *request);
+void explain_show(struct request *request);
 void events_show(struct request *request);
 void metrics_show(struct request *request);
 void health_show(struct request *request);
+void token_create(struct request *request);
+void token_delete(struct request *request);
+void openapi_show(struct request *request);
 
 /* --- routes.c --- */
 
@@ -199,9 +334,9 @@ struct api_route {
 extern const struct api_route routes[];
 extern const size_t n_routes;
 
-/* Sets route and id. False: there is none, or not for who asks, and it is answered so (404, 405, 401, 403). */
+/* Sets route and id. False: there is none, and it is answered so (404, 405). Who asks may not be known yet: access_check is next. */
 bool route_find(struct request *request);
-/* Handles a whole request whose route was found. */
+/* Handles a whole request whose route was found, from who may ask it. */
 void route_handle(struct request *request);
 
 #endif

@@ -9,35 +9,39 @@
 #include "api/documents.h"
 
 static const struct api_field fields[] = {
-	{ "id", IS_STRING, FILTERED, "It is made when the rule is." },
-	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group." },
-	{ "direction", IS_STRING | IS_NULL, IN_POST | REQUIRED | FILTERED,
-		"ingress (to the port) or egress (from it)." },
-	{ "ethertype", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"IPv4 or IPv6; IPv4 if not given." },
+	{ "id", IS_STRING, FILTERED, "It is made when the rule is.", NULL },
+	{ "security_group_id", IS_STRING, IN_POST | REQUIRED | FILTERED, "The id of its group.",
+		NULL },
+	{ "direction", IS_ANY, IN_POST | REQUIRED | FILTERED,
+		"ingress (to the port) or egress (from it).", NULL },
+	{ "ethertype", IS_ANY, IN_POST | FILTERED, "IPv4 or IPv6; IPv4 if not given.", NULL },
 	{ "protocol", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"A name such as tcp or ipip, or a number; null: any." },
+		"A name such as tcp or ipip, or a number; null: any.", NULL },
 	{ "port_range_min", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"The first port, or the ICMP type." },
+		"The first port, or the ICMP type.", NULL },
 	{ "port_range_max", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
-		"The last port, or the ICMP code." },
-	{ "remote_ip_prefix", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"Such as 192.0.2.0/24; null: any address." },
+		"The last port, or the ICMP code.", NULL },
+	{ "remote_ip_prefix", IS_STRING | IS_INT | IS_NULL, IN_POST | FILTERED,
+		"Such as 192.0.2.0/24; null: any address.", NULL },
 	{ "remote_group_id", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"The id of a security group: the addresses of its ports." },
+		"The id of a security group: the addresses of its ports.", NULL },
 	{ "remote_address_group_id", IS_STRING | IS_NULL, IN_POST | FILTERED,
-		"The id of an address group." },
+		"The id of an address group.", NULL },
 	{ "description", IS_STRING, IN_POST | IN_PUT | FILTERED,
-		"A text of at most 255 characters." },
-	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix." },
-	{ "revision_number", IS_INT, FILTERED, "It counts by itself." },
-	{ "tags", IS_LIST, 0, "Not yet." },
+		"A text of at most 255 characters.", NULL },
+	{ "normalized_cidr", IS_STRING | IS_NULL, 0, "It follows from remote_ip_prefix.", NULL },
+	{ "portwall:packets", IS_INT | IS_NULL, 0, "It is what the kernel counted.", NULL },
+	{ "portwall:bytes", IS_INT | IS_NULL, 0, "It is what the kernel counted.", NULL },
+	PROJECT_FIELDS,
+	{ "created_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
+	{ "updated_at", IS_STRING, FILTERED, "It is set by itself.", NULL },
+	{ "revision_number", IS_INT, FILTERED, "It counts by itself.", NULL },
 };
 
-json_t *rule_view(const json_t *document, size_t rule)
+json_t *rule_view(const struct object *object, size_t rule)
 {
-	json_t *view =
-		json_copy(json_array_get(json_object_get(document, "security_group_rules"), rule));
+	const struct attrs *attrs = &object->rule_attrs[rule];
+	json_t *view = document_of_rule(&object->part, rule);
 	const char *prefix = json_string_value(json_object_get(view, "remote_ip_prefix"));
 	struct prefix normal;
 
@@ -49,44 +53,17 @@ json_t *rule_view(const json_t *document, size_t rule)
 	} else {
 		json_object_set_new(view, "normalized_cidr", json_null());
 	}
-	json_object_set_new(view, "tags", json_array());
-	json_object_set_new(view, "revision_number", json_integer(0));
+	attrs_show(attrs, view);
+	json_object_set_new(view, "revision_number", json_integer((json_int_t)attrs->revision));
 	return view;
 }
 
-static void each_rule(struct door *door, void (*fn)(void *data, json_t *object), void *data)
+static json_t *rule_view_of(const struct request *request, const struct object *object, size_t rule)
 {
-	for (size_t i = 0; i < door->model.n[PART_GROUP]; i++) {
-		const struct object *object = &door->model.objects[PART_GROUP][i];
-		json_t *document = document_of_part(&object->part);
+	json_t *view = rule_view(object, rule);
 
-		for (size_t r = 0; r < object->part.group.n_rules; r++)
-			fn(data, rule_view(document, r));
-		json_decref(document);
-	}
-}
-
-static json_t *find_rule(struct door *door, const char *id)
-{
-	const struct object *object;
-	json_t *document, *view;
-	size_t rule;
-
-	object = model_find_rule(&door->model, id, &rule);
-	if (!object)
-		return NULL;
-	document = document_of_part(&object->part);
-	view = rule_view(document, rule);
-	json_decref(document);
+	rule_counters_add(request->door, view);
 	return view;
-}
-
-static uint64_t rule_changed(struct door *door, const char *id)
-{
-	size_t rule;
-	const struct object *object = model_find_rule(&door->model, id, &rule);
-
-	return object ? object->changed : 0;
 }
 
 const struct resource rule_resource = {
@@ -97,9 +74,9 @@ const struct resource rule_resource = {
 	.not_found_words = "does not exist",
 	.fields = fields,
 	.n_fields = N_OF(fields),
-	.each = each_rule,
-	.find = find_rule,
-	.changed = rule_changed,
+	.kind = OBJECT_GROUP,
+	.is_rule = true,
+	.view = rule_view_of,
 };
 
 static const char *whole_key(struct arena *arena, const char *key, const char *remote_group,
@@ -109,45 +86,105 @@ static const char *whole_key(struct arena *arena, const char *key, const char *r
 		remote_address_group ? remote_address_group : "");
 }
 
-/* The same rule twice is one whose key and remotes are the same. */
-static const char *rule_key(struct request *request, const json_t *rule, struct fault *ret_fault)
+/* "192.0.2.1" is kept as 192.0.2.1/32, and IPv6 in its short form; bits of hosts stay. */
+static const char *canonical_prefix(struct arena *arena, const char *text)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+	size_t len = strcspn(text, "/");
+	struct prefix prefix;
+	struct addr addr;
+
+	if (!prefix_parse(text, &prefix) || !addr_parse(arena_strndup(arena, text, len), &addr))
+		return text;
+	addr_print(&out, &addr);
+	text_addf(&out, "/%u", prefix.len);
+	return arena_strdup(arena, out.data);
+}
+
+/* Of IPv6 ICMP has names and a number of its own, whatever it is called. */
+static const char *canonical_protocol(const char *text, const char *ethertype)
+{
+	bool is_v6 = ethertype && !strcasecmp(ethertype, "IPv6");
+
+	if (is_v6 && (!strcasecmp(text, "icmp") || !strcasecmp(text, "icmpv6")))
+		return "ipv6-icmp";
+	return is_v6 && !strcmp(text, "1") ? "58" : text;
+}
+
+static const char *value_of(struct arena *arena, const json_t *rule, unsigned field)
+{
+	const json_t *value = json_object_get(rule, rule_field_names[field]);
+
+	if (!value || json_is_null(value))
+		return NULL;
+	return json_is_string(value) ? arena_strdup(arena, json_string_value(value))
+				     : json_line(arena, value);
+}
+
+static bool is_wrong_direction(const char *direction)
+{
+	return !direction ||
+	       (strcmp(direction, "ingress") != 0 && strcmp(direction, "egress") != 0);
+}
+
+/* Strict where a policy file is not: clients rely on what Neutron refuses. */
+static bool is_strange(
+	const json_t *rule, const char *const values[N_RULE_FIELDS], struct fault *ret_fault)
+{
+	if (is_wrong_direction(values[RULE_DIRECTION]))
+		*ret_fault =
+			(struct fault){ .code = FAULT_INVALID_DIRECTION, .field = RULE_DIRECTION };
+	else if (json_is_null(json_object_get(rule, "ethertype")))
+		*ret_fault =
+			(struct fault){ .code = FAULT_INVALID_ETHERTYPE, .field = RULE_ETHERTYPE };
+	else
+		return false;
+	err_input(&ret_fault->err, "%s is %s", rule_field_names[ret_fault->field],
+		ret_fault->code == FAULT_INVALID_DIRECTION ? "ingress or egress" : "IPv4 or IPv6");
+	return true;
+}
+
+/* The rule as it is kept; the same rule twice is one whose key and remotes are the same. NULL: it is answered as wrong. */
+static const char *rule_key(struct request *request, json_t *rule)
 {
 	static const unsigned taken[] = { RULE_DIRECTION, RULE_ETHERTYPE, RULE_PROTOCOL,
 		RULE_PORT_MIN, RULE_PORT_MAX, RULE_PREFIX, RULE_REMOTE_GROUP_ID,
 		RULE_REMOTE_ADDRESS_GROUP_ID };
 	struct arena *arena = request->arena;
-	const char *texts[N_RULE_FIELDS] = { NULL }, *key;
-	struct policy_rule checked = { 0 };
+	const char *values[N_RULE_FIELDS] = { NULL }, *key;
+	struct policy_rule checked = { .ethertype = FAMILY_IPV4 };
+	struct fault fault;
 
-	for (size_t i = 0; i < N_OF(taken); i++) {
-		const json_t *value = json_object_get(rule, rule_field_names[taken[i]]);
-
-		if (json_is_integer(value))
-			texts[taken[i]] =
-				arena_printf(arena, "%lld", (long long)json_integer_value(value));
-		else
-			texts[taken[i]] = json_string_value(value);
-	}
-	if (!check_rule(arena, arena, texts, &checked, &key, ret_fault))
+	for (size_t i = 0; i < N_OF(taken); i++)
+		values[taken[i]] = value_of(arena, rule, taken[i]);
+	if (values[RULE_PREFIX])
+		values[RULE_PREFIX] = canonical_prefix(arena, values[RULE_PREFIX]);
+	if (values[RULE_PROTOCOL])
+		values[RULE_PROTOCOL] =
+			canonical_protocol(values[RULE_PROTOCOL], values[RULE_ETHERTYPE]);
+	if (is_strange(rule, values, &fault) ||
+		!check_rule(arena, arena, values, &checked, &key, &fault)) {
+		answer_rule_fault(request, &fault, values, &checked);
 		return NULL;
+	}
+	for (size_t i = 0; i < N_OF(taken); i++)
+		if (values[taken[i]])
+			json_object_set_new(
+				rule, rule_field_names[taken[i]], json_string(values[taken[i]]));
 	return whole_key(
-		arena, key, texts[RULE_REMOTE_GROUP_ID], texts[RULE_REMOTE_ADDRESS_GROUP_ID]);
+		arena, key, values[RULE_REMOTE_GROUP_ID], values[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
-/* Whom it names has to be there. */
+/* Whom it names has to be there, and to be seen by who asks. */
 static bool check_references(struct request *request, const json_t *rule)
 {
-	const struct model *model = &request->door->model;
-	const char *group = json_string_value(json_object_get(rule, "security_group_id"));
 	const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
 	const char *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
 
-	if (remote && !model_find(model, PART_GROUP, remote))
+	if (remote && !visible_find(request, OBJECT_GROUP, remote))
 		answer_not_found(request, &group_resource, remote);
-	else if (addresses && !model_find(model, PART_ADDRESS_GROUP, addresses))
+	else if (addresses && !visible_find(request, OBJECT_ADDRESS_GROUP, addresses))
 		answer_not_found(request, &address_group_resource, addresses);
-	else if (!model_find(model, PART_GROUP, group))
-		answer_not_found(request, &group_resource, group);
 	else
 		return true;
 	return false;
@@ -173,14 +210,9 @@ static bool add_rule(struct change *change, struct map *keys, json_t *rules, jso
 {
 	struct request *request = change->request;
 	const char *id = new_id(request->arena), *key, *before;
-	struct fault fault;
 
-	key = rule_key(request, rule, &fault);
-	if (!key) {
-		answer_fault(request, &fault);
-		return false;
-	}
-	if (!check_references(request, rule))
+	key = rule_key(request, rule);
+	if (!key || !check_references(request, rule))
 		return false;
 	before = map_add(keys, key, (void *)id);
 	vec_for_each (earlier, &change->ids)
@@ -219,10 +251,11 @@ static const struct object *group_of_rules(struct request *request, const json_t
 			"Only allowed to update rules for one security profile at a time");
 		return NULL;
 	}
-	object = model_find(&request->door->model, PART_GROUP, id);
-	if (!object)
-		answer_not_found(request, &group_resource, id);
-	return object;
+	object = visible_find(request, OBJECT_GROUP, id);
+	if (object && is_own(request, object))
+		return object;
+	answer_not_found(request, &group_resource, id);
+	return NULL;
 }
 
 void rule_create(struct request *request)
@@ -231,17 +264,20 @@ void rule_create(struct request *request)
 	json_t *list = fields_of_body(request, true, &change->is_many), *rule, *document, *rules;
 	const struct object *object = list ? group_of_rules(request, list) : NULL;
 	const struct policy_part *part = NULL;
+	const char *project = "";
+	struct object *put;
 	struct map *keys;
 	bool is_fine = object != NULL;
 	size_t i;
 
-	if (!object) {
-		struct fault fault;
-
+	json_array_foreach(list, i, rule) is_fine =
+		is_fine && request_project(request, rule, &project);
+	is_fine = is_fine &&
+		  quota_check(change, project, "security_group_rule", json_array_size(list));
+	if (!is_fine) {
 		/* What is wrong with the rule itself is told before what it names. */
-		if (list && request->answer.status == 404 &&
-			!rule_key(request, json_array_get(list, 0), &fault))
-			answer_fault(request, &fault);
+		if (list && request->answer.status == 404)
+			rule_key(request, json_array_get(list, 0));
 		json_decref(list);
 		return;
 	}
@@ -261,17 +297,11 @@ void rule_create(struct request *request)
 		json_decref(document);
 	if (!part)
 		return;
-	change_put(change, part);
+	put = change_put(change, part);
+	/* a rule is of who made it, as in Neutron, whosever its group is */
+	for (size_t r = object->part.group.n_rules; r < part->group.n_rules; r++)
+		put->rule_attrs[r].project_id = project;
 	change_submit(change);
-}
-
-static const struct object *find_or_answer(struct request *request, size_t *ret_rule)
-{
-	const struct object *object = model_find_rule(&request->door->model, request->id, ret_rule);
-
-	if (!object)
-		answer_not_found(request, &rule_resource, request->id);
-	return object;
 }
 
 /* Only the description: a rule that means something else is another rule. */
@@ -281,10 +311,11 @@ void rule_update(struct request *request)
 	json_t *list, *document;
 	const struct policy_part *part;
 	const struct object *object;
+	struct object *put;
 	bool is_many;
 	size_t rule;
 
-	object = find_or_answer(request, &rule);
+	object = collection_find_own(request, &rule);
 	if (!object || !request_matches(request, object->changed))
 		return;
 	list = fields_of_body(request, false, &is_many);
@@ -297,7 +328,9 @@ void rule_update(struct request *request)
 	part = part_of_document(request, document, PART_GROUP);
 	if (!part)
 		return;
-	change_put_shown(change, part, request->id);
+	put = change_put_shown(change, part, request->id);
+	put->rule_attrs[rule].updated_at = request->door->now_s;
+	put->rule_attrs[rule].revision++;
 	change_submit(change);
 }
 
@@ -309,7 +342,7 @@ void rule_delete(struct request *request)
 	json_t *document;
 	size_t rule;
 
-	object = find_or_answer(request, &rule);
+	object = collection_find_own(request, &rule);
 	if (!object || !request_matches(request, object->changed))
 		return;
 	document = document_of_part(&object->part);

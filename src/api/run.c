@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/credentials.h"
 #include "api/http.h"
 
 #define TICK_MS	  200
@@ -29,6 +30,7 @@ struct loop {
 	struct http *http;
 	int epoll, signals;
 	int engine;	/* -1: it has gone */
+	int verifier;	/* -1: there is none */
 	bool wants_out; /* the engine's socket was full */
 	sigset_t old_mask;
 };
@@ -39,6 +41,12 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void set_time(struct door *door)
+{
+	door->now_ms = now_ms();
+	door->now_s = (int64_t)time(NULL);
 }
 
 static void loop_done(struct loop *loop)
@@ -60,7 +68,7 @@ static bool watch(struct loop *loop, int fd, struct err *err)
 	       err_system(err, errno, "epoll");
 }
 
-static bool loop_init(struct loop *loop, int listen_fd, struct err *err)
+static bool loop_init(struct loop *loop, const struct api_options *options, struct err *err)
 {
 	struct rlimit files;
 	sigset_t set;
@@ -85,9 +93,13 @@ static bool loop_init(struct loop *loop, int listen_fd, struct err *err)
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epoll < 0)
 		return err_system(err, errno, "epoll");
-	return http_open(loop->door, listen_fd, &loop->http, err) &&
-	       watch(loop, http_fd(loop->http), err) && watch(loop, loop->signals, err) &&
-	       watch(loop, loop->engine, err);
+	if (!http_open(loop->door, options, &loop->http, err))
+		return false;
+	for (size_t i = 0; i < options->n_listeners; i++)
+		if (!watch(loop, http_fd(loop->http, i), err))
+			return false;
+	return watch(loop, loop->signals, err) && watch(loop, loop->engine, err) &&
+	       (loop->verifier < 0 || watch(loop, loop->verifier, err));
 }
 
 /* As much as its socket takes; the rest when it takes more. */
@@ -135,6 +147,33 @@ static bool read_engine(struct loop *loop, struct err *err)
 	return err_next(err, "Its own message in the log says why.");
 }
 
+/* One task at a time is what it has, so that its socket takes it whole. */
+static bool write_verifier(struct loop *loop, struct err *err)
+{
+	const struct verifier_task *task =
+		loop->verifier >= 0 ? credentials_task(loop->door->credentials) : NULL;
+
+	if (!task)
+		return true;
+	if (send(loop->verifier, task, sizeof(*task), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(*task))
+		return err_system(err, errno, "the process that looks at passwords has gone");
+	credentials_sent(loop->door->credentials);
+	return true;
+}
+
+static bool read_verifier(struct loop *loop, struct err *err)
+{
+	char matches;
+	ssize_t got = recv(loop->verifier, &matches, 1, MSG_DONTWAIT);
+
+	if (got == 1) {
+		credentials_answered(loop->door, matches != 0);
+		return true;
+	}
+	return (got < 0 && (errno == EAGAIN || errno == EINTR)) ||
+	       err_system(err, got < 0 ? errno : 0, "the process that looks at passwords has gone");
+}
+
 static void turn_http(struct loop *loop)
 {
 	http_turn(loop->http);
@@ -146,7 +185,7 @@ static void turn_http(struct loop *loop)
 static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 {
 	struct signalfd_siginfo signal; /* taken, so that it does not come when it may again */
-	struct epoll_event events[8];
+	struct epoll_event events[LIMIT_API_LISTEN + 8];
 	int wait_ms = http_wait_ms(loop->http), n;
 
 	if (wait_ms < 0 || wait_ms > TICK_MS)
@@ -154,15 +193,17 @@ static bool loop_round(struct loop *loop, bool *ret_ends, struct err *err)
 	n = epoll_wait(loop->epoll, events, (int)N_OF(events), wait_ms);
 	if (n < 0 && errno != EINTR)
 		return err_system(err, errno, "epoll");
-	loop->door->now_ms = now_ms();
+	set_time(loop->door);
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == loop->signals)
 			*ret_ends |= read(loop->signals, &signal, sizeof(signal)) > 0;
 		else if (events[i].data.fd == loop->engine && !read_engine(loop, err))
 			return false;
+		else if (events[i].data.fd == loop->verifier && !read_verifier(loop, err))
+			return false;
 	}
 	turn_http(loop);
-	return loop->engine < 0 || write_engine(loop, err);
+	return write_verifier(loop, err) && (loop->engine < 0 || write_engine(loop, err));
 }
 
 /* Answers what came, as far as it can still be answered. */
@@ -179,22 +220,27 @@ static void end_loop(struct loop *loop)
 		/* Who waits for it is told so. */
 		if (loop->engine >= 0)
 			epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->engine, NULL);
-		loop->engine = -1;
+		if (loop->verifier >= 0)
+			epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->verifier, NULL);
+		loop->engine = loop->verifier = -1;
 		engine_done(loop->door);
 		engine_init(&loop->door->engine);
 	}
 }
 
-bool door_run(struct door *door, int listen_fd, int engine_fd, void (*ready)(void *data),
+bool door_run(struct door *door, const struct api_options *options, void (*ready)(void *data),
 	void *data, struct err *err)
 {
-	struct loop loop CLEANUP(
-		loop_done) = { .door = door, .epoll = -1, .signals = -1, .engine = engine_fd };
+	struct loop loop CLEANUP(loop_done) = { .door = door,
+		.epoll = -1,
+		.signals = -1,
+		.engine = options->engine_fd,
+		.verifier = door->credentials ? options->verifier_fd : -1 };
 	uint64_t tick_ms = 0;
 	bool ends = false, is_fine = true;
 
-	door->now_ms = now_ms();
-	if (!loop_init(&loop, listen_fd, err))
+	set_time(door);
+	if (!loop_init(&loop, options, err))
 		return false;
 	while (is_fine && !ends) {
 		is_fine = loop_round(&loop, &ends, err);
@@ -220,5 +266,7 @@ bool api_run(
 	struct door *door CLEANUP(door_close) = NULL;
 
 	return door_open(options->store_path, options->host, &door, err) &&
-	       door_run(door, options->listen_fd, options->engine_fd, ready, data, err);
+	       (!options->users_path || credentials_open(options->users_path, &options->users_owner,
+						&door->credentials, err)) &&
+	       door_run(door, options, ready, data, err);
 }

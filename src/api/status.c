@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packet/expr.h"
+
 static json_t *version_links(const struct request *request, const char *path)
 {
 	return json_pack("[{s:s, s:o}]", "rel", "self", "href",
@@ -167,7 +169,7 @@ void counters_show(struct request *request)
 {
 	const char *port = request_argument(request, "port");
 
-	if (port && !model_find(&request->door->model, PART_PORT, port)) {
+	if (port && !model_find(&request->door->model, OBJECT_PORT, port)) {
 		answer_not_found(request, &port_resource, port);
 		return;
 	}
@@ -175,7 +177,7 @@ void counters_show(struct request *request)
 		take_counters);
 }
 
-/* JSON of verify or doctor, as it came. */
+/* JSON of verify, doctor or explain, as it came. */
 static void take_text(struct door *door, struct pending *pending, enum serve_type type,
 	const char *body, size_t size)
 {
@@ -206,6 +208,49 @@ void verify_show(struct request *request)
 void findings_show(struct request *request)
 {
 	ask_engine(request, SERVE_FINDINGS, "", request->door->times.proof_s, take_text);
+}
+
+static const char *said(const struct request *request, const char *key)
+{
+	const char *value = request_argument(request, key);
+
+	return value ? value : "";
+}
+
+/* What no engine needs to see to be refused. */
+static bool check_question(struct request *request, const struct serve_question *question)
+{
+	struct packet_choices choices = { 0 };
+	struct packet packet;
+	struct err err;
+
+	if (*question->direction && strcmp(question->direction, "ingress") != 0 &&
+		strcmp(question->direction, "egress") != 0) {
+		answer_error(request, 400, "HTTPBadRequest",
+			"ingress is to the port, egress from it.",
+			"Invalid input for direction. Reason: '%s' is neither ingress nor egress.",
+			question->direction);
+		return false;
+	}
+	if (packet_expr_parse_set(request->arena, question->packet, &packet, &choices, &err))
+		return true;
+	answer_err(request, &err);
+	return false;
+}
+
+void explain_show(struct request *request)
+{
+	const struct serve_question question = { request->id, said(request, "packet"),
+		said(request, "direction"), said(request, "state"), said(request, "from") };
+	struct pending *pending;
+
+	if (!collection_find(request, NULL) || !check_question(request, &question) ||
+		!request_may_wait(request))
+		return;
+	pending = engine_ask(request->door, request);
+	pending->answered = take_text;
+	serve_put_question(&request->door->engine.out, pending->id, &question);
+	request_wait(request, request->door->times.proof_s);
 }
 
 static void take_metrics(struct door *door, struct pending *pending, enum serve_type type,

@@ -69,5 +69,25 @@
 #define LIMIT_API_STREAMS     256  /* readers of events */
 #define LIMIT_API_EVENTS      4096 /* events that a reader may be behind */
 #define LIMIT_API_EVENT_BYTES ((size_t)4 * 1024 * 1024) /* of all of these */
+#define LIMIT_API_TCP	      768 /* connections over TCP: the rest is left for the unix socket */
+#define LIMIT_API_PEER	      128 /* connections of one address over TCP; of IPv6 of one /64 */
+#define LIMIT_TLS_FILE	      ((size_t)1024 * 1024) /* bytes of a certificate's or key's */
+#define LIMIT_API_LISTEN      16		    /* addresses that are listened at */
+
+/* Who may ask over TCP. A password costs a tenth of a second of a processor, or two, and 64 MiB, one at a time. */
+#define LIMIT_USERS	    1000
+#define LIMIT_USER_TOKENS   16			      /* kept in the file */
+#define LIMIT_USERS_FILE    ((size_t)8 * 1024 * 1024) /* bytes */
+#define LIMIT_PASSWORD_LEN  1023
+#define LIMIT_LOGINS	    32	 /* passwords that wait to be looked at */
+#define LIMIT_PEER_LOGINS   8	 /* of these of one address */
+#define LIMIT_LOGIN_S	    20	 /* seconds that one waits */
+#define LIMIT_FAILURES	    10	 /* wrong passwords for one name from one address in a minute */
+#define LIMIT_PEER_FAILURES 30	 /* for whatever name */
+#define LIMIT_REMEMBERED    256	 /* passwords that were right */
+#define LIMIT_REMEMBERED_S  300	 /* seconds that they are remembered */
+#define LIMIT_SESSIONS	    1024 /* short-lived tokens */
+#define LIMIT_USER_SESSIONS 32	 /* of one user: then the oldest one ends */
+#define LIMIT_SESSION_S	    3600 /* seconds that they live */
 
 #endif

@@ -80,6 +80,19 @@ void text_vaddf(struct text *text, const char *fmt, va_list ap)
 	va_end(again);
 }
 
+void text_add_uri(struct text *text, const char *more)
+{
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+
+	for (; *more; more++) {
+		if (strchr(plain, *more))
+			text_add_n(text, more, 1);
+		else
+			text_addf(text, "%%%02X", (unsigned char)*more);
+	}
+}
+
 void text_addf(struct text *text, const char *fmt, ...)
 {
 	va_list ap;

@@ -31,6 +31,8 @@ void text_add(struct text *text, const char *more);
 void text_add_n(struct text *text, const char *more, size_t len);
 void text_addf(struct text *text, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_vaddf(struct text *text, const char *fmt, va_list ap);
+/* Percent-encoded, so that it can stand in a URI as a path segment or an argument (RFC 3986). */
+void text_add_uri(struct text *text, const char *more);
 
 /* As a string of Graphviz's language, in its quotes; a newline is one there too. */
 void text_add_dot(struct text *text, const char *more);

@@ -110,6 +110,11 @@ enum option_id {
 	OPT_SUBNET_RANGE,
 	OPT_GATEWAY,
 	OPT_ALLOCATION_POOL,
+	/* of users */
+	OPT_ROLE,
+	OPT_PASSWORD,
+	OPT_NO_PASSWORD,
+	OPT_REVOKE,
 	N_OPTIONS,
 };
 
@@ -157,8 +162,11 @@ struct invocation {
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
-	enum exit_code exit;	 /* of a run that did not fail */
-	bool has_changed; /* something was done that stands, whatever becomes of its report */
+	/* user */
+	const char *role; /* NULL: not said; --project is object.project */
+	bool password, no_password, revoke;
+	enum exit_code exit; /* of a run that did not fail */
+	bool has_changed;    /* something was done that stands, whatever becomes of its report */
 	bool json, verbose, all;
 	bool colour; /* standard output is a terminal and NO_COLOR is not set */
 };
@@ -207,6 +215,7 @@ bool cmd_doctor(struct invocation *invocation, struct err *err);
 bool cmd_serve(struct invocation *invocation, struct err *err);
 bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
+bool cmd_user(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
 /* objects_group.c, objects_rule.c, objects_port.c, objects_network.c */
 bool cmd_group_list(struct invocation *invocation, struct err *err);

@@ -14,6 +14,8 @@ static const enum option_id serve_options[] = { OPT_CONFIG, OPT_PARANOID, OPT_CH
 	OPT_HELP };
 static const enum option_id export_options[] = { OPT_JSON, OPT_HELP };
 static const enum option_id status_options[] = { OPT_ALL, OPT_JSON, OPT_HELP };
+static const enum option_id user_options[] = { OPT_PROJECT, OPT_ROLE, OPT_PASSWORD, OPT_NO_PASSWORD,
+	OPT_REVOKE, OPT_CONFIG, OPT_JSON, OPT_HELP };
 static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAKEOVER, OPT_WAIT,
 	OPT_JSON, OPT_HELP };
 
@@ -129,7 +131,7 @@ const struct command commands[] = {
 			"Keeps what the policy says in the kernel: interfaces get their groups when they appear (and pass nothing "
 			"before), rules that other programs change or flush are put back within a second, and each "
 			"change of the policy is written as the few rules that differ. The policy is in a store of its own; it is changed "
-			"over HTTP and JSON on a unix socket, in the shapes of Neutron's API, and by \"portwall apply\", which asks "
+			"over HTTP and JSON on a unix socket (and over TCP, for the users of \"portwall user\", where its configuration says so), in the shapes of Neutron's API, and by \"portwall apply\", which asks "
 			"the service when it runs. Two processes: the door parses requests and has no right at all, the engine "
 			"changes the kernel and takes only typed requests. While the service is stopped the "
 			"kernel goes on enforcing; a start cuts no connection. SIGHUP reads the configuration again. --check "
@@ -215,6 +217,29 @@ const struct command commands[] = {
 		.examples =
 			"portwall subnet create blue4 --network blue --subnet-range 192.0.2.0/24\n",
 		.verbs = subnet_verbs,
+	},
+	{
+		.name = "user",
+		.args = "VERB [NAME [LABEL]]",
+		.words_of_args = "list add set delete token",
+		.min_args = 1,
+		.max_args = 3,
+		.summary = "who may ask the service over TCP: passwords, tokens, roles",
+		.description =
+			"Keeps the users' file of portwall serve (users_file of its configuration), which notices a change by "
+			"itself. list prints all. add NAME makes one, set NAME changes it, delete NAME ends it. A password is "
+			"typed, or the first line of standard input; the file has only a hash of it. token NAME LABEL makes a "
+			"token for a program and prints it, once; with --revoke it ends that token. An admin may do everything in "
+			"all projects, a member change what is his project's, a reader look at it.",
+		.examples =
+			"portwall user add alice --role admin             # asks for a password\n"
+			"portwall user add ci --no-password --project web # for a program\n"
+			"portwall user token ci deploy                    # prints the token\n"
+			"portwall user token ci deploy --revoke\n"
+			"portwall user set alice --password < secret\n"
+			"portwall user list --json\n",
+		OPTIONS(user_options),
+		.run = cmd_user,
 	},
 	{
 		.name = "export",

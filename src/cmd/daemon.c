@@ -184,9 +184,10 @@ static void print_applied(const struct invocation *inv, const json_t *answer)
 	add_objects(&out, answer);
 	daemon_add_changes(inv, &out, answer);
 	if (daemon_number(answer, "flows_cut"))
-		text_addf(&out, "  %lld connection%s cut that no rule allows any more\n",
+		text_addf(&out, "  %lld connection%s %scut that no rule allows any more\n",
 			daemon_number(answer, "flows_cut"),
-			daemon_number(answer, "flows_cut") == 1 ? "" : "s");
+			daemon_number(answer, "flows_cut") == 1 ? "" : "s",
+			inv->agent.dry_run ? "would be " : "");
 	output_print_text(&out);
 }
 

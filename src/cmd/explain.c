@@ -227,11 +227,10 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 	return true;
 }
 
-bool cmd_explain(struct invocation *inv, struct err *err)
+bool explain_on(struct invocation *inv, const struct host *host, struct err *err)
 {
 	const struct explainer *explainer;
 	struct report reports[2] = { 0 };
-	const struct host *host = NULL;
 	struct packet_choices choices = { 0 };
 	struct query query, back;
 	struct err no_reply;
@@ -239,10 +238,6 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 	uint64_t macs;
 	size_t n = 1;
 
-	if (!check_usage(inv, err) || !read_host(inv, false, &host, err))
-		return false;
-	if (inv->packets_path)
-		return explain_packets(inv, host, err);
 	if (!make_query(inv, host, &query, &choices, err))
 		return false;
 	macs = explain_find_macs(host, &query);
@@ -268,4 +263,13 @@ bool cmd_explain(struct invocation *inv, struct err *err)
 		return print_picture(inv, &reports[0], err);
 	print_reports(inv, reports, n, inv->reply && n == 1 ? &no_reply : NULL);
 	return true;
+}
+
+bool cmd_explain(struct invocation *inv, struct err *err)
+{
+	const struct host *host = NULL;
+
+	if (!check_usage(inv, err) || !read_host(inv, false, &host, err))
+		return false;
+	return inv->packets_path ? explain_packets(inv, host, err) : explain_on(inv, host, err);
 }

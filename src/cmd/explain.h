@@ -27,6 +27,8 @@ bool question_query(struct arena *arena, const struct host *host, const struct q
 	struct query *ret, struct packet_choices *choices, struct err *err);
 /* The command that asks it again, of one packet that is received at a device. */
 void question_print(struct text *out, const struct query *query);
+/* The packet of the invocation's words, on a host that was read. */
+bool explain_on(struct invocation *inv, const struct host *host, struct err *err);
 enum exit_code explain_exit(enum final final);
 /* The one that is further from delivered. */
 enum exit_code explain_worse(enum exit_code a, enum exit_code b);
@@ -37,5 +39,12 @@ bool explain_a_set(struct invocation *inv, const struct explainer *explainer,
 
 /* explain_packets.c: --packets, a JSON object for each line of the file. */
 bool explain_packets(struct invocation *inv, const struct host *host, struct err *err);
+
+/* explain_port.c: at a port of portwall serve; prints JSON. */
+struct policy;
+struct serve_state;
+struct serve_question;
+bool explain_port(struct invocation *inv, const struct policy *policy,
+	const struct serve_state *state, const struct serve_question *question, struct err *err);
 
 #endif

@@ -99,6 +99,12 @@ const struct option_spec option_specs[N_OPTIONS] = {
 		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
 		"the configuration (default /etc/portwall/serve.conf)" },
+	[OPT_ROLE] = { "role", 0, "ROLE", "admin, member or reader (default: member)",
+		.words = "admin member reader" },
+	[OPT_PASSWORD] = { "password", 0, NULL,
+		"set a new password, which is typed, or the first line of standard input" },
+	[OPT_NO_PASSWORD] = { "no-password", 0, NULL, "without a password: only tokens let in" },
+	[OPT_REVOKE] = { "revoke", 0, NULL, "end the token in place of making it" },
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
 		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
 		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
@@ -108,7 +114,7 @@ const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_NAME] = { "name", 0, "NAME", "the new name; list: only what is called so" },
 	[OPT_DESCRIPTION] = { "description", 0, "TEXT", "what people should know of it" },
 	[OPT_PROJECT] = { "project", 0, "PROJECT",
-		"the id of the project that it belongs to; list: only what belongs to it" },
+		"the id of the project that it belongs to (default: default); list: only what belongs to it" },
 	[OPT_TAG] = { "tag", 0, "TAG", "a tag; again for each. set: beside those that are there" },
 	[OPT_NO_TAG] = { "no-tag", 0, NULL, "take all tags away; with --tag: replace them" },
 	[OPT_TAGS] = { "tags", 0, "TAG[,TAG...]", "only what has all of these tags" },
@@ -255,6 +261,9 @@ static const struct {
 	{ OPT_NO_ALLOWED_ADDRESS, AT(object.no_pair) },
 	{ OPT_ENABLE_PORT_SECURITY, AT(object.port_security) },
 	{ OPT_DISABLE_PORT_SECURITY, AT(object.no_port_security) },
+	{ OPT_PASSWORD, AT(password) },
+	{ OPT_NO_PASSWORD, AT(no_password) },
+	{ OPT_REVOKE, AT(revoke) },
 };
 
 /* Options whose value is kept as it is. */
@@ -293,6 +302,7 @@ static const struct {
 	{ OPT_DEVICE_OWNER, AT(object.device_owner) },
 	{ OPT_HOST, AT(object.host) },
 	{ OPT_MAC_ADDRESS, AT(object.mac_address) },
+	{ OPT_ROLE, AT(role) },
 };
 
 static const struct {

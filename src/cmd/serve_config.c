@@ -12,7 +12,9 @@
 
 #include "base/limits.h"
 #include "base/vec.h"
+#include "cmd/serve_access.h"
 #include "compile/compile.h"
+#include "users/users.h"
 
 #define SPACE		  " \t\r"
 #define MAX_PATH_LEN	  4095
@@ -94,6 +96,26 @@ static bool is_interface_pattern(const char *value)
 	return is_interface(name);
 }
 
+static bool is_auth(const char *value)
+{
+	return !strcmp(value, "none") || !strcmp(value, "credentials");
+}
+
+static bool is_address(const char *value)
+{
+	struct serve_address ignored;
+
+	return serve_address_parse(value, &ignored);
+}
+
+/* What a password or a token passes in the clear. */
+static bool is_loopback(const char *value)
+{
+	struct serve_address address;
+
+	return serve_address_parse(value, &address) && serve_address_is_loopback(&address);
+}
+
 /* --- the keys --- */
 
 enum kind { KIND_TEXT, KIND_LIST, KIND_YES_NO, KIND_SECONDS };
@@ -125,6 +147,33 @@ static const struct key keys[] = {
 		"Another one than portwall has to be named in SupplementaryGroups= of portwall.service as "
 		"well.",
 		KIND_TEXT, AT(group), 0 },
+	{ "listen", "", is_loopback,
+		"must be loopback addresses with a port, as in 127.0.0.1:9696 or [::1]:9696; for others, "
+		"which need TLS and credentials, there is listen_tls",
+		"Loopback addresses with a port at which requests come in over TCP as well, without TLS "
+		"(127.0.0.1:9696 [::1]:9696). Without one there is only the unix socket. Who may ask is said by auth.",
+		KIND_LIST, AT_LIST(listen) },
+	{ "listen_tls", "", is_address,
+		"must be addresses with a port, as in 192.0.2.1:9696 or [::]:9696",
+		"Addresses with a port at which requests come in over TLS. What is not loopback has to be "
+		"allowed in IPAddressAllow= of portwall.service as well, which allows loopback alone.",
+		KIND_LIST, AT_LIST(listen_tls) },
+	{ "auth", "credentials", is_auth, "must be none or credentials",
+		"Who may ask over TCP. credentials: the users of users_file, with a password (HTTP Basic) or a "
+		"token (X-Auth-Token). none: everybody who can connect, for everything; only where all addresses "
+		"are loopback, on a host whose every user decides about its policy.",
+		KIND_TEXT, AT(auth), 0 },
+	{ "users_file", USERS_PATH, is_path, MUST_BE_A_PATH,
+		"The users, which portwall user keeps: names, projects, roles, hashes of passwords and tokens. "
+		"It is root's, and the group of the user below may read it.",
+		KIND_TEXT, AT(users), 0 },
+	{ "tls_certificate", "/etc/portwall/tls.crt", is_path, MUST_BE_A_PATH,
+		"The certificate of listen_tls, with those that it was signed by, in PEM. A renewed one is taken at "
+		"systemctl reload portwall.",
+		KIND_TEXT, AT(tls_certificate), 0 },
+	{ "tls_key", "/etc/portwall/tls.key", is_path, MUST_BE_A_PATH,
+		"Its key, in PEM, without a passphrase. It is root's, and nobody else may read it but a group.",
+		KIND_TEXT, AT(tls_key), 0 },
 	{ "user", "portwall", is_user_name, MUST_BE_A_USER,
 		"The user as which the process that parses requests runs. It has no right but to its store.",
 		KIND_TEXT, AT(user), 0 },
@@ -409,6 +458,15 @@ static bool refuse_value(const struct serve_config *config, size_t member, const
 		return err_input(err, "%s = %s (the default): %s", keys[i].name, value, why);
 	}
 	return err_input(err, "%s: %s", value, why);
+}
+
+bool serve_config_refuse(const struct serve_config *config, const char *key, const char *value,
+	const char *why, struct err *err)
+{
+	for (size_t i = 0; i < N_OF(keys); i++)
+		if (!strcmp(keys[i].name, key))
+			return refuse_value(config, keys[i].at, value, why, err);
+	return err_input(err, "%s = %s: %s", key, value, why);
 }
 
 static bool check_folder(

@@ -16,7 +16,7 @@
  */
 #define SERVE_CONFIG_PATH   "/etc/portwall/serve.conf"
 #define SERVE_SOCKET	    "/run/portwall/api.sock" /* the key socket, where it is not said */
-#define SERVE_CONFIG_N_KEYS 14
+#define SERVE_CONFIG_N_KEYS 20
 
 struct serve_config {
 	const char *path;  /* the file; NULL: defaults only */
@@ -24,6 +24,10 @@ struct serve_config {
 	const char *socket, *user, *store, *host, *backend, *prefix;
 	const char *const *closed_interfaces, *const *guard_bridges;
 	size_t n_closed_interfaces, n_guard_bridges; /* no bridges: those that the guard finds */
+	/* who may ask over TCP: plain, on loopback alone, and with TLS */
+	const char *const *listen, *const *listen_tls;
+	size_t n_listen, n_listen_tls;
+	const char *auth, *users, *tls_certificate, *tls_key;
 	bool fix_sysctl, takeover, guard, paranoid;
 	unsigned wait_s;
 	unsigned lines[SERVE_CONFIG_N_KEYS]; /* by key: where it is set; 0: it is not */
@@ -39,8 +43,12 @@ bool serve_config_load(
 bool serve_config_parse(struct arena *arena, const char *path, const struct text *text,
 	struct serve_config *ret, struct err *err);
 
-/* Can it be started so on this host? Its user and group are there, the folders of socket and store too. */
+/* Can it be started so on this host? Its user and group are there, the folders of socket and store too. What TCP needs is serve_access.h's. */
 bool serve_config_check(const struct serve_config *config, struct err *err);
+
+/* The error of a value that does not go with the rest, or with this host: its line, or that it is the default. */
+bool serve_config_refuse(const struct serve_config *config, const char *key, const char *value,
+	const char *why, struct err *err);
 
 /* What is effective, in the file's own form; behind what the file sets stands its line. */
 void serve_config_print(const struct serve_config *config, struct text *out);

@@ -45,11 +45,19 @@ struct request {
 	bool is_refused; /* the mark; to be deleted */
 };
 
+/* What would be cut, where nothing is. */
+struct found {
+	struct arena *arena;
+	VEC(struct flow) flows;
+	size_t max, n_all;
+};
+
 struct cut {
 	/* by what a judge says of each flow ... */
 	kernel_flow_fn *judge;
 	void *data;
 	uint32_t mark;
+	struct found *found; /* NULL: it is done */
 	/* ... or these, sorted */
 	const struct conntrack_entry *const *listed;
 	size_t n_listed;
@@ -111,6 +119,17 @@ static void add_request(struct cut *cut, const struct nlmsghdr *nlh, const struc
 	*vec_push(&cut->requests, cut->arena) = request;
 }
 
+static void note_found(struct found *found, const struct flow *flow, enum flow_verdict verdict)
+{
+	if ((verdict != FLOW_CUT && verdict != FLOW_FORGET) || flow->is_marked)
+		return;
+	found->n_all++;
+	if (found->flows.n == found->max)
+		return;
+	*vec_push(&found->flows, found->arena) = *flow;
+	found->flows.items[found->flows.n - 1].handle = NULL;
+}
+
 /* What the verdict means for this entry. */
 static void follow(struct cut *cut, const struct nlmsghdr *nlh, const struct ct_entry *entry,
 	enum flow_verdict verdict)
@@ -161,7 +180,12 @@ static void judge_entry(struct cut *cut, const struct nlmsghdr *nlh, const struc
 		},
 	};
 
-	follow(cut, nlh, entry, cut->judge(cut->data, &flow));
+	enum flow_verdict verdict = cut->judge(cut->data, &flow);
+
+	if (cut->found)
+		note_found(cut->found, &flow, verdict);
+	else
+		follow(cut, nlh, entry, verdict);
 }
 
 static int each_entry(const struct nlmsghdr *nlh, void *data)
@@ -233,6 +257,8 @@ static void forget_entries(void *data)
 
 	cut->translations.n = cut->children.n = cut->requests.n = 0;
 	text_clear(&cut->text);
+	if (cut->found)
+		cut->found->flows.n = cut->found->n_all = 0;
 }
 
 static void take_refusal(struct cut *cut, struct request *request, int error)
@@ -357,6 +383,26 @@ bool kernel_flows_cut(
 		return false;
 	judge_children(&cut);
 	return send_all(&cut, ret_n_cut, err);
+}
+
+bool kernel_flows_find(struct arena *arena, kernel_flow_fn *judge, void *data, uint32_t mark,
+	size_t max, struct flow **ret, size_t *ret_n, size_t *ret_n_all, struct err *err)
+{
+	struct found found = { .arena = arena, .max = max };
+	struct cut cut CLEANUP(cut_done) = { .judge = judge,
+		.data = data,
+		.mark = mark,
+		.found = &found,
+		.arena = arena_new(),
+		.text = TEXT_INIT };
+
+	if (!ct_list(forget_entries, each_entry, &cut, err))
+		return false;
+	judge_children(&cut);
+	*ret = found.flows.items;
+	*ret_n = found.flows.n;
+	*ret_n_all = found.n_all;
+	return true;
 }
 
 static int compare_tuples(const struct flow_tuple *a, const struct flow_tuple *b)

@@ -119,6 +119,11 @@ typedef enum flow_verdict kernel_flow_fn(void *data, const struct flow *flow);
 bool kernel_flows_cut(
 	kernel_flow_fn *judge, void *data, uint32_t mark, size_t *ret_n_cut, struct err *err);
 
+/* The same dump and the same judge, and nothing is changed: the flows that would be cut or forgotten, and had no mark before. In the
+ * arena, without handle: the first max of them; ret_n_all: how many there are. */
+bool kernel_flows_find(struct arena *arena, kernel_flow_fn *judge, void *data, uint32_t mark,
+	size_t max, struct flow **ret, size_t *ret_n, size_t *ret_n_all, struct err *err);
+
 /* Deletes these entries, as they are now in conntrack: of this protocol, both tuples, zone and NAT. One that has
  * gone, or another one in its place, is no failure and not counted. */
 bool kernel_flows_delete(const struct conntrack_entry *const *flows, size_t n,
@@ -215,6 +220,8 @@ bool kernel_pair_open(int ret[2], struct err *err);
 /* A socket at path that listens, of that group and with mode 0660; what stands there is replaced if nobody listens behind it. group
  * NULL: of ours. */
 bool kernel_socket_listen(const char *path, const char *group, int *ret_fd, struct err *err);
+/* A socket that listens at an address of this host, and at no other: "::" is not 0.0.0.0 as well. */
+bool kernel_tcp_listen(const struct addr *addr, uint16_t port, int *ret_fd, struct err *err);
 /* Is who listens at path in our network namespace? false: nobody listens, or in another one. */
 bool kernel_socket_is_here(const char *path);
 /* Sleeps until CLOCK_BOOTTIME, which goes on while the machine is suspended, is at_ms. */

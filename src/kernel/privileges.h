@@ -33,7 +33,7 @@ bool kernel_privileges_engine(struct err *err);
 bool kernel_privileges_reader(struct err *err);
 
 /*
- * The process that parses requests, as that user and in its group: works with the descriptors that it has, and with files that its user may open. It makes no
+ * The process that parses requests (and the one beside it that looks at passwords), as that user and in its group: works with the descriptors that it has, and with files that its user may open. It makes no
  * socket (so it logs to a descriptor and tells no service manager), no process and no thread, and maps no new code: what dlopen would bring has to
  * be loaded before. A call that no library of it makes by itself (execve, ptrace, mount) ends it at once with SIGSYS, which the kernel
  * logs; any other call that is not on its list does not exist for it (ENOSYS).

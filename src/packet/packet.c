@@ -152,6 +152,30 @@ struct prefix prefix_of_addr(const struct addr *addr)
 	return (struct prefix){ .addr = *addr, .len = prefix_max_len(addr->family) };
 }
 
+struct addr prefix_last(const struct prefix *prefix)
+{
+	struct addr last = prefix->addr;
+
+	for (unsigned bit = prefix->len; bit < prefix_max_len(last.family); bit++)
+		last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return last;
+}
+
+struct addr addr_next(struct addr addr, int step)
+{
+	size_t i = prefix_max_len(addr.family) / 8;
+
+	/* the carry goes on as long as a byte wraps */
+	while (i-- > 0) {
+		uint8_t before = addr.bytes[i];
+
+		addr.bytes[i] = (uint8_t)(before + step);
+		if (before != (step > 0 ? 0xff : 0))
+			break;
+	}
+	return addr;
+}
+
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr)
 {
 	unsigned whole = prefix->len / 8, rest = prefix->len % 8;

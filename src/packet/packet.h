@@ -153,6 +153,8 @@ bool addr_parse(const char *text, struct addr *ret);
 void addr_print(struct text *out, const struct addr *addr); /* RFC 5952 for IPv6 */
 /* Sorts by family, then by bytes: a total order for sorted vectors. */
 int addr_compare(const struct addr *a, const struct addr *b);
+struct addr addr_next(
+	struct addr addr, int step); /* step 1 or -1: the one behind it, or before it */
 
 /* "10.0.0.0/8", or a bare address as /32 or /128. Host bits are cleared. */
 bool prefix_parse(const char *text, struct prefix *ret);
@@ -161,6 +163,7 @@ void prefix_print(struct text *out, const struct prefix *prefix); /* always with
 void prefix_print_bare(struct text *out, const struct prefix *prefix); /* host: without /len */
 struct prefix prefix_of_addr(const struct addr *addr);		       /* /32 or /128 */
 uint8_t prefix_max_len(enum family family);
+struct addr prefix_last(const struct prefix *prefix); /* all its host bits are set */
 bool prefix_contains(const struct prefix *prefix, const struct addr *addr);
 bool prefix_covers(const struct prefix *outer, const struct prefix *inner);
 int prefix_compare(const struct prefix *a, const struct prefix *b); /* by address, then length */

@@ -413,9 +413,9 @@ bool check_rule(struct arena *arena, struct arena *scratch, const char *const fi
 	if (!check_direction(scratch, fields[RULE_DIRECTION], &rule->direction, fault) ||
 		!check_ethertype(scratch, fields[RULE_ETHERTYPE], &rule->ethertype, fault) ||
 		!check_protocol(arena, scratch, fields[RULE_PROTOCOL], rule, fault) ||
-		!check_proto_family(fields, rule, fault) ||
 		!check_ports(scratch, fields, rule, fault) ||
-		!check_remote(arena, scratch, fields, rule, fault))
+		!check_remote(arena, scratch, fields, rule, fault) ||
+		!check_proto_family(fields, rule, fault))
 		return false;
 	if (ret_key)
 		*ret_key = check_rule_key(scratch, rule);

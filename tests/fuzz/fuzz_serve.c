@@ -22,6 +22,7 @@ static bool echo(struct arena *arena, enum serve_type type, const char *body, si
 	struct text *out, struct err *err)
 {
 	struct serve_change change;
+	struct serve_question question;
 	struct serve_done done;
 	struct serve_state state;
 	struct serve_counted counted;
@@ -44,6 +45,11 @@ static bool echo(struct arena *arena, enum serve_type type, const char *body, si
 		if (!serve_get_text(arena, body, size, &text, err))
 			return false;
 		serve_put_text(out, type, 0, text);
+		return true;
+	case SERVE_EXPLAIN:
+		if (!serve_get_question(arena, body, size, &question, err))
+			return false;
+		serve_put_question(out, 0, &question);
 		return true;
 	case SERVE_DONE:
 		if (!serve_get_done(arena, body, size, &done, err))

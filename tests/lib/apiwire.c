@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
+#include "api/credentials.h"
 #include "apiwire.h"
+#include "tlspair.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -29,68 +32,187 @@ static void tell_ready(void *data)
 }
 
 /* With the times of limits.h, or with short ones for those who wait for the end of a time. */
-static _Noreturn void be_door(const struct wire *wire, int listen_fd, int engine_fd, int ready_fd,
-	const struct door_times *times)
+static _Noreturn void be_door(
+	const struct api_options *options, int ready_fd, const struct door_times *times)
 {
-	struct api_options options = { wire->store_path, "compute1", listen_fd, engine_fd };
 	struct door *door;
 	struct err err;
 	bool is_fine;
 
 	if (times) {
-		is_fine = door_open(wire->store_path, "compute1", &door, &err);
+		is_fine = door_open(options->store_path, options->host, &door, &err) &&
+			  (!options->users_path ||
+				  credentials_open(options->users_path, &options->users_owner,
+					  &door->credentials, &err));
 		if (is_fine) {
 			door->times = *times;
-			is_fine = door_run(door, listen_fd, engine_fd, tell_ready, &ready_fd, &err);
+			is_fine = door_run(door, options, tell_ready, &ready_fd, &err);
 			door_close(&door);
 		}
 	} else {
-		is_fine = api_run(&options, tell_ready, &ready_fd, &err);
+		is_fine = api_run(options, tell_ready, &ready_fd, &err);
 	}
 	if (!is_fine)
 		fprintf(stderr, "# the door: %s\n", err.text);
 	exit(is_fine ? 0 : WIRE_FAILED); /* not _exit: leaks are looked for at exit */
 }
 
-void wire_start(struct wire *wire, const struct door_times *times)
+static int listen_unix(struct wire *wire)
 {
-	struct sockaddr_un address;
-	int listen_fd, engines[2], ready[2];
+	struct sockaddr_un address = address_of(wire->socket_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1024), 0);
+	return fd;
+}
+
+static int listen_tcp(unsigned *ret_port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1024), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+	*ret_port = ntohs(address.sin_port);
+	return fd;
+}
+
+static pid_t begin_engine(int peer, int other)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct fake_engine fake;
+
+		close(other);
+		fake_engine_init(&fake);
+		fake.n_flood = WIRE_FLOOD;
+		fake_engine_run(&fake, peer);
+		_exit(0);
+	}
+	return pid;
+}
+
+static pid_t begin_verifier(int peer, int other)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(other);
+		api_verify(peer);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void start(struct wire *wire, struct api_options *options, const struct door_times *times)
+{
+	int engines[2], verifiers[2] = { -1, -1 }, ready[2];
 	char byte;
 
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, engines), 0);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	fflush(NULL);
+	wire->engine = begin_engine(engines[1], engines[0]);
+	close(engines[1]);
+	if (options->users_path) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, verifiers), 0);
+		wire->verifier = begin_verifier(verifiers[1], verifiers[0]);
+		close(verifiers[1]);
+	}
+	options->engine_fd = engines[0];
+	options->verifier_fd = verifiers[0];
+	wire->door = fork();
+	if (wire->door == 0)
+		be_door(options, ready[1], times);
+	for (size_t i = 0; i < options->n_listeners; i++)
+		close(options->listeners[i].fd);
+	close(engines[0]);
+	if (verifiers[0] >= 0)
+		close(verifiers[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+}
+
+static void make_folder(struct wire *wire)
+{
 	*wire = (struct wire){ .folder = "/tmp/portwall-wire-XXXXXX" };
 	assert_non_null(mkdtemp(wire->folder));
 	snprintf(wire->socket_path, sizeof(wire->socket_path), "%s/api.sock", wire->folder);
 	snprintf(wire->store_path, sizeof(wire->store_path), "%s/store.db", wire->folder);
-	address = address_of(wire->socket_path);
-	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(listen_fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	assert_int_equal(listen(listen_fd, 1024), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, engines), 0);
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	fflush(NULL);
-	wire->engine = fork();
-	if (wire->engine == 0) {
-		struct fake_engine fake;
+	snprintf(wire->users_path, sizeof(wire->users_path), "%s/users", wire->folder);
+}
 
-		close(engines[0]);
-		close(listen_fd);
-		fake_engine_init(&fake);
-		fake.n_flood = WIRE_FLOOD;
-		fake_engine_run(&fake, engines[1]);
-		_exit(0);
+void wire_start(struct wire *wire, const struct door_times *times)
+{
+	struct api_listener listener = { 0 };
+	struct api_options options = { .listeners = &listener, .n_listeners = 1 };
+
+	make_folder(wire);
+	listener.fd = listen_unix(wire);
+	options.store_path = wire->store_path;
+	options.host = "compute1";
+	start(wire, &options, times);
+}
+
+void wire_save_users(struct wire *wire)
+{
+	const struct secret_owner owner = { geteuid(), getegid() };
+	struct err err;
+
+	if (!users_save(&wire->users, wire->users_path, &owner, &err))
+		fail_msg("%s", err.text);
+}
+
+static void make_users(struct wire *wire)
+{
+	static const char *const names[] = { "reader", "member", "admin" };
+	char hash[PASSWORD_HASH_SIZE];
+	struct err err;
+
+	wire->arena = arena_new();
+	assert_true(password_hash(WIRE_PASSWORD, hash, &err));
+	for (size_t i = 0; i < N_OF(names); i++) {
+		struct user *user = users_add(wire->arena, &wire->users, names[i]);
+
+		assert_true(roles_parse(names[i], &user->roles));
+		user->project_id = !strcmp(names[i], "admin") ? USERS_PROJECT : "one";
+		user->password = arena_strdup(wire->arena, hash);
 	}
-	wire->door = fork();
-	if (wire->door == 0) {
-		close(engines[1]);
-		be_door(wire, listen_fd, engines[0], ready[1], times);
+	wire_save_users(wire);
+}
+
+void wire_start_tcp(struct wire *wire, const struct door_times *times)
+{
+	static const struct api_listener kinds[N_WIRE_PORTS] = {
+		[WIRE_PLAIN] = { .is_tcp = true, .takes_credentials = true },
+		[WIRE_TLS] = { .is_tcp = true, .takes_credentials = true, .has_tls = true },
+		[WIRE_OPEN] = { .is_tcp = true },
+	};
+	struct tls_pair pair CLEANUP(tls_pair_done) = { TEXT_INIT, TEXT_INIT };
+	struct api_listener listeners[1 + N_WIRE_PORTS] = { 0 };
+	struct api_options options = { .listeners = listeners,
+		.n_listeners = N_OF(listeners),
+		.tls = &pair,
+		.users_owner = { geteuid(), getegid() } };
+
+	make_folder(wire);
+	make_users(wire);
+	test_pair_make("localhost", &pair.certificate, &pair.key);
+	listeners[0].fd = listen_unix(wire);
+	for (int i = 0; i < N_WIRE_PORTS; i++) {
+		listeners[1 + i] = kinds[i];
+		listeners[1 + i].fd = listen_tcp(&wire->ports[i]);
 	}
-	close(listen_fd);
-	close(engines[0]);
-	close(engines[1]);
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
+	options.store_path = wire->store_path;
+	options.host = "compute1";
+	options.users_path = wire->users_path;
+	start(wire, &options, times);
 }
 
 int wire_end(struct wire *wire)
@@ -111,8 +233,8 @@ int wire_setup(void **state)
 
 int wire_teardown(void **state)
 {
-	static const char *const names[] = { "api.sock", "store.db", "store.db-wal",
-		"store.db-shm" };
+	static const char *const names[] = { "api.sock", "store.db", "store.db-wal", "store.db-shm",
+		"users" };
 	struct wire *wire = *state;
 	bool may_have_failed = wire->door_is_gone; /* it was looked at */
 	char path[128];
@@ -124,6 +246,11 @@ int wire_teardown(void **state)
 	kill(wire->engine, SIGCONT);
 	kill(wire->engine, SIGKILL);
 	waitpid(wire->engine, NULL, 0);
+	if (wire->verifier) {
+		kill(wire->verifier, SIGKILL);
+		waitpid(wire->verifier, NULL, 0);
+	}
+	arena_free(wire->arena);
 	for (size_t i = 0; i < N_OF(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", wire->folder, names[i]);
 		unlink(path);
@@ -142,6 +269,18 @@ int wire_dial(const struct wire *wire)
 {
 	struct sockaddr_un address = address_of(wire->socket_path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+int wire_dial_tcp(const struct wire *wire, enum wire_port port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)wire->ports[port]) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -225,6 +364,22 @@ unsigned wire_ask(const struct wire *wire, const char *request, size_t size, str
 
 	text_clear(heard);
 	wire_say_n(fd, request, size);
+	status = wire_hear_answer(fd, heard);
+	close(fd);
+	return status;
+}
+
+unsigned wire_ask_tcp(const struct wire *wire, enum wire_port port, const char *line,
+	const char *headers, struct text *heard)
+{
+	struct text request CLEANUP(text_done) = TEXT_INIT;
+	int fd = wire_dial_tcp(wire, port);
+	unsigned status;
+
+	text_clear(heard);
+	text_addf(&request, "%s HTTP/1.1\r\nHost: localhost:%u\r\n%s\r\n", line, wire->ports[port],
+		headers);
+	wire_say(fd, request.data);
 	status = wire_hear_answer(fd, heard);
 	close(fd);
 	return status;

@@ -60,6 +60,13 @@ static void answer_change(
 	struct fake_engine *fake, const struct serve_header *header, const char *body)
 {
 	struct serve_failure failures[16];
+	struct serve_flow flows[] = { { "11111111-2222-4333-8444-555555555555", DIR_INGRESS, "tcp",
+					      "192.0.2.1", "192.0.2.2", 40000, 22 },
+		{ "", DIR_EGRESS, "icmp", "192.0.2.2", "192.0.2.1", 0, 0 } };
+	struct serve_passing passings[] = { { "11111111-2222-4333-8444-555555555555", DIR_INGRESS,
+						    true, "IPv4 proto tcp\nIPv6 proto tcp",
+						    "tcp 192.0.2.1:1 192.0.2.2:22" },
+		{ "11111111-2222-4333-8444-555555555555", DIR_EGRESS, false, "IPv4", "" } };
 	const char *changes[2];
 	struct serve_change change;
 	struct serve_done done = { .changes = changes, .failures = failures };
@@ -70,6 +77,7 @@ static void answer_change(
 	fake->n_syncs += header->type == SERVE_SYNC;
 	fake->n_changes += header->type == SERVE_CHANGE && !change.is_dry;
 	fake->n_dry += change.is_dry;
+	fake->n_parts_told += change.n_parts;
 	for (size_t i = 0; i < change.n_parts; i++)
 		if (!fake->is_kind && is_named(&change.parts[i], PART_GROUP, "refused")) {
 			err_conflict(&err, "somebody else has the chains");
@@ -97,6 +105,14 @@ static void answer_change(
 	done.rules_added = change.n_parts;
 	done.rules_removed = change.n_gone;
 	done.usec = 1500;
+	if (change.is_dry) {
+		done.n_flows_cut = 101;
+		done.flows = flows;
+		done.n_flows = N_OF(flows);
+		done.passings = passings;
+		done.n_passings = N_OF(passings);
+		done.n_ports_untold = 3;
+	}
 	serve_put_done(&fake->out, header->id, &done);
 }
 
@@ -157,8 +173,8 @@ static void answer_counters(
 				.duty = duties[i],
 				.direction = DIR_INGRESS,
 				.family = FAMILY_IPV4,
-				.packets = 10 + i,
-				.bytes = 1000 + i,
+				.packets = 10 + i + (i == 1 ? fake->n_dropped : 0),
+				.bytes = 1000 + i + (i == 1 ? 100 * fake->n_dropped : 0),
 			};
 	}
 	serve_put_counted(&fake->out, header->id, &counted);
@@ -173,6 +189,33 @@ static void flood(struct fake_engine *fake)
 		snprintf(text, sizeof(text), "rule %llu was put back", (unsigned long long)i);
 		serve_put_event(&fake->out, &event);
 	}
+}
+
+/* The question itself; of a port that waits there is no answer. */
+static void answer_explain(
+	struct fake_engine *fake, const struct serve_header *header, const char *body)
+{
+	struct serve_question question;
+	struct err err;
+	json_t *said;
+	char *text;
+
+	if (!serve_get_question(fake->arena, body, header->size, &question, &err))
+		die(err.text);
+	vec_for_each (part, &fake->parts)
+		if (is_named(part, PART_PORT, "waiting") &&
+			!strcmp(part->port.id, question.port_id)) {
+			err_conflict(&err, "it has no interface");
+			serve_put_refused(&fake->out, header->id, &err);
+			return;
+		}
+	said = json_pack("{s:s, s:o, s:s, s:o, s:o}", "port", question.port_id, "packet",
+		json_text(question.packet), "direction", question.direction, "state",
+		json_text(question.state), "from", json_text(question.from));
+	text = json_dumps(said, 0);
+	serve_put_text(&fake->out, SERVE_TEXT, header->id, text);
+	free(text);
+	json_decref(said);
 }
 
 static void answer(struct fake_engine *fake, const struct serve_header *header, const char *body)
@@ -196,7 +239,11 @@ static void answer(struct fake_engine *fake, const struct serve_header *header, 
 		break;
 	case SERVE_FINDINGS:
 		flood(fake);
-		serve_put_text(&fake->out, SERVE_TEXT, header->id, "{\"findings\":[]}");
+		serve_put_text(&fake->out, SERVE_TEXT, header->id,
+			fake->findings ? fake->findings : "{\"findings\":[]}");
+		break;
+	case SERVE_EXPLAIN:
+		answer_explain(fake, header, body);
 		break;
 	default:
 		die("a request that there is not");

@@ -12,10 +12,12 @@ struct fake_engine {
 	struct text in, out;
 	struct arena *arena;
 	VEC(struct policy_part) parts; /* as they came; a part that came again is behind */
-	uint64_t revision, n_syncs, n_changes, n_dry, n_requests;
-	uint64_t n_flood; /* events that it sends when it is asked for findings */
-	bool is_silent;	  /* takes, and does not answer */
-	bool is_kind;	  /* names mean nothing */
+	uint64_t revision, n_syncs, n_changes, n_dry, n_requests, n_parts_told;
+	uint64_t n_flood;     /* events that it sends when it is asked for findings */
+	uint64_t n_dropped;   /* that each port's default drop counts, beyond eleven */
+	const char *findings; /* JSON; NULL: none */
+	bool is_silent;	      /* takes, and does not answer */
+	bool is_kind;	      /* names mean nothing */
 };
 void fake_engine_init(struct fake_engine *fake);
 void fake_engine_done(struct fake_engine *fake);

@@ -175,6 +175,22 @@ static size_t cut(struct seen *seen, bool (*is_wanted)(const struct flow *flow))
 	return n;
 }
 
+/* What a cut would cut, by the number; the first two are told. */
+static size_t find(struct seen *seen, bool (*is_wanted)(const struct flow *flow))
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	struct flow *flows;
+	struct err err;
+	size_t n, n_all;
+
+	*seen = (struct seen){ .is_wanted = is_wanted };
+	assert_true(kernel_flows_find(arena, look, seen, MARK, 2, &flows, &n, &n_all, &err));
+	assert_int_equal(n, n_all < 2 ? n_all : 2);
+	for (size_t i = 0; i < n; i++)
+		assert_false(is_wanted(&flows[i]) || flows[i].is_marked || flows[i].handle);
+	return n_all;
+}
+
 static const struct flow *seen_from(const struct seen *seen, const char *src)
 {
 	struct addr addr;
@@ -325,6 +341,8 @@ static void exactly_what_is_not_wanted_goes(void **state)
 	add(&want);
 	want.zone = 6;
 	add(&want);
+	assert_int_equal(find(&seen, not_tcp_80_of_zone_7), 4);
+	assert_int_equal(count_listed("mark="), 20);
 	assert_int_equal(cut(&seen, not_tcp_80_of_zone_7), 4);
 	assert_int_equal(seen.n, 20);
 	assert_int_equal(count_listed("mark="), 16);

@@ -184,22 +184,26 @@ class Service:
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def ask(self, method, path, body=None):
-        """Status and what the JSON says (or the text, if it is none)."""
+    def send(self, method, path, body=None, headers=None):
+        """Status and text."""
         connection = http.client.HTTPConnection("localhost", timeout=PATIENCE_S)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.settimeout(PATIENCE_S)
         connection.sock.connect(self.socket)
         try:
-            connection.request(method, path, body=json.dumps(body) if isinstance(body, (dict, list)) else body)
+            connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
-            said = answer.read().decode()
+            return answer.status, answer.read().decode()
         finally:
             connection.close()
+
+    def ask(self, method, path, body=None):
+        """Status and what the JSON says (or the text, if it is none)."""
+        status, said = self.send(method, path, json.dumps(body) if isinstance(body, (dict, list)) else body)
         try:
-            return answer.status, json.loads(said)
+            return status, json.loads(said)
         except ValueError:
-            return answer.status, said
+            return status, said
 
     def must(self, method, path, body=None, status=(200, 201, 204)):
         got, said = self.ask(method, path, body)

@@ -2,6 +2,7 @@
 /* The door in one process: groups, rules, address groups and ports as Neutron's clients know them. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static void the_root_names_the_version_and_the_version_its_collections(void **st
 	json_decref(answer);
 	for (int slash = 0; slash < 2; slash++) {
 		answer = apitest_expect(*state, 200, "GET", slash ? "/v2.0/" : "/v2.0", NULL);
-		assert_string_equal(at(answer, "resources.0.collection"), "security_groups");
+		assert_string_equal(at(answer, "resources.1.collection"), "security_groups");
 		json_decref(answer);
 	}
 }
@@ -74,8 +75,12 @@ static void a_new_group_has_the_two_egress_rules_and_is_in_the_engine(void **sta
 	json_decref(answer);
 	assert_int_equal(test->engine.n_syncs, 1);
 	assert_int_equal(test->engine.n_changes, 1);
+	/* and its project has the group that ports get when nothing is said */
+	assert_int_equal(test->engine.parts.n, 2);
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", id), NULL));
 	assert_int_equal(test->engine.parts.n, 1);
-	assert_string_equal(test->engine.parts.items[0].group.name, "web");
+	assert_string_equal(test->engine.parts.items[0].group.name, "default");
 }
 
 static void what_was_made_is_there_after_a_restart_and_the_engine_gets_it_whole(void **state)
@@ -92,7 +97,7 @@ static void what_was_made_is_there_after_a_restart_and_the_engine_gets_it_whole(
 	make(test, "address-groups", "{\"address_group\": {\"addresses\": [\"192.0.2.0/24\"]}}");
 	apitest_reopen(test);
 	assert_int_equal(test->engine.n_syncs, 1);
-	assert_int_equal(test->engine.parts.n, 3);
+	assert_int_equal(test->engine.parts.n, 4); /* with the project's default */
 	assert_int_equal(test->engine.revision, test->door->model.revision);
 	after = apitest_expect(test, 200, "GET", "/v2.0/ports", NULL);
 	assert_true(json_equal(before, after));
@@ -265,6 +270,7 @@ static void a_group_in_use_stays_and_one_that_rules_name_takes_them_along(void *
 			db, web));
 	const char *port =
 		make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", web));
+	json_t *answer;
 
 	expect_error(test, 409, "SecurityGroupInUse", "DELETE",
 		with("/v2.0/security-groups/%s", web), NULL);
@@ -275,17 +281,26 @@ static void a_group_in_use_stays_and_one_that_rules_name_takes_them_along(void *
 		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", web), NULL));
 	expect_error(test, 404, "SecurityGroupRuleNotFound", "GET",
 		with("/v2.0/security-group-rules/%s", rule), NULL);
-	assert_int_equal(test->engine.parts.n, 1);
-	assert_int_equal(test->engine.parts.items[0].group.n_rules, 2);
+	answer = apitest_expect(test, 200, "GET", with("/v2.0/security-groups/%s", db), NULL);
+	assert_int_equal(json_array_size(json_object_get(json_object_get(answer, "security_group"),
+				 "security_group_rules")),
+		2);
+	json_decref(answer);
+	assert_int_equal(test->engine.parts.n, 2);
 }
 
 static void groups_are_renamed_but_there_is_one_default(void **state)
 {
 	struct apitest *test = *state;
-	const char *id =
-		make(test, "security-groups", "{\"security_group\": {\"name\": \"default\"}}");
 	const char *other = make(test, "security-groups", "{\"security_group\": {}}");
-	json_t *answer;
+	json_t *answer =
+		apitest_expect(test, 200, "GET", "/v2.0/security-groups?name=default", NULL);
+	char id[64];
+
+	snprintf(id, sizeof(id), "%s", at(answer, "security_groups.0.id"));
+	assert_string_equal(
+		at(answer, "security_groups.0.security_group_rules.2.remote_group_id"), id);
+	json_decref(answer);
 
 	expect_error(test, 409, "SecurityGroupDefaultAlreadyExists", "POST",
 		"/v2.0/security-groups", "{\"security_group\": {\"name\": \"Default\"}}");
@@ -319,7 +334,7 @@ static void bodies_that_are_none_are_400(void **state)
 		"{\"security_group\": {\"name\": \"\\u0000\"}}",
 		"{\"security_group\": {\"name\": \"a\\nb\"}}",
 		"{\"security_group\": {\"name\": \"\xff\"}}",
-		"{\"security_group\": {\"tenant_id\": \"x\"}}",
+		"{\"security_group\": {\"tenant_id\": 7}}",
 		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]" };
 	char name[512];
 
@@ -571,7 +586,7 @@ static void a_change_of_an_older_revision_is_412(void **state)
 
 	for (size_t i = 0; i < N_OF(forms); i++) {
 		unsigned long long revision =
-			model_find(&test->door->model, PART_GROUP, id)->changed;
+			model_find(&test->door->model, OBJECT_GROUP, id)->changed;
 		char if_match[64], name[64];
 
 		// NOLINTNEXTLINE(clang-diagnostic-format-nonliteral): of the table above

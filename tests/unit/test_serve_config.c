@@ -59,6 +59,10 @@ static void without_a_line_everything_is_the_default(void **state)
 	uname(&names);
 	assert_string_equal(f->config.socket, "/run/portwall/api.sock");
 	assert_string_equal(f->config.group, "portwall");
+	assert_int_equal(f->config.n_listen, 0);
+	assert_int_equal(f->config.n_listen_tls, 0);
+	assert_string_equal(f->config.auth, "credentials");
+	assert_string_equal(f->config.users, "/etc/portwall/users");
 	assert_string_equal(f->config.user, "portwall");
 	assert_string_equal(f->config.store, "/var/lib/portwall/store.db");
 	assert_string_equal(f->config.host, names.nodename);
@@ -85,6 +89,12 @@ static void every_key_can_be_set(void **state)
 		 "\n"
 		 "socket=/srv/pw/api\n"
 		 "  socket_group = net-admins   # who may\r\n"
+		 "listen = 127.0.0.1:9696 [::1]:9696 127.8.8.8:1\n"
+		 "listen_tls = 0.0.0.0:9697 [2001:db8::1]:65535\n"
+		 "auth = none\n"
+		 "users_file = /srv/pw/users\n"
+		 "tls_certificate = /srv/pw/crt\n"
+		 "tls_key = /srv/pw/key\n"
 		 "user = _pw1\n"
 		 "store = /srv/pw/with#mark.db\n"
 		 "host = node-7.example\n"
@@ -99,6 +109,14 @@ static void every_key_can_be_set(void **state)
 		 "paranoid = yes");
 	assert_string_equal(f->config.socket, "/srv/pw/api");
 	assert_string_equal(f->config.group, "net-admins");
+	assert_int_equal(f->config.n_listen, 3);
+	assert_string_equal(f->config.listen[1], "[::1]:9696");
+	assert_int_equal(f->config.n_listen_tls, 2);
+	assert_string_equal(f->config.listen_tls[0], "0.0.0.0:9697");
+	assert_string_equal(f->config.auth, "none");
+	assert_string_equal(f->config.users, "/srv/pw/users");
+	assert_string_equal(f->config.tls_certificate, "/srv/pw/crt");
+	assert_string_equal(f->config.tls_key, "/srv/pw/key");
 	assert_string_equal(f->config.user, "_pw1");
 	assert_string_equal(f->config.store, "/srv/pw/with#mark.db");
 	assert_string_equal(f->config.host, "node-7.example");
@@ -176,6 +194,27 @@ static void what_is_wrong_is_named_with_its_line(void **state)
 		{ "closed_interfaces = a/b\n", "serve.conf:1: closed_interfaces = a/b: ", "" },
 		{ "guard_bridges = br*\n", "serve.conf:1: guard_bridges = br*: must be", "" },
 		{ "guard_bridges = ..\n", "serve.conf:1: guard_bridges = ..: must be", "" },
+		{ "listen = 0.0.0.0:9696\n",
+			"serve.conf:1: listen = 0.0.0.0:9696: must be loopback", "" },
+		{ "listen = 127.0.0.1:9696 [::]:9696\n", "serve.conf:1: listen = [::]:9696: ", "" },
+		{ "listen = 192.0.2.1:9696\n", "serve.conf:1: listen = 192.0.2.1:9696: ", "" },
+		{ "listen = [::ffff:127.0.0.1]:9696\n", "serve.conf:1: listen = [", "" },
+		{ "listen = localhost:9696\n", "serve.conf:1: listen = localhost:9696: ", "" },
+		{ "listen = 127.0.0.1\n", "serve.conf:1: listen = 127.0.0.1: ", "" },
+		{ "listen = 127.0.0.1:0\n", "serve.conf:1: listen = 127.0.0.1:0: ", "" },
+		{ "listen = 127.0.0.1:65536\n", "serve.conf:1: listen = 127.0.0.1:65536: ", "" },
+		{ "listen = ::1:9696\n", "serve.conf:1: listen = ::1:9696: ", "" },
+		{ "listen = [127.0.0.1]:9696\n", "serve.conf:1: listen = [127.0.0.1]:9696: ", "" },
+		{ "listen = :9696\n", "serve.conf:1: listen = :9696: ", "" },
+		{ "listen = [:9696\n", "serve.conf:1: listen = [:9696: ", "" },
+		{ "listen_tls = *:9696\n", "serve.conf:1: listen_tls = *:9696: must be addresses",
+			"" },
+		{ "auth = basic\n", "serve.conf:1: auth = basic: must be none or credentials", "" },
+		{ "auth =\n", "serve.conf:1: auth has no value", "" },
+		{ "users_file = users\n", "serve.conf:1: users_file = users: must be an absolute",
+			"" },
+		{ "tls_key = tls/key\n", "serve.conf:1: tls_key = tls/key: must be an absolute",
+			"" },
 		{ "wait = 3601\n", "serve.conf:1: wait = 3601: must be whole seconds", "" },
 		{ "wait = -1\n", "serve.conf:1: wait = -1: ", "" },
 		{ "wait = 1s\n", "serve.conf:1: wait = 1s: ", "" },
@@ -233,6 +272,12 @@ static void assert_equal(const struct serve_config *a, const struct serve_config
 {
 	assert_string_equal(a->socket, b->socket);
 	assert_string_equal(a->group, b->group);
+	assert_true(equal_lists(a->listen, a->n_listen, b->listen, b->n_listen));
+	assert_true(equal_lists(a->listen_tls, a->n_listen_tls, b->listen_tls, b->n_listen_tls));
+	assert_string_equal(a->auth, b->auth);
+	assert_string_equal(a->users, b->users);
+	assert_string_equal(a->tls_certificate, b->tls_certificate);
+	assert_string_equal(a->tls_key, b->tls_key);
 	assert_string_equal(a->user, b->user);
 	assert_string_equal(a->store, b->store);
 	assert_string_equal(a->host, b->host);
@@ -252,6 +297,8 @@ static void assert_equal(const struct serve_config *a, const struct serve_config
 static void what_is_printed_reads_back_as_it_is(void **state)
 {
 	static const char *const files[] = { "", "guard = on\nwait=3\nclosed_interfaces=\n",
+		"listen = 127.0.0.1:1 [::1]:2\nlisten_tls = [::]:3\nauth = none\nusers_file = /u\n"
+		"tls_key = /k\ntls_certificate = /c\n",
 		"guard_bridges = br0 br1\nhost = x\nprefix = a-\nbackend = nft\nstore = /x/y\n" };
 	struct fixture *f = *state;
 

@@ -125,13 +125,45 @@ static void check_text(struct arena *arena, const char *body, size_t size)
 	assert_string_equal(text, "{\"a\": \"caf\xc3\xa9\"}");
 }
 
+static void put_question(struct text *out)
+{
+	const struct serve_question question = { ID_A, "tcp any 10.0.0.0/8:22", "ingress", "new",
+		"eth0" };
+
+	serve_put_question(out, 7, &question);
+}
+
+static bool get_question(struct arena *arena, const char *body, size_t size, struct err *err)
+{
+	struct serve_question question;
+
+	return serve_get_question(arena, body, size, &question, err);
+}
+
+static void check_question(struct arena *arena, const char *body, size_t size)
+{
+	struct serve_question question;
+	struct err err;
+
+	assert_true(serve_get_question(arena, body, size, &question, &err));
+	assert_string_equal(question.port_id, ID_A);
+	assert_string_equal(question.packet, "tcp any 10.0.0.0/8:22");
+	assert_string_equal(question.direction, "ingress");
+	assert_string_equal(question.state, "new");
+	assert_string_equal(question.from, "eth0");
+}
+
 static void put_done(struct text *out)
 {
 	const char *changes[] = { "+ IPv4 chain: a rule", "- IPv6 chain: another" };
 	struct serve_failure failures[] = { { ID_A, "the kernel refused it", "" },
 		{ ID_B, "no bridge", "Plug it." } };
+	struct serve_flow flows[] = { { ID_A, 1, "tcp", "10.0.0.1", "10.0.0.2", 65535, 22 },
+		{ "", 0, "112", "10.0.0.2", "10.0.0.1", 0, 0 } };
+	struct serve_passing passings[] = { { ID_A, 1, true, "IPv4\nIPv6", "tcp any any" },
+		{ ID_B, 0, false, "IPv4", "" } };
 	const struct serve_done done = { 1, 2, 3, UINT64_MAX, 5, 6, 7, 8, changes, N_OF(changes),
-		failures, N_OF(failures) };
+		failures, N_OF(failures), flows, N_OF(flows), passings, N_OF(passings), 9 };
 
 	serve_put_done(out, 7, &done);
 }
@@ -164,6 +196,21 @@ static void check_done(struct arena *arena, const char *body, size_t size)
 	assert_string_equal(done.failures[0].why, "the kernel refused it");
 	assert_string_equal(done.failures[0].next_step, "");
 	assert_string_equal(done.failures[1].next_step, "Plug it.");
+	assert_int_equal(done.n_flows, 2);
+	assert_string_equal(done.flows[0].port_id, ID_A);
+	assert_int_equal(done.flows[0].direction, 1);
+	assert_string_equal(done.flows[0].source, "10.0.0.1");
+	assert_string_equal(done.flows[0].destination, "10.0.0.2");
+	assert_int_equal(done.flows[0].source_port, 65535);
+	assert_int_equal(done.flows[0].destination_port, 22);
+	assert_string_equal(done.flows[1].protocol, "112");
+	assert_int_equal(done.n_passings, 2);
+	assert_true(done.passings[0].opens && !done.passings[1].opens);
+	assert_int_equal(done.passings[0].direction, 1);
+	assert_string_equal(done.passings[0].packets, "IPv4\nIPv6");
+	assert_string_equal(done.passings[0].example, "tcp any any");
+	assert_string_equal(done.passings[1].port_id, ID_B);
+	assert_int_equal(done.n_ports_untold, 9);
 }
 
 static void put_state(struct text *out)
@@ -325,7 +372,8 @@ static void check_event(struct arena *arena, const char *body, size_t size)
 static const struct message messages[] = {
 	MESSAGE(change, SERVE_CHANGE, 12),
 	MESSAGE(text, SERVE_TEXT, NO_COUNT),
-	MESSAGE(done, SERVE_DONE, 64),
+	MESSAGE(question, SERVE_EXPLAIN, NO_COUNT),
+	MESSAGE(done, SERVE_DONE, 72),
 	MESSAGE(state, SERVE_STATE, 9 * 8 + 12 * 8 + 8),
 	MESSAGE(counted, SERVE_COUNTED, 0),
 	MESSAGE(refused, SERVE_REFUSED, NO_COUNT),

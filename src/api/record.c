@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Objects that are no parts of a policy: networks, subnets and what else clients of Neutron expect to find. Their fields are
+ * kept as they were given (attrs.extra); the table of fields has what a new one says where its maker says nothing.
+ */
+#include "api/request.h"
+
+#include <string.h>
+
+json_t *record_view(const struct request *request, const struct object *object, size_t rule)
+{
+	json_t *view = json_pack("{s:s}", "id", object->id);
+
+	(void)request;
+	(void)rule;
+	attrs_show(&object->attrs, view);
+	return view;
+}
+
+/* Its fields as they were given; to be given back. */
+static json_t *fields_of(const struct object *object)
+{
+	return json_loads(object->attrs.extra, 0, NULL);
+}
+
+static void set_initial(const struct resource *resource, json_t *record)
+{
+	for (size_t i = 0; i < resource->n_fields; i++) {
+		const struct api_field *field = &resource->fields[i];
+
+		if (field->initial && !json_object_get(record, field->name))
+			json_object_set_new(record, field->name,
+				json_loads(field->initial, JSON_DECODE_ANY, NULL));
+	}
+}
+
+static bool make_record(struct change *change, json_t *record)
+{
+	struct request *request = change->request;
+	const struct resource *resource = request->route->resource;
+	const char *id = new_id(request->arena), *project;
+
+	if (!request_project(request, record, &project))
+		return false;
+	set_initial(resource, record);
+	if (resource->check && !resource->check(request, NULL, record))
+		return false;
+	if (!quota_check(change, project, resource->one, 1))
+		return false;
+	object_of_project(
+		change_put_record(change, resource->kind, id, json_incref(record)), project);
+	*vec_push(&change->ids, request->arena) = id;
+	if (resource->kind == OBJECT_NETWORK)
+		default_group_ensure(change, project);
+	return true;
+}
+
+void record_create(struct request *request)
+{
+	struct change *change = change_new(request, 201);
+	json_t *list = fields_of_body(request, true, &change->is_many), *item;
+	bool is_fine = list != NULL;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		is_fine = make_record(change, item);
+		if (!is_fine)
+			break;
+	}
+	json_decref(list);
+	if (is_fine)
+		change_submit(change);
+}
+
+void record_update(struct request *request)
+{
+	struct change *change = change_new(request, 200);
+	const struct resource *resource = request->route->resource;
+	const struct object *object = collection_find_own(request, NULL);
+	json_t *list, *record;
+	bool is_many;
+
+	if (!object || !request_matches(request, object->changed))
+		return;
+	list = fields_of_body(request, false, &is_many);
+	if (!list)
+		return;
+	record = fields_of(object);
+	json_object_update(record, json_array_get(list, 0));
+	json_decref(list);
+	if (resource->check && !resource->check(request, object, record)) {
+		json_decref(record);
+		return;
+	}
+	change_put_record(change, resource->kind, request->id, record);
+	*vec_push(&change->ids, request->arena) = request->id;
+	change_submit(change);
+}
+
+void record_delete(struct request *request)
+{
+	struct change *change = change_new(request, 204);
+	const struct resource *resource = request->route->resource;
+	const struct object *object = collection_find_own(request, NULL);
+
+	if (!object || !request_matches(request, object->changed) ||
+		(resource->check && !resource->check(request, object, NULL)))
+		return;
+	rbac_remove_of(change, request->id);
+	if (resource->kind == OBJECT_NETWORK)
+		subnets_remove_of(change, request->id);
+	change_remove(change, resource->kind, request->id);
+	change_submit(change);
+}

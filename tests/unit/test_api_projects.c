@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The door in one process: projects and what they share, quotas, networks, tags, order and pages, default rules. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apitest.h"
+
+#define AS_MEMBER(project_)                                                                        \
+	(struct identity)                                                                          \
+	{                                                                                          \
+		.user = "x", .project_id = project_, .roles = ROLE_READER | ROLE_MEMBER            \
+	}
+
+static size_t n_in(const json_t *answer, const char *key)
+{
+	return json_array_size(json_object_get(answer, key));
+}
+
+static size_t n_listed(struct apitest *test, const char *path, const char *key)
+{
+	json_t *answer = apitest_expect(test, 200, "GET", path, NULL);
+	size_t n = n_in(answer, key);
+
+	json_decref(answer);
+	return n;
+}
+
+static void what_is_of_another_project_is_not_found(void **state)
+{
+	static const char *const changes[] = { "PUT", "DELETE" };
+	struct apitest *test = *state;
+	const char *group, *rule, *network, *path;
+
+	test->who = AS_MEMBER("bob");
+	group = make(test, "security-groups", "{\"security_group\": {\"name\": \"g\"}}");
+	rule = make(test, "security-group-rules",
+		with("{\"security_group_rule\": {\"security_group_id\": \"%s\", \"direction\": "
+		     "\"ingress\"}}",
+			group));
+	network = make(test, "networks", "{\"network\": {\"name\": \"n\"}}");
+	test->who = AS_MEMBER("eve");
+	expect_error(test, 404, "SecurityGroupNotFound", "GET",
+		with("/v2.0/security-groups/%s", group), NULL);
+	expect_error(test, 404, "SecurityGroupRuleNotFound", "GET",
+		with("/v2.0/security-group-rules/%s", rule), NULL);
+	expect_error(test, 404, "NetworkNotFound", "GET", with("/v2.0/networks/%s", network), NULL);
+	for (size_t i = 0; i < N_OF(changes); i++) {
+		path = with("/v2.0/security-groups/%s", group);
+		expect_error(test, 404, "SecurityGroupNotFound", changes[i], path,
+			"{\"security_group\": {\"name\": \"h\"}}");
+	}
+	expect_error(test, 404, "SecurityGroupRuleNotFound", "DELETE",
+		with("/v2.0/security-group-rules/%s", rule), NULL);
+	expect_error(test, 404, "SecurityGroupNotFound", "POST", "/v2.0/security-group-rules",
+		with("{\"security_group_rule\": {\"security_group_id\": \"%s\", \"direction\": "
+		     "\"egress\"}}",
+			group));
+	expect_error(test, 404, "SecurityGroupNotFound", "POST", "/v2.0/ports",
+		with("{\"port\": {\"security_groups\": [\"%s\"]}}", group));
+	expect_error(test, 404, "NetworkNotFound", "POST", "/v2.0/ports",
+		with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	expect_error(test, 404, "SecurityGroupNotFound", "PUT",
+		with("/v2.0/security-groups/%s/tags/a", group), NULL);
+	/* only the own default */
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+	assert_int_equal(n_listed(test, "/v2.0/networks", "networks"), 0);
+	test->who = identity_local;
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?project_id=bob", "security_groups"), 2);
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?tenant_id=eve", "security_groups"), 1);
+}
+
+static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
+{
+	struct apitest *test = *state;
+	char group[64], rbac[64];
+	json_t *answer;
+
+	test->who = AS_MEMBER("bob");
+	snprintf(group, sizeof(group), "%s",
+		make(test, "security-groups", "{\"security_group\": {\"name\": \"g\"}}"));
+	snprintf(rbac, sizeof(rbac), "%s",
+		make(test, "rbac-policies",
+			with("{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": "
+			     "\"%s\", \"target_tenant\": \"eve\", \"action\": \"access_as_shared\"}}",
+				group)));
+	expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/rbac-policies",
+		with("{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": \"%s\", "
+		     "\"target_tenant\": \"*\", \"action\": \"access_as_shared\"}}",
+			group));
+	test->who = AS_MEMBER("eve");
+	answer = apitest_expect(test, 200, "GET", with("/v2.0/security-groups/%s", group), NULL);
+	assert_string_equal(at(answer, "security_group.shared"), "true");
+	assert_string_equal(at(answer, "security_group.project_id"), "bob");
+	json_decref(answer);
+	expect_error(test, 403, "PolicyNotAuthorized", "PUT",
+		with("/v2.0/security-groups/%s", group), "{\"security_group\": {\"name\": \"h\"}}");
+	expect_error(test, 403, "PolicyNotAuthorized", "DELETE",
+		with("/v2.0/security-groups/%s", group), NULL);
+	make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", group));
+	test->who = AS_MEMBER("zoe");
+	expect_error(test, 404, "SecurityGroupNotFound", "GET",
+		with("/v2.0/security-groups/%s", group), NULL);
+	test->who = AS_MEMBER("bob");
+	expect_error(
+		test, 409, "RbacPolicyInUse", "DELETE", with("/v2.0/rbac-policies/%s", rbac), NULL);
+	expect_error(test, 409, "SecurityGroupInUse", "DELETE",
+		with("/v2.0/security-groups/%s", group), NULL);
+}
+
+static void sharing_ends_with_the_object(void **state)
+{
+	struct apitest *test = *state;
+	const char *group =
+		make(test, "address-groups", "{\"address_group\": {\"name\": \"offices\"}}");
+
+	make(test, "rbac-policies",
+		with("{\"rbac_policy\": {\"object_type\": \"address_group\", \"object_id\": \"%s\", "
+		     "\"target_tenant\": \"*\", \"action\": \"access_as_shared\"}}",
+			group));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 1);
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/address-groups/%s", group), NULL));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 0);
+}
+
+static void quotas_hold_for_projects_but_not_for_the_local_one(void **state)
+{
+	struct apitest *test = *state;
+	json_t *answer;
+
+	for (int i = 0; i < 12; i++) /* of the local project */
+		make(test, "security-groups", "{\"security_group\": {}}");
+	test->who = AS_MEMBER("bob");
+	for (int i = 0; i < 9; i++) /* and its default */
+		make(test, "security-groups", "{\"security_group\": {}}");
+	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
+		"{\"security_group\": {}}");
+	expect_error(test, 403, "PolicyNotAuthorized", "PUT", "/v2.0/quotas/bob",
+		"{\"quota\": {\"security_group\": 11}}");
+	expect_error(test, 403, "PolicyNotAuthorized", "GET", "/v2.0/quotas/eve", NULL);
+	test->who = identity_local;
+	expect_error(test, 400, "HTTPBadRequest", "PUT", "/v2.0/quotas/bob",
+		"{\"quota\": {\"security_group\": -2}}");
+	expect_error(test, 400, "HTTPBadRequest", "PUT", "/v2.0/quotas/bob",
+		"{\"quota\": {\"cars\": 2}}");
+	expect_error(test, 400, "HTTPBadRequest", "PUT", "/v2.0/quotas/bob", "{}");
+	answer = apitest_expect(
+		test, 200, "PUT", "/v2.0/quotas/bob", "{\"quota\": {\"security_group\": 11}}");
+	assert_string_equal(at(answer, "quota.security_group"), "11");
+	assert_string_equal(at(answer, "quota.security_group_rule"), "100");
+	json_decref(answer);
+	test->who = AS_MEMBER("bob");
+	make(test, "security-groups", "{\"security_group\": {}}");
+	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
+		"{\"security_group\": {}}");
+	answer = apitest_expect(test, 200, "GET", "/v2.0/quotas/bob/details", NULL);
+	assert_string_equal(at(answer, "quota.security_group.used"), "11");
+	json_decref(answer);
+	test->who = identity_local;
+	json_decref(apitest_expect(test, 204, "DELETE", "/v2.0/quotas/bob", NULL));
+	expect_error(test, 404, "TenantQuotaNotFound", "DELETE", "/v2.0/quotas/bob", NULL);
+	/* a list is counted as a whole */
+	test->who = AS_MEMBER("eve");
+	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
+		"{\"security_groups\": [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}]}");
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+}
+
+static void a_list_is_sorted_and_cut_into_pages(void **state)
+{
+	static const char *const names[] = { "c", "a", "b", "e", "d" };
+	struct apitest *test = *state;
+	char marker[64];
+	json_t *answer;
+
+	for (size_t i = 0; i < N_OF(names); i++)
+		make(test, "address-groups",
+			with("{\"address_group\": {\"name\": \"%s\"}}", names[i]));
+	answer = apitest_expect(
+		test, 200, "GET", "/v2.0/address-groups?sort_key=name&sort_dir=desc&limit=2", NULL);
+	assert_int_equal(n_in(answer, "address_groups"), 2);
+	assert_string_equal(at(answer, "address_groups.0.name"), "e");
+	assert_string_equal(at(answer, "address_groups.1.name"), "d");
+	assert_string_equal(at(answer, "address_groups_links.0.rel"), "next");
+	snprintf(marker, sizeof(marker), "%s", at(answer, "address_groups.1.id"));
+	assert_string_equal(at(answer, "address_groups_links.0.href"),
+		with("http://localhost/v2.0/address-groups?sort_key=name&sort_dir=desc&limit=2&marker=%s",
+			marker));
+	json_decref(answer);
+	answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/address-groups?sort_key=name&sort_dir=desc&limit=2&marker=%s", marker),
+		NULL);
+	assert_string_equal(at(answer, "address_groups.0.name"), "c");
+	assert_string_equal(at(answer, "address_groups.1.name"), "b");
+	snprintf(marker, sizeof(marker), "%s", at(answer, "address_groups.0.id"));
+	json_decref(answer);
+	answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/address-groups?sort_key=name&sort_dir=desc&limit=1&page_reverse=true&marker=%s",
+			marker),
+		NULL);
+	assert_int_equal(n_in(answer, "address_groups"), 1);
+	assert_string_equal(at(answer, "address_groups.0.name"), "d");
+	json_decref(answer);
+	/* the last page is short, and has nothing behind it */
+	answer = apitest_expect(test, 200, "GET",
+		"/v2.0/address-groups?sort_key=name&sort_dir=asc&limit=9&fields=name", NULL);
+	assert_int_equal(n_in(answer, "address_groups"), 5);
+	assert_string_equal(at(answer, "address_groups.4.name"), "e");
+	assert_string_equal(at(answer, "address_groups_links.0.rel"), "previous");
+	json_decref(answer);
+	expect_error(test, 404, "AddressGroupNotFound", "GET",
+		"/v2.0/address-groups?marker=25252525-2525-4252-8252-252525252525", NULL);
+	expect_error(test, 400, "HTTPBadRequest", "GET",
+		"/v2.0/address-groups?sort_key=addresses&sort_dir=asc", NULL);
+	expect_error(test, 400, "HTTPBadRequest", "GET",
+		"/v2.0/address-groups?sort_key=name&sort_dir=up", NULL);
+	expect_error(test, 400, "BadRequest", "GET", "/v2.0/address-groups?limit=-1", NULL);
+}
+
+static void tags_are_set_and_looked_for(void **state)
+{
+	struct apitest *test = *state;
+	const char *a = make(test, "security-groups", "{\"security_group\": {\"name\": \"a\"}}");
+	const char *n = make(test, "networks", "{\"network\": {}}");
+	size_t n_changes;
+	json_t *answer;
+
+	n_changes = test->engine.n_parts_told;
+	answer = apitest_expect(test, 200, "PUT", with("/v2.0/security-groups/%s/tags", a),
+		"{\"tags\": [\"red\", \"blue\", \"red\"]}");
+	assert_int_equal(n_in(answer, "tags"), 2);
+	assert_string_equal(at(answer, "tags.0"), "blue");
+	json_decref(answer);
+	json_decref(apitest_expect(
+		test, 201, "PUT", with("/v2.0/security-groups/%s/tags/green", a), NULL));
+	json_decref(apitest_expect(test, 201, "PUT", with("/v2.0/networks/%s/tags/red", n), NULL));
+	assert_int_equal(
+		test->engine.n_parts_told, n_changes); /* they mean nothing to the engine */
+	json_decref(apitest_expect(
+		test, 204, "GET", with("/v2.0/security-groups/%s/tags/green", a), NULL));
+	expect_error(test, 404, "TagNotFound", "GET",
+		with("/v2.0/security-groups/%s/tags/white", a), NULL);
+	expect_error(test, 400, "HTTPBadRequest", "PUT", with("/v2.0/security-groups/%s/tags", a),
+		"{\"tags\": [\"a,b\"]}");
+	expect_error(test, 400, "HTTPBadRequest", "PUT", with("/v2.0/security-groups/%s/tags", a),
+		"{\"tags\": \"a\"}");
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?tags=red,blue", "security_groups"), 1);
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?tags=red,white", "security_groups"), 0);
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?tags-any=red,white", "security_groups"), 1);
+	/* default has none */
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?not-tags=red", "security_groups"), 1);
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-groups?not-tags-any=red,x", "security_groups"), 1);
+	apitest_reopen(test);
+	answer = apitest_expect(test, 200, "GET", with("/v2.0/security-groups/%s/tags", a), NULL);
+	assert_int_equal(n_in(answer, "tags"), 3);
+	json_decref(answer);
+	json_decref(apitest_expect(
+		test, 204, "DELETE", with("/v2.0/security-groups/%s/tags/green", a), NULL));
+	json_decref(apitest_expect(
+		test, 204, "DELETE", with("/v2.0/security-groups/%s/tags", a), NULL));
+	assert_int_equal(n_listed(test, "/v2.0/security-groups?tags=red", "security_groups"), 0);
+}
+
+static void a_port_gets_addresses_of_its_network(void **state)
+{
+	struct apitest *test = *state;
+	char network[64], subnet[64];
+	const char *port;
+	json_t *answer;
+
+	snprintf(network, sizeof(network), "%s", make(test, "networks", "{\"network\": {}}"));
+	snprintf(subnet, sizeof(subnet), "%s",
+		make(test, "subnets",
+			with("{\"subnet\": {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+			     "\"192.0.2.0/29\", \"gateway_ip\": \"192.0.2.3\"}}",
+				network)));
+	answer = apitest_expect(test, 200, "GET", with("/v2.0/subnets/%s", subnet), NULL);
+	assert_string_equal(at(answer, "subnet.allocation_pools.0.end"), "192.0.2.2");
+	assert_string_equal(at(answer, "subnet.allocation_pools.1.start"), "192.0.2.4");
+	assert_string_equal(at(answer, "subnet.allocation_pools.1.end"), "192.0.2.6");
+	json_decref(answer);
+	port = make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	answer = apitest_expect(test, 201, "POST", "/v2.0/ports",
+		with("{\"ports\": [{\"network_id\": \"%s\"}, {\"network_id\": \"%s\"}]}", network,
+			network));
+	assert_string_equal(at(answer, "ports.0.fixed_ips.0.ip_address"), "192.0.2.2");
+	assert_string_equal(at(answer, "ports.1.fixed_ips.0.ip_address"), "192.0.2.4");
+	assert_string_equal(at(answer, "ports.1.fixed_ips.0.subnet_id"), subnet);
+	json_decref(answer);
+	expect_error(test, 409, "IpAddressAlreadyAllocated", "POST", "/v2.0/ports",
+		with("{\"port\": {\"network_id\": \"%s\", \"fixed_ips\": [{\"ip_address\": "
+		     "\"192.0.2.2\"}]}}",
+			network));
+	expect_error(test, 400, "InvalidIpForNetwork", "POST", "/v2.0/ports",
+		with("{\"port\": {\"network_id\": \"%s\", \"fixed_ips\": [{\"ip_address\": "
+		     "\"192.0.9.2\"}]}}",
+			network));
+	expect_error(test, 409, "SubnetInUse", "DELETE", with("/v2.0/subnets/%s", subnet), NULL);
+	expect_error(test, 409, "NetworkInUse", "DELETE", with("/v2.0/networks/%s", network), NULL);
+	make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	expect_error(test, 409, "IpAddressGenerationFailure", "POST", "/v2.0/ports",
+		with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	/* one that is given back is given again */
+	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/ports/%s", port), NULL));
+	answer = apitest_expect(test, 201, "POST", "/v2.0/ports",
+		with("{\"port\": {\"network_id\": \"%s\"}}", network));
+	assert_string_equal(at(answer, "port.fixed_ips.0.ip_address"), "192.0.2.1");
+	json_decref(answer);
+	answer = apitest_expect(
+		test, 200, "GET", with("/v2.0/ports?fixed_ips=subnet_id=%s", subnet), NULL);
+	assert_int_equal(n_in(answer, "ports"), 5);
+	json_decref(answer);
+}
+
+static void a_subnet_that_cannot_be_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"\"ip_version\": 4",
+		"\"ip_version\": 5, \"cidr\": \"192.0.2.0/24\"",
+		"\"ip_version\": 6, \"cidr\": \"192.0.2.0/24\"",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2\"",
+		"\"ip_version\": 4, \"cidr\": \"198.51.100.0/25\"", /* overlaps */
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"gateway_ip\": \"x\"",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"gateway_ip\": \"::1\"",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{}]",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [1]",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
+		"\"192.0.2.9\", \"end\": \"192.0.2.5\"}]",
+		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
+		"\"192.0.2.9\", \"end\": \"192.0.3.5\"}]",
+	};
+	struct apitest *test = *state;
+	char network[64];
+
+	snprintf(network, sizeof(network), "%s", make(test, "networks", "{\"network\": {}}"));
+	make(test, "subnets",
+		with("{\"subnet\": {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"198.51.100.0/24\"}}",
+			network));
+	for (size_t i = 0; i < N_OF(wrong); i++)
+		json_decref(apitest_expect(test, 400, "POST", "/v2.0/subnets",
+			with("{\"subnet\": {\"network_id\": \"%s\", %s}}", network, wrong[i])));
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
+	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/networks/%s", network), NULL));
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
+}
+
+static void new_groups_begin_with_the_rules_that_an_admin_says(void **state)
+{
+	struct apitest *test = *state;
+	json_t *answer =
+		apitest_expect(test, 200, "GET", "/v2.0/default-security-group-rules", NULL);
+	char egress[64];
+	const char *group;
+
+	assert_int_equal(n_in(answer, "default_security_group_rules"), 4);
+	snprintf(egress, sizeof(egress), "%s", at(answer, "default_security_group_rules.1.id"));
+	json_decref(answer);
+	expect_error(test, 400, "SecurityGroupProtocolRequiredWithPorts", "POST",
+		"/v2.0/default-security-group-rules",
+		"{\"default_security_group_rule\": {\"direction\": \"ingress\", \"port_range_min\": 1, "
+		"\"port_range_max\": 2}}");
+	make(test, "default-security-group-rules",
+		"{\"default_security_group_rule\": {\"direction\": \"ingress\", \"protocol\": \"icmp\", "
+		"\"used_in_non_default_sg\": true}}");
+	json_decref(apitest_expect(
+		test, 204, "DELETE", with("/v2.0/default-security-group-rules/%s", egress), NULL));
+	expect_error(test, 404, "DefaultSecurityGroupRuleNotFound", "GET",
+		with("/v2.0/default-security-group-rules/%s", egress), NULL);
+	apitest_reopen(test); /* one that was built in stays removed */
+	assert_int_equal(n_listed(test, "/v2.0/default-security-group-rules",
+				 "default_security_group_rules"),
+		4);
+	group = make(test, "security-groups", "{\"security_group\": {}}");
+	answer = apitest_expect(test, 200, "GET", with("/v2.0/security-groups/%s", group), NULL);
+	assert_int_equal(
+		n_in(json_object_get(answer, "security_group"), "security_group_rules"), 2);
+	assert_string_equal(at(answer, "security_group.security_group_rules.0.ethertype"), "IPv4");
+	assert_string_equal(at(answer, "security_group.security_group_rules.1.protocol"), "icmp");
+	json_decref(answer);
+	test->who = AS_MEMBER("bob");
+	expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/default-security-group-rules",
+		"{\"default_security_group_rule\": {\"direction\": \"ingress\"}}");
+	assert_int_equal(n_listed(test, "/v2.0/default-security-group-rules",
+				 "default_security_group_rules"),
+		4);
+}
+
+static void looking_makes_no_policy_where_there_is_none(void **state)
+{
+	struct apitest *test = *state;
+
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 0);
+	assert_int_equal(test->door->model.revision, 0);
+	make(test, "networks", "{\"network\": {}}");
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+}
+
+static void addresses_come_to_a_group_and_go(void **state)
+{
+	struct apitest *test = *state;
+	const char *group = make(
+		test, "address-groups", "{\"address_group\": {\"addresses\": [\"192.0.2.0/24\"]}}");
+	const char *add = with("/v2.0/address-groups/%s/add_addresses", group);
+	const char *take = with("/v2.0/address-groups/%s/remove_addresses", group);
+	json_t *answer;
+
+	json_decref(apitest_expect(
+		test, 200, "PUT", add, "{\"address_group\": {\"addresses\": [\"198.51.100.7\"]}}"));
+	/* as the SDK sends it */
+	answer = apitest_expect(test, 200, "PUT", add, "{\"addresses\": [\"2001:db8::/32\"]}");
+	assert_int_equal(n_in(json_object_get(answer, "address_group"), "addresses"), 3);
+	json_decref(answer);
+	answer = apitest_expect(
+		test, 200, "PUT", take, "{\"addresses\": [\"192.0.2.0/24\", \"203.0.113.1\"]}");
+	assert_int_equal(n_in(json_object_get(answer, "address_group"), "addresses"), 2);
+	json_decref(answer);
+	expect_error(test, 400, "HTTPBadRequest", "PUT", add, "{}");
+	expect_error(test, 400, "InvalidCIDR", "PUT", add, "{\"addresses\": [\"x\"]}");
+}
+
+static void times_and_revisions_count_changes_and_nothing_else(void **state)
+{
+	struct apitest *test = *state;
+	const char *group =
+		make(test, "security-groups", "{\"security_group\": {\"name\": \"a\"}}");
+	const char *path = with("/v2.0/security-groups/%s", group);
+	json_t *before = apitest_expect(test, 200, "GET", path, NULL), *after;
+
+	assert_string_equal(at(before, "security_group.created_at"), "2027-01-15T08:00:00Z");
+	test->door->now_s += 3600;
+	json_decref(
+		apitest_expect(test, 200, "PUT", path, "{\"security_group\": {\"name\": \"a\"}}"));
+	after = apitest_expect(test, 200, "GET", path, NULL);
+	assert_true(json_equal(before, after));
+	json_decref(after);
+	json_decref(
+		apitest_expect(test, 200, "PUT", path, "{\"security_group\": {\"name\": \"b\"}}"));
+	apitest_reopen(test);
+	after = apitest_expect(test, 200, "GET", path, NULL);
+	assert_string_equal(at(after, "security_group.created_at"), "2027-01-15T08:00:00Z");
+	assert_string_equal(at(after, "security_group.updated_at"), "2027-01-15T09:00:00Z");
+	assert_string_not_equal(at(before, "security_group.revision_number"),
+		at(after, "security_group.revision_number"));
+	json_decref(before);
+	json_decref(after);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		API_CASE(what_is_of_another_project_is_not_found),
+		API_CASE(what_is_shared_is_seen_and_named_but_not_changed),
+		API_CASE(sharing_ends_with_the_object),
+		API_CASE(quotas_hold_for_projects_but_not_for_the_local_one),
+		API_CASE(a_list_is_sorted_and_cut_into_pages),
+		API_CASE(tags_are_set_and_looked_for),
+		API_CASE(a_port_gets_addresses_of_its_network),
+		API_CASE(a_subnet_that_cannot_be_is_refused),
+		API_CASE(new_groups_begin_with_the_rules_that_an_admin_says),
+		API_CASE(looking_makes_no_policy_where_there_is_none),
+		API_CASE(addresses_come_to_a_group_and_go),
+		API_CASE(times_and_revisions_count_changes_and_nothing_else),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
