@@ -219,6 +219,41 @@ bool objects_show(struct invocation *inv, const struct object_kind *kind, struct
 
 /* --- create, set, unset, delete --- */
 
+static void add_passings(struct text *out, const json_t *list, const char *what)
+{
+	const json_t *passing, *line;
+	size_t i, l;
+
+	json_array_foreach(list, i, passing)
+	{
+		const json_t *lines = json_object_get(passing, "packets");
+
+		json_array_foreach(lines, l, line)
+		{
+			text_addf(out, "  %s, %s of port %s: %s\n", what,
+				object_word(passing, "direction"), object_word(passing, "port_id"),
+				json_string_value(line));
+		}
+	}
+}
+
+/* What a change would do to packets, and to connections that there are, where the service foresees it. */
+static void add_foreseen(struct text *out, const json_t *done)
+{
+	const json_t *flows = json_object_get(done, "flows"), *flow;
+	size_t i;
+
+	add_passings(out, json_object_get(done, "opens"), "would pass then");
+	add_passings(out, json_object_get(done, "closes"), "would no longer pass");
+	json_array_foreach(flows, i, flow)
+	{
+		text_addf(out, "  would be cut: %s %s:%lld > %s:%lld\n",
+			object_word(flow, "protocol"), object_word(flow, "source"),
+			daemon_number(flow, "source_port"), object_word(flow, "destination"),
+			daemon_number(flow, "destination_port"));
+	}
+}
+
 /* What the kernel made of it stands beside the object only where there is something to tell. */
 static void print_changed(struct talk *talk, const struct object_kind *kind, const char *would,
 	const char *name, json_t *answer)
@@ -235,10 +270,12 @@ static void print_changed(struct talk *talk, const struct object_kind *kind, con
 				       : ": nothing to change in the kernel\n");
 	}
 	daemon_add_failures(inv, &out, done);
-	if (inv->agent.dry_run)
+	if (inv->agent.dry_run) {
 		daemon_add_changes(inv, &out, done);
-	else if (object)
+		add_foreseen(&out, done);
+	} else if (object) {
 		object_table(talk, kind, object, &out);
+	}
 	output_print_text(&out);
 }
 
@@ -405,8 +442,10 @@ static bool delete_one(struct talk *talk, const struct object_kind *kind, const 
 	if (inv->agent.dry_run && !daemon_number(done, "steps"))
 		text_add(out, ": nothing to change in the kernel");
 	text_add(out, "\n");
-	if (inv->agent.dry_run)
+	if (inv->agent.dry_run) {
 		daemon_add_changes(inv, out, done);
+		add_foreseen(out, done);
+	}
 	json_object_set_new(answer, "id", json_string(id));
 	json_object_set_new(answer, "name", output_json_words(object_word(object, "name")));
 	json_array_append_new(list, answer);
