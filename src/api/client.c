@@ -49,6 +49,20 @@ static size_t take(char *bytes, size_t one, size_t size, void *data)
 	return size;
 }
 
+/* Nothing came for a while: curl asks about once a second whether to go on. */
+static int waited(
+	void *data, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
+{
+	struct receiver *receiver = data;
+	long status = 0;
+
+	(void)to_come, (void)came, (void)to_go, (void)went;
+	curl_easy_getinfo(receiver->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status == 200 && !receiver->is_stopped)
+		receiver->is_stopped = !receiver->fn(receiver->data, "", 0);
+	return receiver->is_stopped;
+}
+
 static bool fail(struct api_client *client, CURLcode code, struct err *err)
 {
 	const char *what = client->error[0] ? client->error : curl_easy_strerror(code);
@@ -135,8 +149,13 @@ static bool perform(struct api_client *client, const char *method, const char *p
 	curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(client->curl, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(client->curl, CURLOPT_WRITEDATA, receiver);
-	if (!receiver->fn)
+	if (!receiver->fn) {
 		curl_easy_setopt(client->curl, CURLOPT_TIMEOUT, ANSWER_S);
+	} else {
+		curl_easy_setopt(client->curl, CURLOPT_NOPROGRESS, 0L);
+		curl_easy_setopt(client->curl, CURLOPT_XFERINFOFUNCTION, waited);
+		curl_easy_setopt(client->curl, CURLOPT_XFERINFODATA, receiver);
+	}
 	if (body) {
 		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDS, body);
 		curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)size);
@@ -182,7 +201,7 @@ bool api_request_if(struct api_client *client, const char *method, const char *p
 {
 	char if_match[48];
 
-	snprintf(if_match, sizeof(if_match), "If-Match: \"%llu\"", revision);
+	snprintf(if_match, sizeof(if_match), "If-Match: revision_number=%llu", revision);
 	return request_with(client, method, path, if_match, body, size, ret_status, ret_body, err);
 }
 

@@ -24,7 +24,10 @@ bool api_request(struct api_client *client, const char *method, const char *path
 bool api_request_if(struct api_client *client, const char *method, const char *path,
 	unsigned long long revision, const char *body, size_t size, unsigned *ret_status,
 	struct text *ret_body, struct err *err);
-/* A stream of events, told as it comes, until fn says false, or its end. Another status than 200 is an error. */
+/*
+ * A stream of events, told as it comes, until fn says false, or its end; fn is also asked, with size 0, about every second. Another
+ * status than 200 is an error.
+ */
 bool api_stream(struct api_client *client, const char *path,
 	bool (*fn)(void *data, const char *bytes, size_t size), void *data, struct err *err);
 

@@ -72,12 +72,65 @@ enum option_id {
 	OPT_AS_FFFUU,
 	OPT_CONFIG,
 	OPT_PARANOID,
+	/* of objects of the service */
+	OPT_WATCH,
+	OPT_LONG,
+	OPT_NAME,
+	OPT_DESCRIPTION,
 	OPT_PROJECT,
+	OPT_TAG,
+	OPT_NO_TAG,
+	OPT_TAGS,
+	OPT_STATEFUL,
+	OPT_STATELESS,
+	OPT_PROTOCOL,
+	OPT_INGRESS,
+	OPT_EGRESS,
+	OPT_ETHERTYPE,
+	OPT_DST_PORT,
+	OPT_ICMP_TYPE,
+	OPT_ICMP_CODE,
+	OPT_REMOTE_IP,
+	OPT_REMOTE_GROUP,
+	OPT_REMOTE_ADDRESS_GROUP,
+	OPT_NETWORK,
+	OPT_DEVICE,
+	OPT_DEVICE_OWNER,
+	OPT_HOST,
+	OPT_MAC_ADDRESS,
+	OPT_FIXED_IP,
+	OPT_NO_FIXED_IP,
+	OPT_SECURITY_GROUP,
+	OPT_NO_SECURITY_GROUP,
+	OPT_ALLOWED_ADDRESS,
+	OPT_NO_ALLOWED_ADDRESS,
+	OPT_ENABLE_PORT_SECURITY,
+	OPT_DISABLE_PORT_SECURITY,
+	OPT_ADDRESS,
+	OPT_SUBNET_RANGE,
+	OPT_GATEWAY,
+	OPT_ALLOCATION_POOL,
+	/* of users */
 	OPT_ROLE,
 	OPT_PASSWORD,
 	OPT_NO_PASSWORD,
 	OPT_REVOKE,
 	N_OPTIONS,
+};
+
+/* What is said of an object of the service (objects.h), in words; NULL: not said. */
+struct object_words {
+	const char *name, *description, *project, *all_tags;
+	const char *protocol, *ethertype, *dst_port, *icmp_type, *icmp_code;
+	const char *remote_ip, *remote_group, *remote_address_group;
+	const char *network, *device, *device_owner, *host, *mac_address;
+	const char *subnet_range, *gateway;
+	const char *tags[64], *fixed_ips[64], *groups[64], *pairs[64], *addresses[256], *pools[64];
+	size_t n_tags, n_fixed_ips, n_groups, n_pairs, n_addresses, n_pools;
+	bool stateful, stateless, ingress, egress;
+	bool no_tag, no_fixed_ip, no_group, no_pair;
+	bool port_security, no_port_security;
+	bool watch, is_long; /* --watch, --long */
 };
 
 /* What one call of portwall was asked to do. */
@@ -106,10 +159,11 @@ struct invocation {
 	const char *bridges[256];
 	size_t n_bridges;
 	bool as_fffuu;
+	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
 	/* user */
-	const char *project, *role; /* NULL: not said */
+	const char *role; /* NULL: not said; --project is object.project */
 	bool password, no_password, revoke;
 	enum exit_code exit; /* of a run that did not fail */
 	bool has_changed;    /* something was done that stands, whatever becomes of its report */
@@ -125,6 +179,14 @@ struct command {
 	const char *description; /* paragraphs for --help and the man page */
 	const char *examples;	 /* lines "command  # what it does" */
 	const char *exit_status; /* codes that only it has: "3 ..., 4 ..."; NULL: none */
+	const char *
+		words_of_args; /* for the completion: what args may be, "install run"; NULL: files */
+	const char *names_of_args; /* or of which kind of object they are the names: "group" */
+	/*
+	 * A noun has verbs, whose names are two words ("group list"), in place of options and run; the last one is followed by one
+	 * without a name.
+	 */
+	const struct command *verbs;
 	const enum option_id *options;
 	size_t n_options;
 	/* Fills err and returns false, or returns true: the edges make an exit code of it. */
@@ -134,6 +196,10 @@ struct command {
 /* commands.c */
 extern const struct command commands[];
 extern const size_t n_commands;
+
+/* commands_objects.c: verbs of the nouns among them */
+extern const struct command group_verbs[], rule_verbs[], port_verbs[], address_group_verbs[],
+	network_verbs[], subnet_verbs[];
 
 /* One file a subcommand. */
 bool cmd_apply(struct invocation *invocation, struct err *err);
@@ -151,15 +217,63 @@ bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
 bool cmd_user(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
+/* objects_group.c, objects_rule.c, objects_port.c, objects_network.c */
+bool cmd_group_list(struct invocation *invocation, struct err *err);
+bool cmd_group_show(struct invocation *invocation, struct err *err);
+bool cmd_group_create(struct invocation *invocation, struct err *err);
+bool cmd_group_set(struct invocation *invocation, struct err *err);
+bool cmd_group_delete(struct invocation *invocation, struct err *err);
+bool cmd_rule_list(struct invocation *invocation, struct err *err);
+bool cmd_rule_show(struct invocation *invocation, struct err *err);
+bool cmd_rule_create(struct invocation *invocation, struct err *err);
+bool cmd_rule_set(struct invocation *invocation, struct err *err);
+bool cmd_rule_delete(struct invocation *invocation, struct err *err);
+bool cmd_port_list(struct invocation *invocation, struct err *err);
+bool cmd_port_show(struct invocation *invocation, struct err *err);
+bool cmd_port_create(struct invocation *invocation, struct err *err);
+bool cmd_port_set(struct invocation *invocation, struct err *err);
+bool cmd_port_unset(struct invocation *invocation, struct err *err);
+bool cmd_port_delete(struct invocation *invocation, struct err *err);
+bool cmd_address_group_list(struct invocation *invocation, struct err *err);
+bool cmd_address_group_show(struct invocation *invocation, struct err *err);
+bool cmd_address_group_create(struct invocation *invocation, struct err *err);
+bool cmd_address_group_set(struct invocation *invocation, struct err *err);
+bool cmd_address_group_unset(struct invocation *invocation, struct err *err);
+bool cmd_address_group_delete(struct invocation *invocation, struct err *err);
+bool cmd_network_list(struct invocation *invocation, struct err *err);
+bool cmd_network_show(struct invocation *invocation, struct err *err);
+bool cmd_network_create(struct invocation *invocation, struct err *err);
+bool cmd_network_set(struct invocation *invocation, struct err *err);
+bool cmd_network_delete(struct invocation *invocation, struct err *err);
+bool cmd_subnet_list(struct invocation *invocation, struct err *err);
+bool cmd_subnet_show(struct invocation *invocation, struct err *err);
+bool cmd_subnet_create(struct invocation *invocation, struct err *err);
+bool cmd_subnet_set(struct invocation *invocation, struct err *err);
+bool cmd_subnet_delete(struct invocation *invocation, struct err *err);
 
 /* options.c */
+struct option_spec {
+	const char *name;
+	char letter;	 /* 0: none */
+	const char *arg; /* NULL: a switch */
+	const char *help;
+	const char *words; /* for the completion: what arg may be, "nft legacy" */
+	const char *names; /* or of which kind of object it is a name: "group" */
+};
+extern const struct option_spec option_specs[N_OPTIONS];
+
 /* Reads argv behind the command's name. *ret_help: --help was asked for. */
 bool options_parse(
 	struct invocation *invocation, int argc, char **argv, bool *ret_help, struct err *err);
 void options_print_usage(struct text *out);
 void options_print_help(struct text *out, const struct command *command);
-void options_print_completion(struct text *out); /* for bash */
-void options_print_man(struct text *out);	 /* portwall(1) */
+/* The verb of a noun; NULL: there is none of this name. */
+const struct command *options_find_verb(const struct command *noun, const char *word);
+const char *options_verb_name(const struct command *verb); /* "list" of "group list" */
+void options_print_man(struct text *out);		   /* portwall(1) */
+
+/* completion.c */
+void completion_print(struct text *out); /* for bash */
 
 /* netns.c */
 /* The host that is asked about: that of --snapshot, or this one; only_own: the namespace that portwall was called in alone. */

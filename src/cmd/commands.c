@@ -61,6 +61,7 @@ const struct command commands[] = {
 	{
 		.name = "show",
 		.args = "[PORT]",
+		.names_of_args = "port",
 		.max_args = 1,
 		.summary = "show what each port's rules did: packets, bytes, drops",
 		.description =
@@ -159,8 +160,68 @@ const struct command commands[] = {
 		.run = cmd_status,
 	},
 	{
+		.name = "group",
+		.args = "VERB",
+		.summary = "security groups of the service: list, show, create, set, delete",
+		.description =
+			"Security groups of portwall serve, one at a time, as openstack security group does it with Neutron.",
+		.examples = "portwall group list\n"
+			    "portwall group create web\n",
+		.verbs = group_verbs,
+	},
+	{
+		.name = "rule",
+		.args = "VERB",
+		.summary = "their rules, with packets and bytes: list, show, create, set, delete",
+		.description =
+			"Rules of security groups, as openstack security group rule does it with Neutron. A rule that was created is "
+			"in the kernel, and what it counted is told with it.",
+		.examples = "portwall rule list web\n"
+			    "portwall rule create web --protocol tcp --dst-port 80\n",
+		.verbs = rule_verbs,
+	},
+	{
+		.name = "port",
+		.args = "VERB",
+		.summary = "ports of the service: list, show, create, set, unset, delete",
+		.description =
+			"Ports of virtual machines, as openstack port does it with Neutron, and whether the kernel has their rules.",
+		.examples = "portwall port list\n"
+			    "portwall port set web1 --security-group monitoring\n",
+		.verbs = port_verbs,
+	},
+	{
+		.name = "address-group",
+		.args = "VERB",
+		.summary = "address groups of the service: list, show, create, set, unset, delete",
+		.description =
+			"Lists of addresses that rules can name, as openstack address group does it with Neutron.",
+		.examples = "portwall address-group create office --address 192.0.2.0/24\n",
+		.verbs = address_group_verbs,
+	},
+	{
+		.name = "network",
+		.args = "VERB",
+		.summary = "networks of the service: list, show, create, set, delete",
+		.description =
+			"Networks, as much of them as ports need, as openstack network has them: names, and addresses (portwall subnet).",
+		.examples = "portwall network create blue\n",
+		.verbs = network_verbs,
+	},
+	{
+		.name = "subnet",
+		.args = "VERB",
+		.summary = "their addresses: list, show, create, set, delete",
+		.description =
+			"Ranges of addresses of networks, as openstack subnet has them. A port of a network gets its addresses from them.",
+		.examples =
+			"portwall subnet create blue4 --network blue --subnet-range 192.0.2.0/24\n",
+		.verbs = subnet_verbs,
+	},
+	{
 		.name = "user",
 		.args = "VERB [NAME [LABEL]]",
+		.words_of_args = "list add set delete token",
 		.min_args = 1,
 		.max_args = 3,
 		.summary = "who may ask the service over TCP: passwords, tokens, roles",
@@ -196,6 +257,7 @@ const struct command commands[] = {
 	{
 		.name = "guard",
 		.args = "ACTION",
+		.words_of_args = "install run status remove",
 		.min_args = 1,
 		.max_args = 1,
 		.summary =

@@ -26,18 +26,36 @@ bool daemon_open(struct api_client **ret, struct err *err)
 	return api_client_open(daemon_socket(), ret, err) || api_is_absent(err);
 }
 
+bool daemon_refuse_absent(struct err *err)
+{
+	err_system(err, 0, "portwall serve does not run in this network namespace (%s)",
+		daemon_socket());
+	return err_next(err,
+		"systemctl start portwall; without it, portwall show tells of what was applied");
+}
+
+bool daemon_take(unsigned status, const struct text *answer, json_t **ret, struct err *err)
+{
+	json_error_t wrong;
+	json_t *value;
+
+	if (!api_check(status, answer, err))
+		return false;
+	value = answer->len ? json_loadb(answer->data, answer->len, 0, &wrong) : json_object();
+	if (!value)
+		return err_system(err, 0, "the service's answer is no JSON: %s", wrong.text);
+	*ret = value;
+	return true;
+}
+
 bool daemon_ask(struct api_client *client, const char *method, const char *path, const char *body,
 	size_t size, json_t **ret, struct err *err)
 {
 	struct text answer CLEANUP(text_done) = TEXT_INIT;
-	json_error_t wrong;
 	unsigned status;
 
-	if (!api_request(client, method, path, body, size, &status, &answer, err) ||
-		!api_check(status, &answer, err))
-		return false;
-	*ret = json_loadb(answer.data, answer.len, 0, &wrong);
-	return *ret || err_system(err, 0, "the service's answer is no JSON: %s", wrong.text);
+	return api_request(client, method, path, body, size, &status, &answer, err) &&
+	       daemon_take(status, &answer, ret, err);
 }
 
 bool daemon_policy(struct arena *arena, const struct policy **ret, struct err *err)
@@ -101,7 +119,7 @@ static void add_objects(struct text *out, const json_t *answer)
 		}
 }
 
-static void add_failures(const struct invocation *inv, struct text *out, const json_t *answer)
+void daemon_add_failures(const struct invocation *inv, struct text *out, const json_t *answer)
 {
 	const json_t *failure;
 	size_t i;
@@ -131,7 +149,7 @@ static void add_counts(struct text *out, const json_t *answer, const char *what)
 	}
 }
 
-static void add_changes(const struct invocation *inv, struct text *out, const json_t *answer)
+void daemon_add_changes(const struct invocation *inv, struct text *out, const json_t *answer)
 {
 	const json_t *changes = json_object_get(answer, "changes"), *line;
 	size_t i;
@@ -162,9 +180,9 @@ static void print_applied(const struct invocation *inv, const json_t *answer)
 	if (!daemon_number(answer, "steps"))
 		text_add(&out, ": nothing to change in the kernel");
 	text_add(&out, "\n");
-	add_failures(inv, &out, answer); /* a list of changes may be long */
+	daemon_add_failures(inv, &out, answer); /* a list of changes may be long */
 	add_objects(&out, answer);
-	add_changes(inv, &out, answer);
+	daemon_add_changes(inv, &out, answer);
 	if (daemon_number(answer, "flows_cut"))
 		text_addf(&out, "  %lld connection%s %scut that no rule allows any more\n",
 			daemon_number(answer, "flows_cut"),

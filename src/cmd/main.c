@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/objects.h"
 #include "cmd/serve_config.h"
 
 #define LOCK_WAIT_S 10
@@ -40,6 +41,25 @@ static enum exit_code refuse_command(const char *word)
 		err_next(&err, "portwall --help lists the commands");
 	output_print_error(&err, false);
 	free(names);
+	return EXIT_USAGE;
+}
+
+static enum exit_code refuse_verb(const struct command *noun, const char *word)
+{
+	const char *names[16], *nearest;
+	size_t n = 0;
+	struct err err;
+
+	for (const struct command *verb = noun->verbs; verb->name && n < N_OF(names); verb++)
+		names[n++] = options_verb_name(verb);
+	nearest = text_nearest(word, names, n);
+	err_input(&err, "%s has no verb %s", noun->name, word);
+	if (nearest)
+		err_next(&err, "did you mean portwall %s %s? See portwall %s --help", noun->name,
+			nearest, noun->name);
+	else
+		err_next(&err, "portwall %s --help lists its verbs", noun->name);
+	output_print_error(&err, false);
 	return EXIT_USAGE;
 }
 
@@ -130,6 +150,36 @@ static enum exit_code command_run(const struct command *command, int argc, char 
 	return exit_code_of(&err);
 }
 
+/* "portwall group list ...": argv from the noun on. */
+static enum exit_code noun_run(const struct command *noun, int argc, char **argv)
+{
+	struct text help CLEANUP(text_done) = TEXT_INIT;
+	const struct command *verb = argc > 1 ? options_find_verb(noun, argv[1]) : NULL;
+
+	if (verb)
+		return command_run(verb, argc - 1, argv + 1);
+	options_print_help(&help, noun);
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		output_print_text(&help);
+		return finish(NULL);
+	}
+	if (argc > 1)
+		return refuse_verb(noun, argv[1]);
+	fputs(help.data, stderr);
+	return EXIT_USAGE;
+}
+
+/* For the completion: names of objects of a kind that begin with a word, or nothing. */
+static enum exit_code complete(int argc, char **argv)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	if (argc > 2)
+		objects_complete(argv[2], argc > 3 ? argv[3] : "", &out);
+	output_print_text(&out);
+	return finish(NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -140,7 +190,7 @@ int main(int argc, char **argv)
 		{ "-h", options_print_usage },
 		{ "help", options_print_usage },
 		{ "--version", print_version },
-		{ "completion", options_print_completion },
+		{ "completion", completion_print },
 		/* for the build, which makes portwall(1) and serve.conf of them */
 		{ "--man", options_print_man },
 		{ "--serve-conf", serve_config_print_default },
@@ -158,8 +208,12 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < N_OF(printers); i++)
 		if (!strcmp(argv[1], printers[i].word))
 			return (int)print_and_end(printers[i].print);
+	if (!strcmp(argv[1], "--complete"))
+		return (int)complete(argc, argv);
 	command = command_find(argv[1]);
 	if (!command)
 		return (int)refuse_command(argv[1]);
+	if (command->verbs)
+		return (int)noun_run(command, argc - 1, argv + 1);
 	return (int)command_run(command, argc - 1, argv + 1);
 }

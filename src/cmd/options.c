@@ -10,21 +10,18 @@
 #include "cmd/serve_config.h"
 #include "doctor/doctor.h"
 
-static const struct option_spec {
-	const char *name;
-	char letter;	 /* 0: none */
-	const char *arg; /* NULL: a switch */
-	const char *help;
-} option_specs[N_OPTIONS] = {
+const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_HELP] = { "help", 'h', NULL, "print this help" },
 	[OPT_JSON] = { "json", 'j', NULL, "print JSON on standard output" },
 	[OPT_PREFIX] = { "prefix", 0, "PREFIX",
 		"prefix of the chains (default neutron-openvswi-), at most 17 characters; one for a "
 		"network namespace" },
 	[OPT_BACKEND] = { "backend", 0, "nft|legacy",
-		"which iptables (default: the host's own, see iptables --version)" },
+		"which iptables (default: the host's own, see iptables --version)",
+		.words = "nft legacy" },
 	[OPT_DRY_RUN] = { "dry-run", 'n', NULL,
-		"print the exact batches for iptables-restore, ipset and nft; change nothing" },
+		"change nothing; print the exact batches for iptables-restore, ipset and nft, or (group, rule, port and their like) the "
+		"rules that would change" },
 	[OPT_TAKEOVER] = { "takeover", 0, NULL,
 		"go on although another agent made these chains (guard: somebody else this table); its rules go" },
 	[OPT_ALLOW_MISSING] = { "allow-missing", 0, NULL,
@@ -82,7 +79,8 @@ static const struct option_spec {
 	[OPT_CHAIN] = { "chain", 'c', "PLACE",
 		"one base chain as TABLE/CHAIN (filter/FORWARD), or all of one hook (forward, input, output, "
 		"prerouting, postrouting)" },
-	[OPT_FAMILY] = { "family", 0, "ipv4|ipv6", "only of this family (default: both)" },
+	[OPT_FAMILY] = { "family", 0, "ipv4|ipv6", "only of this family (default: both)",
+		.words = "ipv4 ipv6" },
 	[OPT_SERVICE] = { "service", 0, "SERVICE",
 		"who reaches whom with it: tcp/443, udp/53, tcp/8000-8080, icmp, esp; again for each "
 		"(default: tcp/22 and tcp/80)" },
@@ -101,8 +99,8 @@ static const struct option_spec {
 		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
 		"the configuration (default /etc/portwall/serve.conf)" },
-	[OPT_PROJECT] = { "project", 0, "PROJECT", "of which project (default: default)" },
-	[OPT_ROLE] = { "role", 0, "ROLE", "admin, member or reader (default: member)" },
+	[OPT_ROLE] = { "role", 0, "ROLE", "admin, member or reader (default: member)",
+		.words = "admin member reader" },
 	[OPT_PASSWORD] = { "password", 0, NULL,
 		"set a new password, which is typed, or the first line of standard input" },
 	[OPT_NO_PASSWORD] = { "no-password", 0, NULL, "without a password: only tokens let in" },
@@ -110,6 +108,71 @@ static const struct option_spec {
 	[OPT_AS_FFFUU] = { "as-fffuu", 0, NULL,
 		"who reaches whom, as fffuu would answer for filter/FORWARD or --chain: each rule may match "
 		"whatever interface, MAC or module it asks for; --assign is its ipassmt (default: lo=127.0.0.0/8)" },
+	[OPT_WATCH] = { "watch", 0, NULL,
+		"print it again whenever something has changed, until Ctrl-C" },
+	[OPT_LONG] = { "long", 0, NULL, "more columns" },
+	[OPT_NAME] = { "name", 0, "NAME", "the new name; list: only what is called so" },
+	[OPT_DESCRIPTION] = { "description", 0, "TEXT", "what people should know of it" },
+	[OPT_PROJECT] = { "project", 0, "PROJECT",
+		"the id of the project that it belongs to (default: default); list: only what belongs to it" },
+	[OPT_TAG] = { "tag", 0, "TAG", "a tag; again for each. set: beside those that are there" },
+	[OPT_NO_TAG] = { "no-tag", 0, NULL, "take all tags away; with --tag: replace them" },
+	[OPT_TAGS] = { "tags", 0, "TAG[,TAG...]", "only what has all of these tags" },
+	[OPT_STATEFUL] = { "stateful", 0, NULL,
+		"answers to what a rule allows pass, too (the default)" },
+	[OPT_STATELESS] = { "stateless", 0, NULL,
+		"only what a rule allows passes; answers need rules" },
+	[OPT_PROTOCOL] = { "protocol", 0, "PROTOCOL",
+		"a name (tcp, udp, icmp, ipip, ...) or a number from 0 to 255; any: every protocol (the default)" },
+	[OPT_INGRESS] = { "ingress", 0, NULL,
+		"of packets that come to the port (create: the default)" },
+	[OPT_EGRESS] = { "egress", 0, NULL, "of packets that the port sends" },
+	[OPT_ETHERTYPE] = { "ethertype", 0, "IPv4|IPv6",
+		"which family (create: that of --remote-ip or --protocol, else IPv4)",
+		.words = "IPv4 IPv6" },
+	[OPT_DST_PORT] = { "dst-port", 0, "PORT[:LAST]",
+		"the port that packets go to, or a range" },
+	[OPT_ICMP_TYPE] = { "icmp-type", 0, "TYPE", "the type of ICMP messages, 0 to 255" },
+	[OPT_ICMP_CODE] = { "icmp-code", 0, "CODE", "their code, 0 to 255" },
+	[OPT_REMOTE_IP] = { "remote-ip", 0, "PREFIX",
+		"the other station's address or prefix (default: any; 0.0.0.0/0 means the same)" },
+	[OPT_REMOTE_GROUP] = { "remote-group", 0, "GROUP",
+		"the other station is a port of this security group", .names = "group" },
+	[OPT_REMOTE_ADDRESS_GROUP] = { "remote-address-group", 0, "ADDRESS-GROUP",
+		"the other station has an address of this address group",
+		.names = "address-group" },
+	[OPT_NETWORK] = { "network", 0, "NETWORK", "the network that it belongs to",
+		.names = "network" },
+	[OPT_DEVICE] = { "device", 0, "INTERFACE",
+		"the interface that it filters (default: tap and the first 11 characters of its id)" },
+	[OPT_DEVICE_OWNER] = { "device-owner", 0, "OWNER",
+		"such as compute:nova; what begins with network: is trusted" },
+	[OPT_HOST] = { "host", 0, "HOST", "the host that it is on (default: this one)" },
+	[OPT_MAC_ADDRESS] = { "mac-address", 0, "MAC", "its MAC; list: only ports with it" },
+	[OPT_FIXED_IP] = { "fixed-ip", 0, "ip-address=A[,subnet=S]",
+		"an address of its own; again for each. set: beside those that are there" },
+	[OPT_NO_FIXED_IP] = { "no-fixed-ip", 0, NULL,
+		"take all its addresses away; with --fixed-ip: replace them" },
+	[OPT_SECURITY_GROUP] = { "security-group", 0, "GROUP",
+		"a security group; again for each. set: beside those that are there; list: only ports with it",
+		.names = "group" },
+	[OPT_NO_SECURITY_GROUP] = { "no-security-group", 0, NULL,
+		"no security group, so that nothing passes; set, with --security-group: replace them" },
+	[OPT_ALLOWED_ADDRESS] = { "allowed-address", 0, "ip-address=A[,mac-address=M]",
+		"an address that it may send from, too; again for each. set: beside those that are there" },
+	[OPT_NO_ALLOWED_ADDRESS] = { "no-allowed-address", 0, NULL,
+		"take these away; with --allowed-address: replace them" },
+	[OPT_ENABLE_PORT_SECURITY] = { "enable-port-security", 0, NULL, "filter it (the default)" },
+	[OPT_DISABLE_PORT_SECURITY] = { "disable-port-security", 0, NULL,
+		"filter nothing at it; it must have no security group then" },
+	[OPT_ADDRESS] = { "address", 0, "PREFIX",
+		"an address or prefix; again for each. set: beside those that are there" },
+	[OPT_SUBNET_RANGE] = { "subnet-range", 0, "PREFIX", "its addresses, such as 192.0.2.0/24" },
+	[OPT_GATEWAY] = { "gateway", 0, "ADDRESS|auto|none",
+		"an address that no port gets (default: auto, the first one)",
+		.words = "auto none" },
+	[OPT_ALLOCATION_POOL] = { "allocation-pool", 0, "start=A,end=B",
+		"addresses that ports get, when they ask for none; again for each" },
 };
 
 #define WAIT_MAX_S    3600
@@ -126,6 +189,7 @@ static bool is_option_of(const struct command *command, int id)
 /* Of an option that may come again. */
 static bool add_word(struct invocation *inv, enum option_id id, const char *arg, struct err *err)
 {
+	struct object_words *object = &inv->object;
 	const struct {
 		enum option_id id;
 		const char **words;
@@ -136,6 +200,12 @@ static bool add_word(struct invocation *inv, enum option_id id, const char *arg,
 		{ OPT_SERVICE, inv->services, N_OF(inv->services), &inv->n_services },
 		{ OPT_ASSIGN, inv->assigns, N_OF(inv->assigns), &inv->n_assigns },
 		{ OPT_BRIDGE, inv->bridges, N_OF(inv->bridges), &inv->n_bridges },
+		{ OPT_TAG, object->tags, N_OF(object->tags), &object->n_tags },
+		{ OPT_FIXED_IP, object->fixed_ips, N_OF(object->fixed_ips), &object->n_fixed_ips },
+		{ OPT_SECURITY_GROUP, object->groups, N_OF(object->groups), &object->n_groups },
+		{ OPT_ALLOWED_ADDRESS, object->pairs, N_OF(object->pairs), &object->n_pairs },
+		{ OPT_ALLOCATION_POOL, object->pools, N_OF(object->pools), &object->n_pools },
+		{ OPT_ADDRESS, object->addresses, N_OF(object->addresses), &object->n_addresses },
 	};
 
 	for (size_t i = 0; i < N_OF(lists); i++) {
@@ -179,6 +249,18 @@ static const struct {
 	{ OPT_UNDO, AT(undo) },
 	{ OPT_KEEP, AT(keep) },
 	{ OPT_PARANOID, AT(paranoid) },
+	{ OPT_WATCH, AT(object.watch) },
+	{ OPT_LONG, AT(object.is_long) },
+	{ OPT_NO_TAG, AT(object.no_tag) },
+	{ OPT_STATEFUL, AT(object.stateful) },
+	{ OPT_STATELESS, AT(object.stateless) },
+	{ OPT_INGRESS, AT(object.ingress) },
+	{ OPT_EGRESS, AT(object.egress) },
+	{ OPT_NO_FIXED_IP, AT(object.no_fixed_ip) },
+	{ OPT_NO_SECURITY_GROUP, AT(object.no_group) },
+	{ OPT_NO_ALLOWED_ADDRESS, AT(object.no_pair) },
+	{ OPT_ENABLE_PORT_SECURITY, AT(object.port_security) },
+	{ OPT_DISABLE_PORT_SECURITY, AT(object.no_port_security) },
 	{ OPT_PASSWORD, AT(password) },
 	{ OPT_NO_PASSWORD, AT(no_password) },
 	{ OPT_REVOKE, AT(revoke) },
@@ -201,7 +283,25 @@ static const struct {
 	{ OPT_PACKETS, AT(packets_path) },
 	{ OPT_CHAIN, AT(chain) },
 	{ OPT_FAMILY, AT(family) },
-	{ OPT_PROJECT, AT(project) },
+	{ OPT_NAME, AT(object.name) },
+	{ OPT_DESCRIPTION, AT(object.description) },
+	{ OPT_PROJECT, AT(object.project) },
+	{ OPT_TAGS, AT(object.all_tags) },
+	{ OPT_PROTOCOL, AT(object.protocol) },
+	{ OPT_ETHERTYPE, AT(object.ethertype) },
+	{ OPT_DST_PORT, AT(object.dst_port) },
+	{ OPT_ICMP_TYPE, AT(object.icmp_type) },
+	{ OPT_ICMP_CODE, AT(object.icmp_code) },
+	{ OPT_REMOTE_IP, AT(object.remote_ip) },
+	{ OPT_REMOTE_GROUP, AT(object.remote_group) },
+	{ OPT_REMOTE_ADDRESS_GROUP, AT(object.remote_address_group) },
+	{ OPT_NETWORK, AT(object.network) },
+	{ OPT_SUBNET_RANGE, AT(object.subnet_range) },
+	{ OPT_GATEWAY, AT(object.gateway) },
+	{ OPT_DEVICE, AT(object.device) },
+	{ OPT_DEVICE_OWNER, AT(object.device_owner) },
+	{ OPT_HOST, AT(object.host) },
+	{ OPT_MAC_ADDRESS, AT(object.mac_address) },
 	{ OPT_ROLE, AT(role) },
 };
 
@@ -317,9 +417,15 @@ void options_print_usage(struct text *out)
 	text_add(out,
 		"Usage: portwall COMMAND [OPTION...]\n\n"
 		"Security groups for the bridge ports of this host, and where its packets go.\n\nCommands:\n");
-	for (size_t i = 0; i < n_commands; i++)
-		text_addf(out, "  %-8s %-8s %s\n", commands[i].name, commands[i].args,
-			commands[i].summary);
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *command = &commands[i];
+
+		if (command->verbs)
+			text_addf(out, "  %-17s %s\n", command->name, command->summary);
+		else
+			text_addf(out, "  %-8s %-8s %s\n", command->name, command->args,
+				command->summary);
+	}
 	text_add(out, "  completion        print the completion script for bash\n"
 		      "\nportwall COMMAND --help says more, man portwall everything. "
 		      "Everything acts on the current network namespace; explain, doctor and "
@@ -361,8 +467,47 @@ static void add_option_words(struct text *out, const struct option_spec *spec)
 	text_addf(out, "--%s%s%s", spec->name, spec->arg ? " " : "", spec->arg ? spec->arg : "");
 }
 
+static void add_examples(struct text *out, const struct command *command)
+{
+	for (const char *line = command->examples; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		text_addf(out, "  %.*s\n", (int)len, line);
+		line += len + (line[len] == '\n');
+	}
+}
+
+const char *options_verb_name(const struct command *verb)
+{
+	return strchr(verb->name, ' ') + 1;
+}
+
+const struct command *options_find_verb(const struct command *noun, const char *word)
+{
+	for (const struct command *verb = noun->verbs; verb->name; verb++)
+		if (!strcmp(options_verb_name(verb), word))
+			return verb;
+	return NULL;
+}
+
+static void print_noun_help(struct text *out, const struct command *noun)
+{
+	text_addf(out, "Usage: portwall %s VERB [OPTION...]\n\n", noun->name);
+	add_wrapped(out, noun->description, 0, 80);
+	text_add(out, "\nVerbs:\n");
+	for (const struct command *verb = noun->verbs; verb->name; verb++)
+		text_addf(out, "  %-7s %-17s %s\n", options_verb_name(verb), verb->args,
+			verb->summary);
+	text_addf(out, "\nportwall %s VERB --help says more.\n\nExamples:\n", noun->name);
+	add_examples(out, noun);
+}
+
 void options_print_help(struct text *out, const struct command *command)
 {
+	if (command->verbs) {
+		print_noun_help(out, command);
+		return;
+	}
 	text_addf(out, "Usage: portwall %s [OPTION...]%s%s\n\n", command->name,
 		*command->args ? " " : "", command->args);
 	add_wrapped(out, command->description, 0, 80);
@@ -374,7 +519,10 @@ void options_print_help(struct text *out, const struct command *command)
 
 		add_option_words(&words, spec);
 		add_wrapped(&help, spec->help, 27, 80);
-		text_addf(out, "  %-24s %s", words.data, help.data + 27);
+		if (words.len > 24)
+			text_addf(out, "  %s\n%s", words.data, help.data);
+		else
+			text_addf(out, "  %-24s %s", words.data, help.data + 27);
 	}
 	text_add(out,
 		"\nExit status: 0 done, 1 failed (what was changed is taken back, or the message says "
@@ -382,48 +530,7 @@ void options_print_help(struct text *out, const struct command *command)
 	if (command->exit_status)
 		add_wrapped(out, command->exit_status, 0, 80);
 	text_add(out, "\nExamples:\n");
-	for (const char *line = command->examples; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		text_addf(out, "  %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
-}
-
-void options_print_completion(struct text *out)
-{
-	text_add(out,
-		"# bash completion for portwall; made by: portwall completion\n"
-		"_portwall()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} options\n"
-		"\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tmapfile -t COMPREPLY < <(compgen -W '");
-	for (size_t i = 0; i < n_commands; i++)
-		text_addf(out, "%s ", commands[i].name);
-	text_add(out,
-		"completion --help --version' -- \"$word\")\n\t\treturn\n\tfi\n"
-		"\tcase ${COMP_WORDS[COMP_CWORD - 1]} in\n"
-		"\t--backend) mapfile -t COMPREPLY < <(compgen -W 'nft legacy' -- \"$word\"); return ;;\n"
-		"\t--role) mapfile -t COMPREPLY < <(compgen -W 'admin member reader' -- \"$word\"); return ;;\n"
-		"\t--prefix | --wait | -w | --project) return ;;\n\tesac\n"
-		"\tcase ${COMP_WORDS[1]} in\n");
-	for (size_t i = 0; i < n_commands; i++) {
-		text_addf(out, "\t%s) options='", commands[i].name);
-		for (size_t o = 0; o < commands[i].n_options; o++)
-			text_addf(out, "%s--%s", o ? " " : "",
-				option_specs[commands[i].options[o]].name);
-		text_add(out, "' ;;\n");
-	}
-	text_add(out,
-		"\t*) return ;;\n\tesac\n\tcase $word in\n"
-		"\t-*) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\") ;;\n"
-		"\t*)\n\t\tif [ \"${COMP_WORDS[1]}\" = show ]; then\n"
-		"\t\t\tmapfile -t COMPREPLY < <(compgen -W \"$(portwall show --json 2>/dev/null |\n"
-		"\t\t\t\tsed -n 's/^      \"name\": \"\\(.*\\)\",$/\\1/p')\" -- \"$word\")\n"
-		"\t\telif [ \"${COMP_WORDS[1]}\" = guard ]; then\n"
-		"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'install run status remove' -- \"$word\")\n"
-		"\t\telif [ \"${COMP_WORDS[1]}\" = user ]; then\n"
-		"\t\t\tmapfile -t COMPREPLY < <(compgen -W 'list add set delete token' -- \"$word\")\n"
-		"\t\telse\n\t\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
-		"\t\tfi ;;\n\tesac\n}\ncomplete -o filenames -F _portwall portwall\n");
+	add_examples(out, command);
 }
 
 /* roff eats leading dots and backslashes, and turns - into a hyphen. */
@@ -472,6 +579,43 @@ static void add_serve_config(struct text *out)
 	}
 }
 
+static void add_synopsis(struct text *out, const struct command *command)
+{
+	text_addf(out, "%s.B portwall %s\n[OPTION...] %s\n", command == commands ? "" : ".br\n",
+		command->name, command->args);
+}
+
+static void add_command(struct text *out, const struct command *command)
+{
+	text_addf(out, ".SS portwall %s [OPTION...] %s\n", command->name, command->args);
+	add_roff(out, command->description);
+	text_add(out, "\n");
+	for (size_t o = 0; o < command->n_options; o++) {
+		struct text words CLEANUP(text_done) = TEXT_INIT;
+
+		add_option_words(&words, &option_specs[command->options[o]]);
+		text_add(out, ".TP\n.B ");
+		add_roff(out, words.data + strspn(words.data, " "));
+		text_add(out, "\n");
+		add_roff(out, option_specs[command->options[o]].help);
+		text_add(out, "\n");
+	}
+	text_add(out, ".PP\n.nf\n");
+	add_roff(out, command->examples);
+	text_add(out, ".fi\n");
+}
+
+/* A noun is its verbs. */
+static void each_command(struct text *out, void (*add)(struct text *, const struct command *))
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		if (!commands[i].verbs)
+			add(out, &commands[i]);
+		for (const struct command *verb = commands[i].verbs; verb && verb->name; verb++)
+			add(out, verb);
+	}
+}
+
 void options_print_man(struct text *out)
 {
 	text_addf(out,
@@ -480,9 +624,7 @@ void options_print_man(struct text *out)
 		".SH NAME\nportwall \\- security groups for the bridge ports of a host\n"
 		".SH SYNOPSIS\n",
 		PORTWALL_VERSION);
-	for (size_t i = 0; i < n_commands; i++)
-		text_addf(out, "%s.B portwall %s\n[OPTION...] %s\n", i ? ".br\n" : "",
-			commands[i].name, commands[i].args);
+	each_command(out, add_synopsis);
 	text_add(out,
 		".SH DESCRIPTION\n"
 		"portwall puts OpenStack\\-style security groups on the ports of Linux bridges: taps of "
@@ -490,26 +632,7 @@ void options_print_man(struct text *out)
 		"directions; replies of allowed connections pass; source addresses are checked. The "
 		"rules have the layout of OpenStack Neutron's iptables driver. Every command acts on "
 		"the current network namespace and needs root.\n.SH COMMANDS\n");
-	for (size_t i = 0; i < n_commands; i++) {
-		const struct command *command = &commands[i];
-
-		text_addf(out, ".SS portwall %s [OPTION...] %s\n", command->name, command->args);
-		add_roff(out, command->description);
-		text_add(out, "\n");
-		for (size_t o = 0; o < command->n_options; o++) {
-			struct text words CLEANUP(text_done) = TEXT_INIT;
-
-			add_option_words(&words, &option_specs[command->options[o]]);
-			text_add(out, ".TP\n.B ");
-			add_roff(out, words.data + strspn(words.data, " "));
-			text_add(out, "\n");
-			add_roff(out, option_specs[command->options[o]].help);
-			text_add(out, "\n");
-		}
-		text_add(out, ".PP\n.nf\n");
-		add_roff(out, command->examples);
-		text_add(out, ".fi\n");
-	}
+	each_command(out, add_command);
 	add_checks(out);
 	add_serve_config(out);
 	text_add(out,

@@ -138,12 +138,8 @@ bool cmd_status(struct invocation *inv, struct err *err)
 
 	if (!daemon_open(&client, err))
 		return false;
-	if (!client) {
-		err_system(err, 0, "portwall serve does not run in this network namespace (%s)",
-			daemon_socket());
-		return err_next(err,
-			"systemctl start portwall; without it, portwall show tells of what was applied");
-	}
+	if (!client)
+		return daemon_refuse_absent(err);
 	if (!daemon_ask(client, "GET", "/v2.0/portwall/status", NULL, 0, &status, err))
 		return false;
 	inv->exit = is_well(status) ? EXIT_DONE : EXIT_NOT_WHOLE;

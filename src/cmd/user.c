@@ -144,14 +144,14 @@ static bool set_all(struct keeping *keeping, struct user *user, struct err *err)
 {
 	const struct invocation *inv = keeping->inv;
 
-	if (inv->project && !users_is_name(inv->project))
+	if (inv->object.project && !users_is_name(inv->object.project))
 		return err_input(err,
 			"--project %s: a project has 1 to 255 characters without spaces and colons",
-			inv->project);
+			inv->object.project);
 	if (inv->role && (!roles_parse(inv->role, &user->roles) || !user->roles))
 		return err_input(err, "--role %s: it is admin, member or reader", inv->role);
-	if (inv->project)
-		user->project_id = inv->project;
+	if (inv->object.project)
+		user->project_id = inv->object.project;
 	return set_password(keeping, user, err);
 }
 
@@ -351,7 +351,7 @@ static bool check_options(const struct invocation *inv, const struct verb *verb,
 		bool is_there;
 		const char *name, *verbs;
 	} options[] = {
-		{ inv->project != NULL, "project", "add set" },
+		{ inv->object.project != NULL, "project", "add set" },
 		{ inv->role != NULL, "role", "add set" },
 		{ inv->password, "password", "set" },
 		{ inv->no_password, "no-password", "add set" },
@@ -364,7 +364,7 @@ static bool check_options(const struct invocation *inv, const struct verb *verb,
 	if (inv->password && inv->no_password)
 		return err_input(
 			err, "--password and --no-password are the contrary of each other");
-	if (verb->change == set && !inv->project && !inv->role && !inv->password &&
+	if (verb->change == set && !inv->object.project && !inv->role && !inv->password &&
 		!inv->no_password) {
 		err_input(err, "user set: nothing is to be set");
 		return err_next(err, "--role, --project, --password or --no-password say what");

@@ -65,11 +65,20 @@ all_state() { state iptables-save ip6tables-save ipset nft; }
 says 'without a command it prints its usage and exits 2' 2 '^Usage: portwall COMMAND' pw
 says '--help prints the commands and exits 0' 0 'apply +FILE' pw --help
 says 'an unknown command is refused with the nearest one' 2 'did you mean portwall apply' pw aply x
-for command in apply show groups clear export status serve; do
+for command in apply show groups clear export status serve 'group create' 'group set' 'rule list' 'rule create' 'rule delete' \
+	'port create' 'port set' 'port unset' 'address-group set'; do
+	# shellcheck disable=SC2086 # a noun and its verb are two words
 	says "$command --help tells exit codes and examples" 0 'Exit status: 0 done' pw $command --help
+	# shellcheck disable=SC2086
 	check "$command --help fits 100 columns" awk 'length > 100 { bad = 1; print } END { exit bad }' \
 		<(pw $command --help)
 done
+for noun in group rule port address-group; do
+	says "$noun --help lists its verbs" 0 '^  create +[A-Z]+' pw $noun --help
+	says "$noun alone says what it takes" 2 "^Usage: portwall $noun VERB" pw $noun
+done
+says 'an unknown verb is refused with the nearest one' 2 'did you mean portwall rule create' pw rule craete web
+says 'without a service its objects are not asked for in vain' 1 'systemctl start portwall' pw group list
 says 'an unknown option is refused with the nearest one' 2 'did you mean --dry-run' pw apply --dryrun good.yaml
 says 'an option without its value is refused' 2 'missing value' pw apply good.yaml --wait
 says 'a wait that is no number is refused' 2 'whole seconds' pw apply --wait soon good.yaml
@@ -289,6 +298,8 @@ check 'the completion knows commands and options' bash -c '
 	. <("$0" completion)
 	COMP_WORDS=(portwall apply --d) COMP_CWORD=2; _portwall
 	[ "${COMPREPLY[*]}" = --dry-run ] || exit 1
+	COMP_WORDS=(portwall rule create web --remote-a) COMP_CWORD=4; _portwall
+	[ "${COMPREPLY[*]}" = --remote-address-group ] || exit 1
 	COMP_WORDS=(portwall sh) COMP_CWORD=1; _portwall
 	[ "${COMPREPLY[*]}" = show ]' "$PORTWALL"
 tap_done
