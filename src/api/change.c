@@ -43,7 +43,7 @@ static struct attrs new_attrs(const struct request *request)
 	};
 }
 
-/* Rules are known by their ids. */
+/* Rules are known by their ids. Copies: what the model has goes with the first object that is put into it. */
 static struct attrs *attrs_of_rules(struct change *change, const struct object *before,
 	const struct policy_group *group, const char *project_id)
 {
@@ -56,9 +56,12 @@ static struct attrs *attrs_of_rules(struct change *change, const struct object *
 	for (size_t i = 0; i < group->n_rules; i++) {
 		const struct attrs *old = map_find(known, group->rules[i].id);
 
-		attrs[i] = old ? *old : new_attrs(change->request);
-		if (!old)
-			attrs[i].project_id = project_id;
+		if (old) {
+			attrs_copy(arena, old, &attrs[i]);
+			continue;
+		}
+		attrs[i] = new_attrs(change->request);
+		attrs[i].project_id = project_id;
 	}
 	return attrs;
 }

@@ -457,6 +457,51 @@ static void times_and_revisions_count_changes_and_nothing_else(void **state)
 	json_decref(after);
 }
 
+/* Of 30 rules, so that the model has soon enough garbage to be copied, at whatever object that is. */
+static const char *make_large_group(struct apitest *test)
+{
+	struct text rules CLEANUP(text_done) = TEXT_INIT;
+	const char *group = make(test, "security-groups", "{\"security_group\": {}}");
+
+	for (int i = 1; i <= 30; i++)
+		text_addf(&rules,
+			"%s{\"security_group_id\": \"%s\", \"direction\": \"ingress\", \"protocol\": "
+			"\"tcp\", \"port_range_min\": %d, \"port_range_max\": %d}",
+			i > 1 ? "," : "", group, i, i);
+	json_decref(apitest_expect(test, 201, "POST", "/v2.0/security-group-rules",
+		with("{\"security_group_rules\": [%s]}", rules.data)));
+	return group;
+}
+
+static void rules_keep_their_project_when_several_groups_change_at_once(void **state)
+{
+	struct apitest *test = *state;
+	const char *groups[3], *remote;
+
+	test->who = AS_MEMBER("bob");
+	for (size_t i = 0; i < N_OF(groups); i++)
+		groups[i] = strdup(make_large_group(test));
+	for (int round = 0; round < 150; round++) {
+		remote = make(test, "security-groups", "{\"security_group\": {}}");
+		for (size_t i = 0; i < N_OF(groups); i++)
+			make(test, "security-group-rules",
+				with("{\"security_group_rule\": {\"security_group_id\": \"%s\", "
+				     "\"direction\": \"ingress\", \"remote_group_id\": \"%s\"}}",
+					groups[i], remote));
+		json_decref(apitest_expect(
+			test, 204, "DELETE", with("/v2.0/security-groups/%s", remote), NULL));
+	}
+	for (size_t i = 0; i < N_OF(groups); i++) {
+		assert_int_equal(
+			n_listed(test,
+				with("/v2.0/security-group-rules?project_id=bob&security_group_id=%s",
+					groups[i]),
+				"security_group_rules"),
+			32);
+		free((char *)groups[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +517,7 @@ int main(void)
 		API_CASE(looking_makes_no_policy_where_there_is_none),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
+		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
