@@ -502,6 +502,29 @@ static void rules_keep_their_project_when_several_groups_change_at_once(void **s
 	}
 }
 
+static void nobody_is_told_what_his_change_means_for_ports_of_others(void **state)
+{
+	static const char *const lists[] = { "changes", "flows", "opens", "closes" };
+	struct apitest *test = *state;
+	const json_t *told;
+	json_t *answer;
+
+	test->who = AS_MEMBER("bob");
+	answer = apitest_expect(test, 200, "POST", "/v2.0/security-groups?dry_run=true",
+		"{\"security_group\": {\"name\": \"g\"}}");
+	told = json_object_get(answer, "portwall");
+	for (size_t i = 0; i < N_OF(lists); i++) {
+		assert_true(json_is_array(json_object_get(told, lists[i])));
+		assert_int_equal(n_in(told, lists[i]), 0);
+	}
+	json_decref(answer);
+	/* of his own he is */
+	answer = apitest_expect(test, 200, "POST", "/v2.0/ports?dry_run=true",
+		"{\"port\": {\"name\": \"failed\"}}");
+	assert_int_equal(n_in(json_object_get(answer, "portwall"), "failures"), 1);
+	json_decref(answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -518,6 +541,7 @@ int main(void)
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
 		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
+		API_CASE(nobody_is_told_what_his_change_means_for_ports_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
