@@ -525,6 +525,53 @@ static void nobody_is_told_what_his_change_means_for_ports_of_others(void **stat
 	json_decref(answer);
 }
 
+static void not_everybody_says_which_interface_and_which_addresses_a_port_has(void **state)
+{
+	static const char *const of_admins[] = { "\"device\": \"eth0\"",
+		"\"binding:host_id\": \"compute2\"", "\"binding:profile\": {}" };
+	static const char *const of_owners[] = { "\"mac_address\": \"fa:16:3e:00:00:01\"",
+		"\"port_security_enabled\": false", "\"device_owner\": \"network:dhcp\"",
+		"\"allowed_address_pairs\": [{\"ip_address\": \"0.0.0.0/0\"}]",
+		"\"fixed_ips\": [{\"ip_address\": \"192.0.2.1\"}]" };
+	struct apitest *test = *state;
+	char network[64], port[64];
+
+	test->who = AS_MEMBER("bob");
+	snprintf(network, sizeof(network), "%s", make(test, "networks", "{\"network\": {}}"));
+	make(test, "subnets",
+		with("{\"subnet\": {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/24\"}}",
+			network));
+	make(test, "rbac-policies",
+		with("{\"rbac_policy\": {\"object_type\": \"network\", \"object_id\": \"%s\", "
+		     "\"target_tenant\": \"eve\", \"action\": \"access_as_shared\"}}",
+			network));
+	for (size_t i = 0; i < N_OF(of_owners); i++)
+		make(test, "ports",
+			with("{\"port\": {\"network_id\": \"%s\", \"security_groups\": [], %s}}",
+				network, of_owners[i]));
+	test->who = AS_MEMBER("eve");
+	snprintf(port, sizeof(port), "%s",
+		make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network)));
+	for (size_t i = 0; i < N_OF(of_owners); i++) {
+		expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/ports",
+			with("{\"port\": {\"network_id\": \"%s\", %s}}", network, of_owners[i]));
+		expect_error(test, 403, "PolicyNotAuthorized", "PUT", with("/v2.0/ports/%s", port),
+			with("{\"port\": {%s}}", of_owners[i]));
+	}
+	for (size_t i = 0; i < N_OF(of_admins); i++) {
+		expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/ports",
+			with("{\"port\": {%s}}", of_admins[i]));
+		expect_error(test, 403, "PolicyNotAuthorized", "PUT", with("/v2.0/ports/%s", port),
+			with("{\"port\": {%s}}", of_admins[i]));
+	}
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/ports/%s", port),
+		"{\"port\": {\"name\": \"a\", \"security_groups\": []}}"));
+	test->who = identity_local;
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/ports/%s", port),
+		"{\"port\": {\"device\": \"tap1\", \"mac_address\": \"fa:16:3e:00:00:02\"}}"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +589,7 @@ int main(void)
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
 		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
 		API_CASE(nobody_is_told_what_his_change_means_for_ports_of_others),
+		API_CASE(not_everybody_says_which_interface_and_which_addresses_a_port_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
