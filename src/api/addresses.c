@@ -75,10 +75,10 @@ static const char *free_address(struct choosing *choosing, const struct object *
 
 	json_array_foreach(json_object_get(record, "allocation_pools"), i, pool)
 	{
+		const char *first = text_of(pool, "start"), *last = text_of(pool, "end");
 		struct addr at, end;
 
-		if (!addr_parse(text_of(pool, "start"), &at) ||
-			!addr_parse(text_of(pool, "end"), &end))
+		if (!first || !last || !addr_parse(first, &at) || !addr_parse(last, &end))
 			continue;
 		for (; !found && addr_compare(&at, &end) <= 0; at = addr_next(at, 1)) {
 			const char *text = addr_text(arena, &at);

@@ -247,6 +247,8 @@ void quota_update(struct request *request);
 void quota_delete(struct request *request);
 
 /* --- record.c: objects that are no parts of a policy --- */
+/* As the store has it: what others rely on is there. */
+bool record_check_kept(const struct object *object, struct err *err);
 json_t *record_view(const struct request *request, const struct object *object, size_t rule);
 void record_create(struct request *request);
 void record_update(struct request *request);
