@@ -211,6 +211,7 @@ void foresight_add(json_t *body, const struct serve_done *done);
 /* A new random id. */
 const char *new_id(struct arena *arena);
 bool is_id(const char *text);
+bool is_project_id(const char *text); /* UTF-8 of a bounded length */
 /* A document, which is freed, as a part; NULL: it is none, and answered so. */
 const struct policy_part *part_of_document(
 	struct request *request, json_t *document, enum part_kind kind);

@@ -604,6 +604,22 @@ static void a_damaged_record_is_told_by_name_and_ends_nothing(void **state)
 	}
 }
 
+static void what_is_no_text_is_no_name_of_anything(void **state)
+{
+	static const char body[] = "{\"quota\": {\"port\": 1}}";
+	struct apitest *test = *state;
+	const char *network = make(test, "networks", "{\"network\": {}}");
+	char path[512];
+
+	expect_error(test, 400, "HTTPBadRequest", "PUT", "/v2.0/quotas/\xff", body);
+	snprintf(path, sizeof(path), "/v2.0/quotas/%0300d", 0);
+	expect_error(test, 400, "HTTPBadRequest", "PUT", path, body);
+	expect_error(test, 400, "HTTPBadRequest", "PUT",
+		with("/v2.0/networks/%s/tags/\xc3", network), NULL);
+	expect_error(test, 400, "HTTPBadRequest", "GET", "/v2.0/networks?name=\xff", NULL);
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/quotas/caf\xc3\xa9", body));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -623,6 +639,7 @@ int main(void)
 		API_CASE(nobody_is_told_what_his_change_means_for_ports_of_others),
 		API_CASE(not_everybody_says_which_interface_and_which_addresses_a_port_has),
 		API_CASE(a_damaged_record_is_told_by_name_and_ends_nothing),
+		API_CASE(what_is_no_text_is_no_name_of_anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
