@@ -136,9 +136,9 @@ void record_delete(struct request *request)
 	if (!object || !request_matches(request, object->changed) ||
 		(resource->check && !resource->check(request, object, NULL)))
 		return;
-	rbac_remove_of(change, request->id);
 	if (resource->kind == OBJECT_NETWORK)
 		subnets_remove_of(change, request->id);
 	change_remove(change, resource->kind, request->id);
+	rbac_remove_of(change);
 	change_submit(change);
 }

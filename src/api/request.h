@@ -160,9 +160,9 @@ void collection_show(struct request *request);
 /* --- rbac.c --- */
 /* Is the object shared with the project, or with all ("*")? */
 bool is_shared_with(struct door *door, const char *object_id, const char *project_id);
-/* What shares it goes with the object. */
+/* What shares them goes with the objects that go. */
 struct change;
-void rbac_remove_of(struct change *change, const char *object_id);
+void rbac_remove_of(struct change *change);
 
 /* --- change.c: every change goes this way --- */
 

@@ -620,6 +620,27 @@ static void what_is_no_text_is_no_name_of_anything(void **state)
 	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/quotas/caf\xc3\xa9", body));
 }
 
+static void what_a_policy_file_removes_is_shared_no_more_when_it_comes_again(void **state)
+{
+	static const char policy[] = "security_groups: [{name: g, id: "
+				     "25252525-2525-4252-8252-252525252525}]";
+	struct apitest *test = *state;
+
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	make(test, "rbac-policies",
+		"{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": "
+		"\"25252525-2525-4252-8252-252525252525\", \"target_tenant\": \"*\", \"action\": "
+		"\"access_as_shared\"}}");
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 1);
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", "{}"));
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 0);
+	test->who = AS_MEMBER("eve");
+	expect_error(test, 404, "SecurityGroupNotFound", "GET",
+		"/v2.0/security-groups/25252525-2525-4252-8252-252525252525", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +661,7 @@ int main(void)
 		API_CASE(not_everybody_says_which_interface_and_which_addresses_a_port_has),
 		API_CASE(a_damaged_record_is_told_by_name_and_ends_nothing),
 		API_CASE(what_is_no_text_is_no_name_of_anything),
+		API_CASE(what_a_policy_file_removes_is_shared_no_more_when_it_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
