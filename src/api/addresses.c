@@ -52,11 +52,9 @@ static void look_around(struct choosing *choosing)
 			add_used(choosing, put);
 	for (size_t i = 0; i < model->n[OBJECT_SUBNET]; i++) {
 		const struct object *subnet = &model->objects[OBJECT_SUBNET][i];
-		json_t *record = json_loads(subnet->attrs.extra, 0, NULL);
 
-		if (!strcmp(text_of(record, "network_id"), choosing->network))
+		if (!strcmp(network_of_subnet(request->door, subnet->id), choosing->network))
 			*vec_push(&choosing->subnets, request->arena) = subnet;
-		json_decref(record);
 	}
 }
 

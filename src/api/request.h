@@ -274,6 +274,8 @@ const struct object *port_in_subnet(const struct door *door, const char *subnet_
 const struct object *port_in_network(const struct door *door, const char *network_id);
 
 /* --- network.c --- */
+/* The id of the network that the subnet is of. */
+const char *network_of_subnet(struct door *door, const char *subnet_id);
 /* Its subnets go with a network. */
 void subnets_remove_of(struct change *change, const char *network_id);
 

@@ -551,7 +551,10 @@ static void not_everybody_says_which_interface_and_which_addresses_a_port_has(vo
 		make(test, "ports",
 			with("{\"port\": {\"network_id\": \"%s\", \"security_groups\": [], %s}}",
 				network, of_owners[i]));
+	test->who = AS_MEMBER("zoe");
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
 	test->who = AS_MEMBER("eve");
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
 	snprintf(port, sizeof(port), "%s",
 		make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network)));
 	for (size_t i = 0; i < N_OF(of_owners); i++) {
