@@ -397,6 +397,22 @@ static void new_groups_begin_with_the_rules_that_an_admin_says(void **state)
 		4);
 }
 
+static void a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups(void **state)
+{
+	struct apitest *test = *state;
+	const char *group = make(test, "security-groups", "{\"security_group\": {}}");
+
+	make(test, "default-security-group-rules",
+		with("{\"default_security_group_rule\": {\"direction\": \"ingress\", "
+		     "\"remote_group_id\": \"%s\", \"used_in_default_sg\": true}}",
+			group));
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", group), NULL));
+	test->who = AS_MEMBER("bob");
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+	make(test, "security-groups", "{\"security_group\": {}}");
+}
+
 static void looking_makes_no_policy_where_there_is_none(void **state)
 {
 	struct apitest *test = *state;
@@ -656,6 +672,7 @@ int main(void)
 		API_CASE(a_port_gets_addresses_of_its_network),
 		API_CASE(a_subnet_that_cannot_be_is_refused),
 		API_CASE(new_groups_begin_with_the_rules_that_an_admin_says),
+		API_CASE(a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups),
 		API_CASE(looking_makes_no_policy_where_there_is_none),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
