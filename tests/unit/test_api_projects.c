@@ -473,50 +473,37 @@ static void times_and_revisions_count_changes_and_nothing_else(void **state)
 	json_decref(after);
 }
 
-/* Of 30 rules, so that the model has soon enough garbage to be copied, at whatever object that is. */
-static const char *make_large_group(struct apitest *test)
+/* Of so many rules that the model has soon enough garbage to be copied, between any two of the groups. */
+static void replace_policy(struct apitest *test, const char *description)
 {
-	struct text rules CLEANUP(text_done) = TEXT_INIT;
-	const char *group = make(test, "security-groups", "{\"security_group\": {}}");
+	struct text policy CLEANUP(text_done) = TEXT_INIT;
 
-	text_add(&rules, "{\"security_group_rules\": [");
-	for (int i = 1; i <= 30; i++)
-		text_addf(&rules,
-			"%s{\"security_group_id\": \"%s\", \"direction\": \"ingress\", \"protocol\": "
-			"\"tcp\", \"port_range_min\": %d, \"port_range_max\": %d}",
-			i > 1 ? "," : "", group, i, i);
-	text_add(&rules, "]}");
-	json_decref(apitest_expect(test, 201, "POST", "/v2.0/security-group-rules", rules.data));
-	return group;
+	text_add(&policy, "security_groups:\n");
+	for (int group = 0; group < 40; group++) {
+		text_addf(&policy, "- {name: g%d, description: %s, security_group_rules: [", group,
+			description);
+		for (int rule = 1; rule <= 30; rule++)
+			text_addf(&policy,
+				"{direction: ingress, protocol: tcp, port_range_min: %d, "
+				"port_range_max: %d},",
+				rule, rule);
+		text_add(&policy, "]}\n");
+	}
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy.data));
 }
 
 static void rules_keep_their_project_when_several_groups_change_at_once(void **state)
 {
 	struct apitest *test = *state;
-	const char *groups[3], *remote;
+	json_t *answer;
 
-	test->who = AS_MEMBER("bob");
-	for (size_t i = 0; i < N_OF(groups); i++)
-		groups[i] = strdup(make_large_group(test));
-	for (int round = 0; round < 150; round++) {
-		remote = make(test, "security-groups", "{\"security_group\": {}}");
-		for (size_t i = 0; i < N_OF(groups); i++)
-			make(test, "security-group-rules",
-				with("{\"security_group_rule\": {\"security_group_id\": \"%s\", "
-				     "\"direction\": \"ingress\", \"remote_group_id\": \"%s\"}}",
-					groups[i], remote));
-		json_decref(apitest_expect(
-			test, 204, "DELETE", with("/v2.0/security-groups/%s", remote), NULL));
-	}
-	for (size_t i = 0; i < N_OF(groups); i++) {
-		assert_int_equal(
-			n_listed(test,
-				with("/v2.0/security-group-rules?project_id=bob&security_group_id=%s",
-					groups[i]),
-				"security_group_rules"),
-			32);
-		free((char *)groups[i]);
-	}
+	test->who = (struct identity){ "x", "bob", identity_local.roles };
+	for (int round = 0; round < 12; round++)
+		replace_policy(test, round % 2 ? "odd" : "even");
+	answer = apitest_expect(
+		test, 200, "GET", "/v2.0/security-group-rules?project_id=bob&fields=id", NULL);
+	assert_int_equal(n_in(answer, "security_group_rules"), 40 * 30);
+	json_decref(answer);
 }
 
 static void nobody_is_told_what_his_change_means_for_ports_of_others(void **state)
