@@ -11,6 +11,15 @@
 const struct identity identity_local = { "local", LOCAL_PROJECT,
 	ROLE_READER | ROLE_MEMBER | ROLE_ADMIN };
 
+bool is_project_id(const char *text)
+{
+	size_t size = strlen(text);
+	json_t *string = json_string(text);
+
+	json_decref(string);
+	return string && size && size <= LIMIT_NAME_LEN;
+}
+
 bool access_assume(
 	struct request *request, const char *user, const char *project_id, const char *roles)
 {
@@ -20,9 +29,9 @@ bool access_assume(
 		request->who.user = user;
 	if (project_id)
 		request->who.project_id = project_id;
-	if (project_id && (!*project_id || strlen(project_id) > LIMIT_NAME_LEN)) {
+	if (project_id && !is_project_id(project_id)) {
 		answer_error(request, 400, "HTTPBadRequest", "Leave it out for your own.",
-			"X-Project-Id has 1 to %d characters.", LIMIT_NAME_LEN);
+			"X-Project-Id has 1 to %d bytes of UTF-8.", LIMIT_NAME_LEN);
 		return false;
 	}
 	if (!roles || roles_parse(roles, &request->who.roles))

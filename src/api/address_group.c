@@ -266,7 +266,7 @@ void address_group_delete(struct request *request)
 			return;
 		}
 	}
-	rbac_remove_of(change, request->id);
 	change_remove(change, OBJECT_ADDRESS_GROUP, request->id);
+	rbac_remove_of(change);
 	change_submit(change);
 }

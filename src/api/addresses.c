@@ -52,11 +52,9 @@ static void look_around(struct choosing *choosing)
 			add_used(choosing, put);
 	for (size_t i = 0; i < model->n[OBJECT_SUBNET]; i++) {
 		const struct object *subnet = &model->objects[OBJECT_SUBNET][i];
-		json_t *record = json_loads(subnet->attrs.extra, 0, NULL);
 
-		if (!strcmp(text_of(record, "network_id"), choosing->network))
+		if (!strcmp(network_of_subnet(request->door, subnet->id), choosing->network))
 			*vec_push(&choosing->subnets, request->arena) = subnet;
-		json_decref(record);
 	}
 }
 
@@ -75,10 +73,10 @@ static const char *free_address(struct choosing *choosing, const struct object *
 
 	json_array_foreach(json_object_get(record, "allocation_pools"), i, pool)
 	{
+		const char *first = text_of(pool, "start"), *last = text_of(pool, "end");
 		struct addr at, end;
 
-		if (!addr_parse(text_of(pool, "start"), &at) ||
-			!addr_parse(text_of(pool, "end"), &end))
+		if (!first || !last || !addr_parse(first, &at) || !addr_parse(last, &end))
 			continue;
 		for (; !found && addr_compare(&at, &end) <= 0; at = addr_next(at, 1)) {
 			const char *text = addr_text(arena, &at);

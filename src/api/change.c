@@ -43,7 +43,7 @@ static struct attrs new_attrs(const struct request *request)
 	};
 }
 
-/* Rules are known by their ids. */
+/* Rules are known by their ids. Copies: what the model has goes with the first object that is put into it. */
 static struct attrs *attrs_of_rules(struct change *change, const struct object *before,
 	const struct policy_group *group, const char *project_id)
 {
@@ -56,9 +56,12 @@ static struct attrs *attrs_of_rules(struct change *change, const struct object *
 	for (size_t i = 0; i < group->n_rules; i++) {
 		const struct attrs *old = map_find(known, group->rules[i].id);
 
-		attrs[i] = old ? *old : new_attrs(change->request);
-		if (!old)
-			attrs[i].project_id = project_id;
+		if (old) {
+			attrs_copy(arena, old, &attrs[i]);
+			continue;
+		}
+		attrs[i] = new_attrs(change->request);
+		attrs[i].project_id = project_id;
 	}
 	return attrs;
 }
@@ -431,10 +434,51 @@ static void take_ports_state(struct door *door, struct pending *pending, enum se
 		finish_objects(pending->data);
 }
 
-static void finish_change(struct change *change, const struct serve_done *done)
+/* May who asks be told of that port? Of his own, and of what he changes, which may be there no more ("") or not yet. */
+static bool may_tell(const struct change *change, const char *port_id)
+{
+	const struct request *request = change->request;
+	const struct object *port = model_find(&request->door->model, OBJECT_PORT, port_id);
+
+	if (port)
+		return is_own(request, port);
+	vec_for_each (put, &change->puts)
+		if (put->kind == OBJECT_PORT && !strcmp(put->id, port_id))
+			return true;
+	vec_for_each (gone, &change->gone)
+		if (gone->kind == OBJECT_PORT && (!*port_id || !strcmp(gone->id, port_id)))
+			return true;
+	return false;
+}
+
+/* The engine tells of all ports of the host, and of rules as the kernel has them: an admin's. */
+static void keep_own(const struct change *change, struct serve_done *done)
+{
+	size_t n_failures = 0, n_flows = 0, n_passings = 0;
+
+	if (is_admin(change->request))
+		return;
+	done->n_changes = 0;
+	for (size_t i = 0; i < done->n_failures; i++)
+		if (may_tell(change, done->failures[i].port_id))
+			done->failures[n_failures++] = done->failures[i];
+	for (size_t i = 0; i < done->n_flows; i++)
+		if (may_tell(change, done->flows[i].port_id))
+			done->flows[n_flows++] = done->flows[i];
+	for (size_t i = 0; i < done->n_passings; i++)
+		if (may_tell(change, done->passings[i].port_id))
+			done->passings[n_passings++] = done->passings[i];
+	done->n_failures = n_failures;
+	done->n_flows = n_flows;
+	done->n_passings = n_passings;
+}
+
+static void finish_change(struct change *change, struct serve_done *done)
 {
 	struct request *request = change->request;
 	struct pending *pending;
+
+	keep_own(change, done);
 
 	if (change->finish) {
 		change->finish(change, done);

@@ -22,8 +22,14 @@ bool is_own(const struct request *request, const struct object *object)
 
 bool is_visible(const struct request *request, const struct object *object)
 {
-	return is_own(request, object) || object->kind == OBJECT_DEFAULT_RULE ||
-	       is_shared_with(request->door, object->id, request->who.project_id);
+	const char *id = object->id;
+
+	if (is_own(request, object) || object->kind == OBJECT_DEFAULT_RULE)
+		return true;
+	/* a subnet is shared with its network */
+	if (object->kind == OBJECT_SUBNET)
+		id = network_of_subnet(request->door, id);
+	return is_shared_with(request->door, id, request->who.project_id);
 }
 
 const struct object *visible_find(

@@ -153,6 +153,16 @@ void default_rule_delete(struct request *request)
 	change_submit(change);
 }
 
+/* What it names may have gone since it was made: then no group begins with it, and groups can be made. */
+static bool names_what_is_gone(const struct model *model, const json_t *rule)
+{
+	const char *group = json_string_value(json_object_get(rule, "remote_group_id")),
+		   *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
+
+	return (group && strcmp(group, "PARENT") != 0 && !model_find(model, OBJECT_GROUP, group)) ||
+	       (addresses && !model_find(model, OBJECT_ADDRESS_GROUP, addresses));
+}
+
 json_t *default_rules(struct request *request, bool is_default_group, const char *group_id)
 {
 	static const char *const not_of_a_rule[] = { "used_in_default_sg",
@@ -166,7 +176,8 @@ json_t *default_rules(struct request *request, bool is_default_group, const char
 		json_t *rule = json_loads(object->attrs.extra, 0, NULL);
 		const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
 
-		if (is_removed(object) || !json_is_true(json_object_get(rule, used))) {
+		if (is_removed(object) || !json_is_true(json_object_get(rule, used)) ||
+			names_what_is_gone(model, rule)) {
 			json_decref(rule);
 			continue;
 		}

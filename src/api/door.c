@@ -57,6 +57,7 @@ void door_close(struct door **door_p)
 	free(door->events);
 	arena_free(door->state_arena);
 	arena_free(door->shares_arena);
+	arena_free(door->subnets_arena);
 	rule_counters_done(&door->rule_counters);
 	looks_done(&door->looks);
 	model_done(&door->model);

@@ -214,6 +214,9 @@ struct door {
 	struct arena *shares_arena; /* rbac.c's, of shares_revision; NULL: nothing yet */
 	struct map *shares;
 	uint64_t shares_revision;
+	struct arena *subnets_arena; /* network.c's, as shares */
+	struct map *subnets, *networks;
+	uint64_t subnets_revision;
 	uint64_t state_ms, heard_ms; /* 0: never */
 	uint64_t engine_revision;    /* that it has */
 	bool is_state_stale, is_state_asked;

@@ -242,7 +242,6 @@ void group_delete(struct request *request)
 	}
 	if (!check_unused(request, request->id))
 		return;
-	rbac_remove_of(change, request->id);
 	for (size_t i = 0; i < model->n[PART_GROUP]; i++) {
 		const struct object *other = &model->objects[PART_GROUP][i];
 
@@ -251,5 +250,6 @@ void group_delete(struct request *request)
 			return;
 	}
 	change_remove(change, OBJECT_GROUP, request->id);
+	rbac_remove_of(change);
 	change_submit(change);
 }

@@ -240,7 +240,7 @@ static bool object_of_document(
 	attrs_of_document(arena, document, &ret->attrs);
 	if (!kind_is_part(ret->kind)) {
 		ret->id = arena_strdup(arena, ret->id);
-		return true;
+		return record_check_kept(ret, err);
 	}
 	if (!document_to_part(arena, document, (enum part_kind)ret->kind, &ret->part, err))
 		return false;

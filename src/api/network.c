@@ -66,19 +66,62 @@ static void show_standard(const struct object *object, json_t *view)
 	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
 }
 
-static json_t *network_view(const struct request *request, const struct object *object, size_t rule)
-{
-	const struct model *model = &request->door->model;
-	json_t *view = record_view(request, object, rule), *subnets = json_array();
+struct subnet_list {
+	VEC(const char *) ids;
+};
 
+/* Which subnet is of which network, read once for each revision: records are JSON. */
+static void know_subnets(struct door *door)
+{
+	const struct model *model = &door->model;
+
+	if (door->subnets && door->subnets_revision == model->revision)
+		return;
+	arena_free(door->subnets_arena);
+	door->subnets_arena = arena_new();
+	door->subnets = map_new(door->subnets_arena);
+	door->networks = map_new(door->subnets_arena);
+	door->subnets_revision = model->revision;
 	for (size_t i = 0; i < model->n[OBJECT_SUBNET]; i++) {
 		const struct object *subnet = &model->objects[OBJECT_SUBNET][i];
 		json_t *record = json_loads(subnet->attrs.extra, 0, NULL);
+		const char *id = arena_strdup(door->subnets_arena, subnet->id),
+			   *network =
+				   arena_strdup(door->subnets_arena, text_of(record, "network_id"));
+		struct subnet_list *list = map_find(door->networks, network);
 
-		if (!strcmp(text_of(record, "network_id"), object->id))
-			json_array_append_new(subnets, json_string(subnet->id));
 		json_decref(record);
+		if (!list) {
+			list = arena_new_one(door->subnets_arena, struct subnet_list);
+			map_add(door->networks, network, list);
+		}
+		*vec_push(&list->ids, door->subnets_arena) = id;
+		map_add(door->subnets, id, (void *)network);
 	}
+}
+
+const char *network_of_subnet(struct door *door, const char *subnet_id)
+{
+	know_subnets(door);
+	return map_find(door->subnets, subnet_id);
+}
+
+static const struct subnet_list *subnets_of(struct door *door, const char *network_id)
+{
+	static const struct subnet_list none = { 0 };
+	const struct subnet_list *list;
+
+	know_subnets(door);
+	list = map_find(door->networks, network_id);
+	return list ? list : &none;
+}
+
+static json_t *network_view(const struct request *request, const struct object *object, size_t rule)
+{
+	json_t *view = record_view(request, object, rule), *subnets = json_array();
+
+	vec_for_each (id, &subnets_of(request->door, object->id)->ids)
+		json_array_append_new(subnets, json_string(*id));
 	json_object_set_new(view, "subnets", subnets);
 	json_object_set_new(view, "status", json_string("ACTIVE"));
 	json_object_set_new(view, "shared",
@@ -122,17 +165,10 @@ const struct resource network_resource = {
 
 void subnets_remove_of(struct change *change, const char *network_id)
 {
-	const struct model *model = &change->request->door->model;
+	struct request *request = change->request;
 
-	for (size_t i = 0; i < model->n[OBJECT_SUBNET]; i++) {
-		const struct object *subnet = &model->objects[OBJECT_SUBNET][i];
-		json_t *record = json_loads(subnet->attrs.extra, 0, NULL);
-
-		if (!strcmp(text_of(record, "network_id"), network_id))
-			change_remove(change, OBJECT_SUBNET,
-				arena_strdup(change->request->arena, subnet->id));
-		json_decref(record);
-	}
+	vec_for_each (id, &subnets_of(request->door, network_id)->ids)
+		change_remove(change, OBJECT_SUBNET, arena_strdup(request->arena, *id));
 }
 
 /* --- subnets --- */
@@ -195,14 +231,11 @@ static bool check_cidr(struct request *request, json_t *record, struct prefix *r
 static bool check_overlap(struct request *request, const char *network_id, const char *own_cidr,
 	const struct prefix *cidr)
 {
-	const struct model *model = &request->door->model;
-
-	for (size_t i = 0; i < model->n[OBJECT_SUBNET]; i++) {
-		const struct object *other = &model->objects[OBJECT_SUBNET][i];
+	vec_for_each (id, &subnets_of(request->door, network_id)->ids) {
+		const struct object *other = model_find(&request->door->model, OBJECT_SUBNET, *id);
 		json_t *record = json_loads(other->attrs.extra, 0, NULL);
 		struct prefix prefix;
-		bool overlaps = strcmp(text_of(record, "network_id"), network_id) == 0 &&
-				prefix_parse(text_of(record, "cidr"), &prefix) &&
+		bool overlaps = prefix_parse(text_of(record, "cidr"), &prefix) &&
 				(prefix_covers(&prefix, cidr) || prefix_covers(cidr, &prefix));
 
 		json_decref(record);

@@ -124,6 +124,7 @@ void policy_replace(struct request *request)
 	policy_split(request->arena, policy, &parts, &n);
 	add_parts(change, parts, n, counts);
 	add_gone(change, parts, n, counts);
+	rbac_remove_of(change);
 	change->finish = finish_replace;
 	change->data = counts;
 	change_submit(change);

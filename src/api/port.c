@@ -304,6 +304,54 @@ static bool check_up(struct request *request, json_t *port)
 	return true;
 }
 
+static bool answer_no_right(struct request *request, const char *field, const char *next)
+{
+	answer_error(request, 403, "PolicyNotAuthorized", next,
+		"(rule:%s_port and rule:%s_port:%s) is disallowed by policy",
+		request->method == METHOD_POST ? "create" : "update",
+		request->method == METHOD_POST ? "create" : "update", field);
+	return false;
+}
+
+static bool asks_for_address(const json_t *port)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "fixed_ips"), i,
+		item) if (json_object_get(item, "ip_address")) return true;
+	return false;
+}
+
+/*
+ * What of a port not everybody says, as in Neutron: which interface of which host it is, since that may be anybody's; and in a
+ * network that another project shares, what would let it use addresses of others.
+ */
+static bool check_rights(struct request *request, const json_t *said, const char *network_id)
+{
+	static const char *const of_admins[] = { "device", "binding:host_id", "binding:profile" };
+	static const char *const of_owners[] = { "mac_address", "port_security_enabled",
+		"allowed_address_pairs" };
+	static const char next[] = "An admin says it, or a member of the network's project.";
+	const char *owner = json_string_value(json_object_get(said, "device_owner"));
+	const struct object *network =
+		network_id ? model_find(&request->door->model, OBJECT_NETWORK, network_id) : NULL;
+
+	if (is_admin(request))
+		return true;
+	for (size_t i = 0; i < N_OF(of_admins); i++)
+		if (json_object_get(said, of_admins[i]))
+			return answer_no_right(request, of_admins[i], "An admin says it.");
+	if (!network || is_own(request, network))
+		return true;
+	for (size_t i = 0; i < N_OF(of_owners); i++)
+		if (json_object_get(said, of_owners[i]))
+			return answer_no_right(request, of_owners[i], next);
+	if (owner && text_has_prefix(owner, "network:"))
+		return answer_no_right(request, "device_owner", next);
+	return !asks_for_address(said) || answer_no_right(request, "fixed_ips:ip_address", next);
+}
+
 static bool check_port_body(struct request *request, json_t *port)
 {
 	return check_groups(request, port) && check_pairs(request, port) && check_up(request, port);
@@ -448,10 +496,12 @@ static bool make_port(struct change *change, json_t *port)
 	json_t *extra;
 	struct object *put;
 
-	if (!request_project(request, port, &project) || !check_network(request, port) ||
-		!check_port_body(request, port) || !quota_check(change, project, "port", 1) ||
-		!set_groups(change, port, project) || !check_security(request, port, NULL) ||
-		!addresses_choose(change, port, id))
+	if (!request_project(request, port, &project) ||
+		!check_rights(
+			request, port, json_string_value(json_object_get(port, "network_id"))) ||
+		!check_network(request, port) || !check_port_body(request, port) ||
+		!quota_check(change, project, "port", 1) || !set_groups(change, port, project) ||
+		!check_security(request, port, NULL) || !addresses_choose(change, port, id))
 		return false;
 	json_object_set_new(port, "id", json_string(id));
 	if (!json_object_get(port, "mac_address"))
@@ -531,7 +581,8 @@ void port_update(struct request *request)
 	list = fields_of_body(request, false, &is_many);
 	if (!list)
 		return;
-	is_fine = check_port_body(request, json_array_get(list, 0)) &&
+	is_fine = check_rights(request, json_array_get(list, 0), object->part.port.network) &&
+		  check_port_body(request, json_array_get(list, 0)) &&
 		  change_port(change, object, json_array_get(list, 0));
 	json_decref(list);
 	if (is_fine)

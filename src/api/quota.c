@@ -209,10 +209,15 @@ void quota_update(struct request *request)
 
 	if (!body)
 		return;
-	if (!is_fine)
+	if (!is_project_id(request->id)) {
+		is_fine = false;
+		answer_error(request, 400, "HTTPBadRequest", "",
+			"The id of a project has 1 to %d bytes of UTF-8.", LIMIT_NAME_LEN);
+	} else if (!is_fine) {
 		answer_error(request, 400, "HTTPBadRequest",
 			"Send {\"quota\": {\"security_group\": 100}}.",
 			"Unable to find 'quota' in request body");
+	}
 	extra = before ? json_loads(before->attrs.extra, 0, NULL) : json_object();
 	json_object_foreach(quota, name, value) is_fine =
 		is_fine && take_quota(request, extra, name, value);

@@ -164,14 +164,19 @@ bool is_shared_with(struct door *door, const char *object_id, const char *projec
 	return map_find(shares_of(door), key) != NULL;
 }
 
-void rbac_remove_of(struct change *change, const char *object_id)
+void rbac_remove_of(struct change *change)
 {
 	const struct model *model = &change->request->door->model;
+	struct map *gone = map_new(change->request->arena);
 
+	if (!model->n[OBJECT_RBAC])
+		return;
+	vec_for_each (object, &change->gone)
+		map_add(gone, object->id, change);
 	for (size_t i = 0; i < model->n[OBJECT_RBAC]; i++) {
 		json_t *record = json_loads(model->objects[OBJECT_RBAC][i].attrs.extra, 0, NULL);
 
-		if (!strcmp(text_of(record, "object_id"), object_id))
+		if (map_find(gone, text_of(record, "object_id")))
 			change_remove(change, OBJECT_RBAC,
 				arena_strdup(
 					change->request->arena, model->objects[OBJECT_RBAC][i].id));

@@ -23,6 +23,35 @@ static json_t *fields_of(const struct object *object)
 	return json_loads(object->attrs.extra, 0, NULL);
 }
 
+static bool is_whole(const struct resource *resource, const json_t *record)
+{
+	const char *cidr = json_string_value(json_object_get(record, "cidr"));
+	struct prefix prefix;
+
+	for (size_t i = 0; i < resource->n_fields; i++)
+		if ((resource->fields[i].flags & REQUIRED) &&
+			resource->fields[i].types == IS_STRING &&
+			!json_is_string(json_object_get(record, resource->fields[i].name)))
+			return false;
+	return resource->kind != OBJECT_SUBNET || (cidr && prefix_parse(cidr, &prefix));
+}
+
+bool record_check_kept(const struct object *object, struct err *err)
+{
+	static const struct resource *const resources[] = { &network_resource, &subnet_resource,
+		&rbac_resource, &default_rule_resource };
+	json_t *record = object->attrs.extra ? json_loads(object->attrs.extra, 0, NULL) : NULL;
+	/* what was built in and is no more */
+	bool is_fine = record && object->kind == OBJECT_DEFAULT_RULE &&
+		       json_is_true(json_object_get(record, "removed"));
+
+	for (size_t i = 0; record && !is_fine && i < N_OF(resources); i++)
+		is_fine = resources[i]->kind == object->kind && is_whole(resources[i], record);
+	is_fine = is_fine || (record && object->kind == OBJECT_QUOTA);
+	json_decref(record);
+	return is_fine || err_input(err, "it is damaged: fields are missing");
+}
+
 static void set_initial(const struct resource *resource, json_t *record)
 {
 	for (size_t i = 0; i < resource->n_fields; i++) {
@@ -107,9 +136,9 @@ void record_delete(struct request *request)
 	if (!object || !request_matches(request, object->changed) ||
 		(resource->check && !resource->check(request, object, NULL)))
 		return;
-	rbac_remove_of(change, request->id);
 	if (resource->kind == OBJECT_NETWORK)
 		subnets_remove_of(change, request->id);
 	change_remove(change, resource->kind, request->id);
+	rbac_remove_of(change);
 	change_submit(change);
 }

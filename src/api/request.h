@@ -161,9 +161,9 @@ void collection_show(struct request *request);
 /* --- rbac.c --- */
 /* Is the object shared with the project, or with all ("*")? */
 bool is_shared_with(struct door *door, const char *object_id, const char *project_id);
-/* What shares it goes with the object. */
+/* What shares them goes with the objects that go. */
 struct change;
-void rbac_remove_of(struct change *change, const char *object_id);
+void rbac_remove_of(struct change *change);
 
 /* --- change.c: every change goes this way --- */
 
@@ -212,6 +212,7 @@ void foresight_add(json_t *body, const struct serve_done *done);
 /* A new random id. */
 const char *new_id(struct arena *arena);
 bool is_id(const char *text);
+bool is_project_id(const char *text); /* UTF-8 of a bounded length */
 /* A document, which is freed, as a part; NULL: it is none, and answered so. */
 const struct policy_part *part_of_document(
 	struct request *request, json_t *document, enum part_kind kind);
@@ -248,6 +249,8 @@ void quota_update(struct request *request);
 void quota_delete(struct request *request);
 
 /* --- record.c: objects that are no parts of a policy --- */
+/* As the store has it: what others rely on is there. */
+bool record_check_kept(const struct object *object, struct err *err);
 json_t *record_view(const struct request *request, const struct object *object, size_t rule);
 void record_create(struct request *request);
 void record_update(struct request *request);
@@ -272,6 +275,8 @@ const struct object *port_in_subnet(const struct door *door, const char *subnet_
 const struct object *port_in_network(const struct door *door, const char *network_id);
 
 /* --- network.c --- */
+/* The id of the network that the subnet is of. */
+const char *network_of_subnet(struct door *door, const char *subnet_id);
 /* Its subnets go with a network. */
 void subnets_remove_of(struct change *change, const char *network_id);
 

@@ -247,8 +247,29 @@ static bool check_arguments(struct request *request)
 	return true;
 }
 
+static bool is_utf8(const char *text)
+{
+	json_t *string = text ? json_string(text) : NULL;
+
+	json_decref(string);
+	return !text || string;
+}
+
+/* What becomes a part of an object, or of an answer, has to be JSON; bodies are. */
+static bool check_texts(struct request *request)
+{
+	bool is_fine = is_utf8(request->id) && is_utf8(request->tag);
+
+	vec_for_each (argument, &request->arguments)
+		is_fine = is_fine && is_utf8(argument->key) && is_utf8(argument->value);
+	if (!is_fine)
+		answer_error(request, 400, "HTTPBadRequest", "Write UTF-8, percent-encoded.",
+			"The path or an argument is no UTF-8.");
+	return is_fine;
+}
+
 void route_handle(struct request *request)
 {
-	if (check_arguments(request))
+	if (check_arguments(request) && check_texts(request))
 		request->route->handle(request);
 }

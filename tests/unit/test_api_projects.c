@@ -399,6 +399,22 @@ static void new_groups_begin_with_the_rules_that_an_admin_says(void **state)
 		4);
 }
 
+static void a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups(void **state)
+{
+	struct apitest *test = *state;
+	const char *group = make(test, "security-groups", "{\"security_group\": {}}");
+
+	make(test, "default-security-group-rules",
+		with("{\"default_security_group_rule\": {\"direction\": \"ingress\", "
+		     "\"remote_group_id\": \"%s\", \"used_in_default_sg\": true}}",
+			group));
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", group), NULL));
+	test->who = AS_MEMBER("bob");
+	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+	make(test, "security-groups", "{\"security_group\": {}}");
+}
+
 static void looking_makes_no_policy_where_there_is_none(void **state)
 {
 	struct apitest *test = *state;
@@ -462,6 +478,180 @@ static void times_and_revisions_count_changes_and_nothing_else(void **state)
 	json_decref(after);
 }
 
+/* Of so many rules that the model has soon enough garbage to be copied, between any two of the groups. */
+static void replace_policy(struct apitest *test, const char *description)
+{
+	struct text policy CLEANUP(text_done) = TEXT_INIT;
+
+	text_add(&policy, "security_groups:\n");
+	for (int group = 0; group < 40; group++) {
+		text_addf(&policy, "- {name: g%d, description: %s, security_group_rules: [", group,
+			description);
+		for (int rule = 1; rule <= 30; rule++)
+			text_addf(&policy,
+				"{direction: ingress, protocol: tcp, port_range_min: %d, "
+				"port_range_max: %d},",
+				rule, rule);
+		text_add(&policy, "]}\n");
+	}
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy.data));
+}
+
+static void rules_keep_their_project_when_several_groups_change_at_once(void **state)
+{
+	struct apitest *test = *state;
+	json_t *answer;
+
+	test->who = (struct identity){ "x", "bob", identity_local.roles };
+	for (int round = 0; round < 12; round++)
+		replace_policy(test, round % 2 ? "odd" : "even");
+	answer = apitest_expect(
+		test, 200, "GET", "/v2.0/security-group-rules?project_id=bob&fields=id", NULL);
+	assert_int_equal(n_in(answer, "security_group_rules"), 40 * 30);
+	json_decref(answer);
+}
+
+static void nobody_is_told_what_his_change_means_for_ports_of_others(void **state)
+{
+	static const char *const lists[] = { "changes", "flows", "opens", "closes" };
+	struct apitest *test = *state;
+	const json_t *told;
+	json_t *answer;
+
+	test->who = AS_MEMBER("bob");
+	answer = apitest_expect(test, 200, "POST", "/v2.0/security-groups?dry_run=true",
+		"{\"security_group\": {\"name\": \"g\"}}");
+	told = json_object_get(answer, "portwall");
+	for (size_t i = 0; i < N_OF(lists); i++) {
+		assert_true(json_is_array(json_object_get(told, lists[i])));
+		assert_int_equal(n_in(told, lists[i]), 0);
+	}
+	json_decref(answer);
+	/* of his own he is */
+	answer = apitest_expect(test, 200, "POST", "/v2.0/ports?dry_run=true",
+		"{\"port\": {\"name\": \"failed\"}}");
+	assert_int_equal(n_in(json_object_get(answer, "portwall"), "failures"), 1);
+	json_decref(answer);
+}
+
+static void not_everybody_says_which_interface_and_which_addresses_a_port_has(void **state)
+{
+	static const char *const of_admins[] = { "\"device\": \"eth0\"",
+		"\"binding:host_id\": \"compute2\"", "\"binding:profile\": {}" };
+	static const char *const of_owners[] = { "\"mac_address\": \"fa:16:3e:00:00:01\"",
+		"\"port_security_enabled\": false", "\"device_owner\": \"network:dhcp\"",
+		"\"allowed_address_pairs\": [{\"ip_address\": \"0.0.0.0/0\"}]",
+		"\"fixed_ips\": [{\"ip_address\": \"192.0.2.1\"}]" };
+	struct apitest *test = *state;
+	char network[64], port[64];
+
+	test->who = AS_MEMBER("bob");
+	snprintf(network, sizeof(network), "%s", make(test, "networks", "{\"network\": {}}"));
+	make(test, "subnets",
+		with("{\"subnet\": {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/24\"}}",
+			network));
+	make(test, "rbac-policies",
+		with("{\"rbac_policy\": {\"object_type\": \"network\", \"object_id\": \"%s\", "
+		     "\"target_tenant\": \"eve\", \"action\": \"access_as_shared\"}}",
+			network));
+	for (size_t i = 0; i < N_OF(of_owners); i++)
+		make(test, "ports",
+			with("{\"port\": {\"network_id\": \"%s\", \"security_groups\": [], %s}}",
+				network, of_owners[i]));
+	test->who = AS_MEMBER("zoe");
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
+	test->who = AS_MEMBER("eve");
+	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
+	snprintf(port, sizeof(port), "%s",
+		make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network)));
+	for (size_t i = 0; i < N_OF(of_owners); i++) {
+		expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/ports",
+			with("{\"port\": {\"network_id\": \"%s\", %s}}", network, of_owners[i]));
+		expect_error(test, 403, "PolicyNotAuthorized", "PUT", with("/v2.0/ports/%s", port),
+			with("{\"port\": {%s}}", of_owners[i]));
+	}
+	for (size_t i = 0; i < N_OF(of_admins); i++) {
+		expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/ports",
+			with("{\"port\": {%s}}", of_admins[i]));
+		expect_error(test, 403, "PolicyNotAuthorized", "PUT", with("/v2.0/ports/%s", port),
+			with("{\"port\": {%s}}", of_admins[i]));
+	}
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/ports/%s", port),
+		"{\"port\": {\"name\": \"a\", \"security_groups\": []}}"));
+	test->who = identity_local;
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/ports/%s", port),
+		"{\"port\": {\"device\": \"tap1\", \"mac_address\": \"fa:16:3e:00:00:02\"}}"));
+}
+
+/* Each a record that some version, or somebody with an editor of databases, may have left behind. */
+static void a_damaged_record_is_told_by_name_and_ends_nothing(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} records[] = {
+		{ "/fw/v1/n/a", "{}" },
+		{ "/fw/v1/sn/a", "{\"extra\": {\"network_id\": \"b\"}}" },
+		{ "/fw/v1/sn/a", "{\"extra\": {\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\"}}" },
+		{ "/fw/v1/rbac/a", "{\"extra\": {\"object_id\": 5}}" },
+		{ "/fw/v1/dr/a", "{\"extra\": {}}" },
+		{ "/fw/v1/dr/a", "{}" },
+		{ "/fw/v1/quota/a", "{\"extra\": 7}" },
+	};
+	struct apitest *test = *state;
+	uint64_t revision;
+	struct err err;
+
+	for (size_t i = 0; i < N_OF(records); i++) {
+		struct model fresh = { .revision = 0 };
+		struct store_put put = { records[i].key, records[i].value, strlen(records[i].value),
+			0 };
+
+		assert_true(store_commit(test->door->store, &put, 1, &revision, NULL, &err));
+		assert_false(model_load(&fresh, test->door->store, &err));
+		assert_non_null(strstr(err.text, records[i].key));
+		put = (struct store_put){ records[i].key, NULL, 0, revision };
+		assert_true(store_commit(test->door->store, &put, 1, &revision, NULL, &err));
+	}
+}
+
+static void what_is_no_text_is_no_name_of_anything(void **state)
+{
+	static const char body[] = "{\"quota\": {\"port\": 1}}";
+	struct apitest *test = *state;
+	const char *network = make(test, "networks", "{\"network\": {}}");
+	char path[512];
+
+	expect_error(test, 400, "HTTPBadRequest", "PUT", "/v2.0/quotas/\xff", body);
+	snprintf(path, sizeof(path), "/v2.0/quotas/%0300d", 0);
+	expect_error(test, 400, "HTTPBadRequest", "PUT", path, body);
+	expect_error(test, 400, "HTTPBadRequest", "PUT",
+		with("/v2.0/networks/%s/tags/\xc3", network), NULL);
+	expect_error(test, 400, "HTTPBadRequest", "GET", "/v2.0/networks?name=\xff", NULL);
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/quotas/caf\xc3\xa9", body));
+}
+
+static void what_a_policy_file_removes_is_shared_no_more_when_it_comes_again(void **state)
+{
+	static const char policy[] = "security_groups: [{name: g, id: "
+				     "25252525-2525-4252-8252-252525252525}]";
+	struct apitest *test = *state;
+
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	make(test, "rbac-policies",
+		"{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": "
+		"\"25252525-2525-4252-8252-252525252525\", \"target_tenant\": \"*\", \"action\": "
+		"\"access_as_shared\"}}");
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 1);
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", "{}"));
+	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
+	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 0);
+	test->who = AS_MEMBER("eve");
+	expect_error(test, 404, "SecurityGroupNotFound", "GET",
+		"/v2.0/security-groups/25252525-2525-4252-8252-252525252525", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,9 +664,16 @@ int main(void)
 		API_CASE(a_port_gets_addresses_of_its_network),
 		API_CASE(a_subnet_that_cannot_be_is_refused),
 		API_CASE(new_groups_begin_with_the_rules_that_an_admin_says),
+		API_CASE(a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups),
 		API_CASE(looking_makes_no_policy_where_there_is_none),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
+		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
+		API_CASE(nobody_is_told_what_his_change_means_for_ports_of_others),
+		API_CASE(not_everybody_says_which_interface_and_which_addresses_a_port_has),
+		API_CASE(a_damaged_record_is_told_by_name_and_ends_nothing),
+		API_CASE(what_is_no_text_is_no_name_of_anything),
+		API_CASE(what_a_policy_file_removes_is_shared_no_more_when_it_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
