@@ -176,7 +176,7 @@ static struct request *read_request(char *text, size_t size)
 	request = request_new(door, method, path);
 	request->who = identity_local;
 	add_arguments(request, line);
-	while (text < end && *text != '\n') {
+	while (text < end && *text && *text != '\n') {
 		char *value = take_until(&text, "\n"), *header = take_until(&value, ":");
 
 		value += strspn(value, " ");
