@@ -9,6 +9,12 @@
 
 /* What was read is shown for so long at least. */
 #define FRESH_MS 200
+/*
+ * Where reading takes longer, only who names the fields waits for it; others, as clients of Neutron that do not even show them, get
+ * what was read last, if it is not too old, and have it read anew for the next one.
+ */
+#define SLOW_MS	 300
+#define STALE_MS 60000
 
 static const char *const names[] = { "portwall:packets", "portwall:bytes" };
 
@@ -98,17 +104,30 @@ static void ask(struct door *door)
 	serve_put_text(&door->engine.out, SERVE_COUNTERS, pending->id, "");
 }
 
-static bool are_asked_for(const struct request *request)
+static bool is_stale(const struct door *door)
+{
+	const struct rule_counters *counters = &door->rule_counters;
+
+	return counters->arena && counters->took_ms > SLOW_MS &&
+	       door->now_ms - counters->read_ms <= STALE_MS;
+}
+
+/* *ret_by_name: by their own names, and not with all others. */
+static bool are_asked_for(const struct request *request, bool *ret_by_name)
 {
 	bool has_fields = false;
+
+	*ret_by_name = false;
 
 	vec_for_each (argument, &request->arguments) {
 		if (strcmp(argument->key, "fields") != 0)
 			continue;
 		has_fields = true;
 		for (size_t i = 0; i < N_OF(names); i++)
-			if (!strcmp(argument->value, names[i]))
+			if (!strcmp(argument->value, names[i])) {
+				*ret_by_name = true;
 				return true;
+			}
 	}
 	return !has_fields;
 }
@@ -116,13 +135,20 @@ static bool are_asked_for(const struct request *request)
 void rule_counters_with(struct request *request, void (*answer)(struct request *request))
 {
 	struct door *door = request->door;
+	bool by_name;
 
-	if (!are_asked_for(request) || is_fresh(door) || !door->model.n[PART_PORT]) {
+	if (!are_asked_for(request, &by_name) || is_fresh(door) || !door->model.n[PART_PORT]) {
 		answer(request);
 		return;
 	}
 	if (!request_may_wait(request))
 		return;
+	if (!by_name && is_stale(door)) {
+		if (!door->rule_counters.is_asked)
+			ask(door);
+		answer(request);
+		return;
+	}
 	request->give_up = answer;
 	request->waits_for_counters = true;
 	if (!door->rule_counters.is_asked)
@@ -140,7 +166,7 @@ static const struct rule_count *count_of(const struct door *door, const json_t *
 
 	if (!door->model.n[PART_PORT])
 		return &nothing;
-	if (!id || !is_fresh(door))
+	if (!id || (!is_fresh(door) && !is_stale(door)))
 		return NULL;
 	count = map_find(counters->by_id, id);
 	return count || counters->revision != door->model.revision ? count : &nothing;

@@ -278,6 +278,33 @@ static void the_engine_is_not_asked_again_before_as_long_as_it_took(void **state
 	assert_int_equal(test->engine.n_requests, n + 1);
 }
 
+static void where_reading_takes_long_only_who_names_counters_waits_for_them(void **state)
+{
+	struct apitest *test = *state;
+	struct request *request;
+	uint64_t n;
+
+	put_counted(test, 1);
+	request = apitest_ask(test, "GET", "/v2.0/security-group-rules", NULL);
+	test->door->now_ms += 1500;
+	apitest_pump(test);
+	request_free(request);
+	test->door->now_ms += 5000;
+	n = test->engine.n_requests;
+	request = apitest_ask(test, "GET", "/v2.0/security-group-rules", NULL);
+	assert_int_equal(request->answer.status, 200);
+	assert_non_null(strstr(request->answer.body.data, "\"portwall:packets\":10,"));
+	request_free(request);
+	/* it is read anew for the next one, and who names them waits for that */
+	request = apitest_ask(
+		test, "GET", "/v2.0/security-group-rules?fields=portwall:packets", NULL);
+	assert_int_equal(request->answer.status, 0);
+	apitest_pump(test);
+	assert_int_equal(request->answer.status, 200);
+	assert_int_equal(test->engine.n_requests, n + 1);
+	request_free(request);
+}
+
 static void rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet(void **state)
 {
 	struct apitest *test = *state;
@@ -454,6 +481,7 @@ int main(void)
 		API_CASE(who_wants_no_counters_costs_the_engine_nothing),
 		API_CASE(the_engine_is_asked_once_for_all_who_list_rules_at_a_time),
 		API_CASE(the_engine_is_not_asked_again_before_as_long_as_it_took),
+		API_CASE(where_reading_takes_long_only_who_names_counters_waits_for_them),
 		API_CASE(rules_of_a_busy_engine_have_no_counters_and_a_new_rule_has_none_yet),
 		API_CASE(drops_are_told_while_somebody_reads_events),
 		API_CASE(what_nobody_reads_is_not_looked_for),
