@@ -647,6 +647,38 @@ static void what_a_policy_file_removes_is_shared_no_more_when_it_comes_again(voi
 		"/v2.0/security-groups/25252525-2525-4252-8252-252525252525", NULL);
 }
 
+static void add_n(struct text *text, const char *what, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		text_add(text, what);
+}
+
+static void one_request_asks_for_and_keeps_so_much_and_no_more(void **state)
+{
+	struct text tags CLEANUP(text_done) = TEXT_INIT;
+	struct text kept CLEANUP(text_done) = TEXT_INIT;
+	struct text body CLEANUP(text_done) = TEXT_INIT;
+	struct apitest *test = *state;
+
+	make(test, "networks", "{\"network\": {}}");
+	text_add(&tags, "/v2.0/networks?not-tags-any=a");
+	add_n(&tags, ",a", LIMIT_API_TAGS - 1);
+	assert_int_equal(n_listed(test, tags.data, "networks"), 1);
+	text_add(&tags, ",");
+	expect_error(test, 400, "HTTPBadRequest", "GET", tags.data, NULL);
+	add_n(&kept, "x", LIMIT_API_KEPT);
+	text_addf(&body, "{\"network\": {\"availability_zone_hints\": [\"%s\"]}}", kept.data);
+	expect_error(test, 400, "HTTPBadRequest", "POST", "/v2.0/networks", body.data);
+	text_clear(&body);
+	text_addf(&body, "{\"port\": {\"binding:profile\": {\"a\": \"%s\"}}}", kept.data);
+	expect_error(test, 400, "HTTPBadRequest", "POST", "/v2.0/ports", body.data);
+	text_clear(&body);
+	text_add(&body, "{\"port\": {\"fixed_ips\": [{\"ip_address\": \"::1\"}");
+	add_n(&body, ", {\"ip_address\": \"::1\"}", LIMIT_API_FIXED_IPS);
+	text_add(&body, "]}}");
+	expect_error(test, 400, "InvalidInput", "POST", "/v2.0/ports", body.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -669,6 +701,7 @@ int main(void)
 		API_CASE(a_damaged_record_is_told_by_name_and_ends_nothing),
 		API_CASE(what_is_no_text_is_no_name_of_anything),
 		API_CASE(what_a_policy_file_removes_is_shared_no_more_when_it_comes_again),
+		API_CASE(one_request_asks_for_and_keeps_so_much_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
