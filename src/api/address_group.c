@@ -131,30 +131,55 @@ static bool has_text(const json_t *list, const char *text)
 	return false;
 }
 
-/* Its addresses with those of the body, or without; both as prefixes are printed. */
-static json_t *addresses_behind(
-	struct request *request, const json_t *before, const json_t *said, bool adds)
+/* As prefixes are printed; they were checked. */
+static json_t *as_printed(struct arena *arena, const json_t *addresses)
 {
-	json_t *behind = json_array(), *given = json_array(), *item;
+	json_t *list = json_array(), *item;
 	size_t i;
 
-	json_array_foreach(said, i, item)
+	json_array_foreach(addresses, i, item)
 	{
 		struct text text CLEANUP(text_done) = TEXT_INIT;
 		struct prefix prefix;
 		struct fault fault;
 
-		/* it was checked */
-		if (check_prefix(request->arena, json_string_value(item), &prefix, &fault))
+		if (check_prefix(arena, json_string_value(item), &prefix, &fault))
 			prefix_print(&text, &prefix);
-		json_array_append_new(given, json_string(text.data));
+		json_array_append_new(list, json_string(text.data));
+	}
+	return list;
+}
+
+/* Its addresses with those of the body, or without them. NULL: one is there already, or is not, and it is answered so. */
+static json_t *addresses_behind(
+	struct request *request, const json_t *before, const json_t *said, bool adds)
+{
+	json_t *given = as_printed(request->arena, said), *behind = json_array(), *item;
+	bool is_fine = true;
+	size_t i;
+
+	json_array_foreach(given, i, item)
+	{
+		const char *address = json_string_value(item);
+
+		if (!is_fine || has_text(before, address) != adds)
+			continue;
+		is_fine = false;
+		answer_error(request, adds ? 400 : 404,
+			adds ? "AddressesAlreadyExist" : "AddressesNotFound",
+			"GET shows which addresses it has; one that another covers is not kept.",
+			"Addresses %s %s the address group %s.", address,
+			adds ? "already exist in" : "not found in", request->id);
 	}
 	json_array_foreach(before, i, item) if (adds || !has_text(given, json_string_value(item)))
 		json_array_append(behind, item);
 	if (adds)
 		json_array_extend(behind, given);
 	json_decref(given);
-	return behind;
+	if (is_fine)
+		return behind;
+	json_decref(behind);
+	return NULL;
 }
 
 /* {"address_group": {"addresses": [...]}} as the API's reference has it, or the list alone as the SDK sends it. NULL: answered. */
@@ -184,7 +209,7 @@ static void change_addresses(struct request *request, bool adds)
 	struct change *change = change_new(request, 200);
 	const struct object *object = collection_find_own(request, NULL);
 	const struct policy_part *part;
-	json_t *document, *said;
+	json_t *document, *said, *addresses;
 
 	if (!object || !request_matches(request, object->changed))
 		return;
@@ -192,9 +217,13 @@ static void change_addresses(struct request *request, bool adds)
 	if (!said)
 		return;
 	document = document_of_part(&object->part);
-	json_object_set_new(document, "addresses",
-		addresses_behind(request, json_object_get(document, "addresses"), said, adds));
+	addresses = addresses_behind(request, json_object_get(document, "addresses"), said, adds);
 	json_decref(said);
+	if (!addresses) {
+		json_decref(document);
+		return;
+	}
+	json_object_set_new(document, "addresses", addresses);
 	part = part_of_document(request, document, PART_ADDRESS_GROUP);
 	if (!part)
 		return;

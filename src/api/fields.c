@@ -248,6 +248,21 @@ static json_t *take_objects(
 	return json_incref(many);
 }
 
+/* In a list each may be wrapped once more, as the object alone is: some clients do. */
+static void unwrap(const struct request *request, json_t *list)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		json_t *inner = json_object_get(item, request->route->resource->one);
+
+		if (json_is_object(inner) && json_object_size(item) == 1)
+			json_array_set(list, i, inner);
+	}
+}
+
 json_t *fields_of_body(struct request *request, bool may_be_many, bool *ret_many)
 {
 	json_t *body, *list, *object;
@@ -265,6 +280,7 @@ json_t *fields_of_body(struct request *request, bool may_be_many, bool *ret_many
 		return NULL;
 	list = take_objects(request, body, may_be_many, ret_many);
 	json_decref(body);
+	unwrap(request, list);
 	json_array_foreach(list, i, object)
 	{
 		bool is_fine = json_is_object(object);

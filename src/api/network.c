@@ -321,7 +321,7 @@ static bool check_new_subnet(struct request *request, json_t *record)
 	const char *network = text_of(record, "network_id");
 	const struct object *object = visible_find(request, OBJECT_NETWORK, network);
 	struct prefix cidr;
-	struct addr gateway;
+	struct addr gateway = { 0 };
 	bool has_gateway;
 
 	if (!object || !is_own(request, object)) {

@@ -118,10 +118,11 @@ extern const struct resource group_resource, rule_resource, address_group_resour
 
 /* Of all that have them; in front of a table of fields. */
 #define PROJECT_FIELDS                                                                             \
-	{ "project_id", IS_STRING, IN_POST | FILTERED,                                             \
+	{ "project_id", IS_STRING | IS_NULL, IN_POST | FILTERED,                                   \
 		"The project that it is of; only an admin names another than his own.", NULL },    \
 	{                                                                                          \
-		"tenant_id", IS_STRING, IN_POST | FILTERED, "The old name of project_id.", NULL    \
+		"tenant_id", IS_STRING | IS_NULL, IN_POST | FILTERED,                              \
+			"The old name of project_id.", NULL                                        \
 	}
 #define STANDARD_FIELDS                                                                            \
 	PROJECT_FIELDS, { "created_at", IS_STRING, FILTERED, "It is set by itself.", NULL },       \

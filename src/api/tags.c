@@ -23,11 +23,11 @@ static bool has_tag(const struct attrs *attrs, const char *tag)
 
 static bool check_tag(struct request *request, const char *tag)
 {
-	if (*tag && strlen(tag) <= TAG_LEN && !strpbrk(tag, ",/"))
+	if (tag && *tag && strlen(tag) <= TAG_LEN && !strpbrk(tag, ",/"))
 		return true;
 	answer_error(request, 400, "HTTPBadRequest",
 		"A tag has 1 to 60 characters, and no comma and no slash among them.",
-		"'%s' is no valid tag", tag);
+		"'%s' is no valid tag", tag ? tag : "");
 	return false;
 }
 

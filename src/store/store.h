@@ -15,6 +15,8 @@
  *	/fw/v1/g/GROUP/r          a security group with its rules
  *	/fw/v1/ag/GROUP           an address group
  *	/fw/v1/h/HOST/p/PORT      a port
+ *	/fw/v1/n/NETWORK, sn/SUBNET, rbac/ID, quota/PROJECT, dr/RULE
+ *	                          what is no part of a policy: networks, subnets, sharings, quotas, default rules
  *
  * The store knows nothing of what documents say. One revision counts all changes: each transaction that changes something
  * has the next one. One process writes at a time; others may read.

@@ -164,7 +164,9 @@ static void quotas_hold_for_projects_but_not_for_the_local_one(void **state)
 	test->who = identity_local;
 	json_decref(apitest_expect(test, 204, "DELETE", "/v2.0/quotas/bob", NULL));
 	expect_error(test, 404, "TenantQuotaNotFound", "DELETE", "/v2.0/quotas/bob", NULL);
-	/* a list is counted as a whole */
+	/* a list is counted as a whole; each may be wrapped once more */
+	json_decref(apitest_expect(test, 200, "POST", "/v2.0/security-groups?dry_run=true",
+		"{\"security_groups\": [{\"security_group\": {\"name\": \"a\", \"project_id\": null}}, {}]}"));
 	test->who = AS_MEMBER("eve");
 	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
 		"{\"security_groups\": [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}]}");
@@ -438,8 +440,11 @@ static void addresses_come_to_a_group_and_go(void **state)
 	answer = apitest_expect(test, 200, "PUT", add, "{\"addresses\": [\"2001:db8::/32\"]}");
 	assert_int_equal(n_in(json_object_get(answer, "address_group"), "addresses"), 3);
 	json_decref(answer);
-	answer = apitest_expect(
-		test, 200, "PUT", take, "{\"addresses\": [\"192.0.2.0/24\", \"203.0.113.1\"]}");
+	expect_error(test, 404, "AddressesNotFound", "PUT", take,
+		"{\"addresses\": [\"192.0.2.0/24\", \"203.0.113.1\"]}");
+	expect_error(test, 400, "AddressesAlreadyExist", "PUT", add,
+		"{\"addresses\": [\"203.0.113.1\", \"192.0.2.0/24\"]}");
+	answer = apitest_expect(test, 200, "PUT", take, "{\"addresses\": [\"192.0.2.0/24\"]}");
 	assert_int_equal(n_in(json_object_get(answer, "address_group"), "addresses"), 2);
 	json_decref(answer);
 	expect_error(test, 400, "HTTPBadRequest", "PUT", add, "{}");
