@@ -517,7 +517,7 @@ static void add_link(struct listing *listing, const char *rel, const char *marke
 	const char *between = "?";
 	json_t *link;
 
-	text_addf(&href, "http://%s%s", request->host ? request->host : "localhost", request->path);
+	text_addf(&href, "%s%s", request_origin(request), request->path);
 	vec_for_each (argument, &request->arguments) {
 		if (!strcmp(argument->key, "marker") || !strcmp(argument->key, "page_reverse"))
 			continue;

@@ -37,6 +37,7 @@ struct request {
 	const char *path;
 	VEC(struct argument) arguments;
 	const char *if_match, *last_event_id, *host; /* headers; NULL: not there */
+	bool is_secret;				     /* it came over TLS */
 	struct text body;
 	const struct api_route *route;
 	const char *id, *tag; /* what stands for {id} and {tag} in the path; NULL */
@@ -57,6 +58,8 @@ void request_free(struct request *request); /* NULL is fine; what it waits for i
 const char *request_argument(const struct request *request, const char *key);
 /* An argument that is true or false; *ret stays when there is none. False: it is answered as wrong. */
 bool request_flag(struct request *request, const char *key, bool *ret);
+/* Where it was asked: "https://HOST:PORT", without a path. */
+const char *request_origin(const struct request *request);
 /* False: too much is waited for already, and it is answered so. */
 bool request_may_wait(struct request *request);
 /* It waits for the engine; give up after so many seconds. */
