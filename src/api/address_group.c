@@ -258,9 +258,11 @@ void address_group_delete(struct request *request)
 			if (!named || strcmp(named, request->id) != 0)
 				continue;
 			answer_error(request, 409, "AddressGroupInUse",
-				arena_printf(request->arena,
-					"Rule %s of security group %s names it: delete that first.",
-					part->group.rules[r].id, part->group.id),
+				is_own(request, &model->objects[PART_GROUP][i])
+					? arena_printf(request->arena,
+						  "Rule %s of security group %s names it: delete that first.",
+						  part->group.rules[r].id, part->group.id)
+					: "A rule of another project names it: that has to go first.",
 				"Address group %s is in use on one or more security group rules",
 				request->id);
 			return;

@@ -32,6 +32,12 @@ bool is_visible(const struct request *request, const struct object *object)
 	return is_shared_with(request->door, id, request->who.project_id);
 }
 
+const char *words_of_port(const struct request *request, const struct object *port)
+{
+	return is_own(request, port) ? arena_printf(request->arena, "port %s", port->id)
+				     : "a port of another project";
+}
+
 const struct object *visible_find(
 	const struct request *request, enum object_kind kind, const char *id)
 {

@@ -143,7 +143,7 @@ static bool check_network(struct request *request, const struct object *before, 
 	if (!port)
 		return true;
 	answer_error(request, 409, "NetworkInUse",
-		arena_printf(request->arena, "Delete port %s first.", port->id),
+		arena_printf(request->arena, "Delete %s first.", words_of_port(request, port)),
 		"Unable to complete operation on network %s. There are one or more ports still in use "
 		"on the network.",
 		before->id);
@@ -352,7 +352,8 @@ static bool check_subnet(struct request *request, const struct object *before, j
 		if (!port)
 			return true;
 		answer_error(request, 409, "SubnetInUse",
-			arena_printf(request->arena, "Delete port %s first.", port->id),
+			arena_printf(
+				request->arena, "Delete %s first.", words_of_port(request, port)),
 			"Unable to complete operation on subnet %s: One or more ports have an IP "
 			"allocation from this subnet.",
 			before->id);

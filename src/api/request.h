@@ -158,6 +158,8 @@ const struct object *visible_find(
 	const struct request *request, enum object_kind kind, const char *id);
 bool is_own(const struct request *request, const struct object *object);
 bool is_visible(const struct request *request, const struct object *object);
+/* "port ID", or "a port of another project" for who may not know more. */
+const char *words_of_port(const struct request *request, const struct object *port);
 void collection_list(struct request *request);
 void collection_show(struct request *request);
 

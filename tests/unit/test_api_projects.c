@@ -77,7 +77,7 @@ static void what_is_of_another_project_is_not_found(void **state)
 static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 {
 	struct apitest *test = *state;
-	char group[64], rbac[64];
+	char group[64], rbac[64], port_of_bob[64];
 	json_t *answer;
 
 	test->who = AS_MEMBER("bob");
@@ -106,10 +106,29 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 	expect_error(test, 404, "SecurityGroupNotFound", "GET",
 		with("/v2.0/security-groups/%s", group), NULL);
 	test->who = AS_MEMBER("bob");
+	snprintf(port_of_bob, sizeof(port_of_bob), "%s",
+		make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", group)));
 	expect_error(
 		test, 409, "RbacPolicyInUse", "DELETE", with("/v2.0/rbac-policies/%s", rbac), NULL);
-	expect_error(test, 409, "SecurityGroupInUse", "DELETE",
-		with("/v2.0/security-groups/%s", group), NULL);
+	expect_error(test, 409, "RbacPolicyInUse", "PUT", with("/v2.0/rbac-policies/%s", rbac),
+		"{\"rbac_policy\": {\"target_tenant\": \"zoe\"}}");
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/rbac-policies/%s", rbac),
+		"{\"rbac_policy\": {\"target_tenant\": \"eve\"}}"));
+	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/ports/%s", port_of_bob), NULL));
+	answer = apitest_expect(test, 409, "DELETE", with("/v2.0/security-groups/%s", group), NULL);
+	assert_string_equal(at(answer, "NeutronError.type"), "SecurityGroupInUse");
+	assert_string_equal(
+		at(answer, "NeutronError.detail"), "Take it off a port of another project first.");
+	json_decref(answer);
+	/* an admin shares what is of bob with zoe: bob's and eve's use of it is none of zoe's */
+	test->who = identity_local;
+	snprintf(rbac, sizeof(rbac), "%s",
+		make(test, "rbac-policies",
+			with("{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": "
+			     "\"%s\", \"target_tenant\": \"zoe\", \"action\": \"access_as_shared\"}}",
+				group)));
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/rbac-policies/%s", rbac), NULL));
 }
 
 static void sharing_ends_with_the_object(void **state)
