@@ -193,8 +193,9 @@ static bool check_object(struct request *request, json_t *object)
 		else if (!(field->flags & in))
 			answer_error(request, 400, "HTTPBadRequest", field->words,
 				"Cannot update read-only attribute %s", name);
-		else if (check_value(request, object, field, value) &&
-			 check_kept(request, field, value))
+		/* check_value last: the value may be another one behind it */
+		else if (check_kept(request, field, value) &&
+			 check_value(request, object, field, value))
 			continue;
 		return false;
 	}
