@@ -88,7 +88,7 @@ static json_t *default_rule_view(
 	return view;
 }
 
-static const char *text_of(struct arena *arena, const json_t *object, const char *key)
+static const char *rule_text(struct arena *arena, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
 
@@ -109,7 +109,7 @@ static bool check_default_rule(struct request *request, const struct object *bef
 	if (!record)
 		return true;
 	for (size_t i = 0; i < N_RULE_FIELDS; i++)
-		texts[i] = text_of(arena, record, rule_field_names[i]);
+		texts[i] = rule_text(arena, record, rule_field_names[i]);
 	if (!check_rule(arena, arena, texts, &rule, NULL, &fault)) {
 		answer_fault(request, &fault);
 		return false;

@@ -55,11 +55,6 @@ static const struct api_field subnet_fields[] = {
 	STANDARD_FIELDS,
 };
 
-static const char *text_of(const json_t *record, const char *key)
-{
-	return json_string_value(json_object_get(record, key));
-}
-
 static void show_standard(const struct object *object, json_t *view)
 {
 	json_object_set_new(view, "tags", attrs_tags(&object->attrs));

@@ -36,11 +36,6 @@ static bool answer_bad(struct request *request, const char *field, const char *v
 	return false;
 }
 
-static const char *text_of(const json_t *record, const char *key)
-{
-	return json_string_value(json_object_get(record, key));
-}
-
 /* Is it of a project that sees the object by this sharing, and not because the object is its own? */
 static bool is_of_others(const char *project, const char *owner, const char *target)
 {

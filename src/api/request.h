@@ -77,6 +77,8 @@ void answer_error(struct request *request, unsigned status, const char *type, co
 void answer_err(struct request *request, const struct err *err);
 /* A string whatever bytes there are: what is no UTF-8 becomes "?". */
 json_t *json_text(const char *text);
+/* The text that an object has under the key; NULL: it has none. */
+const char *text_of(const json_t *object, const char *key);
 void json_add(struct text *out, const json_t *value);		 /* in one line */
 const char *json_line(struct arena *arena, const json_t *value); /* the same with keys sorted */
 /* A JSON body, checked for size and depth; NULL: it is answered as malformed. */
