@@ -434,6 +434,27 @@ static void a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups(void
 	make(test, "security-groups", "{\"security_group\": {}}");
 }
 
+static void a_rule_that_new_groups_begin_with_is_there_once(void **state)
+{
+	static const char rule[] = "{\"direction\": \"ingress\", \"protocol\": \"icmp\", "
+				   "\"used_in_default_sg\": true, \"description\": \"a\"}";
+	struct apitest *test = *state;
+	const char *path = "/v2.0/default-security-group-rules";
+
+	expect_error(test, 404, "SecurityGroupNotFound", "POST", path,
+		"{\"default_security_group_rule\": {\"direction\": \"ingress\", \"remote_group_id\": "
+		"\"25252525-2525-4252-8252-252525252525\"}}");
+	json_decref(apitest_expect(test, 201, "POST", path,
+		with("{\"default_security_group_rules\": [%s, %s]}", rule, rule)));
+	expect_error(test, 409, "DefaultSecurityGroupRuleExists", "POST", path,
+		with("{\"default_security_group_rule\": %s}", rule));
+	test->who = AS_MEMBER("bob");
+	make(test, "security-groups", "{\"security_group\": {}}");
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-group-rules?protocol=icmp", "security_group_rules"),
+		2);
+}
+
 static void looking_makes_no_policy_where_there_is_none(void **state)
 {
 	struct apitest *test = *state;
@@ -717,6 +738,7 @@ int main(void)
 		API_CASE(a_subnet_that_cannot_be_is_refused),
 		API_CASE(new_groups_begin_with_the_rules_that_an_admin_says),
 		API_CASE(a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups),
+		API_CASE(a_rule_that_new_groups_begin_with_is_there_once),
 		API_CASE(looking_makes_no_policy_where_there_is_none),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
