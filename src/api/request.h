@@ -25,6 +25,7 @@ struct answer {
 	uint64_t first;
 };
 
+struct change;
 struct request {
 	struct door *door;
 	struct arena *arena;
@@ -43,6 +44,7 @@ struct request {
 	const char *id, *tag; /* what stands for {id} and {tag} in the path; NULL */
 	struct answer answer;
 	json_t *kept;		 /* an answer's body that is not sent yet; NULL */
+	struct change *change;	 /* that it makes; NULL */
 	struct pending *pending; /* what it waits for; NULL */
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	/* Then it is answered by this; NULL: the engine has not answered in time. */

@@ -372,6 +372,12 @@ static void a_subnet_that_cannot_be_is_refused(void **state)
 	for (size_t i = 0; i < N_OF(wrong); i++)
 		json_decref(apitest_expect(test, 400, "POST", "/v2.0/subnets",
 			with("{\"subnet\": {\"network_id\": \"%s\", %s}}", network, wrong[i])));
+	/* nor two of one request with each other */
+	json_decref(apitest_expect(test, 400, "POST", "/v2.0/subnets",
+		with("{\"subnets\": [{\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/24\"}, {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/25\"}]}",
+			network, network)));
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
 	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/networks/%s", network), NULL));
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
