@@ -59,8 +59,9 @@
 #define LIMIT_API_QUERY	 100		       /* arguments behind the "?" */
 #define LIMIT_API_TAGS	 100		       /* that one argument asks for */
 #define LIMIT_API_KEPT                                                                             \
-	((size_t)16 * 1024)	 /* bytes of a list or an object that is only kept for clients */
-#define LIMIT_API_FIXED_IPS   50 /* of a port */
+	((size_t)16 * 1024)	   /* bytes of a list or an object that is only kept for clients */
+#define LIMIT_API_ADDRESSES   5000 /* of an address group of another project than the host's own */
+#define LIMIT_API_FIXED_IPS   50   /* of a port */
 #define LIMIT_API_CONNECTIONS 1024
 #define LIMIT_API_MEMORY      ((size_t)512 * 1024 * 1024) /* bytes of all bodies and answers under way */
 #define LIMIT_API_REQUEST_S   30   /* seconds until a request has come whole */

@@ -471,6 +471,34 @@ static void looking_makes_no_policy_where_there_is_none(void **state)
 	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
 }
 
+static void no_project_takes_all_address_groups_and_addresses(void **state)
+{
+	struct text body CLEANUP(text_done) = TEXT_INIT;
+	struct apitest *test = *state;
+	json_t *answer;
+	const char *group;
+
+	test->who = AS_MEMBER("bob");
+	group = make(test, "address-groups", "{\"address_group\": {}}");
+	text_add(&body, "{\"addresses\": [\"::1\"");
+	for (int i = 0; i < LIMIT_API_ADDRESSES; i++)
+		text_addf(&body, ", \"10.%d.%d.1\"", i / 200, i % 200);
+	text_add(&body, "]}");
+	expect_error(test, 409, "OverQuota", "PUT",
+		with("/v2.0/address-groups/%s/add_addresses", group), body.data);
+	for (int i = 1; i < 100; i++)
+		make(test, "address-groups", "{\"address_group\": {}}");
+	expect_error(
+		test, 409, "OverQuota", "POST", "/v2.0/address-groups", "{\"address_group\": {}}");
+	answer = apitest_expect(test, 200, "GET", "/v2.0/quotas/bob", NULL);
+	assert_null(json_object_get(json_object_get(answer, "quota"), "address_group"));
+	json_decref(answer);
+	test->who = identity_local;
+	group = make(test, "address-groups", "{\"address_group\": {}}");
+	json_decref(apitest_expect(
+		test, 200, "PUT", with("/v2.0/address-groups/%s/add_addresses", group), body.data));
+}
+
 static void addresses_come_to_a_group_and_go(void **state)
 {
 	struct apitest *test = *state;
@@ -746,6 +774,7 @@ int main(void)
 		API_CASE(a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups),
 		API_CASE(a_rule_that_new_groups_begin_with_is_there_once),
 		API_CASE(looking_makes_no_policy_where_there_is_none),
+		API_CASE(no_project_takes_all_address_groups_and_addresses),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
 		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
