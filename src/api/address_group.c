@@ -69,6 +69,23 @@ static bool check_addresses(struct request *request, const json_t *addresses)
 	return true;
 }
 
+/* All projects share what a host can hold; the local one is the host's own, whose policy may come from a file. */
+static bool check_size(
+	struct request *request, const struct policy_part *part, const char *project_id)
+{
+	const struct policy_address_group *group = &part->address_group;
+	size_t n = 0;
+
+	for (int family = 0; family < N_IP_FAMILIES; family++)
+		n += group->addresses[family].n;
+	if (n <= LIMIT_API_ADDRESSES || !strcmp(project_id, LOCAL_PROJECT))
+		return true;
+	answer_error(request, 409, "OverQuota", "Write neighbours as one prefix.",
+		"An address group has at most %d addresses, this one would have %zu.",
+		LIMIT_API_ADDRESSES, n);
+	return false;
+}
+
 void address_group_create(struct request *request)
 {
 	struct change *change = change_new(request, 201);
@@ -83,9 +100,10 @@ void address_group_create(struct request *request)
 
 		json_object_set_new(item, "id", json_string(id));
 		if (request_project(request, item, &project) &&
-			check_addresses(request, json_object_get(item, "addresses")))
+			check_addresses(request, json_object_get(item, "addresses")) &&
+			quota_check(change, project, "address_group", 1))
 			part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
-		is_fine = part != NULL;
+		is_fine = part && check_size(request, part, project);
 		if (!is_fine)
 			break;
 		object_of_project(change_put_shown(change, part, id), project);
@@ -116,7 +134,7 @@ void address_group_update(struct request *request)
 	json_object_update(document, json_array_get(list, 0));
 	json_decref(list);
 	part = part_of_document(request, document, PART_ADDRESS_GROUP);
-	if (!part)
+	if (!part || !check_size(request, part, object->attrs.project_id))
 		return;
 	change_put_shown(change, part, request->id);
 	change_submit(change);
@@ -225,7 +243,7 @@ static void change_addresses(struct request *request, bool adds)
 	}
 	json_object_set_new(document, "addresses", addresses);
 	part = part_of_document(request, document, PART_ADDRESS_GROUP);
-	if (!part)
+	if (!part || !check_size(request, part, object->attrs.project_id))
 		return;
 	change_put_shown(change, part, request->id);
 	change_submit(change);
@@ -258,9 +276,11 @@ void address_group_delete(struct request *request)
 			if (!named || strcmp(named, request->id) != 0)
 				continue;
 			answer_error(request, 409, "AddressGroupInUse",
-				arena_printf(request->arena,
-					"Rule %s of security group %s names it: delete that first.",
-					part->group.rules[r].id, part->group.id),
+				is_own(request, &model->objects[PART_GROUP][i])
+					? arena_printf(request->arena,
+						  "Rule %s of security group %s names it: delete that first.",
+						  part->group.rules[r].id, part->group.id)
+					: "A rule of another project names it: that has to go first.",
 				"Address group %s is in use on one or more security group rules",
 				request->id);
 			return;

@@ -14,11 +14,6 @@ struct choosing {
 	VEC(const struct object *) subnets;
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key));
-}
-
 static const char *addr_text(struct arena *arena, const struct addr *addr)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;

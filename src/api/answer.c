@@ -23,6 +23,11 @@ json_t *json_text(const char *text)
 	return string;
 }
 
+const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key));
+}
+
 static int add_bytes(const char *bytes, size_t size, void *data)
 {
 	text_add_n(data, bytes, size);

@@ -31,6 +31,7 @@ struct change *change_new(struct request *request, unsigned status)
 
 	change->request = request;
 	change->status = status;
+	request->change = change;
 	return change;
 }
 

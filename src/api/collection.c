@@ -32,6 +32,12 @@ bool is_visible(const struct request *request, const struct object *object)
 	return is_shared_with(request->door, id, request->who.project_id);
 }
 
+const char *words_of_port(const struct request *request, const struct object *port)
+{
+	return is_own(request, port) ? arena_printf(request->arena, "port %s", port->id)
+				     : "a port of another project";
+}
+
 const struct object *visible_find(
 	const struct request *request, enum object_kind kind, const char *id)
 {
@@ -186,12 +192,21 @@ static bool is_field(const char *key)
 	return true;
 }
 
+/* The first argument with its key looks at all of them. */
+static bool is_repeated(const struct request *request, const struct argument *argument)
+{
+	for (const struct argument *a = request->arguments.items; a < argument; a++)
+		if (!strcmp(a->key, argument->key))
+			return true;
+	return false;
+}
+
 /* Of the arguments with one key one has to be so, and that for each key. */
 static bool passes_filters(const struct request *request, const json_t *object)
 {
 	vec_for_each (argument, &request->arguments) {
 		const json_t *value = json_object_get(object, argument->key);
-		bool is_so = !is_field(argument->key);
+		bool is_so = !is_field(argument->key) || is_repeated(request, argument);
 
 		for (size_t i = 0; !is_so && i < request->arguments.n; i++)
 			is_so = !strcmp(request->arguments.items[i].key, argument->key) &&
@@ -219,11 +234,36 @@ static size_t tags_in(const struct attrs *attrs, const char *tags, size_t *ret_a
 	return n;
 }
 
+static bool is_tag_filter(const char *key)
+{
+	return text_has_prefix(key, "tags") || text_has_prefix(key, "not-tags");
+}
+
+/* Each is looked for at each object. */
+static bool check_tag_filters(struct request *request)
+{
+	vec_for_each (argument, &request->arguments) {
+		const char *at = is_tag_filter(argument->key) ? argument->value : "";
+
+		for (size_t n = 1; *at; at++)
+			if (*at == ',' && ++n > LIMIT_API_TAGS) {
+				answer_error(request, 400, "HTTPBadRequest",
+					"No object has as many tags.", "More than %d tags in '%s'.",
+					LIMIT_API_TAGS, argument->key);
+				return false;
+			}
+	}
+	return true;
+}
+
 static bool passes_tags(const struct request *request, const struct attrs *attrs)
 {
 	vec_for_each (argument, &request->arguments) {
-		size_t asked, n = tags_in(attrs, argument->value, &asked);
+		size_t asked, n;
 
+		if (!is_tag_filter(argument->key))
+			continue;
+		n = tags_in(attrs, argument->value, &asked);
 		if ((!strcmp(argument->key, "tags") && n != asked) ||
 			(!strcmp(argument->key, "tags-any") && !n) ||
 			(!strcmp(argument->key, "not-tags") && n == asked) ||
@@ -260,7 +300,7 @@ static bool may_pass(const struct request *request, const struct object *object)
 {
 	vec_for_each (argument, &request->arguments) {
 		const char *value = known_value(request->route->resource, object, argument->key);
-		bool is_so = !value;
+		bool is_so = !value || is_repeated(request, argument);
 
 		for (size_t i = 0; !is_so && i < request->arguments.n; i++)
 			is_so = !strcmp(request->arguments.items[i].key, argument->key) &&
@@ -483,7 +523,7 @@ static void add_link(struct listing *listing, const char *rel, const char *marke
 	const char *between = "?";
 	json_t *link;
 
-	text_addf(&href, "http://%s%s", request->host ? request->host : "localhost", request->path);
+	text_addf(&href, "%s%s", request_origin(request), request->path);
 	vec_for_each (argument, &request->arguments) {
 		if (!strcmp(argument->key, "marker") || !strcmp(argument->key, "page_reverse"))
 			continue;
@@ -590,7 +630,7 @@ static size_t first_of_page(const struct listing *listing)
 static bool is_page_full(const struct listing *listing)
 {
 	return is_by_id(listing) && listing->limit &&
-	       listing->items.n > listing->limit + (listing->marker != NULL);
+	       listing->items.n > (size_t)listing->limit + (listing->marker != NULL);
 }
 
 void collection_list(struct request *request)
@@ -601,7 +641,8 @@ void collection_list(struct request *request)
 	struct answer *answer = &request->answer;
 	struct listing listing = { .request = request, .scratch = scratch };
 
-	if (!check_filters(request, true) || !read_sort(&listing) || !read_page(&listing))
+	if (!check_filters(request, true) || !check_tag_filters(request) || !read_sort(&listing) ||
+		!read_page(&listing))
 		return;
 	listing.is_kept = listing.n_sort_keys || listing.limit || listing.marker;
 	/* One object after the other: of 10,000 groups there is never more than the text. */

@@ -88,7 +88,7 @@ static json_t *default_rule_view(
 	return view;
 }
 
-static const char *text_of(struct arena *arena, const json_t *object, const char *key)
+static const char *rule_text(struct arena *arena, const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
 
@@ -97,24 +97,84 @@ static const char *text_of(struct arena *arena, const json_t *object, const char
 		       : json_string_value(value);
 }
 
+/* What two rules of a group may not have in common; NULL: it is wrong, and *ret_fault says why. */
+static const char *key_of(struct arena *arena, const json_t *record, struct fault *ret_fault)
+{
+	const char *texts[N_RULE_FIELDS] = { NULL }, *key;
+	const char *group = text_of(record, "remote_group_id"),
+		   *addresses = text_of(record, "remote_address_group_id");
+	struct policy_rule rule = { 0 };
+
+	for (size_t i = 0; i < N_RULE_FIELDS; i++)
+		texts[i] = rule_text(arena, record, rule_field_names[i]);
+	if (!check_rule(arena, arena, texts, &rule, &key, ret_fault))
+		return NULL;
+	return arena_printf(arena, "%s|%s|%s", key, group ? group : "", addresses ? addresses : "");
+}
+
+static bool is_used_alike(const json_t *a, const json_t *b)
+{
+	static const char *const used[] = { "used_in_default_sg", "used_in_non_default_sg" };
+
+	for (size_t i = 0; i < N_OF(used); i++)
+		if (json_is_true(json_object_get(a, used[i])) &&
+			json_is_true(json_object_get(b, used[i])))
+			return true;
+	return false;
+}
+
+/* One that begins the same groups with the same rule; NULL: there is none. */
+static const struct object *find_same(
+	struct request *request, const json_t *record, const char *key)
+{
+	const struct model *model = &request->door->model;
+	struct fault fault;
+
+	for (size_t i = 0; i < model->n[OBJECT_DEFAULT_RULE]; i++) {
+		const struct object *object = &model->objects[OBJECT_DEFAULT_RULE][i];
+		json_t *other = json_loads(object->attrs.extra, 0, NULL);
+		const char *other_key =
+			is_removed(object) ? NULL : key_of(request->arena, other, &fault);
+		bool is_same = other_key && !strcmp(other_key, key) && is_used_alike(record, other);
+
+		json_decref(other);
+		if (is_same)
+			return object;
+	}
+	return NULL;
+}
+
 /* What would be wrong in a group is wrong here. */
 static bool check_default_rule(struct request *request, const struct object *before, json_t *record)
 {
-	struct arena *arena = request->arena;
-	const char *texts[N_RULE_FIELDS] = { NULL };
-	struct policy_rule rule = { 0 };
+	const char *group = text_of(record, "remote_group_id"),
+		   *addresses = text_of(record, "remote_address_group_id"), *key;
+	const struct object *same;
 	struct fault fault;
 
 	(void)before;
 	if (!record)
 		return true;
-	for (size_t i = 0; i < N_RULE_FIELDS; i++)
-		texts[i] = text_of(arena, record, rule_field_names[i]);
-	if (!check_rule(arena, arena, texts, &rule, NULL, &fault)) {
+	key = key_of(request->arena, record, &fault);
+	if (!key) {
 		answer_fault(request, &fault);
 		return false;
 	}
-	return true;
+	if (group && strcmp(group, "PARENT") != 0 && !visible_find(request, OBJECT_GROUP, group)) {
+		answer_not_found(request, &group_resource, group);
+		return false;
+	}
+	if (addresses && !visible_find(request, OBJECT_ADDRESS_GROUP, addresses)) {
+		answer_not_found(request, &address_group_resource, addresses);
+		return false;
+	}
+	same = find_same(request, record, key);
+	if (!same)
+		return true;
+	answer_error(request, 409, "DefaultSecurityGroupRuleExists",
+		"Descriptions are not compared.",
+		"Default Security group rule already exists. Rule id is %s.", same->id);
+	return false;
 }
 
 const struct resource default_rule_resource = {
@@ -169,15 +229,24 @@ json_t *default_rules(struct request *request, bool is_default_group, const char
 		"used_in_non_default_sg" };
 	const char *used = not_of_a_rule[is_default_group ? 0 : 1];
 	const struct model *model = &request->door->model;
+	struct map *seen = map_new(request->arena);
 	json_t *rules = json_array();
+	struct fault fault;
 
 	for (size_t i = 0; i < model->n[OBJECT_DEFAULT_RULE]; i++) {
 		const struct object *object = &model->objects[OBJECT_DEFAULT_RULE][i];
 		json_t *rule = json_loads(object->attrs.extra, 0, NULL);
+		const char *key;
 		const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
 
 		if (is_removed(object) || !json_is_true(json_object_get(rule, used)) ||
 			names_what_is_gone(model, rule)) {
+			json_decref(rule);
+			continue;
+		}
+		/* the same twice, of one list, would be refused in a group */
+		key = key_of(request->arena, rule, &fault);
+		if (!key || map_add(seen, key, seen)) {
 			json_decref(rule);
 			continue;
 		}

@@ -132,6 +132,23 @@ static bool check_value(
 	return true;
 }
 
+/* What nobody looks at is kept, and shown with each list. */
+static bool check_kept(struct request *request, const struct api_field *field, const json_t *value)
+{
+	bool is_kept = field->initial || !kind_is_part(request->route->resource->kind);
+	struct text text CLEANUP(text_done) = TEXT_INIT;
+
+	if (!is_kept || !(type_of(value) & (IS_LIST | IS_OBJECT)))
+		return true;
+	json_add(&text, value);
+	if (text.len <= LIMIT_API_KEPT)
+		return true;
+	answer_error(request, 400, "HTTPBadRequest", field->words,
+		"Invalid input for %s. Reason: it has %zu bytes as JSON, and may have %zu.",
+		field->name, text.len, LIMIT_API_KEPT);
+	return false;
+}
+
 static const struct api_field *find_field(const struct resource *resource, const char *name)
 {
 	for (size_t i = 0; i < resource->n_fields; i++)
@@ -176,7 +193,9 @@ static bool check_object(struct request *request, json_t *object)
 		else if (!(field->flags & in))
 			answer_error(request, 400, "HTTPBadRequest", field->words,
 				"Cannot update read-only attribute %s", name);
-		else if (check_value(request, object, field, value))
+		/* check_value last: the value may be another one behind it */
+		else if (check_kept(request, field, value) &&
+			 check_value(request, object, field, value))
 			continue;
 		return false;
 	}

@@ -138,26 +138,26 @@ void group_list(struct request *request)
 }
 
 /* The first port that has the group; NULL: none. */
-static const struct policy_port *port_with(const struct model *model, const char *group_id)
+static const struct object *port_with(const struct model *model, const char *group_id)
 {
 	for (size_t i = 0; i < model->n[PART_PORT]; i++) {
 		const struct policy_part *part = &model->objects[PART_PORT][i].part;
 
 		for (size_t g = 0; g < part->n_group_ids; g++)
 			if (!strcmp(part->group_ids[g], group_id))
-				return &part->port;
+				return &model->objects[PART_PORT][i];
 	}
 	return NULL;
 }
 
 static bool check_unused(struct request *request, const char *id)
 {
-	const struct policy_port *port = port_with(&request->door->model, id);
+	const struct object *port = port_with(&request->door->model, id);
 
 	if (!port)
 		return true;
 	answer_error(request, 409, "SecurityGroupInUse",
-		arena_printf(request->arena, "Take it off port %s first.", port->id),
+		arena_printf(request->arena, "Take it off %s first.", words_of_port(request, port)),
 		"Security Group %s in use.", id);
 	return false;
 }

@@ -350,6 +350,7 @@ static enum MHD_Result begin_exchange(struct http *http, struct connection *conn
 	exchange->connection = connection;
 	exchange->stage = EXCHANGE_COMES;
 	request->peer = connection->peer;
+	request->is_secret = connection->listener->has_tls;
 	exchange->request = request;
 	connection->exchange = exchange;
 	request->data = exchange;
@@ -545,6 +546,7 @@ static bool begin_listener(struct listener *listener, const struct api_listener 
 
 	listener->is_tcp = options->is_tcp;
 	listener->takes_credentials = options->takes_credentials;
+	listener->has_tls = options->has_tls;
 	listener->daemon = MHD_start_daemon(flags | (options->has_tls ? MHD_USE_TLS : 0), 0,
 		on_accept, listener, on_access, listener, MHD_OPTION_LISTEN_SOCKET, options->fd,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)(LIMIT_API_CONNECTIONS + SPARE_CONNECTIONS),

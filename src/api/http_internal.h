@@ -12,7 +12,7 @@
 struct listener {
 	struct http *http;
 	struct MHD_Daemon *daemon;
-	bool is_tcp, takes_credentials;
+	bool is_tcp, takes_credentials, has_tls;
 };
 
 struct connection {

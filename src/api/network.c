@@ -55,11 +55,6 @@ static const struct api_field subnet_fields[] = {
 	STANDARD_FIELDS,
 };
 
-static const char *text_of(const json_t *record, const char *key)
-{
-	return json_string_value(json_object_get(record, key));
-}
-
 static void show_standard(const struct object *object, json_t *view)
 {
 	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
@@ -143,7 +138,7 @@ static bool check_network(struct request *request, const struct object *before, 
 	if (!port)
 		return true;
 	answer_error(request, 409, "NetworkInUse",
-		arena_printf(request->arena, "Delete port %s first.", port->id),
+		arena_printf(request->arena, "Delete %s first.", words_of_port(request, port)),
 		"Unable to complete operation on network %s. There are one or more ports still in use "
 		"on the network.",
 		before->id);
@@ -228,25 +223,37 @@ static bool check_cidr(struct request *request, json_t *record, struct prefix *r
 	return true;
 }
 
+/* The subnet, if it is of that network. */
+static bool overlaps(const struct object *subnet, const char *network_id, const struct prefix *cidr)
+{
+	json_t *record = json_loads(subnet->attrs.extra, 0, NULL);
+	struct prefix prefix;
+	bool is_so = !strcmp(text_of(record, "network_id"), network_id) &&
+		     prefix_parse(text_of(record, "cidr"), &prefix) &&
+		     (prefix_covers(&prefix, cidr) || prefix_covers(cidr, &prefix));
+
+	json_decref(record);
+	return is_so;
+}
+
+/* Those that are there, and those of the same request before it. */
 static bool check_overlap(struct request *request, const char *network_id, const char *own_cidr,
 	const struct prefix *cidr)
 {
-	vec_for_each (id, &subnets_of(request->door, network_id)->ids) {
-		const struct object *other = model_find(&request->door->model, OBJECT_SUBNET, *id);
-		json_t *record = json_loads(other->attrs.extra, 0, NULL);
-		struct prefix prefix;
-		bool overlaps = prefix_parse(text_of(record, "cidr"), &prefix) &&
-				(prefix_covers(&prefix, cidr) || prefix_covers(cidr, &prefix));
+	const struct model *model = &request->door->model;
+	bool is_taken = false;
 
-		json_decref(record);
-		if (overlaps)
-			return answer_input(request, "Give it another one, or another network.",
-				arena_printf(request->arena,
-					"Requested subnet with cidr: %s for network: %s overlaps with "
-					"another subnet",
-					own_cidr, network_id));
-	}
-	return true;
+	vec_for_each (id, &subnets_of(request->door, network_id)->ids)
+		is_taken = is_taken ||
+			   overlaps(model_find(model, OBJECT_SUBNET, *id), network_id, cidr);
+	vec_for_each (put, &request->change->puts)
+		is_taken = is_taken || overlaps(put, network_id, cidr);
+	return !is_taken ||
+	       answer_input(request, "Give it another one, or another network.",
+		       arena_printf(request->arena,
+			       "Requested subnet with cidr: %s for network: %s overlaps "
+			       "with another subnet",
+			       own_cidr, network_id));
 }
 
 static void add_pool(json_t *pools, const struct addr *start, const struct addr *end)
@@ -352,7 +359,8 @@ static bool check_subnet(struct request *request, const struct object *before, j
 		if (!port)
 			return true;
 		answer_error(request, 409, "SubnetInUse",
-			arena_printf(request->arena, "Delete port %s first.", port->id),
+			arena_printf(
+				request->arena, "Delete %s first.", words_of_port(request, port)),
 			"Unable to complete operation on subnet %s: One or more ports have an IP "
 			"allocation from this subnet.",
 			before->id);

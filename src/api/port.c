@@ -352,9 +352,20 @@ static bool check_rights(struct request *request, const json_t *said, const char
 	return !asks_for_address(said) || answer_no_right(request, "fixed_ips:ip_address", next);
 }
 
+static bool check_fixed_ips(struct request *request, const json_t *port)
+{
+	if (json_array_size(json_object_get(port, "fixed_ips")) <= LIMIT_API_FIXED_IPS)
+		return true;
+	answer_error(request, 400, "InvalidInput", "allowed_address_pairs takes whole prefixes.",
+		"Invalid input for operation: Exceeded maximum amount of fixed ips per port: %d.",
+		LIMIT_API_FIXED_IPS);
+	return false;
+}
+
 static bool check_port_body(struct request *request, json_t *port)
 {
-	return check_groups(request, port) && check_pairs(request, port) && check_up(request, port);
+	return check_fixed_ips(request, port) && check_groups(request, port) &&
+	       check_pairs(request, port) && check_up(request, port);
 }
 
 /* Groups and pairs are for ports that are filtered. changed: of an update, what it says; NULL: the port is new. */

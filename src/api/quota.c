@@ -11,15 +11,18 @@ struct counted {
 	const char *name; /* as in bodies */
 	int most;	  /* of a project that has no quota of its own */
 	int kind;	  /* -1: there are none here */
+	bool is_ours;	  /* not Neutron's: it holds, and is not shown */
 };
+/* Ours come last. */
 static const struct counted counted[] = {
-	{ "network", 100, OBJECT_NETWORK },
-	{ "subnet", 100, OBJECT_SUBNET },
-	{ "subnetpool", -1, -1 },
-	{ "port", 500, OBJECT_PORT },
-	{ "rbac_policy", 10, OBJECT_RBAC },
-	{ "security_group", 10, OBJECT_GROUP },
-	{ "security_group_rule", 100, OBJECT_GROUP },
+	{ "network", 100, OBJECT_NETWORK, false },
+	{ "subnet", 100, OBJECT_SUBNET, false },
+	{ "subnetpool", -1, -1, false },
+	{ "port", 500, OBJECT_PORT, false },
+	{ "rbac_policy", 10, OBJECT_RBAC, false },
+	{ "security_group", 10, OBJECT_GROUP, false },
+	{ "security_group_rule", 100, OBJECT_GROUP, false },
+	{ "address_group", 100, OBJECT_ADDRESS_GROUP, true },
 };
 
 static bool is_rules(const struct counted *what)
@@ -110,7 +113,7 @@ static json_t *quota_view(const struct door *door, const char *project_id)
 {
 	json_t *view = json_object();
 
-	for (size_t i = 0; i < N_OF(counted); i++)
+	for (size_t i = 0; i < N_OF(counted) && !counted[i].is_ours; i++)
 		json_object_set_new(view, counted[i].name,
 			json_integer(quota_of(door, &counted[i], project_id)));
 	return view;
@@ -127,7 +130,7 @@ void quota_default(struct request *request)
 {
 	json_t *view = json_object();
 
-	for (size_t i = 0; i < N_OF(counted); i++)
+	for (size_t i = 0; i < N_OF(counted) && !counted[i].is_ours; i++)
 		json_object_set_new(
 			view, counted[i].name, json_integer(default_of(&counted[i], request->id)));
 	answer_json(request, 200, json_pack("{s:o}", "quota", view));
@@ -141,7 +144,7 @@ void quota_details(struct request *request)
 		json_decref(view);
 		return;
 	}
-	for (size_t i = 0; i < N_OF(counted); i++)
+	for (size_t i = 0; i < N_OF(counted) && !counted[i].is_ours; i++)
 		json_object_set_new(view, counted[i].name,
 			json_pack("{s:i, s:I, s:i}", "limit",
 				quota_of(request->door, &counted[i], request->id), "used",

@@ -36,13 +36,15 @@ static bool answer_bad(struct request *request, const char *field, const char *v
 	return false;
 }
 
-static const char *text_of(const json_t *record, const char *key)
+/* Is it of a project that sees the object by this sharing, and not because the object is its own? */
+static bool is_of_others(const char *project, const char *owner, const char *target)
 {
-	return json_string_value(json_object_get(record, key));
+	return strcmp(project, owner) != 0 && (!strcmp(target, "*") || !strcmp(project, target));
 }
 
 /* Does something of the project that it was shared with still name it? */
-static bool is_used_by_others(const struct request *request, const char *id, const char *owner)
+static bool is_used_by_others(
+	const struct request *request, const char *id, const char *owner, const char *target)
 {
 	const struct model *model = &request->door->model;
 
@@ -51,10 +53,10 @@ static bool is_used_by_others(const struct request *request, const char *id, con
 
 		for (size_t g = 0; g < port->part.n_group_ids; g++)
 			if (!strcmp(port->part.group_ids[g], id) &&
-				strcmp(port->attrs.project_id, owner) != 0)
+				is_of_others(port->attrs.project_id, owner, target))
 				return true;
 		if (port->part.port.network && !strcmp(port->part.port.network, id) &&
-			strcmp(port->attrs.project_id, owner) != 0)
+			is_of_others(port->attrs.project_id, owner, target))
 			return true;
 	}
 	for (size_t i = 0; i < model->n[OBJECT_GROUP]; i++) {
@@ -66,19 +68,28 @@ static bool is_used_by_others(const struct request *request, const char *id, con
 						     : group->part.remote_address_group_ids[r];
 
 			if (remote && !strcmp(remote, id) &&
-				strcmp(group->rule_attrs[r].project_id, owner) != 0)
+				is_of_others(group->attrs.project_id, owner, target))
 				return true;
 		}
 	}
 	return false;
 }
 
-static bool check_end(struct request *request, const struct object *before)
+/* What somebody made with it stays, so it stays too. now: as it would be; NULL: it would end. */
+static bool check_end(struct request *request, const struct object *before, const json_t *now)
 {
 	json_t *record = json_loads(before->attrs.extra, 0, NULL);
 	const char *id = arena_strdup(request->arena, text_of(record, "object_id"));
-	bool is_used = is_used_by_others(request, id, before->attrs.project_id);
+	const char *target = text_of(record, "target_tenant");
+	const struct object *object = NULL;
+	bool is_used;
 
+	for (size_t i = 0; i < N_OF(shareable) && !object; i++)
+		if (!strcmp(shareable[i].type, text_of(record, "object_type")))
+			object = model_find(&request->door->model, shareable[i].kind, id);
+	/* the object's owner: an admin may have shared what is of another project */
+	is_used = object && (!now || strcmp(text_of(now, "target_tenant"), target) != 0) &&
+		  is_used_by_others(request, id, object->attrs.project_id, target);
 	json_decref(record);
 	if (is_used)
 		answer_error(request, 409, "RbacPolicyInUse",
@@ -93,8 +104,11 @@ static bool check_rbac(struct request *request, const struct object *before, jso
 	const char *type, *id;
 	size_t i = 0;
 
+	/* with another target it ends for the one that it had */
+	if (before && !check_end(request, before, record))
+		return false;
 	if (!record)
-		return check_end(request, before);
+		return true;
 	type = text_of(record, "object_type");
 	id = text_of(record, "object_id");
 	while (i < N_OF(shareable) && strcmp(shareable[i].type, type) != 0)

@@ -56,6 +56,12 @@ const char *request_argument(const struct request *request, const char *key)
 	return NULL;
 }
 
+const char *request_origin(const struct request *request)
+{
+	return arena_printf(request->arena, "%s://%s", request->is_secret ? "https" : "http",
+		request->host ? request->host : "localhost");
+}
+
 bool request_flag(struct request *request, const char *key, bool *ret)
 {
 	const char *value = request_argument(request, key);

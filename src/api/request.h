@@ -25,6 +25,7 @@ struct answer {
 	uint64_t first;
 };
 
+struct change;
 struct request {
 	struct door *door;
 	struct arena *arena;
@@ -37,11 +38,13 @@ struct request {
 	const char *path;
 	VEC(struct argument) arguments;
 	const char *if_match, *last_event_id, *host; /* headers; NULL: not there */
+	bool is_secret;				     /* it came over TLS */
 	struct text body;
 	const struct api_route *route;
 	const char *id, *tag; /* what stands for {id} and {tag} in the path; NULL */
 	struct answer answer;
 	json_t *kept;		 /* an answer's body that is not sent yet; NULL */
+	struct change *change;	 /* that it makes; NULL */
 	struct pending *pending; /* what it waits for; NULL */
 	uint64_t give_up_ms;	 /* when it has waited for long enough */
 	/* Then it is answered by this; NULL: the engine has not answered in time. */
@@ -57,6 +60,8 @@ void request_free(struct request *request); /* NULL is fine; what it waits for i
 const char *request_argument(const struct request *request, const char *key);
 /* An argument that is true or false; *ret stays when there is none. False: it is answered as wrong. */
 bool request_flag(struct request *request, const char *key, bool *ret);
+/* Where it was asked: "https://HOST:PORT", without a path. */
+const char *request_origin(const struct request *request);
 /* False: too much is waited for already, and it is answered so. */
 bool request_may_wait(struct request *request);
 /* It waits for the engine; give up after so many seconds. */
@@ -74,6 +79,8 @@ void answer_error(struct request *request, unsigned status, const char *type, co
 void answer_err(struct request *request, const struct err *err);
 /* A string whatever bytes there are: what is no UTF-8 becomes "?". */
 json_t *json_text(const char *text);
+/* The text that an object has under the key; NULL: it has none. */
+const char *text_of(const json_t *object, const char *key);
 void json_add(struct text *out, const json_t *value);		 /* in one line */
 const char *json_line(struct arena *arena, const json_t *value); /* the same with keys sorted */
 /* A JSON body, checked for size and depth; NULL: it is answered as malformed. */
@@ -155,6 +162,8 @@ const struct object *visible_find(
 	const struct request *request, enum object_kind kind, const char *id);
 bool is_own(const struct request *request, const struct object *object);
 bool is_visible(const struct request *request, const struct object *object);
+/* "port ID", or "a port of another project" for who may not know more. */
+const char *words_of_port(const struct request *request, const struct object *port);
 void collection_list(struct request *request);
 void collection_show(struct request *request);
 

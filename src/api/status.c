@@ -11,8 +11,7 @@
 static json_t *version_links(const struct request *request, const char *path)
 {
 	return json_pack("[{s:s, s:o}]", "rel", "self", "href",
-		json_text(arena_printf(request->arena, "http://%s%s",
-			request->host ? request->host : "localhost", path)));
+		json_text(arena_printf(request->arena, "%s%s", request_origin(request), path)));
 }
 
 void root_show(struct request *request)

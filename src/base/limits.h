@@ -53,10 +53,15 @@
 #define LIMIT_RULESET_FILE_SIZE ((size_t)1024 * 1024 * 1024) /* bytes */
 
 /* The door, src/api: what one client, or all of them together, may cost. */
-#define LIMIT_API_BODY	      ((size_t)1024 * 1024) /* bytes; of a whole policy: LIMIT_POLICY_FILE_SIZE */
-#define LIMIT_API_HEADER      ((size_t)16 * 1024) /* bytes of a request's line and headers */
-#define LIMIT_API_DEPTH	      16		  /* nesting of JSON */
-#define LIMIT_API_QUERY	      100		  /* arguments behind the "?" */
+#define LIMIT_API_BODY	 ((size_t)1024 * 1024) /* bytes; of a whole policy: LIMIT_POLICY_FILE_SIZE */
+#define LIMIT_API_HEADER ((size_t)16 * 1024)   /* bytes of a request's line and headers */
+#define LIMIT_API_DEPTH	 16		       /* nesting of JSON */
+#define LIMIT_API_QUERY	 100		       /* arguments behind the "?" */
+#define LIMIT_API_TAGS	 100		       /* that one argument asks for */
+#define LIMIT_API_KEPT                                                                             \
+	((size_t)16 * 1024)	   /* bytes of a list or an object that is only kept for clients */
+#define LIMIT_API_ADDRESSES   5000 /* of an address group of another project than the host's own */
+#define LIMIT_API_FIXED_IPS   50   /* of a port */
 #define LIMIT_API_CONNECTIONS 1024
 #define LIMIT_API_MEMORY      ((size_t)512 * 1024 * 1024) /* bytes of all bodies and answers under way */
 #define LIMIT_API_REQUEST_S   30   /* seconds until a request has come whole */

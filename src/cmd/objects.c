@@ -2,7 +2,6 @@
 /* A command about an object of the service, of whatever kind: what is asked, in which order, and what is told of it. */
 #include "cmd/objects.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,20 +41,10 @@ bool talk_ask(struct talk *talk, const char *method, const char *path, const jso
 	return is_done;
 }
 
-void add_escaped(struct text *out, const char *word)
-{
-	for (; *word; word++) {
-		if (isalnum((unsigned char)*word) || strchr("-._~", *word))
-			text_add_n(out, word, 1);
-		else
-			text_addf(out, "%%%02X", (unsigned char)*word);
-	}
-}
-
 void add_filter(struct text *path, const char *key, const char *word)
 {
 	text_addf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', key);
-	add_escaped(path, word);
+	text_add_uri(path, word);
 }
 
 /* --- words of argv --- */

@@ -60,8 +60,6 @@ extern const struct object_kind group_kind, rule_kind, port_kind, address_group_
  */
 bool talk_ask(struct talk *talk, const char *method, const char *path, const json_t *body,
 	json_t **ret, struct err *err);
-/* As part of a path, or of what stands behind its "?". */
-void add_escaped(struct text *out, const char *word);
 /* "KEY=WORD" behind path's "?" */
 void add_filter(struct text *path, const char *key, const char *word);
 

@@ -77,7 +77,7 @@ static void what_is_of_another_project_is_not_found(void **state)
 static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 {
 	struct apitest *test = *state;
-	char group[64], rbac[64];
+	char group[64], rbac[64], port_of_bob[64];
 	json_t *answer;
 
 	test->who = AS_MEMBER("bob");
@@ -106,10 +106,29 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 	expect_error(test, 404, "SecurityGroupNotFound", "GET",
 		with("/v2.0/security-groups/%s", group), NULL);
 	test->who = AS_MEMBER("bob");
+	snprintf(port_of_bob, sizeof(port_of_bob), "%s",
+		make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", group)));
 	expect_error(
 		test, 409, "RbacPolicyInUse", "DELETE", with("/v2.0/rbac-policies/%s", rbac), NULL);
-	expect_error(test, 409, "SecurityGroupInUse", "DELETE",
-		with("/v2.0/security-groups/%s", group), NULL);
+	expect_error(test, 409, "RbacPolicyInUse", "PUT", with("/v2.0/rbac-policies/%s", rbac),
+		"{\"rbac_policy\": {\"target_tenant\": \"zoe\"}}");
+	json_decref(apitest_expect(test, 200, "PUT", with("/v2.0/rbac-policies/%s", rbac),
+		"{\"rbac_policy\": {\"target_tenant\": \"eve\"}}"));
+	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/ports/%s", port_of_bob), NULL));
+	answer = apitest_expect(test, 409, "DELETE", with("/v2.0/security-groups/%s", group), NULL);
+	assert_string_equal(at(answer, "NeutronError.type"), "SecurityGroupInUse");
+	assert_string_equal(
+		at(answer, "NeutronError.detail"), "Take it off a port of another project first.");
+	json_decref(answer);
+	/* an admin shares what is of bob with zoe: bob's and eve's use of it is none of zoe's */
+	test->who = identity_local;
+	snprintf(rbac, sizeof(rbac), "%s",
+		make(test, "rbac-policies",
+			with("{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": "
+			     "\"%s\", \"target_tenant\": \"zoe\", \"action\": \"access_as_shared\"}}",
+				group)));
+	json_decref(
+		apitest_expect(test, 204, "DELETE", with("/v2.0/rbac-policies/%s", rbac), NULL));
 }
 
 static void sharing_ends_with_the_object(void **state)
@@ -353,6 +372,12 @@ static void a_subnet_that_cannot_be_is_refused(void **state)
 	for (size_t i = 0; i < N_OF(wrong); i++)
 		json_decref(apitest_expect(test, 400, "POST", "/v2.0/subnets",
 			with("{\"subnet\": {\"network_id\": \"%s\", %s}}", network, wrong[i])));
+	/* nor two of one request with each other */
+	json_decref(apitest_expect(test, 400, "POST", "/v2.0/subnets",
+		with("{\"subnets\": [{\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/24\"}, {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
+		     "\"192.0.2.0/25\"}]}",
+			network, network)));
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
 	json_decref(apitest_expect(test, 204, "DELETE", with("/v2.0/networks/%s", network), NULL));
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
@@ -415,6 +440,27 @@ static void a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups(void
 	make(test, "security-groups", "{\"security_group\": {}}");
 }
 
+static void a_rule_that_new_groups_begin_with_is_there_once(void **state)
+{
+	static const char rule[] = "{\"direction\": \"ingress\", \"protocol\": \"icmp\", "
+				   "\"used_in_default_sg\": true, \"description\": \"a\"}";
+	struct apitest *test = *state;
+	const char *path = "/v2.0/default-security-group-rules";
+
+	expect_error(test, 404, "SecurityGroupNotFound", "POST", path,
+		"{\"default_security_group_rule\": {\"direction\": \"ingress\", \"remote_group_id\": "
+		"\"25252525-2525-4252-8252-252525252525\"}}");
+	json_decref(apitest_expect(test, 201, "POST", path,
+		with("{\"default_security_group_rules\": [%s, %s]}", rule, rule)));
+	expect_error(test, 409, "DefaultSecurityGroupRuleExists", "POST", path,
+		with("{\"default_security_group_rule\": %s}", rule));
+	test->who = AS_MEMBER("bob");
+	make(test, "security-groups", "{\"security_group\": {}}");
+	assert_int_equal(
+		n_listed(test, "/v2.0/security-group-rules?protocol=icmp", "security_group_rules"),
+		2);
+}
+
 static void looking_makes_no_policy_where_there_is_none(void **state)
 {
 	struct apitest *test = *state;
@@ -423,6 +469,34 @@ static void looking_makes_no_policy_where_there_is_none(void **state)
 	assert_int_equal(test->door->model.revision, 0);
 	make(test, "networks", "{\"network\": {}}");
 	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
+}
+
+static void no_project_takes_all_address_groups_and_addresses(void **state)
+{
+	struct text body CLEANUP(text_done) = TEXT_INIT;
+	struct apitest *test = *state;
+	json_t *answer;
+	const char *group;
+
+	test->who = AS_MEMBER("bob");
+	group = make(test, "address-groups", "{\"address_group\": {}}");
+	text_add(&body, "{\"addresses\": [\"::1\"");
+	for (int i = 0; i < LIMIT_API_ADDRESSES; i++)
+		text_addf(&body, ", \"10.%d.%d.1\"", i / 200, i % 200);
+	text_add(&body, "]}");
+	expect_error(test, 409, "OverQuota", "PUT",
+		with("/v2.0/address-groups/%s/add_addresses", group), body.data);
+	for (int i = 1; i < 100; i++)
+		make(test, "address-groups", "{\"address_group\": {}}");
+	expect_error(
+		test, 409, "OverQuota", "POST", "/v2.0/address-groups", "{\"address_group\": {}}");
+	answer = apitest_expect(test, 200, "GET", "/v2.0/quotas/bob", NULL);
+	assert_null(json_object_get(json_object_get(answer, "quota"), "address_group"));
+	json_decref(answer);
+	test->who = identity_local;
+	group = make(test, "address-groups", "{\"address_group\": {}}");
+	json_decref(apitest_expect(
+		test, 200, "PUT", with("/v2.0/address-groups/%s/add_addresses", group), body.data));
 }
 
 static void addresses_come_to_a_group_and_go(void **state)
@@ -652,6 +726,39 @@ static void what_a_policy_file_removes_is_shared_no_more_when_it_comes_again(voi
 		"/v2.0/security-groups/25252525-2525-4252-8252-252525252525", NULL);
 }
 
+static void add_n(struct text *text, const char *what, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		text_add(text, what);
+}
+
+static void one_request_asks_for_and_keeps_so_much_and_no_more(void **state)
+{
+	struct text tags CLEANUP(text_done) = TEXT_INIT;
+	struct text kept CLEANUP(text_done) = TEXT_INIT;
+	struct text body CLEANUP(text_done) = TEXT_INIT;
+	struct apitest *test = *state;
+
+	make(test, "networks", "{\"network\": {}}");
+	make(test, "networks", "{\"network\": {\"admin_state_up\": \"yes\", \"mtu\": \"1400\"}}");
+	text_add(&tags, "/v2.0/networks?not-tags-any=a");
+	add_n(&tags, ",a", LIMIT_API_TAGS - 1);
+	assert_int_equal(n_listed(test, tags.data, "networks"), 2);
+	text_add(&tags, ",");
+	expect_error(test, 400, "HTTPBadRequest", "GET", tags.data, NULL);
+	add_n(&kept, "x", LIMIT_API_KEPT);
+	text_addf(&body, "{\"network\": {\"availability_zone_hints\": [\"%s\"]}}", kept.data);
+	expect_error(test, 400, "HTTPBadRequest", "POST", "/v2.0/networks", body.data);
+	text_clear(&body);
+	text_addf(&body, "{\"port\": {\"binding:profile\": {\"a\": \"%s\"}}}", kept.data);
+	expect_error(test, 400, "HTTPBadRequest", "POST", "/v2.0/ports", body.data);
+	text_clear(&body);
+	text_add(&body, "{\"port\": {\"fixed_ips\": [{\"ip_address\": \"::1\"}");
+	add_n(&body, ", {\"ip_address\": \"::1\"}", LIMIT_API_FIXED_IPS);
+	text_add(&body, "]}}");
+	expect_error(test, 400, "InvalidInput", "POST", "/v2.0/ports", body.data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -665,7 +772,9 @@ int main(void)
 		API_CASE(a_subnet_that_cannot_be_is_refused),
 		API_CASE(new_groups_begin_with_the_rules_that_an_admin_says),
 		API_CASE(a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups),
+		API_CASE(a_rule_that_new_groups_begin_with_is_there_once),
 		API_CASE(looking_makes_no_policy_where_there_is_none),
+		API_CASE(no_project_takes_all_address_groups_and_addresses),
 		API_CASE(addresses_come_to_a_group_and_go),
 		API_CASE(times_and_revisions_count_changes_and_nothing_else),
 		API_CASE(rules_keep_their_project_when_several_groups_change_at_once),
@@ -674,6 +783,7 @@ int main(void)
 		API_CASE(a_damaged_record_is_told_by_name_and_ends_nothing),
 		API_CASE(what_is_no_text_is_no_name_of_anything),
 		API_CASE(what_a_policy_file_removes_is_shared_no_more_when_it_comes_again),
+		API_CASE(one_request_asks_for_and_keeps_so_much_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -422,7 +422,10 @@ static void tls_1_2_and_1_3_are_spoken_and_nothing_older(void **state)
 			tls_say(&tls,
 				"GET /v2.0/ports HTTP/1.1\r\nHost: x\r\n" BASIC_READER "\r\n");
 			assert_true(tls_hear_until(&tls, &heard, "{\"ports\":[]}"));
-			/* the same connection goes on */
+			/* the same connection goes on; who follows a link stays on TLS */
+			text_clear(&heard);
+			tls_say(&tls, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+			assert_true(tls_hear_until(&tls, &heard, "\"https://x/v2.0/\""));
 			text_clear(&heard);
 			tls_say(&tls, "GET /v2.0/ports HTTP/1.1\r\nHost: x\r\n\r\n");
 			assert_true(tls_hear_until(&tls, &heard, "HTTP/1.1 401"));
