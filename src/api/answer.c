@@ -37,36 +37,50 @@ static bool is_plain(const char *text, size_t len)
 	return true;
 }
 
-/* What needs escapes is left to jansson. */
-static void add_string(struct text *out, const char *text, size_t len)
+/* Keys, ids, times: one call for each of them. Longer texts are rare. */
+#define SHORT_LEN 64
+
+/* What needs escapes is left to jansson. before, after: what stands there; 0: nothing. */
+static void add_string(struct text *out, char before, const char *text, size_t len, char after)
 {
+	char whole[SHORT_LEN + 4];
+	size_t n = 0;
 	json_t *value;
 
-	if (is_plain(text, len)) {
-		text_add_n(out, "\"", 1);
-		text_add_n(out, text, len);
-		text_add_n(out, "\"", 1);
-		return;
+	if (before)
+		whole[n++] = before;
+	if (len <= SHORT_LEN && is_plain(text, len)) {
+		whole[n++] = '"';
+		memcpy(whole + n, text, len);
+		n += len;
+		whole[n++] = '"';
+	} else {
+		text_add_n(out, whole, n);
+		n = 0;
+		value = json_stringn_nocheck(text, len);
+		json_dump_callback(value, add_bytes, out, JSON_ENCODE_ANY);
+		json_decref(value);
 	}
-	value = json_stringn_nocheck(text, len);
-	json_dump_callback(value, add_bytes, out, JSON_ENCODE_ANY);
-	json_decref(value);
+	if (after)
+		whole[n++] = after;
+	text_add_n(out, whole, n);
 }
 
 static void add_object(struct text *out, const json_t *object)
 {
 	/* iterators are of what is not const, and change nothing */
 	json_t *o = (json_t *)(uintptr_t)object;
-	const char *between = "{";
+	char before = '{';
 
+	if (!json_object_size(object))
+		text_add_n(out, "{", 1);
 	for (void *at = json_object_iter(o); at; at = json_object_iter_next(o, at)) {
-		text_add_n(out, between, 1);
-		add_string(out, json_object_iter_key(at), json_object_iter_key_len(at));
-		text_add_n(out, ":", 1);
+		add_string(
+			out, before, json_object_iter_key(at), json_object_iter_key_len(at), ':');
 		json_add(out, json_object_iter_value(at));
-		between = ",";
+		before = ',';
 	}
-	text_add_n(out, json_object_size(object) ? "}" : "{}", json_object_size(object) ? 1 : 2);
+	text_add_n(out, "}", 1);
 }
 
 /*
@@ -96,7 +110,7 @@ void json_add(struct text *out, const json_t *value)
 		text_add_n(out, "]", 1);
 		break;
 	case JSON_STRING:
-		add_string(out, json_string_value(value), json_string_length(value));
+		add_string(out, 0, json_string_value(value), json_string_length(value), 0);
 		break;
 	case JSON_INTEGER:
 		text_add_n(out, number,

@@ -703,12 +703,16 @@ static void what_no_policy_file_may_be_is_not_made(void **state)
 
 static void json_is_printed_as_jansson_does(void **state)
 {
-	static const char *const samples[] = { "{}", "[]", "[{}, [], [[]], {\"\": {}}]", "null",
-		"\"\"", "[true, false, null, 0, -1, 9223372036854775807, -9223372036854775808]",
+	static const char *const samples[] = {
+		"{\"of 70 characters, which is more than those that are short, as names can be\": 1}",
+		"[\"0123456789012345678901234567890123456789012345678901234567890123\"]", "{}",
+		"[]", "[{}, [], [[]], {\"\": {}}]", "null", "\"\"",
+		"[true, false, null, 0, -1, 9223372036854775807, -9223372036854775808]",
 		"[1.5, -0.0, 1e300, 0.1]",
 		"[\"caf\xc3\xa9\", \"\xf0\x9f\x98\x80\", \"a/b\", \"\x7f\"]",
 		"{\"z\": 1, \"a\": {\"q\\\"\": \"\\\\\", \"\\u0001\": [\"\\n\\t\\b\\f\\r\\u001f\"]}}",
-		"[\"a\\u0000b\", \"\\u0000\", \"\\u2028\"]" };
+		"[\"a\\u0000b\", \"\\u0000\", \"\\u2028\"]"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(samples); i++) {
