@@ -79,46 +79,71 @@ static bool is_before_any_policy(const struct serve_header *header, uint64_t rev
 }
 
 /*
+ * May a change that no port can tell go past the keeper? Only when the kernel has the policy that stands: then it has that
+ * of the change, too. A port or a call that failed is told, and tried again, with each change; who is paranoid looks
+ * at all there is behind each.
+ */
+static bool may_policy_stay(const struct server *server)
+{
+	return server->has_begun && keeper_retry_ms(server->keeper) == UINT64_MAX &&
+	       !server->options->is_paranoid;
+}
+
+/*
  * On a failure of the keeper the policy stands nevertheless: it is in the door's store, and the keeper goes on to it. The door
  * is told that it is not in the kernel yet.
  */
+static bool bring(struct server *server, struct arena *arena, const struct serve_tried *tried,
+	uint64_t since, struct keeper_result *result, struct err *why)
+{
+	bool ok = true;
+
+	if (tried->is_dry) {
+		if (tried->policy)
+			ok = keeper_preview(server->keeper, arena, tried->policy, result, why);
+		serve_parts_drop(server->parts);
+		return ok;
+	}
+	if (tried->policy) {
+		ok = keeper_change(server->keeper, arena, tried->policy, result, why);
+		server->has_begun = true;
+	}
+	serve_parts_keep(server->parts);
+	server->revision = ok ? tried->revision : server->revision;
+	serve_note_commit(server, serve_usec() - since);
+	return ok;
+}
+
 static void change(struct server *server, const struct serve_header *header, const char *body)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct keeper_result result = { 0 };
-	const struct policy *policy;
-	uint64_t revision, since = serve_usec();
+	struct serve_tried tried;
+	uint64_t since = serve_usec();
 	struct err why;
-	bool is_dry, ok;
+	bool ok;
 
 	if (!serve_parts_try(server->parts, body, header->size, header->type == SERVE_SYNC,
-		    server->options->host, &revision, &is_dry, &policy, &why)) {
+		    server->options->host, may_policy_stay(server), &tried, &why)) {
 		refuse(server, header->id, &why);
 		return;
 	}
-	if (!is_dry && is_before_any_policy(header, revision)) {
+	if (!tried.is_dry && is_before_any_policy(header, tried.revision)) {
 		serve_parts_keep(server->parts);
+		server->has_begun = false;
 		/* Said before the door counts the service as ready: who waits for that looks for it. */
 		agent_log(LOG_INFO, "no-policy-yet", NULL);
-		answer_change(server, header, revision, since, &result);
+		answer_change(server, header, tried.revision, since, &result);
 		return;
 	}
-	if (is_dry) {
-		ok = keeper_preview(server->keeper, arena, policy, &result, &why);
-		serve_parts_drop(server->parts);
-	} else {
-		ok = keeper_change(server->keeper, arena, policy, &result, &why);
-		serve_parts_keep(server->parts);
-		server->revision = ok ? revision : server->revision;
-		serve_note_commit(server, serve_usec() - since);
-	}
+	ok = bring(server, arena, &tried, since, &result, &why);
 	if (ok)
-		answer_change(server, header, revision, since, &result);
+		answer_change(server, header, tried.revision, since, &result);
 	else
 		refuse(server, header->id, &why);
-	if (!is_dry) {
+	if (!tried.is_dry) {
 		agent_log(ok ? LOG_INFO : LOG_ERROR, ok ? "commit" : "not-committed", "revision",
-			arena_printf(arena, "%llu", (unsigned long long)revision), "usec",
+			arena_printf(arena, "%llu", (unsigned long long)tried.revision), "usec",
 			arena_printf(arena, "%llu", (unsigned long long)(serve_usec() - since)),
 			"why", ok ? NULL : why.text, NULL);
 		serve_tell_result(server, &result);

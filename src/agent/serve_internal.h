@@ -15,17 +15,23 @@ struct serve_parts *serve_parts_new(void);
 void serve_parts_free(struct serve_parts *parts);
 /*
  * The policy with this change, and the parts as they then are; nothing is kept before serve_parts_keep. is_all: the change has all parts, what
- * it does not name goes. What is made of it points into the parts. ERR_INPUT: a part that goes is not there, or policy_join's reasons.
+ * it does not name goes. may_stay: a change that no port can tell makes no policy, that which stands stays. What is made of it points into the
+ * parts. ERR_INPUT: a part that goes is not there, or policy_join's reasons.
  */
+struct serve_tried {
+	uint64_t revision;
+	bool is_dry;
+	const struct policy *policy; /* NULL: that which stands */
+};
 bool serve_parts_try(struct serve_parts *parts, const char *body, size_t size, bool is_all,
-	const char *host, uint64_t *ret_revision, bool *ret_is_dry, const struct policy **ret,
-	struct err *err);
-/* What was tried last stands; the policy before it is gone. */
+	const char *host, bool may_stay, struct serve_tried *ret, struct err *err);
+/* What was tried last stands; the policy before it is gone, unless it is the same. */
 void serve_parts_keep(struct serve_parts *parts);
 /* What was tried is forgotten. */
 void serve_parts_drop(struct serve_parts *parts);
-/* What stands; NULL: nothing yet. */
+/* What stands; NULL: nothing yet. Groups that no port has may be missing in it, or be older. */
 const struct policy *serve_parts_policy(const struct serve_parts *parts);
+size_t serve_parts_used(const struct serve_parts *parts); /* bytes, for tests */
 
 /* serve_jobs.c: what is slow is done in a child beside the loop. */
 #define SERVE_JOBS 8
@@ -55,6 +61,7 @@ struct server {
 	struct serve_parts *parts;
 	struct kernel_watch *watch;
 	struct guard_holder *guard;
+	bool has_begun; /* the keeper knows the policy that stands */
 	struct serve_job *jobs[SERVE_JOBS];
 
 	int door;

@@ -4,11 +4,17 @@
  * keeper sees at a glance what is the same. What is no longer used stays in the arena, too; when that is more than
  * what is used, all parts are written anew into another arena (through their bytes, which hold all of a part), and the
  * old one goes with the last policy that points into it.
+ *
+ * A change of groups that no port has makes no new policy: the parts are others then, and the one that stands stays. It
+ * lacks such groups, or has them as they were, and points to them in the arena, where they stay, too. The next policy
+ * is made of the parts as they are. While parts are in a new arena and the policy points into the old one, there is
+ * always a new policy: so neither arena can grow for ever.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/serve_internal.h"
+#include "policy/fit.h"
 
 /* Below this there is nothing to gain. */
 #define GARBAGE_FROM ((size_t)1024 * 1024)
@@ -176,49 +182,97 @@ static void compact(struct serve_parts *parts)
 	parts->used_by_all = arena_used(arena);
 }
 
-bool serve_parts_try(struct serve_parts *parts, const char *body, size_t size, bool is_all,
-	const char *host, uint64_t *ret_revision, bool *ret_is_dry, const struct policy **ret,
-	struct err *err)
+/* The items from first on are those of a kind. */
+struct items_view {
+	const struct items *items;
+	size_t first[N_PART_KINDS + 1];
+};
+
+static const struct policy_part *item_at(const void *data, enum part_kind kind, size_t i)
+{
+	const struct items_view *view = data;
+
+	return view->items->items[view->first[kind] + i];
+}
+
+/* Is what stands also the policy with this change, as far as any port can tell? */
+static bool has_no_effect(const struct serve_parts *parts, const struct serve_change *change)
+{
+	struct arena *scratch CLEANUP(arena_freep) = arena_new();
+	const struct policy_part **puts =
+		arena_new_array(scratch, const struct policy_part *, change->n_parts + 1);
+	const struct parts_change wanted = { puts, change->n_parts, change->gone,
+		change->gone_kinds, change->n_gone };
+	struct items_view items = { .items = &parts->now };
+	struct parts_view view = { .data = &items, .at = item_at };
+	bool is_there;
+
+	for (size_t i = 0; i < change->n_parts; i++)
+		puts[i] = &change->parts[i];
+	/* no id is "": the place of it is where the kind begins */
+	for (int kind = 0; kind <= N_PART_KINDS; kind++)
+		items.first[kind] = find(&parts->now, (enum part_kind)kind, "", &is_there);
+	for (int kind = 0; kind < N_PART_KINDS; kind++)
+		view.n[kind] = items.first[kind + 1] - items.first[kind];
+	return policy_fit(&view, &wanted) == FIT_NO_EFFECT;
+}
+
+static bool join(
+	struct serve_parts *parts, const struct items *items, const char *host, struct err *err)
 {
 	struct arena *arena = arena_new();
+	const struct policy *policy;
+	size_t wrong;
+
+	if (!policy_join(arena, items->items, items->n, host, &policy, &wrong, err)) {
+		arena_free(arena);
+		return false;
+	}
+	parts->tried_arena = arena;
+	parts->tried_policy = policy;
+	return true;
+}
+
+bool serve_parts_try(struct serve_parts *parts, const char *body, size_t size, bool is_all,
+	const char *host, bool may_stay, struct serve_tried *ret, struct err *err)
+{
 	struct serve_change change;
 	struct items items;
-	size_t wrong;
+	bool stays;
 
 	serve_parts_drop(parts);
 	if (!parts->retired && arena_used(parts->arena) > 2 * parts->used_by_all + GARBAGE_FROM)
 		compact(parts);
 	if (!serve_get_change(parts->arena, body, size, &change, err) ||
-		(!is_all && !items_of_change(parts, &change, &items, err))) {
-		arena_free(arena);
+		(!is_all && !items_of_change(parts, &change, &items, err)))
 		return false;
-	}
 	if (is_all)
 		items = items_of_all(&change);
-	if (!policy_join(arena, items.items, items.n, host, ret, &wrong, err)) {
+	stays = may_stay && !is_all && parts->policy && !parts->retired &&
+		has_no_effect(parts, &change);
+	if (!stays && !join(parts, &items, host, err)) {
 		free(items.items);
-		arena_free(arena);
 		return false;
 	}
 	parts->tried = items;
-	parts->tried_arena = arena;
-	parts->tried_policy = *ret;
-	*ret_revision = change.revision;
-	*ret_is_dry = change.is_dry;
+	*ret = (struct serve_tried){ change.revision, change.is_dry, parts->tried_policy };
 	return true;
 }
 
 void serve_parts_keep(struct serve_parts *parts)
 {
 	free(parts->now.items);
+	parts->now = parts->tried;
+	parts->tried = (struct items){ 0 };
+	if (!parts->tried_policy)
+		return;
 	arena_free(parts->now_arena);
 	arena_free(parts->retired);
 	parts->retired = NULL;
-	parts->now = parts->tried;
 	parts->now_arena = parts->tried_arena;
 	parts->policy = parts->tried_policy;
-	parts->tried = (struct items){ 0 };
 	parts->tried_arena = NULL;
+	parts->tried_policy = NULL;
 }
 
 void serve_parts_drop(struct serve_parts *parts)
@@ -227,6 +281,13 @@ void serve_parts_drop(struct serve_parts *parts)
 	arena_free(parts->tried_arena);
 	parts->tried = (struct items){ 0 };
 	parts->tried_arena = NULL;
+	parts->tried_policy = NULL;
+}
+
+size_t serve_parts_used(const struct serve_parts *parts)
+{
+	return arena_used(parts->arena) + (parts->retired ? arena_used(parts->retired) : 0) +
+	       (parts->now_arena ? arena_used(parts->now_arena) : 0);
 }
 
 const struct policy *serve_parts_policy(const struct serve_parts *parts)

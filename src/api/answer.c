@@ -34,9 +34,107 @@ static int add_bytes(const char *bytes, size_t size, void *data)
 	return 0;
 }
 
+static bool is_plain(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == '"' || text[i] == '\\')
+			return false;
+	return true;
+}
+
+/* Keys, ids, times: one call for each of them. Longer texts are rare. */
+#define SHORT_LEN 64
+
+/* What needs escapes is left to jansson. before, after: what stands there; 0: nothing. */
+static void add_string(struct text *out, char before, const char *text, size_t len, char after)
+{
+	char whole[SHORT_LEN + 4];
+	size_t n = 0;
+	json_t *value;
+
+	if (before)
+		whole[n++] = before;
+	if (len <= SHORT_LEN && is_plain(text, len)) {
+		whole[n++] = '"';
+		memcpy(whole + n, text, len);
+		n += len;
+		whole[n++] = '"';
+	} else {
+		text_add_n(out, whole, n);
+		n = 0;
+		value = json_stringn_nocheck(text, len);
+		json_dump_callback(value, add_bytes, out, JSON_ENCODE_ANY);
+		json_decref(value);
+	}
+	if (after)
+		whole[n++] = after;
+	text_add_n(out, whole, n);
+}
+
+static void add_object(struct text *out, const json_t *object)
+{
+	/* iterators are of what is not const, and change nothing */
+	json_t *o = (json_t *)(uintptr_t)object;
+	char before = '{';
+
+	if (!json_object_size(object))
+		text_add_n(out, "{", 1);
+	for (void *at = json_object_iter(o); at; at = json_object_iter_next(o, at)) {
+		add_string(
+			out, before, json_object_iter_key(at), json_object_iter_key_len(at), ':');
+		json_add(out, json_object_iter_value(at));
+		before = ',';
+	}
+	text_add_n(out, "}", 1);
+}
+
+/*
+ * What jansson prints, without decoding every text again, and a call for every comma: of a long list that is
+ * much of the time.
+ */
 void json_add(struct text *out, const json_t *value)
 {
-	json_dump_callback(value, add_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY);
+	char number[24];
+	json_t *item;
+	size_t i;
+
+	if (!value)
+		return;
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		add_object(out, value);
+		break;
+	case JSON_ARRAY:
+		text_add_n(out, "[", 1);
+		json_array_foreach(value, i, item)
+		{
+			if (i)
+				text_add_n(out, ",", 1);
+			json_add(out, item);
+		}
+		text_add_n(out, "]", 1);
+		break;
+	case JSON_STRING:
+		add_string(out, 0, json_string_value(value), json_string_length(value), 0);
+		break;
+	case JSON_INTEGER:
+		text_add_n(out, number,
+			(size_t)snprintf(number, sizeof(number), "%lld",
+				(long long)json_integer_value(value)));
+		break;
+	case JSON_TRUE:
+		text_add_n(out, "true", 4);
+		break;
+	case JSON_FALSE:
+		text_add_n(out, "false", 5);
+		break;
+	case JSON_NULL:
+		text_add_n(out, "null", 4);
+		break;
+	case JSON_REAL:
+		json_dump_callback(value, add_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY);
+		break;
+	}
 }
 
 void answer_json(struct request *request, unsigned status, json_t *body)

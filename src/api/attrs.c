@@ -95,10 +95,15 @@ static json_t *json_time(int64_t seconds)
 
 void attrs_show(const struct attrs *attrs, json_t *view)
 {
-	json_object_set_new(view, "project_id", json_text(attrs->project_id));
-	json_object_set_new(view, "tenant_id", json_text(attrs->project_id));
-	json_object_set_new(view, "created_at", json_time(attrs->created_at));
-	json_object_set_new(view, "updated_at", json_time(attrs->updated_at));
+	json_t *project = json_text(attrs->project_id);
+	json_t *created_at = json_time(attrs->created_at);
+	json_t *updated_at = attrs->updated_at == attrs->created_at ? json_incref(created_at)
+								    : json_time(attrs->updated_at);
+
+	json_object_set_nocheck(view, "project_id", project);
+	json_object_set_new_nocheck(view, "tenant_id", project);
+	json_object_set_new_nocheck(view, "created_at", created_at);
+	json_object_set_new_nocheck(view, "updated_at", updated_at);
 	if (attrs->extra) {
 		json_t *extra = json_loads(attrs->extra, 0, NULL);
 

@@ -54,10 +54,10 @@ const char *document_key(struct arena *arena, const struct policy_part *part)
 
 /* --- documents --- */
 
-/* There is no memory, else: all texts of a part are UTF-8. */
+/* There is no memory, else: all texts of a part are UTF-8, as the keys are. */
 static void set(json_t *object, const char *key, json_t *value)
 {
-	if (json_object_set_new(object, key, value) != 0)
+	if (json_object_set_new_nocheck(object, key, value) != 0)
 		abort();
 }
 

@@ -26,18 +26,17 @@ static json_t *group_view(const struct request *request, const struct object *ob
 {
 	const struct policy_group *group = &object->part.group;
 	json_t *view = document_of_part(&object->part);
-	json_t *rules = json_array();
+	json_t *rules = json_object_get(view, "security_group_rules"), *shown;
+	size_t i;
 
 	(void)rule;
-	for (size_t i = 0; i < group->n_rules; i++) {
-		json_t *shown = rule_view(object, i);
-
-		json_object_set_new(shown, "tags", json_array());
-		json_object_set_new(shown, "standard_attr_id",
+	json_array_foreach(rules, i, shown)
+	{
+		rule_view_of_document(object, i, shown);
+		json_object_set_new_nocheck(shown, "tags", json_array());
+		json_object_set_new_nocheck(shown, "standard_attr_id",
 			json_integer((json_int_t)(text_hash(group->rules[i].id) >> 33)));
-		json_array_append_new(rules, shown);
 	}
-	json_object_set_new(view, "security_group_rules", rules);
 	json_object_set_new(view, "shared",
 		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
 	attrs_show(&object->attrs, view);

@@ -230,8 +230,8 @@ void answer_fault(struct request *request, const struct fault *fault);
 /* The same of a rule; values: of its fields, as check_rule got them; rule: as far as it was read. */
 void answer_rule_fault(struct request *request, const struct fault *fault,
 	const char *const values[N_RULE_FIELDS], const struct policy_rule *rule);
-/* Of a group's document, its rule of that place, as answers have it. */
-json_t *rule_view(const struct object *object, size_t rule);
+/* Makes of the document of that rule of a group what answers have. */
+void rule_view_of_document(const struct object *object, size_t rule, json_t *view);
 
 /* --- default_group.c --- */
 /* The id of the project's group "default"; when there is none yet, the change makes it. */

@@ -38,10 +38,9 @@ static const struct api_field fields[] = {
 	{ "revision_number", IS_INT, FILTERED, "It counts by itself.", NULL },
 };
 
-json_t *rule_view(const struct object *object, size_t rule)
+void rule_view_of_document(const struct object *object, size_t rule, json_t *view)
 {
 	const struct attrs *attrs = &object->rule_attrs[rule];
-	json_t *view = document_of_rule(&object->part, rule);
 	const char *prefix = json_string_value(json_object_get(view, "remote_ip_prefix"));
 	struct prefix normal;
 
@@ -49,19 +48,20 @@ json_t *rule_view(const struct object *object, size_t rule)
 		struct text text CLEANUP(text_done) = TEXT_INIT;
 
 		prefix_print(&text, &normal);
-		json_object_set_new(view, "normalized_cidr", json_string(text.data));
+		json_object_set_new_nocheck(view, "normalized_cidr", json_string(text.data));
 	} else {
-		json_object_set_new(view, "normalized_cidr", json_null());
+		json_object_set_new_nocheck(view, "normalized_cidr", json_null());
 	}
 	attrs_show(attrs, view);
-	json_object_set_new(view, "revision_number", json_integer((json_int_t)attrs->revision));
-	return view;
+	json_object_set_new_nocheck(
+		view, "revision_number", json_integer((json_int_t)attrs->revision));
 }
 
-static json_t *rule_view_of(const struct request *request, const struct object *object, size_t rule)
+static json_t *rule_view(const struct request *request, const struct object *object, size_t rule)
 {
-	json_t *view = rule_view(object, rule);
+	json_t *view = document_of_rule(&object->part, rule);
 
+	rule_view_of_document(object, rule, view);
 	rule_counters_add(request->door, view);
 	return view;
 }
@@ -76,7 +76,7 @@ const struct resource rule_resource = {
 	.n_fields = N_OF(fields),
 	.kind = OBJECT_GROUP,
 	.is_rule = true,
-	.view = rule_view_of,
+	.view = rule_view,
 };
 
 static const char *whole_key(struct arena *arena, const char *key, const char *remote_group,

@@ -51,6 +51,33 @@ def from_a_policy_to_packets():
     expect(one.pings(two) == 0, "without a service apply does not act alone")
 
 
+def groups_without_ports_need_no_commit():
+    """Such a change goes past the keeper; what comes behind it must not miss it."""
+    one, two = two_guests()
+    service = Service(paranoid="no").start()
+    service.apply(policy_of([1, 2], [EGRESS]))
+    service.wait_for_state(1, "active")
+    made = service.must("POST", "/v2.0/security-groups", {"security_group": {"name": "later"}})["security_group"]["id"]
+    service.must("POST", "/v2.0/security-group-rules", {"security_group_rule": {
+        "security_group_id": made, "direction": "ingress", "protocol": "icmp"}})
+    gone = service.must("POST", "/v2.0/security-groups", {"security_group": {"name": "gone"}})["security_group"]["id"]
+    would = service.must("DELETE", f"/v2.0/security-groups/{gone}?dry_run=true")["portwall"]
+    expect(would["steps"] == 0 and not would["changes"], would)
+    service.must("DELETE", f"/v2.0/security-groups/{gone}")
+    state = service.must("GET", "/v2.0/portwall/status")
+    expect(state["revision"] == state["kernel_revision"] > 1, state)
+    expect(one.pings(two) == 0, "a group that no port has lets a ping pass")
+    expect("equal" in service.portwall("verify", "--json"), "portwall verify misses a group")
+    run("iptables", "-F")
+    wait_for("the rules to be repaired", lambda: service.is_whole()[0])
+    service.must("PUT", f"/v2.0/ports/{port_id(2)}", {"port": {"security_groups": [group_id(1), made]}})
+    expect(one.pings(two) == 1, "a ping that the group allows is lost: " + service.said())
+    service.must("PUT", f"/v2.0/ports/{port_id(2)}", {"port": {"security_groups": [group_id(1)]}})
+    expect(one.pings(two) == 0, "a ping passes by a group that the port has no more")
+    whole, said = service.is_whole()
+    expect(whole, said)
+
+
 def others_change_rules():
     one, two = two_guests()
     service = Service().start()
@@ -300,6 +327,7 @@ def findings_and_metrics_are_told():
 if __name__ == "__main__":
     run_tests([
         ("a policy comes into the kernel, and packets follow it", from_a_policy_to_packets),
+        ("a change of groups that no port has is told at once, and there when a port comes", groups_without_ports_need_no_commit),
         ("what others change in our rules is put back, with their names in the log", others_change_rules),
         ("what was acknowledged survives kill -9 of each process at any moment, and the wire never opens", service_dies_at_any_moment),
         ("a connection outlives stop, reload and kill of the service", connection_outlives_restarts),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/documents.h"
+#include "api/request.h"
 #include "base/limits.h"
 #include "policytext.h"
 #include "random_policy.h"
@@ -700,6 +701,34 @@ static void what_no_policy_file_may_be_is_not_made(void **state)
 	assert_true(file.len > LIMIT_POLICY_FILE_SIZE / N_OF(parts));
 }
 
+static void json_is_printed_as_jansson_does(void **state)
+{
+	static const char *const samples[] = {
+		"{\"of 70 characters, which is more than those that are short, as names can be\": 1}",
+		"[\"0123456789012345678901234567890123456789012345678901234567890123\"]", "{}",
+		"[]", "[{}, [], [[]], {\"\": {}}]", "null", "\"\"",
+		"[true, false, null, 0, -1, 9223372036854775807, -9223372036854775808]",
+		"[1.5, -0.0, 1e300, 0.1]",
+		"[\"caf\xc3\xa9\", \"\xf0\x9f\x98\x80\", \"a/b\", \"\x7f\"]",
+		"{\"z\": 1, \"a\": {\"q\\\"\": \"\\\\\", \"\\u0001\": [\"\\n\\t\\b\\f\\r\\u001f\"]}}",
+		"[\"a\\u0000b\", \"\\u0000\", \"\\u2028\"]"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(samples); i++) {
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+		json_t *value = json_loads(samples[i], JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+		char *wanted;
+
+		assert_non_null(value);
+		wanted = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+		json_add(&out, value);
+		assert_string_equal(out.data, wanted);
+		free(wanted);
+		json_decref(value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -718,6 +747,7 @@ int main(void)
 		cmocka_unit_test(any_text_is_exported_as_it_is),
 		cmocka_unit_test(a_policy_file_is_for_people_too),
 		cmocka_unit_test(what_no_policy_file_may_be_is_not_made),
+		cmocka_unit_test(json_is_printed_as_jansson_does),
 	};
 
 	return cmocka_run_group_tests_name("documents", tests, NULL, NULL);
