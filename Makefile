@@ -61,14 +61,15 @@ demo: need-root deps ## two incidents: IPIP that does not arrive, Docker that re
 	@$(MAKE) --no-print-directory all
 	@examples/demo; $(own)
 
-bench: need-root ## measure: apply beside Neutron's own driver, explain and parsing beside the tools, the doctor, proofs (root)
+bench: need-root ## measure: apply and API beside Neutron's own, explain and parsing beside the tools, the doctor, proofs (root)
 	@tools/install-deps --bench
 	@$(MAKE) --no-print-directory all
-	@ninja -C build/release --quiet bench/explain_bench bench/bench_prove bench/bench_verify; $(own)
+	@ninja -C build/release --quiet bench/explain_bench bench/bench_prove bench/bench_verify bench/api_load; $(own)
 	@bench/explain; $(own)
 	@bench/doctor; $(own)
 	@bench/prove; $(own)
 	@bench/run; $(own)
+	@bench/api --quick; $(own)
 
 lint: build/test/build.ninja ## format, static analysis, layers, shell scripts
 	@ninja -C build/test -j$(jobs) --quiet; $(own)
