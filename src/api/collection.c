@@ -652,8 +652,8 @@ void collection_list(struct request *request)
 
 		if (is_page_full(&listing))
 			break;
-		if (may_pass(request, object) && passes_tags(request, &object->attrs) &&
-			is_visible(request, object))
+		if (is_visible(request, object) && may_pass(request, object) &&
+			passes_tags(request, &object->attrs))
 			list_object(&listing, object);
 	}
 	if (!listing.is_kept)

@@ -299,7 +299,7 @@ void rule_show(struct request *request);
 /* Answers when the rules' counters were read, if they are among what is to be shown; or without, when the engine is busy. */
 void rule_counters_with(struct request *request, void (*answer)(struct request *request));
 /* To a rule as it is shown: null where they are not known. */
-void rule_counters_add(const struct door *door, json_t *rule);
+void rule_counters_add(const struct request *request, const struct object *group, json_t *rule);
 void rule_create(struct request *request);
 void rule_update(struct request *request);
 void rule_delete(struct request *request);

@@ -62,7 +62,7 @@ static json_t *rule_view(const struct request *request, const struct object *obj
 	json_t *view = document_of_rule(&object->part, rule);
 
 	rule_view_of_document(object, rule, view);
-	rule_counters_add(request->door, view);
+	rule_counters_add(request, object, view);
 	return view;
 }
 

@@ -172,9 +172,11 @@ static const struct rule_count *count_of(const struct door *door, const json_t *
 	return count || counters->revision != door->model.revision ? count : &nothing;
 }
 
-void rule_counters_add(const struct door *door, json_t *rule)
+void rule_counters_add(const struct request *request, const struct object *group, json_t *rule)
 {
-	const struct rule_count *count = count_of(door, rule);
+	/* a group that is shared counts what passes at ports of others too: that is its owner's to know */
+	const struct rule_count *count =
+		is_own(request, group) ? count_of(request->door, rule) : NULL;
 
 	json_object_set_new(
 		rule, names[0], count ? json_integer((json_int_t)count->packets) : json_null());

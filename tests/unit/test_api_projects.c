@@ -97,6 +97,11 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 	assert_string_equal(at(answer, "security_group.shared"), "true");
 	assert_string_equal(at(answer, "security_group.project_id"), "bob");
 	json_decref(answer);
+	/* what its rules count, at ports of all projects, is the owner's to know */
+	answer = apitest_expect(test, 200, "GET",
+		with("/v2.0/security-group-rules?security_group_id=%s", group), NULL);
+	assert_string_equal(at(answer, "security_group_rules.0.portwall:packets"), "null");
+	json_decref(answer);
 	expect_error(test, 403, "PolicyNotAuthorized", "PUT",
 		with("/v2.0/security-groups/%s", group), "{\"security_group\": {\"name\": \"h\"}}");
 	expect_error(test, 403, "PolicyNotAuthorized", "DELETE",
