@@ -8,11 +8,10 @@
 
 #include "apitest.h"
 
-#define AS_MEMBER(project_)                                                                        \
-	(struct identity)                                                                          \
-	{                                                                                          \
-		.user = "x", .project_id = project_, .roles = ROLE_READER | ROLE_MEMBER            \
-	}
+static struct identity as_member(const char *project)
+{
+	return (struct identity){ "x", project, ROLE_READER | ROLE_MEMBER };
+}
 
 static size_t n_in(const json_t *answer, const char *key)
 {
@@ -34,14 +33,14 @@ static void what_is_of_another_project_is_not_found(void **state)
 	struct apitest *test = *state;
 	const char *group, *rule, *network, *path;
 
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	group = make(test, "security-groups", "{\"security_group\": {\"name\": \"g\"}}");
 	rule = make(test, "security-group-rules",
 		with("{\"security_group_rule\": {\"security_group_id\": \"%s\", \"direction\": "
 		     "\"ingress\"}}",
 			group));
 	network = make(test, "networks", "{\"network\": {\"name\": \"n\"}}");
-	test->who = AS_MEMBER("eve");
+	test->who = as_member("eve");
 	expect_error(test, 404, "SecurityGroupNotFound", "GET",
 		with("/v2.0/security-groups/%s", group), NULL);
 	expect_error(test, 404, "SecurityGroupRuleNotFound", "GET",
@@ -80,7 +79,7 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 	char group[64], rbac[64], port_of_bob[64];
 	json_t *answer;
 
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	snprintf(group, sizeof(group), "%s",
 		make(test, "security-groups", "{\"security_group\": {\"name\": \"g\"}}"));
 	snprintf(rbac, sizeof(rbac), "%s",
@@ -92,7 +91,7 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 		with("{\"rbac_policy\": {\"object_type\": \"security_group\", \"object_id\": \"%s\", "
 		     "\"target_tenant\": \"*\", \"action\": \"access_as_shared\"}}",
 			group));
-	test->who = AS_MEMBER("eve");
+	test->who = as_member("eve");
 	answer = apitest_expect(test, 200, "GET", with("/v2.0/security-groups/%s", group), NULL);
 	assert_string_equal(at(answer, "security_group.shared"), "true");
 	assert_string_equal(at(answer, "security_group.project_id"), "bob");
@@ -107,10 +106,10 @@ static void what_is_shared_is_seen_and_named_but_not_changed(void **state)
 	expect_error(test, 403, "PolicyNotAuthorized", "DELETE",
 		with("/v2.0/security-groups/%s", group), NULL);
 	make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", group));
-	test->who = AS_MEMBER("zoe");
+	test->who = as_member("zoe");
 	expect_error(test, 404, "SecurityGroupNotFound", "GET",
 		with("/v2.0/security-groups/%s", group), NULL);
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	snprintf(port_of_bob, sizeof(port_of_bob), "%s",
 		make(test, "ports", with("{\"port\": {\"security_groups\": [\"%s\"]}}", group)));
 	expect_error(
@@ -159,7 +158,7 @@ static void quotas_hold_for_projects_but_not_for_the_local_one(void **state)
 
 	for (int i = 0; i < 12; i++) /* of the local project */
 		make(test, "security-groups", "{\"security_group\": {}}");
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	for (int i = 0; i < 9; i++) /* and its default */
 		make(test, "security-groups", "{\"security_group\": {}}");
 	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
@@ -178,7 +177,7 @@ static void quotas_hold_for_projects_but_not_for_the_local_one(void **state)
 	assert_string_equal(at(answer, "quota.security_group"), "11");
 	assert_string_equal(at(answer, "quota.security_group_rule"), "100");
 	json_decref(answer);
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	make(test, "security-groups", "{\"security_group\": {}}");
 	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
 		"{\"security_group\": {}}");
@@ -191,7 +190,7 @@ static void quotas_hold_for_projects_but_not_for_the_local_one(void **state)
 	/* a list is counted as a whole; each may be wrapped once more */
 	json_decref(apitest_expect(test, 200, "POST", "/v2.0/security-groups?dry_run=true",
 		"{\"security_groups\": [{\"security_group\": {\"name\": \"a\", \"project_id\": null}}, {}]}"));
-	test->who = AS_MEMBER("eve");
+	test->who = as_member("eve");
 	expect_error(test, 409, "OverQuota", "POST", "/v2.0/security-groups",
 		"{\"security_groups\": [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}]}");
 	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
@@ -361,10 +360,10 @@ static void a_subnet_that_cannot_be_is_refused(void **state)
 		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"gateway_ip\": \"::1\"",
 		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{}]",
 		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [1]",
-		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
-		"\"192.0.2.9\", \"end\": \"192.0.2.5\"}]",
-		"\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
-		"\"192.0.2.9\", \"end\": \"192.0.3.5\"}]",
+		("\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
+		 "\"192.0.2.9\", \"end\": \"192.0.2.5\"}]"),
+		("\"ip_version\": 4, \"cidr\": \"192.0.2.0/24\", \"allocation_pools\": [{\"start\": "
+		 "\"192.0.2.9\", \"end\": \"192.0.3.5\"}]"),
 	};
 	struct apitest *test = *state;
 	char network[64];
@@ -421,7 +420,7 @@ static void new_groups_begin_with_the_rules_that_an_admin_says(void **state)
 	assert_string_equal(at(answer, "security_group.security_group_rules.0.ethertype"), "IPv4");
 	assert_string_equal(at(answer, "security_group.security_group_rules.1.protocol"), "icmp");
 	json_decref(answer);
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	expect_error(test, 403, "PolicyNotAuthorized", "POST", "/v2.0/default-security-group-rules",
 		"{\"default_security_group_rule\": {\"direction\": \"ingress\"}}");
 	assert_int_equal(n_listed(test, "/v2.0/default-security-group-rules",
@@ -440,7 +439,7 @@ static void a_rule_that_names_what_has_gone_keeps_nobody_from_making_groups(void
 			group));
 	json_decref(
 		apitest_expect(test, 204, "DELETE", with("/v2.0/security-groups/%s", group), NULL));
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	assert_int_equal(n_listed(test, "/v2.0/security-groups", "security_groups"), 1);
 	make(test, "security-groups", "{\"security_group\": {}}");
 }
@@ -459,7 +458,7 @@ static void a_rule_that_new_groups_begin_with_is_there_once(void **state)
 		with("{\"default_security_group_rules\": [%s, %s]}", rule, rule)));
 	expect_error(test, 409, "DefaultSecurityGroupRuleExists", "POST", path,
 		with("{\"default_security_group_rule\": %s}", rule));
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	make(test, "security-groups", "{\"security_group\": {}}");
 	assert_int_equal(
 		n_listed(test, "/v2.0/security-group-rules?protocol=icmp", "security_group_rules"),
@@ -483,7 +482,7 @@ static void no_project_takes_all_address_groups_and_addresses(void **state)
 	json_t *answer;
 	const char *group;
 
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	group = make(test, "address-groups", "{\"address_group\": {}}");
 	text_add(&body, "{\"addresses\": [\"::1\"");
 	for (int i = 0; i < LIMIT_API_ADDRESSES; i++)
@@ -597,7 +596,7 @@ static void nobody_is_told_what_his_change_means_for_ports_of_others(void **stat
 	const json_t *told;
 	json_t *answer;
 
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	answer = apitest_expect(test, 200, "POST", "/v2.0/security-groups?dry_run=true",
 		"{\"security_group\": {\"name\": \"g\"}}");
 	told = json_object_get(answer, "portwall");
@@ -624,7 +623,7 @@ static void not_everybody_says_which_interface_and_which_addresses_a_port_has(vo
 	struct apitest *test = *state;
 	char network[64], port[64];
 
-	test->who = AS_MEMBER("bob");
+	test->who = as_member("bob");
 	snprintf(network, sizeof(network), "%s", make(test, "networks", "{\"network\": {}}"));
 	make(test, "subnets",
 		with("{\"subnet\": {\"network_id\": \"%s\", \"ip_version\": 4, \"cidr\": "
@@ -638,9 +637,9 @@ static void not_everybody_says_which_interface_and_which_addresses_a_port_has(vo
 		make(test, "ports",
 			with("{\"port\": {\"network_id\": \"%s\", \"security_groups\": [], %s}}",
 				network, of_owners[i]));
-	test->who = AS_MEMBER("zoe");
+	test->who = as_member("zoe");
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 0);
-	test->who = AS_MEMBER("eve");
+	test->who = as_member("eve");
 	assert_int_equal(n_listed(test, "/v2.0/subnets", "subnets"), 1);
 	snprintf(port, sizeof(port), "%s",
 		make(test, "ports", with("{\"port\": {\"network_id\": \"%s\"}}", network)));
@@ -726,7 +725,7 @@ static void what_a_policy_file_removes_is_shared_no_more_when_it_comes_again(voi
 	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", "{}"));
 	json_decref(apitest_expect(test, 200, "PUT", "/v2.0/portwall/policy", policy));
 	assert_int_equal(n_listed(test, "/v2.0/rbac-policies", "rbac_policies"), 0);
-	test->who = AS_MEMBER("eve");
+	test->who = as_member("eve");
 	expect_error(test, 404, "SecurityGroupNotFound", "GET",
 		"/v2.0/security-groups/25252525-2525-4252-8252-252525252525", NULL);
 }

@@ -297,8 +297,8 @@ static void assert_equal(const struct serve_config *a, const struct serve_config
 static void what_is_printed_reads_back_as_it_is(void **state)
 {
 	static const char *const files[] = { "", "guard = on\nwait=3\nclosed_interfaces=\n",
-		"listen = 127.0.0.1:1 [::1]:2\nlisten_tls = [::]:3\nauth = none\nusers_file = /u\n"
-		"tls_key = /k\ntls_certificate = /c\n",
+		("listen = 127.0.0.1:1 [::1]:2\nlisten_tls = [::]:3\nauth = none\nusers_file = /u\n"
+		 "tls_key = /k\ntls_certificate = /c\n"),
 		"guard_bridges = br0 br1\nhost = x\nprefix = a-\nbackend = nft\nstore = /x/y\n" };
 	struct fixture *f = *state;
 
