@@ -62,15 +62,6 @@ struct credentials {
 	struct failure failures[N_FAILURES];
 };
 
-static void *new_or_die(size_t size)
-{
-	void *memory = calloc(1, size);
-
-	if (!memory)
-		abort();
-	return memory;
-}
-
 static char *copy_or_die(const char *text)
 {
 	char *copy = strdup(text);

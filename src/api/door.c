@@ -10,17 +10,6 @@
 #define HEALTH_S       15
 #define PING_S	       5
 
-static void *new_or_die(size_t size)
-{
-	void *memory = calloc(1, size);
-
-	if (!memory) {
-		fputs("portwall: out of memory\n", stderr);
-		abort();
-	}
-	return memory;
-}
-
 bool door_open(const char *store_path, const char *host, struct door **ret, struct err *err)
 {
 	struct door *door = new_or_die(sizeof(*door));

@@ -61,12 +61,8 @@ void engine_done(struct door *door)
 struct pending *engine_ask(struct door *door, struct request *request)
 {
 	struct engine *engine = &door->engine;
-	struct pending *pending = calloc(1, sizeof(*pending));
+	struct pending *pending = new_or_die(sizeof(*pending));
 
-	if (!pending) {
-		fputs("portwall: out of memory\n", stderr);
-		abort();
-	}
 	pending->id = ++engine->last_id;
 	pending->request = request;
 	if (request)

@@ -25,17 +25,6 @@
 /* Bytes of a body that are read and forgotten, so that the client sees why. */
 #define DRAIN_SIZE LIMIT_API_BODY
 
-static void *new_or_die(size_t size)
-{
-	void *memory = calloc(1, size);
-
-	if (!memory) {
-		fputs("portwall: out of memory\n", stderr);
-		abort();
-	}
-	return memory;
-}
-
 /* --- connections --- */
 
 static void set_due(struct connection *connection, unsigned seconds)

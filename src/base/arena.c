@@ -44,9 +44,14 @@ static void *die_if_null(void *p)
 	return p;
 }
 
+void *new_or_die(size_t size)
+{
+	return die_if_null(calloc(1, size));
+}
+
 struct arena *arena_new(void)
 {
-	return die_if_null(calloc(1, sizeof(struct arena)));
+	return new_or_die(sizeof(struct arena));
 }
 
 void arena_free(struct arena *arena)

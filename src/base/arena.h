@@ -25,6 +25,9 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len);
 char *arena_printf(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *fmt, va_list ap);
 
+/* Without an arena: zeroed, to be freed with free. */
+void *new_or_die(size_t size);
+
 /* Memory for something large, to be freed with free; not zeroed. */
 void *arena_large_pages(size_t size);
 void *arena_try_large_pages(size_t size); /* NULL: there is no memory */
