@@ -24,11 +24,8 @@ static json_t *address_group_view(
 	json_t *view = document_of_part(&object->part);
 
 	(void)rule;
-	json_object_set_new(view, "shared",
-		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
-	attrs_show(&object->attrs, view);
-	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
-	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
+	shared_show(request, object, view);
+	object_show(object, view);
 	return view;
 }
 
@@ -86,31 +83,27 @@ static bool check_size(
 	return false;
 }
 
+static bool make_address_group(struct change *change, json_t *item)
+{
+	struct request *request = change->request;
+	const char *id = new_id(request->arena), *project;
+	const struct policy_part *part;
+
+	json_object_set_new(item, "id", json_string(id));
+	if (!request_project(request, item, &project) ||
+		!check_addresses(request, json_object_get(item, "addresses")) ||
+		!quota_check(change, project, "address_group", 1))
+		return false;
+	part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
+	if (!part || !check_size(request, part, project))
+		return false;
+	object_of_project(change_put_shown(change, part, id), project);
+	return true;
+}
+
 void address_group_create(struct request *request)
 {
-	struct change *change = change_new(request, 201);
-	json_t *list = fields_of_body(request, true, &change->is_many), *item;
-	bool is_fine = list != NULL;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		const char *id = new_id(request->arena), *project;
-		const struct policy_part *part = NULL;
-
-		json_object_set_new(item, "id", json_string(id));
-		if (request_project(request, item, &project) &&
-			check_addresses(request, json_object_get(item, "addresses")) &&
-			quota_check(change, project, "address_group", 1))
-			part = part_of_document(request, json_incref(item), PART_ADDRESS_GROUP);
-		is_fine = part && check_size(request, part, project);
-		if (!is_fine)
-			break;
-		object_of_project(change_put_shown(change, part, id), project);
-	}
-	json_decref(list);
-	if (is_fine)
-		change_submit(change);
+	change_create(request, make_address_group);
 }
 
 void address_group_update(struct request *request)

@@ -93,6 +93,13 @@ static json_t *json_time(int64_t seconds)
 	return json_string(text);
 }
 
+void object_show(const struct object *object, json_t *view)
+{
+	attrs_show(&object->attrs, view);
+	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
+	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
+}
+
 void attrs_show(const struct attrs *attrs, json_t *view)
 {
 	json_t *project = json_text(attrs->project_id);

@@ -600,3 +600,21 @@ void change_submit(struct change *change)
 			resource_changed(door, request->route->resource, change->ids.items[0]);
 	tell_engine(change);
 }
+
+void change_create(struct request *request, bool (*make)(struct change *change, json_t *item))
+{
+	struct change *change = change_new(request, 201);
+	json_t *list = fields_of_body(request, true, &change->is_many), *item;
+	bool is_fine = list != NULL;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+	{
+		is_fine = make(change, item);
+		if (!is_fine)
+			break;
+	}
+	json_decref(list);
+	if (is_fine)
+		change_submit(change);
+}

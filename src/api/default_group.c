@@ -88,28 +88,18 @@ static json_t *default_rule_view(
 	return view;
 }
 
-static const char *rule_text(struct arena *arena, const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_integer(value)
-		       ? arena_printf(arena, "%lld", (long long)json_integer_value(value))
-		       : json_string_value(value);
-}
-
 /* What two rules of a group may not have in common; NULL: it is wrong, and *ret_fault says why. */
 static const char *key_of(struct arena *arena, const json_t *record, struct fault *ret_fault)
 {
-	const char *texts[N_RULE_FIELDS] = { NULL }, *key;
-	const char *group = text_of(record, "remote_group_id"),
-		   *addresses = text_of(record, "remote_address_group_id");
+	const char *values[N_RULE_FIELDS];
 	struct policy_rule rule = { 0 };
 
-	for (size_t i = 0; i < N_RULE_FIELDS; i++)
-		texts[i] = rule_text(arena, record, rule_field_names[i]);
-	if (!check_rule(arena, arena, texts, &rule, &key, ret_fault))
+	for (unsigned i = 0; i < N_RULE_FIELDS; i++)
+		values[i] = rule_value(arena, record, i);
+	if (!check_rule(arena, arena, values, &rule, ret_fault))
 		return NULL;
-	return arena_printf(arena, "%s|%s|%s", key, group ? group : "", addresses ? addresses : "");
+	return check_rule_key(
+		arena, &rule, values[RULE_REMOTE_GROUP_ID], values[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
 static bool is_used_alike(const json_t *a, const json_t *b)
@@ -144,12 +134,19 @@ static const struct object *find_same(
 	return NULL;
 }
 
+/* The group that it names, NULL: none, or the one that it will be in. */
+static const char *remote_of(const json_t *record)
+{
+	const char *group = text_of(record, "remote_group_id");
+
+	return group && strcmp(group, "PARENT") != 0 ? group : NULL;
+}
+
 /* What would be wrong in a group is wrong here. */
 static bool check_default_rule(struct request *request, const struct object *before, json_t *record)
 {
-	const char *group = text_of(record, "remote_group_id"),
-		   *addresses = text_of(record, "remote_address_group_id"), *key;
 	const struct object *same;
+	const char *key;
 	struct fault fault;
 
 	(void)before;
@@ -160,14 +157,9 @@ static bool check_default_rule(struct request *request, const struct object *bef
 		answer_fault(request, &fault);
 		return false;
 	}
-	if (group && strcmp(group, "PARENT") != 0 && !visible_find(request, OBJECT_GROUP, group)) {
-		answer_not_found(request, &group_resource, group);
+	if (!rule_check_remotes(
+		    request, remote_of(record), text_of(record, "remote_address_group_id")))
 		return false;
-	}
-	if (addresses && !visible_find(request, OBJECT_ADDRESS_GROUP, addresses)) {
-		answer_not_found(request, &address_group_resource, addresses);
-		return false;
-	}
 	same = find_same(request, record, key);
 	if (!same)
 		return true;
@@ -216,10 +208,9 @@ void default_rule_delete(struct request *request)
 /* What it names may have gone since it was made: then no group begins with it, and groups can be made. */
 static bool names_what_is_gone(const struct model *model, const json_t *rule)
 {
-	const char *group = json_string_value(json_object_get(rule, "remote_group_id")),
-		   *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
+	const char *group = remote_of(rule), *addresses = text_of(rule, "remote_address_group_id");
 
-	return (group && strcmp(group, "PARENT") != 0 && !model_find(model, OBJECT_GROUP, group)) ||
+	return (group && !model_find(model, OBJECT_GROUP, group)) ||
 	       (addresses && !model_find(model, OBJECT_ADDRESS_GROUP, addresses));
 }
 
@@ -237,7 +228,6 @@ json_t *default_rules(struct request *request, bool is_default_group, const char
 		const struct object *object = &model->objects[OBJECT_DEFAULT_RULE][i];
 		json_t *rule = json_loads(object->attrs.extra, 0, NULL);
 		const char *key;
-		const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
 
 		if (is_removed(object) || !json_is_true(json_object_get(rule, used)) ||
 			names_what_is_gone(model, rule)) {
@@ -250,7 +240,7 @@ json_t *default_rules(struct request *request, bool is_default_group, const char
 			json_decref(rule);
 			continue;
 		}
-		if (remote && !strcmp(remote, "PARENT"))
+		if (text_of(rule, "remote_group_id") && !remote_of(rule))
 			json_object_set_new(rule, "remote_group_id", json_string(group_id));
 		json_object_set_new(rule, "id", json_string(new_id(request->arena)));
 		for (size_t f = 0; f < N_OF(not_of_a_rule); f++)
@@ -292,7 +282,6 @@ const char *default_group_ensure(struct change *change, const char *project_id)
 			"Default security group", "security_group_rules",
 			default_rules(request, true, id)),
 		PART_GROUP);
-	/* the template was checked when it was made; what it names may have gone since, and then the change is refused */
 	if (!part)
 		return NULL;
 	object_of_project(change_put(change, part), project_id);

@@ -206,7 +206,7 @@ static bool read_rule(struct reading *r, const json_t *object, struct policy_par
 		return false;
 	if (strcmp(group_id, part->group.id) != 0)
 		return err_input(r->err, "security_group_id: %s is another group", group_id);
-	return check_rule(r->arena, r->scratch, fields, rule, NULL, &fault) ||
+	return check_rule(r->arena, r->scratch, fields, rule, &fault) ||
 	       fail_fault(r, rule_field_names[fault.field], &fault);
 }
 

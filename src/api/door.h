@@ -99,6 +99,8 @@ void attrs_of_document(struct arena *arena, const json_t *document, struct attrs
 /* As answers have them: project_id and tenant_id, created_at and updated_at, and what extra says. */
 void attrs_show(const struct attrs *attrs, json_t *view);
 json_t *attrs_tags(const struct attrs *attrs);
+/* The same with tags and revision_number, of all but rules. */
+void object_show(const struct object *object, json_t *view);
 
 /* --- engine.c: the other process --- */
 

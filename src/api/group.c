@@ -37,11 +37,8 @@ static json_t *group_view(const struct request *request, const struct object *ob
 		json_object_set_new_nocheck(shown, "standard_attr_id",
 			json_integer((json_int_t)(text_hash(group->rules[i].id) >> 33)));
 	}
-	json_object_set_new(view, "shared",
-		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
-	attrs_show(&object->attrs, view);
-	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
-	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
+	shared_show(request, object, view);
+	object_show(object, view);
 	return view;
 }
 
@@ -78,7 +75,8 @@ static bool make_group(struct change *change, json_t *item)
 	if (!request_project(request, item, &project) ||
 		!check_default_name(request, json_object_get(item, "name")))
 		return false;
-	default_group_ensure(change, project);
+	if (!default_group_ensure(change, project))
+		return false;
 	rules = default_rules(request, false, id);
 	if (!quota_check(change, project, "security_group", 1) ||
 		!quota_check(change, project, "security_group_rule", json_array_size(rules))) {
@@ -95,20 +93,7 @@ static bool make_group(struct change *change, json_t *item)
 
 void group_create(struct request *request)
 {
-	struct change *change = change_new(request, 201);
-	json_t *list = fields_of_body(request, true, &change->is_many), *item;
-	bool is_fine = list != NULL;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		is_fine = make_group(change, item);
-		if (!is_fine)
-			break;
-	}
-	json_decref(list);
-	if (is_fine)
-		change_submit(change);
+	change_create(request, make_group);
 }
 
 static void finish_list(struct change *change, const struct serve_done *done)
@@ -131,9 +116,9 @@ void group_list(struct request *request)
 		return;
 	}
 	change = change_new(request, 200);
-	default_group_ensure(change, request->who.project_id);
 	change->finish = finish_list;
-	change_submit(change);
+	if (default_group_ensure(change, request->who.project_id))
+		change_submit(change);
 }
 
 /* The first port that has the group; NULL: none. */

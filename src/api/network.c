@@ -55,12 +55,6 @@ static const struct api_field subnet_fields[] = {
 	STANDARD_FIELDS,
 };
 
-static void show_standard(const struct object *object, json_t *view)
-{
-	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
-	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
-}
-
 struct subnet_list {
 	VEC(const char *) ids;
 };
@@ -113,18 +107,18 @@ static const struct subnet_list *subnets_of(struct door *door, const char *netwo
 
 static json_t *network_view(const struct request *request, const struct object *object, size_t rule)
 {
-	json_t *view = record_view(request, object, rule), *subnets = json_array();
+	json_t *view = json_pack("{s:s}", "id", object->id), *subnets = json_array();
 
+	(void)rule;
+	object_show(object, view);
 	vec_for_each (id, &subnets_of(request->door, object->id)->ids)
 		json_array_append_new(subnets, json_string(*id));
 	json_object_set_new(view, "subnets", subnets);
 	json_object_set_new(view, "status", json_string("ACTIVE"));
-	json_object_set_new(view, "shared",
-		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
+	shared_show(request, object, view);
 	json_object_set_new(view, "availability_zones", json_array());
 	json_object_set_new(view, "ipv4_address_scope", json_null());
 	json_object_set_new(view, "ipv6_address_scope", json_null());
-	show_standard(object, view);
 	return view;
 }
 
@@ -170,9 +164,11 @@ void subnets_remove_of(struct change *change, const char *network_id)
 
 static json_t *subnet_view(const struct request *request, const struct object *object, size_t rule)
 {
-	json_t *view = record_view(request, object, rule);
+	json_t *view = json_pack("{s:s}", "id", object->id);
 
-	show_standard(object, view);
+	(void)request;
+	(void)rule;
+	object_show(object, view);
 	return view;
 }
 

@@ -106,9 +106,7 @@ static json_t *port_view(const struct request *request, const struct object *obj
 		if (fields[i].initial)
 			json_object_set_new(view, fields[i].name,
 				json_loads(fields[i].initial, JSON_DECODE_ANY, NULL));
-	attrs_show(&object->attrs, view);
-	json_object_set_new(view, "tags", attrs_tags(&object->attrs));
-	json_object_set_new(view, "revision_number", json_integer((json_int_t)object->changed));
+	object_show(object, view);
 	port_add_state(request->door, view);
 	return view;
 }
@@ -534,20 +532,7 @@ static bool make_port(struct change *change, json_t *port)
 
 void port_create(struct request *request)
 {
-	struct change *change = change_new(request, 201);
-	json_t *list = fields_of_body(request, true, &change->is_many), *item;
-	bool is_fine = list != NULL;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		is_fine = make_port(change, item);
-		if (!is_fine)
-			break;
-	}
-	json_decref(list);
-	if (is_fine)
-		change_submit(change);
+	change_create(request, make_port);
 }
 
 /* The port as it would be, from what is said of it. False: it is answered as wrong. */

@@ -178,6 +178,12 @@ bool is_shared_with(struct door *door, const char *object_id, const char *projec
 	return map_find(shares_of(door), key) != NULL;
 }
 
+void shared_show(const struct request *request, const struct object *object, json_t *view)
+{
+	json_object_set_new(view, "shared",
+		json_boolean(is_shared_with(request->door, object->id, request->who.project_id)));
+}
+
 void rbac_remove_of(struct change *change)
 {
 	const struct model *model = &change->request->door->model;

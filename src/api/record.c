@@ -79,27 +79,12 @@ static bool make_record(struct change *change, json_t *record)
 	object_of_project(
 		change_put_record(change, resource->kind, id, json_incref(record)), project);
 	*vec_push(&change->ids, request->arena) = id;
-	if (resource->kind == OBJECT_NETWORK)
-		default_group_ensure(change, project);
-	return true;
+	return resource->kind != OBJECT_NETWORK || default_group_ensure(change, project);
 }
 
 void record_create(struct request *request)
 {
-	struct change *change = change_new(request, 201);
-	json_t *list = fields_of_body(request, true, &change->is_many), *item;
-	bool is_fine = list != NULL;
-	size_t i;
-
-	json_array_foreach(list, i, item)
-	{
-		is_fine = make_record(change, item);
-		if (!is_fine)
-			break;
-	}
-	json_decref(list);
-	if (is_fine)
-		change_submit(change);
+	change_create(request, make_record);
 }
 
 void record_update(struct request *request)

@@ -170,6 +170,8 @@ void collection_show(struct request *request);
 /* --- rbac.c --- */
 /* Is the object shared with the project, or with all ("*")? */
 bool is_shared_with(struct door *door, const char *object_id, const char *project_id);
+/* "shared", for who asks. */
+void shared_show(const struct request *request, const struct object *object, json_t *view);
 /* What shares them goes with the objects that go. */
 struct change;
 void rbac_remove_of(struct change *change);
@@ -210,6 +212,11 @@ struct object *change_put_record(
 /* It is of that project, and so are its rules. */
 void object_of_project(struct object *object, const char *project_id);
 void change_remove(struct change *change, enum object_kind kind, const char *id);
+/*
+ * A request that makes the objects of its body: make puts each into the change, or answers what is wrong with it (false), and
+ * then none is made.
+ */
+void change_create(struct request *request, bool (*make)(struct change *change, json_t *item));
 /* Checks it, stores it, tells the engine; the request waits, or is answered with what is wrong. */
 void change_submit(struct change *change);
 /* What became of it in the kernel; with the lines of what changed. */
@@ -231,10 +238,15 @@ void answer_fault(struct request *request, const struct fault *fault);
 void answer_rule_fault(struct request *request, const struct fault *fault,
 	const char *const values[N_RULE_FIELDS], const struct policy_rule *rule);
 /* Makes of the document of that rule of a group what answers have. */
+/* A field of a rule as check_rule takes it, in the arena; NULL: absent, or null. */
+const char *rule_value(struct arena *arena, const json_t *rule, enum rule_field field);
+/* Whom a rule names (NULL: nobody) has to be there, and to be seen by who asks. False: it is answered so. */
+bool rule_check_remotes(
+	struct request *request, const char *group_id, const char *address_group_id);
 void rule_view_of_document(const struct object *object, size_t rule, json_t *view);
 
 /* --- default_group.c --- */
-/* The id of the project's group "default"; when there is none yet, the change makes it. */
+/* The id of the project's group "default"; when there is none yet, the change makes it. NULL: it cannot, and it is answered so. */
 const char *default_group_ensure(struct change *change, const char *project_id);
 /* NULL: it has none yet. */
 const struct object *default_group_find(const struct model *model, const char *project_id);

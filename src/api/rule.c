@@ -79,13 +79,6 @@ const struct resource rule_resource = {
 	.view = rule_view,
 };
 
-static const char *whole_key(struct arena *arena, const char *key, const char *remote_group,
-	const char *remote_address_group)
-{
-	return arena_printf(arena, "%s|%s|%s", key, remote_group ? remote_group : "",
-		remote_address_group ? remote_address_group : "");
-}
-
 /* "192.0.2.1" is kept as 192.0.2.1/32, and IPv6 in its short form; bits of hosts stay. */
 static const char *canonical_prefix(struct arena *arena, const char *text)
 {
@@ -111,7 +104,7 @@ static const char *canonical_protocol(const char *text, const char *ethertype)
 	return is_v6 && !strcmp(text, "1") ? "58" : text;
 }
 
-static const char *value_of(struct arena *arena, const json_t *rule, unsigned field)
+const char *rule_value(struct arena *arena, const json_t *rule, enum rule_field field)
 {
 	const json_t *value = json_object_get(rule, rule_field_names[field]);
 
@@ -151,19 +144,19 @@ static const char *rule_key(struct request *request, json_t *rule)
 		RULE_PORT_MIN, RULE_PORT_MAX, RULE_PREFIX, RULE_REMOTE_GROUP_ID,
 		RULE_REMOTE_ADDRESS_GROUP_ID };
 	struct arena *arena = request->arena;
-	const char *values[N_RULE_FIELDS] = { NULL }, *key;
+	const char *values[N_RULE_FIELDS] = { NULL };
 	struct policy_rule checked = { .ethertype = FAMILY_IPV4 };
 	struct fault fault;
 
 	for (size_t i = 0; i < N_OF(taken); i++)
-		values[taken[i]] = value_of(arena, rule, taken[i]);
+		values[taken[i]] = rule_value(arena, rule, taken[i]);
 	if (values[RULE_PREFIX])
 		values[RULE_PREFIX] = canonical_prefix(arena, values[RULE_PREFIX]);
 	if (values[RULE_PROTOCOL])
 		values[RULE_PROTOCOL] =
 			canonical_protocol(values[RULE_PROTOCOL], values[RULE_ETHERTYPE]);
 	if (is_strange(rule, values, &fault) ||
-		!check_rule(arena, arena, values, &checked, &key, &fault)) {
+		!check_rule(arena, arena, values, &checked, &fault)) {
 		answer_rule_fault(request, &fault, values, &checked);
 		return NULL;
 	}
@@ -171,20 +164,16 @@ static const char *rule_key(struct request *request, json_t *rule)
 		if (values[taken[i]])
 			json_object_set_new(
 				rule, rule_field_names[taken[i]], json_string(values[taken[i]]));
-	return whole_key(
-		arena, key, values[RULE_REMOTE_GROUP_ID], values[RULE_REMOTE_ADDRESS_GROUP_ID]);
+	return check_rule_key(arena, &checked, values[RULE_REMOTE_GROUP_ID],
+		values[RULE_REMOTE_ADDRESS_GROUP_ID]);
 }
 
-/* Whom it names has to be there, and to be seen by who asks. */
-static bool check_references(struct request *request, const json_t *rule)
+bool rule_check_remotes(struct request *request, const char *group_id, const char *address_group_id)
 {
-	const char *remote = json_string_value(json_object_get(rule, "remote_group_id"));
-	const char *addresses = json_string_value(json_object_get(rule, "remote_address_group_id"));
-
-	if (remote && !visible_find(request, OBJECT_GROUP, remote))
-		answer_not_found(request, &group_resource, remote);
-	else if (addresses && !visible_find(request, OBJECT_ADDRESS_GROUP, addresses))
-		answer_not_found(request, &address_group_resource, addresses);
+	if (group_id && !visible_find(request, OBJECT_GROUP, group_id))
+		answer_not_found(request, &group_resource, group_id);
+	else if (address_group_id && !visible_find(request, OBJECT_ADDRESS_GROUP, address_group_id))
+		answer_not_found(request, &address_group_resource, address_group_id);
 	else
 		return true;
 	return false;
@@ -199,7 +188,7 @@ static struct map *keys_of_group(struct arena *arena, const struct policy_part *
 		const struct policy_rule *rule = &part->group.rules[i];
 
 		map_add(keys,
-			whole_key(arena, check_rule_key(arena, rule), part->remote_group_ids[i],
+			check_rule_key(arena, rule, part->remote_group_ids[i],
 				part->remote_address_group_ids[i]),
 			(void *)rule->id);
 	}
@@ -212,7 +201,8 @@ static bool add_rule(struct change *change, struct map *keys, json_t *rules, jso
 	const char *id = new_id(request->arena), *key, *before;
 
 	key = rule_key(request, rule);
-	if (!key || !check_references(request, rule))
+	if (!key || !rule_check_remotes(request, text_of(rule, "remote_group_id"),
+			    text_of(rule, "remote_address_group_id")))
 		return false;
 	before = map_add(keys, key, (void *)id);
 	vec_for_each (earlier, &change->ids)

@@ -77,6 +77,13 @@ bool daemon_policy(struct arena *arena, const struct policy **ret, struct err *e
 		       ret, err);
 }
 
+const char *daemon_word(const json_t *answer, const char *key)
+{
+	const char *text = json_string_value(json_object_get(answer, key));
+
+	return text ? text : "";
+}
+
 long long daemon_number(const json_t *answer, const char *key)
 {
 	return (long long)json_integer_value(json_object_get(answer, key));

@@ -31,5 +31,6 @@ void daemon_add_failures(const struct invocation *inv, struct text *out, const j
 void daemon_add_changes(const struct invocation *inv, struct text *out, const json_t *answer);
 
 long long daemon_number(const json_t *answer, const char *key); /* 0: it is not there */
+const char *daemon_word(const json_t *answer, const char *key); /* "": it is not there */
 
 #endif

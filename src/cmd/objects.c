@@ -220,7 +220,7 @@ static void add_passings(struct text *out, const json_t *list, const char *what)
 		json_array_foreach(lines, l, line)
 		{
 			text_addf(out, "  %s, %s of port %s: %s\n", what,
-				object_word(passing, "direction"), object_word(passing, "port_id"),
+				daemon_word(passing, "direction"), daemon_word(passing, "port_id"),
 				json_string_value(line));
 		}
 	}
@@ -237,8 +237,8 @@ static void add_foreseen(struct text *out, const json_t *done)
 	json_array_foreach(flows, i, flow)
 	{
 		text_addf(out, "  would be cut: %s %s:%lld > %s:%lld\n",
-			object_word(flow, "protocol"), object_word(flow, "source"),
-			daemon_number(flow, "source_port"), object_word(flow, "destination"),
+			daemon_word(flow, "protocol"), daemon_word(flow, "source"),
+			daemon_number(flow, "source_port"), daemon_word(flow, "destination"),
 			daemon_number(flow, "destination_port"));
 	}
 }
@@ -291,7 +291,7 @@ static bool put_tags(struct talk *talk, const struct object_kind *kind, json_t *
 	const char *done, struct err *err)
 {
 	const struct object_words *words = &talk->inv->object;
-	const char *id = object_word(object, "id");
+	const char *id = daemon_word(object, "id");
 	json_t *tags, *body, *answer = NULL;
 	bool is_done = true;
 
@@ -348,7 +348,7 @@ static bool change_if(struct talk *talk, const struct object_kind *kind, const j
 	char *text = line_of(body);
 	bool is_done;
 
-	text_addf(&path, "%s/%s%s", kind->path, object_word(before, "id"), dry(talk->inv));
+	text_addf(&path, "%s/%s%s", kind->path, daemon_word(before, "id"), dry(talk->inv));
 	/* Rules count none of their own, and nothing is added to what they are. */
 	if (kind == &rule_kind || !json_is_integer(revision))
 		is_done = api_request(talk->client, "PUT", path.data, text, strlen(text),
@@ -412,7 +412,7 @@ static bool delete_one(struct talk *talk, const struct object_kind *kind, const 
 	struct text *out, json_t *list, struct err *err)
 {
 	struct invocation *inv = talk->inv;
-	const char *id = object_word(object, "id"), *name = object_name(object);
+	const char *id = daemon_word(object, "id"), *name = object_name(object);
 	const json_t *done;
 	json_t *answer;
 
@@ -436,7 +436,7 @@ static bool delete_one(struct talk *talk, const struct object_kind *kind, const 
 		add_foreseen(out, done);
 	}
 	json_object_set_new(answer, "id", json_string(id));
-	json_object_set_new(answer, "name", output_json_words(object_word(object, "name")));
+	json_object_set_new(answer, "name", output_json_words(daemon_word(object, "name")));
 	json_array_append_new(list, answer);
 	return true;
 }

@@ -108,7 +108,6 @@ bool object_find_id(struct talk *talk, const struct object_kind *kind, const cha
 	const char **ret, struct err *err);
 /* How it is called: its name, or else its id. */
 const char *object_name(const json_t *object);
-const char *object_word(const json_t *object, const char *key); /* "" where there is none */
 /* Of an object by its id; the id where it has no name, or is not there. */
 const char *name_of_id(struct talk *talk, const struct object_kind *kind, const char *id);
 /* What a rule counted: of its answer, or else of the service's counters. False: that is not known. */

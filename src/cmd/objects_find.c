@@ -12,18 +12,11 @@
 /* A completion that takes longer than that is worse than none. */
 #define COMPLETE_S 2
 
-const char *object_word(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 const char *object_name(const json_t *object)
 {
-	const char *name = object_word(object, "name");
+	const char *name = daemon_word(object, "name");
 
-	return *name ? name : object_word(object, "id");
+	return *name ? name : daemon_word(object, "id");
 }
 
 /* --- by name --- */
@@ -58,7 +51,7 @@ static bool refuse_several(const struct object_kind *kind, const char *key, cons
 
 	json_array_foreach(list, i, object)
 	{
-		text_addf(&ids, "%s%s", i ? ", " : "", object_word(object, "id"));
+		text_addf(&ids, "%s%s", i ? ", " : "", daemon_word(object, "id"));
 	}
 	err_input(err, "%zu %ss have the %s %s: %s", json_array_size(list), kind->words,
 		key ? key : "name", word, ids.data);
@@ -114,8 +107,8 @@ static bool refuse_absent(
 	json_array_foreach(list, i, object)
 	{
 		names[n++] = object_name(object);
-		if (kind->other_key && *object_word(object, kind->other_key))
-			names[n++] = object_word(object, kind->other_key);
+		if (kind->other_key && *daemon_word(object, kind->other_key))
+			names[n++] = daemon_word(object, kind->other_key);
 	}
 	nearest = strlen(word) <= LIMIT_NAME_LEN ? text_nearest(word, names, n) : NULL;
 	err_input(err, "there is no %s %s", kind->words, word);
@@ -153,7 +146,7 @@ bool object_find_id(struct talk *talk, const struct object_kind *kind, const cha
 
 	if (!object_find(talk, kind, word, &object, err))
 		return false;
-	*ret = arena_strdup(talk->arena, object_word(object, "id"));
+	*ret = arena_strdup(talk->arena, daemon_word(object, "id"));
 	json_decref(object);
 	return true;
 }
@@ -181,7 +174,7 @@ const char *name_of_id(struct talk *talk, const struct object_kind *kind, const 
 		*names = map_new(talk->arena);
 		json_array_foreach(list, i, object)
 		{
-			map_add(*names, arena_strdup(talk->arena, object_word(object, "id")),
+			map_add(*names, arena_strdup(talk->arena, daemon_word(object, "id")),
 				arena_strdup(talk->arena, object_name(object)));
 		}
 		json_decref(answer);
@@ -207,7 +200,7 @@ static void read_counters(struct talk *talk)
 	talk_ask(talk, "GET", "/v2.0/portwall/counters", NULL, &answer, &ignored);
 	json_array_foreach(json_object_get(answer, "counters"), i, counter)
 	{
-		const char *id = object_word(counter, "rule_id");
+		const char *id = daemon_word(counter, "rule_id");
 		struct counted *sum = map_find(talk->counters, id);
 
 		if (!sum) {
@@ -233,7 +226,7 @@ bool rule_counted(
 	}
 	if (!talk->counters)
 		read_counters(talk);
-	sum = map_find(talk->counters, object_word(rule, "id"));
+	sum = map_find(talk->counters, daemon_word(rule, "id"));
 	if (!sum)
 		return false;
 	*ret_packets = sum->packets;
@@ -290,12 +283,12 @@ void objects_complete(const char *noun, const char *word, struct text *out)
 	list = list_of_names(&talk, kind, &answer);
 	json_array_foreach(list, i, object)
 	{
-		add_word(out, object_word(object, "name"), word);
+		add_word(out, daemon_word(object, "name"), word);
 		if (kind->other_key)
-			add_word(out, object_word(object, kind->other_key), word);
+			add_word(out, daemon_word(object, kind->other_key), word);
 		/* ids are for who has begun one, or has nothing else */
-		if (*word || (object_name(object) == object_word(object, "id") && !kind->other_key))
-			add_word(out, object_word(object, "id"), word);
+		if (*word || (object_name(object) == daemon_word(object, "id") && !kind->other_key))
+			add_word(out, daemon_word(object, "id"), word);
 	}
 	json_decref(answer);
 }

@@ -18,7 +18,7 @@ static void print_rules(struct talk *talk, const json_t *group, struct text *out
 	{
 		long long packets, bytes;
 
-		text_addf(out, "%s%s  ", i ? "\n" : "", object_word(rule, "id"));
+		text_addf(out, "%s%s  ", i ? "\n" : "", daemon_word(rule, "id"));
 		rule_add_words(talk, rule, out);
 		if (rule_counted(talk, rule, &packets, &bytes))
 			text_addf(out, "  (%lld packet%s, %lld bytes)", packets,

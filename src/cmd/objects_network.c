@@ -107,7 +107,7 @@ bool cmd_network_delete(struct invocation *inv, struct err *err)
 
 static void print_network(struct talk *talk, const json_t *subnet, struct text *out)
 {
-	text_add(out, name_of_id(talk, &network_kind, object_word(subnet, "network_id")));
+	text_add(out, name_of_id(talk, &network_kind, daemon_word(subnet, "network_id")));
 }
 
 static void print_pools(struct talk *talk, const json_t *subnet, struct text *out)
@@ -118,8 +118,8 @@ static void print_pools(struct talk *talk, const json_t *subnet, struct text *ou
 	(void)talk;
 	json_array_foreach(json_object_get(subnet, "allocation_pools"), i, pool)
 	{
-		text_addf(out, "%s%s-%s", i ? "\n" : "", object_word(pool, "start"),
-			object_word(pool, "end"));
+		text_addf(out, "%s%s-%s", i ? "\n" : "", daemon_word(pool, "start"),
+			daemon_word(pool, "end"));
 	}
 }
 

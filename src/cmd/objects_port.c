@@ -9,18 +9,31 @@
 
 /* --- as tables --- */
 
-static void print_fixed_ips(struct talk *talk, const json_t *port, struct text *out)
+/* A line each: the address, and behind the words what else is said of it. */
+static void add_addresses(
+	const json_t *port, const char *list, const char *words, const char *more, struct text *out)
 {
 	const json_t *item;
 	size_t i;
 
-	(void)talk;
-	json_array_foreach(json_object_get(port, "fixed_ips"), i, item)
+	json_array_foreach(json_object_get(port, list), i, item)
 	{
-		text_addf(out, "%s%s", i ? "\n" : "", object_word(item, "ip_address"));
-		if (*object_word(item, "subnet_id"))
-			text_addf(out, ", subnet %s", object_word(item, "subnet_id"));
+		text_addf(out, "%s%s", i ? "\n" : "", daemon_word(item, "ip_address"));
+		if (*daemon_word(item, more))
+			text_addf(out, "%s%s", words, daemon_word(item, more));
 	}
+}
+
+static void print_fixed_ips(struct talk *talk, const json_t *port, struct text *out)
+{
+	(void)talk;
+	add_addresses(port, "fixed_ips", ", subnet ", "subnet_id", out);
+}
+
+static void print_pairs(struct talk *talk, const json_t *port, struct text *out)
+{
+	(void)talk;
+	add_addresses(port, "allowed_address_pairs", " from ", "mac_address", out);
 }
 
 static void print_groups(struct talk *talk, const json_t *port, struct text *out)
@@ -36,23 +49,9 @@ static void print_groups(struct talk *talk, const json_t *port, struct text *out
 	}
 }
 
-static void print_pairs(struct talk *talk, const json_t *port, struct text *out)
-{
-	const json_t *item;
-	size_t i;
-
-	(void)talk;
-	json_array_foreach(json_object_get(port, "allowed_address_pairs"), i, item)
-	{
-		text_addf(out, "%s%s", i ? "\n" : "", object_word(item, "ip_address"));
-		if (*object_word(item, "mac_address"))
-			text_addf(out, " from %s", object_word(item, "mac_address"));
-	}
-}
-
 static void print_network(struct talk *talk, const json_t *port, struct text *out)
 {
-	const char *id = object_word(port, "network_id");
+	const char *id = daemon_word(port, "network_id");
 
 	if (*id)
 		text_add(out, name_of_id(talk, &network_kind, id));
@@ -61,11 +60,11 @@ static void print_network(struct talk *talk, const json_t *port, struct text *ou
 /* What is as it should be needs no reason. */
 static void print_why(struct talk *talk, const json_t *port, struct text *out)
 {
-	const char *state = object_word(port, "portwall:state"),
-		   *why = object_word(port, "portwall:why");
+	const char *state = daemon_word(port, "portwall:state"),
+		   *why = daemon_word(port, "portwall:why");
 
 	(void)talk;
-	if (!strcmp(object_word(port, "status"), "ACTIVE"))
+	if (!strcmp(daemon_word(port, "status"), "ACTIVE"))
 		return;
 	text_add(out, state);
 	if (*why)
@@ -224,7 +223,7 @@ static bool is_member(const json_t *item, const json_t *said)
 		return json_equal(item, said);
 	json_object_foreach((json_t *)said, key, value)
 	{
-		const char *text = object_word(item, key), *word = json_string_value(value);
+		const char *text = daemon_word(item, key), *word = json_string_value(value);
 
 		if (!strcmp(key, "ip_address") ? !is_same_prefix(text, word)
 					       : strcasecmp(text, word) != 0)

@@ -12,7 +12,7 @@
 
 static void print_protocol(struct talk *talk, const json_t *rule, struct text *out)
 {
-	const char *protocol = object_word(rule, "protocol");
+	const char *protocol = daemon_word(rule, "protocol");
 
 	(void)talk;
 	text_add(out, *protocol ? protocol : "any");
@@ -32,7 +32,7 @@ static void print_ports(struct talk *talk, const json_t *rule, struct text *out)
 		     *max = json_object_get(rule, "port_range_max");
 
 	(void)talk;
-	if (is_icmp_word(object_word(rule, "protocol"))) {
+	if (is_icmp_word(daemon_word(rule, "protocol"))) {
 		if (json_is_integer(min))
 			text_addf(out, "type=%lld", (long long)json_integer_value(min));
 		if (json_is_integer(max))
@@ -46,9 +46,9 @@ static void print_ports(struct talk *talk, const json_t *rule, struct text *out)
 
 static void print_remote(struct talk *talk, const json_t *rule, struct text *out)
 {
-	const char *group = object_word(rule, "remote_group_id"),
-		   *addresses = object_word(rule, "remote_address_group_id"),
-		   *prefix = object_word(rule, "remote_ip_prefix");
+	const char *group = daemon_word(rule, "remote_group_id"),
+		   *addresses = daemon_word(rule, "remote_address_group_id"),
+		   *prefix = daemon_word(rule, "remote_ip_prefix");
 
 	if (*group)
 		text_addf(out, "group %s", name_of_id(talk, &group_kind, group));
@@ -61,7 +61,7 @@ static void print_remote(struct talk *talk, const json_t *rule, struct text *out
 
 static void print_group(struct talk *talk, const json_t *rule, struct text *out)
 {
-	text_add(out, name_of_id(talk, &group_kind, object_word(rule, "security_group_id")));
+	text_add(out, name_of_id(talk, &group_kind, daemon_word(rule, "security_group_id")));
 }
 
 /* Not where it is what was asked for. */
@@ -135,16 +135,16 @@ static void texts_of(struct arena *arena, const json_t *rule, const char *texts[
 void rule_add_words(struct talk *talk, const json_t *rule, struct text *out)
 {
 	const char *texts[N_RULE_FIELDS] = { NULL };
-	const char *group = object_word(rule, "remote_group_id"),
-		   *addresses = object_word(rule, "remote_address_group_id");
+	const char *group = daemon_word(rule, "remote_group_id"),
+		   *addresses = daemon_word(rule, "remote_address_group_id");
 	struct policy_address_group remote_addresses = { .id = addresses };
 	struct policy_group remote_group = { .id = group };
 	struct policy_rule checked = { 0 };
 	struct fault fault;
 
-	text_addf(out, "%s, %s: ", object_word(rule, "direction"), object_word(rule, "ethertype"));
+	text_addf(out, "%s, %s: ", daemon_word(rule, "direction"), daemon_word(rule, "ethertype"));
 	texts_of(talk->arena, rule, texts);
-	if (!check_rule(talk->arena, talk->arena, texts, &checked, NULL, &fault)) {
+	if (!check_rule(talk->arena, talk->arena, texts, &checked, &fault)) {
 		/* a rule that only a later version knows */
 		print_remote(talk, rule, out);
 		return;
@@ -251,13 +251,13 @@ static bool check_words(struct arena *arena, const struct object_words *words,
 	struct policy_rule checked = { 0 };
 	struct fault fault;
 
-	if (check_rule(arena, arena, texts, &checked, NULL, &fault))
+	if (check_rule(arena, arena, texts, &checked, &fault))
 		return true;
 	/* or of its protocol, if that is one of IPv6 */
 	if (fault.code == FAULT_ETHERTYPE_CONFLICT_WITH_PROTOCOL && !words->ethertype &&
 		!words->remote_ip) {
 		texts[RULE_ETHERTYPE] = family_name(FAMILY_IPV6);
-		if (check_rule(arena, arena, texts, &checked, NULL, &fault))
+		if (check_rule(arena, arena, texts, &checked, &fault))
 			return true;
 	}
 	*err = fault.err;

@@ -8,13 +8,6 @@
 
 static const char *const columns[] = { "port", "name", "interface", "bridge", "state", "why" };
 
-static const char *word(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
 static void add_ports(struct invocation *inv, struct text *out, const json_t *ports)
 {
 	struct output_table table = {
@@ -27,14 +20,14 @@ static void add_ports(struct invocation *inv, struct text *out, const json_t *po
 	{
 		const char **row = arena_new_array(inv->arena, const char *, N_OF(columns));
 
-		if (!inv->all && !strcmp(word(port, "state"), "remote"))
+		if (!inv->all && !strcmp(daemon_word(port, "state"), "remote"))
 			continue;
-		row[0] = word(port, "id");
-		row[1] = word(port, "name");
-		row[2] = word(port, "device");
-		row[3] = word(port, "bridge");
-		row[4] = word(port, "state");
-		row[5] = word(port, "why");
+		row[0] = daemon_word(port, "id");
+		row[1] = daemon_word(port, "name");
+		row[2] = daemon_word(port, "device");
+		row[3] = daemon_word(port, "bridge");
+		row[4] = daemon_word(port, "state");
+		row[5] = daemon_word(port, "why");
 		*vec_push(&table.rows, inv->arena) = row;
 	}
 	if (table.rows.n)
@@ -97,8 +90,8 @@ static void print_text(struct invocation *inv, const json_t *status)
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
 	add_verdict(inv, &out, status);
-	text_addf(&out, "\n  host %s, iptables-%s, guard %s\n", word(status, "host"),
-		word(status, "backend"),
+	text_addf(&out, "\n  host %s, iptables-%s, guard %s\n", daemon_word(status, "host"),
+		daemon_word(status, "backend"),
 		json_is_true(json_object_get(status, "guard")) ? "held" : "off");
 	add_counts(&out, status);
 	add_ports(inv, &out, json_object_get(status, "ports"));
@@ -125,7 +118,7 @@ static bool is_well(const json_t *status)
 
 	json_array_foreach(json_object_get(status, "ports"), i, port)
 	{
-		if (!strcmp(word(port, "state"), "failed"))
+		if (!strcmp(daemon_word(port, "state"), "failed"))
 			return false;
 	}
 	return daemon_number(status, "revision") == daemon_number(status, "kernel_revision");

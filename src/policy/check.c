@@ -377,9 +377,11 @@ static bool check_proto_family(const char *const fields[N_RULE_FIELDS],
 
 /*
  * Neutron compares the protocol as (name, number), so ip and hopopt differ, and the prefix with
- * its host bits, so 192.0.2.1/24 and 192.0.2.0/24 differ; /0 and no prefix are the same.
+ * its host bits, so 192.0.2.1/24 and 192.0.2.0/24 differ; /0 and no prefix are the same. A rule has one remote at most, and
+ * groups and address groups have no id in common. The text may never change: ids of rules that a file gives none are made of it.
  */
-const char *check_rule_key(struct arena *arena, const struct policy_rule *rule)
+const char *check_rule_key(struct arena *arena, const struct policy_rule *rule,
+	const char *remote_group_id, const char *remote_address_group_id)
 {
 	struct text key CLEANUP(text_done) = TEXT_INIT;
 	struct addr addr;
@@ -404,22 +406,22 @@ const char *check_rule_key(struct arena *arena, const struct policy_rule *rule)
 			addr_print(&key, &addr);
 		text_addf(&key, "/%u", rule->prefix.len);
 	}
+	text_addf(&key, " %s",
+		remote_group_id		  ? remote_group_id
+		: remote_address_group_id ? remote_address_group_id
+					  : "");
 	return arena_strdup(arena, key.data);
 }
 
 bool check_rule(struct arena *arena, struct arena *scratch, const char *const fields[N_RULE_FIELDS],
-	struct policy_rule *rule, const char **ret_key, struct fault *fault)
+	struct policy_rule *rule, struct fault *fault)
 {
-	if (!check_direction(scratch, fields[RULE_DIRECTION], &rule->direction, fault) ||
-		!check_ethertype(scratch, fields[RULE_ETHERTYPE], &rule->ethertype, fault) ||
-		!check_protocol(arena, scratch, fields[RULE_PROTOCOL], rule, fault) ||
-		!check_ports(scratch, fields, rule, fault) ||
-		!check_remote(arena, scratch, fields, rule, fault) ||
-		!check_proto_family(fields, rule, fault))
-		return false;
-	if (ret_key)
-		*ret_key = check_rule_key(scratch, rule);
-	return true;
+	return check_direction(scratch, fields[RULE_DIRECTION], &rule->direction, fault) &&
+	       check_ethertype(scratch, fields[RULE_ETHERTYPE], &rule->ethertype, fault) &&
+	       check_protocol(arena, scratch, fields[RULE_PROTOCOL], rule, fault) &&
+	       check_ports(scratch, fields, rule, fault) &&
+	       check_remote(arena, scratch, fields, rule, fault) &&
+	       check_proto_family(fields, rule, fault);
 }
 
 static bool check_len(const char *text, const char *what, struct fault *fault)

@@ -82,13 +82,13 @@ struct fault {
 
 /*
  * Reads the fields of a rule, texts as they came (NULL: absent), into *rule, all but its id,
- * group and references; *ret_key is the text that equals another rule's exactly when Neutron calls
- * the two duplicates, without the references (NULL: not asked for). The key and what messages need
- * is in scratch.
+ * group and references. What messages need is in scratch.
  */
 bool check_rule(struct arena *arena, struct arena *scratch, const char *const fields[N_RULE_FIELDS],
-	struct policy_rule *rule, const char **ret_key, struct fault *fault);
-const char *check_rule_key(struct arena *arena, const struct policy_rule *rule); /* that key */
+	struct policy_rule *rule, struct fault *fault);
+/* Equals another rule's, of one group, exactly when Neutron calls the two duplicates. The references are ids; NULL: none. */
+const char *check_rule_key(struct arena *arena, const struct policy_rule *rule,
+	const char *remote_group_id, const char *remote_address_group_id);
 
 /* Everything of a port that can be wrong once each of its values is right. */
 bool check_port(struct arena *arena, const struct policy_port *port, struct fault *fault);

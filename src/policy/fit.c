@@ -128,16 +128,6 @@ static bool may_clash(const struct fitting *f, const char *id)
 	return false;
 }
 
-/* What two equal rules have in common; others seldom do. */
-static const char *rule_words(struct arena *arena, const struct policy_part *part, size_t r)
-{
-	const char *group = part->remote_group_ids[r],
-		   *addresses = part->remote_address_group_ids[r];
-
-	return arena_printf(arena, "%s|%s|%s", check_rule_key(arena, &part->group.rules[r]),
-		group ? group : "", addresses ? addresses : "");
-}
-
 static const struct policy_rule *find_rule(const struct policy_part *part, const char *id)
 {
 	for (size_t i = 0; part && i < part->group.n_rules; i++)
@@ -159,7 +149,7 @@ static bool check_rules(struct fitting *f, const struct policy_part *part,
 
 		if ((group && !is_there(f, PART_GROUP, group)) ||
 			(addresses && !is_there(f, PART_ADDRESS_GROUP, addresses)) ||
-			map_add(keys, rule_words(f->scratch, part, r), f) ||
+			map_add(keys, check_rule_key(f->scratch, rule, group, addresses), f) ||
 			map_add(ids, rule->id, f))
 			return false;
 		*n_new += !find_rule(before, rule->id);

@@ -57,7 +57,7 @@ static bool read_rule(struct reader *r, const struct node *node, struct policy_g
 	if (!read_uuid(r, values[RULE_ID], &rule->id) ||
 		!read_description(r, values[RULE_DESCRIPTION], &rule->description))
 		return false;
-	if (!check_rule(r->arena, r->scratch, fields, rule, NULL, &fault))
+	if (!check_rule(r->arena, r->scratch, fields, rule, &fault))
 		return fail_fault(r, values[fault.field] ? values[fault.field] : node, &fault);
 	if (!read_reference(r, values, fields, rule) || !check_duplicate(r, node, rule))
 		return false;

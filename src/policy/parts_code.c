@@ -288,7 +288,7 @@ static bool get_rule(struct decoding *d, struct policy_rule *rule, const char **
 		(*ret_group_id && !check_id(d, *ret_group_id)) ||
 		(*ret_address_group_id && !check_id(d, *ret_address_group_id)))
 		return false;
-	return check_rule(d->arena, d->scratch, fields, rule, NULL, &d->fault) || refuse(d);
+	return check_rule(d->arena, d->scratch, fields, rule, &d->fault) || refuse(d);
 }
 
 static bool get_group(struct decoding *d, struct policy_part *part)

@@ -31,10 +31,8 @@ void *whole_add_rule(struct whole *whole, const char *rule_id, void *whose)
 
 const char *whole_rule_key(struct arena *arena, const struct policy_rule *rule)
 {
-	return arena_printf(arena, "%s %s", check_rule_key(arena, rule),
-		rule->remote_group	     ? rule->remote_group->id
-		: rule->remote_address_group ? rule->remote_address_group->id
-					     : "");
+	return check_rule_key(arena, rule, rule->remote_group ? rule->remote_group->id : NULL,
+		rule->remote_address_group ? rule->remote_address_group->id : NULL);
 }
 
 /* A port that is elsewhere has neither an interface nor chains here. */
