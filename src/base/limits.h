@@ -79,6 +79,12 @@
 #define LIMIT_TLS_FILE	      ((size_t)1024 * 1024) /* bytes of a certificate's or key's */
 #define LIMIT_API_LISTEN      16		    /* addresses that are listened at */
 
+/* What is watched on the wire. */
+#define LIMIT_WATCH_OPEN      4096 /* packets under way: of more the oldest is told of as it is */
+#define LIMIT_WATCH_SIGHTINGS 512  /* of one packet */
+#define LIMIT_WATCH_POINTS    64   /* devices */
+#define LIMIT_WATCH_PORTS     16   /* of a bridge with more only those that lead further */
+
 /* Who may ask over TCP. A password costs a tenth of a second of a processor, or two, and 64 MiB, one at a time. */
 #define LIMIT_USERS	    1000
 #define LIMIT_USER_TOKENS   16			      /* kept in the file */

@@ -22,6 +22,8 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
+static const enum option_id watch_options[] = { OPT_IN, OPT_COUNT, OPT_FOR, OPT_RATE, OPT_BRIEF,
+	OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -318,6 +320,31 @@ const struct command commands[] = {
 			"portwall explain --snapshot host.pws --packets packets.jsonl\n",
 		OPTIONS(explain_options),
 		.run = cmd_explain,
+	},
+	{
+		.name = "watch",
+		.args = "[FILTER]",
+		.max_args = 64,
+		.summary =
+			"follow packets on the wire, from point to point and rule to rule, as they pass",
+		.description =
+			"Listens on every device of a port's path (taps, ports of bridges, veths, ports of Open vSwitch, NICs, in all "
+			"network namespaces), asks netfilter which rules a packet meets, and the kernel where it is dropped, and "
+			"puts that together: for each packet its way, how it looked at each point, where it was seen last, by which "
+			"rule of which program it was dropped or rewritten, and what helps. Below it stands how that differs from what "
+			"portwall explain says of the packet, if it does. FILTER is an expression of libpcap (pcap-filter(7)), such as "
+			"\"icmp and host 172.17.0.9\", and \"ipip\"; none: every packet. It is applied by the kernel; packets in "
+			"IPIP, GRE and VXLAN are followed by their inner header, rewritten ones stay followed. "
+			"No rule of anybody is changed: traces are asked for by tables of its own (nft list tables: portwall-watch-...), which go with "
+			"it, however it ends. What cannot be observed on this kernel is said at the beginning. Needs root.",
+		.exit_status =
+			"as explain, of the packet that is furthest from delivered: 0 delivered, 3 dropped, rejected or consumed, 4 delivered "
+			"but rewritten, 5 it cannot be told, or no packet came",
+		.examples = "portwall watch ipip --in tap812bd281-f5\n"
+			    "portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
+			    "portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n",
+		OPTIONS(watch_options),
+		.run = cmd_watch,
 	},
 	{
 		.name = "verify",

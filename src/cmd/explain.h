@@ -14,6 +14,8 @@ void report_print_text(const struct invocation *inv, struct text *out, const str
 void report_print_path(const struct invocation *inv, struct text *out, const struct report *report);
 /* The rules that took or rewrote the packet, and whose they are. */
 void report_print_deciders(struct text *out, const struct report *report);
+void report_print_changes(
+	const struct invocation *inv, struct text *out, const struct report *report);
 /* is_short: without the path. */
 json_t *report_json(const struct report *report, bool is_short);
 

@@ -95,6 +95,10 @@ const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_COUNT] = { "count", 'c', "N", "end after N packets" },
+	[OPT_FOR] = { "for", 0, "SECONDS", "end after SECONDS" },
+	[OPT_RATE] = { "rate", 0, "N",
+		"follow at most N packets a second and device through the rules (default: 100); all are counted" },
 	[OPT_PARANOID] = { "paranoid", 0, NULL,
 		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
@@ -309,19 +313,29 @@ static const struct {
 	enum option_id id;
 	uint32_t min, max;
 	size_t at;
-} seconds[] = {
-	{ OPT_WAIT, 0, WAIT_MAX_S, AT(agent.lock_wait_s) },
-	{ OPT_CONFIRM, 1, CONFIRM_MAX_S, AT(confirm_s) },
+	bool is_count; /* else seconds */
+} numbers[] = {
+	{ OPT_WAIT, 0, WAIT_MAX_S, AT(agent.lock_wait_s), false },
+	{ OPT_CONFIRM, 1, CONFIRM_MAX_S, AT(confirm_s), false },
+	{ OPT_FOR, 1, 1000000, AT(for_s), false },
+	{ OPT_COUNT, 1, 1000000000, AT(count), true },
+	{ OPT_RATE, 1, 10000, AT(rate), true },
 };
 
-static bool set_seconds(struct invocation *inv, size_t i, const char *arg, struct err *err)
+static bool set_number(struct invocation *inv, size_t i, const char *arg, struct err *err)
 {
+	size_t len = strlen(arg);
+	char *digits = arena_strdup(inv->arena, arg);
 	uint32_t value;
 
-	if (!text_to_u32(arg, seconds[i].min, seconds[i].max, &value))
-		return err_input(err, "--%s %s: must be whole seconds, %u to %u",
-			option_specs[seconds[i].id].name, arg, seconds[i].min, seconds[i].max);
-	*(unsigned *)((char *)inv + seconds[i].at) = value;
+	if (!numbers[i].is_count && len && digits[len - 1] == 's') /* "10s" */
+		digits[len - 1] = '\0';
+	if (!text_to_u32(digits, numbers[i].min, numbers[i].max, &value))
+		return err_input(err, "--%s %s: must be %s, %u to %u",
+			option_specs[numbers[i].id].name, arg,
+			numbers[i].is_count ? "a whole number" : "whole seconds", numbers[i].min,
+			numbers[i].max);
+	*(unsigned *)((char *)inv + numbers[i].at) = value;
 	return true;
 }
 
@@ -344,9 +358,9 @@ static bool option_set(
 			return true;
 		}
 	}
-	for (size_t i = 0; i < N_OF(seconds); i++)
-		if (seconds[i].id == id)
-			return set_seconds(inv, i, arg, err);
+	for (size_t i = 0; i < N_OF(numbers); i++)
+		if (numbers[i].id == id)
+			return set_number(inv, i, arg, err);
 	return add_word(inv, id, arg, err);
 }
 

@@ -47,10 +47,10 @@ struct trace {
 	uint64_t handle; /* of the rule; 0: none */
 	enum trace_verdict verdict;
 	const char *target; /* TRACE_JUMP, TRACE_GOTO: the chain */
-	int in, out;	    /* numbers of devices; 0: none. Only on the first event of a base chain, as the bytes are */
+	int in, out; /* numbers of devices; 0: none. Only on the first event of a base chain, as the bytes are */
 	uint32_t mark;
-	uint32_t ct_id;	   /* 0: no entry, or an older kernel than 6.16 */
-	unsigned ct_state; /* enum ct_state; 0: not told */
+	uint32_t ct_id;	    /* 0: no entry, or an older kernel than 6.16 */
+	unsigned ct_state;  /* enum ct_state; 0: not told */
 	unsigned ct_status; /* enum ct_status, or-ed */
 };
 

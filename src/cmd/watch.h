@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef CMD_WATCH_H
+#define CMD_WATCH_H
+
+#include "capture/capture.h"
+#include "cmd/explain.h"
+#include "watch/watch.h"
+
+/* What watch and probe share: a host that is read again when it changes, and what is listened to on it. */
+
+struct watch_session {
+	struct invocation *inv;
+	const char *entry; /* the name of the port or device */
+	const struct filter *filter;
+	struct capture *capture;
+	struct kernel_watch *changes; /* NULL: they cannot be listened to */
+	struct watch *watch;
+
+	/* of the present reading of the host, all in one arena that the next one replaces */
+	struct arena *arena;
+	const struct host *host;
+	const struct explainer *explainer;
+	const struct netns *ns;
+	const struct link *in;
+	struct watch_points points;
+	struct rule_handles **handles; /* by the number of the namespace; NULL: not read yet */
+	uint64_t read_ns;	       /* when it was read */
+	bool is_stale;
+};
+
+/* What is done with a packet that is complete; false: enough. */
+typedef bool watch_each(void *data, struct watch_session *session, const struct watched *watched,
+	const struct watch_answer *answer);
+
+bool watch_session_open(struct watch_session *session, struct err *err);
+void watch_session_close(struct watch_session *session); /* for CLEANUP */
+/* Until end_ns (CLOCK_REALTIME; 0: none), until each says that it is enough, or until a signal ends it. */
+bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_each *each, void *data,
+	struct err *err);
+uint64_t watch_now_ns(void);
+
+/* watch_text.c */
+void watch_print_begin(const struct watch_session *session);
+void watch_print_answer(struct watch_session *session, struct text *out,
+	const struct watched *watched, const struct watch_answer *answer);
+/* Points as columns: how many packets passed each. */
+void watch_print_counts(struct watch_session *session, struct text *out);
+json_t *watch_json_answer(struct watch_session *session, const struct watched *watched,
+	const struct watch_answer *answer);
+json_t *watch_json_counts(struct watch_session *session);
+
+#endif

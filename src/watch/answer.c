@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What was seen of a packet, and what explain says of it, side by side. */
+#include <string.h>
+
+#include "watch/internal.h"
+
+static void add_difference(struct arena *arena, struct watch_answer *answer, const char *words)
+{
+	*vec_push(&answer->differences, arena) = arena_strdup(arena, words);
+}
+
+static void add_verdict(struct text *out, const char *who, const struct report *report)
+{
+	text_addf(out, "%s: ", who);
+	report_print_verdict(out, report);
+}
+
+static bool is_same_decider(const struct decider *a, const struct decider *b)
+{
+	return a && b ? a->node->rule == b->node->rule && a->node->rule_chain == b->node->rule_chain
+		      : !a && !b;
+}
+
+static void add_decider(struct text *out, const struct decider *decider)
+{
+	if (!decider)
+		text_add(out, "no rule");
+	else if (decider->node->rule)
+		text_addf(out, "rule %zu of chain %s, table %s", decider->number,
+			decider->node->rule_chain->name, decider->node->table->name);
+	else
+		text_addf(out, "the policy of chain %s, table %s", decider->node->rule_chain->name,
+			decider->node->table->name);
+}
+
+static void compare_verdicts(struct arena *arena, struct watch_answer *answer)
+{
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+	enum final seen = answer->seen.explanation->final, said = answer->said.explanation->final;
+
+	if (seen == FINAL_CANNOT_TELL)
+		return;
+	if (seen != said) {
+		add_verdict(&words, "explain says", &answer->said);
+		add_difference(arena, answer, words.data);
+		return;
+	}
+	/* where the rule was not seen, it is explain's anyhow */
+	if (answer->evidence == EVIDENCE_TRACE &&
+		!is_same_decider(answer->seen.decider, answer->said.decider)) {
+		text_add(&words, "explain says that it is ");
+		add_decider(&words, answer->said.decider);
+		text_add(&words, "; seen was ");
+		add_decider(&words, answer->seen.decider);
+		add_difference(arena, answer, words.data);
+	} else if (answer->seen.explanation->leaf->drop != answer->said.explanation->leaf->drop) {
+		text_addf(&words, "explain says another cause: %s",
+			drop_words(answer->said.explanation->leaf->drop));
+		add_difference(arena, answer, words.data);
+	}
+}
+
+static void compare_rewriting(struct arena *arena, struct watch_answer *answer)
+{
+	const struct packet *seen = answer->seen.explanation->leaf->last->packet;
+	const struct packet *said = answer->said.explanation->leaf->last->packet;
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+
+	if (answer->seen.explanation->final != FINAL_REWRITTEN ||
+		answer->said.explanation->final != FINAL_REWRITTEN)
+		return;
+	if (!addr_compare(&seen->src, &said->src) && !addr_compare(&seen->dst, &said->dst) &&
+		(seen->dport == said->dport || said->unknown & FIELD_BIT(FIELD_DPORT)))
+		return;
+	text_add(&words, "explain says that it becomes ");
+	packet_print(&words, said);
+	add_difference(arena, answer, words.data);
+}
+
+/* --- the devices --- */
+
+enum { WAY_IN = 1, WAY_OUT = 2 };
+
+static unsigned way_of(const struct node *node)
+{
+	if (node->kind == NODE_RECEIVED || node->kind == NODE_VETH)
+		return WAY_IN;
+	return node->kind == NODE_TRANSMIT ? WAY_OUT : 0;
+}
+
+/* By which ways does a packet of these ends pass the device? */
+static unsigned ways_at(const struct explanation *explanation, const struct link *link)
+{
+	unsigned ways = 0;
+
+	for (size_t i = 0; i < explanation->leaves.n; i++)
+		for (const struct node *node = explanation->leaves.items[i]->last; node;
+			node = node->before)
+			if (node->link == link)
+				ways |= way_of(node);
+	return ways;
+}
+
+/* Of the end that speaks for all: a copy need not be seen where the packet ends. */
+static unsigned ways_of_leaf(const struct leaf *leaf, const struct link *link)
+{
+	unsigned ways = 0;
+
+	for (const struct node *node = leaf->last; node; node = node->before)
+		if (node->link == link)
+			ways |= way_of(node);
+	return ways;
+}
+
+static void compare_places(
+	struct arena *arena, const struct watch_world *world, struct watch_answer *answer)
+{
+	const struct explanation *seen = answer->seen.explanation, *said = answer->said.explanation;
+
+	if (said->final == FINAL_CANNOT_TELL)
+		return;
+	vec_for_each (point, world->points) {
+		unsigned were = ways_at(seen, point->link), may = ways_at(said, point->link),
+			 must = seen->final == said->final ? ways_of_leaf(said->leaf, point->link)
+							   : 0;
+
+		if (were & ~may & WAY_IN)
+			add_difference(arena, answer,
+				arena_printf(arena,
+					"it was seen coming in at %s, where explain says that it does not come",
+					point->link->name));
+		if (were & ~may & WAY_OUT)
+			add_difference(arena, answer,
+				arena_printf(arena,
+					"it was seen leaving by %s, where explain says that it does not go",
+					point->link->name));
+		if (must & ~were)
+			add_difference(arena, answer,
+				arena_printf(arena,
+					"it was not seen %s %s, where explain says that it passes",
+					must & ~were & WAY_IN ? "coming in at" : "leaving by",
+					point->link->name));
+	}
+}
+
+void answer_compare(struct arena *arena, const struct watch_world *world,
+	const struct watched *watched, struct watch_answer *answer)
+{
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+
+	if (answer->said.explanation->final == FINAL_CANNOT_TELL) {
+		add_verdict(&words, "explain", &answer->said);
+		add_difference(arena, answer, words.data);
+		return;
+	}
+	compare_verdicts(arena, answer);
+	compare_rewriting(arena, answer);
+	/* under a flood not every frame is kept */
+	if (watched->frames.n)
+		compare_places(arena, world, answer);
+}
+
+void watch_answer_make(struct arena *arena, const struct watch_world *world,
+	const struct watched *watched, unsigned flags, struct watch_answer *ret)
+{
+	struct moments moments;
+	struct explanation *seen = arena_new_one(arena, struct explanation);
+	const struct explanation *said;
+
+	*ret = (struct watch_answer){ 0 };
+	moments_make(arena, world, watched, &moments);
+	if (!seen_make(arena, world, &moments, ret, seen))
+		return;
+	said = explain(arena, world->explainer, &ret->query);
+	seen_find_end(arena, world, watched, &moments, said, ret, seen);
+	report_make(arena, world->explainer, &ret->query, said, flags, &ret->said);
+	report_make(arena, world->explainer, &ret->query, seen, 0, &ret->seen);
+	/* what is to be done is asked of explain, and holds where it agrees */
+	answer_compare(arena, world, watched, ret);
+	if (!ret->differences.n) {
+		ret->seen.changes = ret->said.changes;
+		ret->seen.fields = ret->said.fields;
+		ret->seen.any = ret->said.any;
+	}
+}

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The way that a packet took, as nodes of the same kinds that explain predicts. */
+#include <string.h>
+
+#include "watch/internal.h"
+
+struct way {
+	struct arena *arena;
+	const struct watch_world *world;
+	struct watch_answer *answer;
+	const struct node *last;
+	const struct moment *place; /* the last one; NULL: none yet */
+};
+
+static struct node *add_node(
+	struct way *way, enum node_kind kind, const struct netns *ns, const struct link *link)
+{
+	struct node *node = arena_new_one(way->arena, struct node);
+
+	node->before = way->last;
+	node->kind = kind;
+	node->depth = way->last ? way->last->depth + 1 : 0;
+	node->ns = ns;
+	node->link = link;
+	node->packet = way->last ? way->last->packet : NULL;
+	if (link && link->master_index)
+		node->bridge = netns_link_by_index(ns, link->master_index);
+	way->last = node;
+	return node;
+}
+
+static const struct packet *keep(struct way *way, const struct packet *packet)
+{
+	struct packet *kept = arena_new_one(way->arena, struct packet);
+
+	*kept = *packet;
+	return kept;
+}
+
+/* --- NAT --- */
+
+static bool knows(const struct packet *packet, enum field field)
+{
+	struct field_value ignored;
+
+	return packet_field(packet, field, &ignored) == FIELD_KNOWN;
+}
+
+static bool differs(const struct packet *a, const struct packet *b, enum field field)
+{
+	struct field_value x, y;
+
+	return packet_field(a, field, &x) == FIELD_KNOWN &&
+	       packet_field(b, field, &y) == FIELD_KNOWN && memcmp(&x, &y, sizeof(x)) != 0;
+}
+
+static bool is_rewritten(const struct packet *was, const struct packet *is)
+{
+	if (!knows(was, FIELD_SRC) || !knows(is, FIELD_SRC) || was->src.family != is->src.family)
+		return false;
+	return differs(was, is, FIELD_SRC) || differs(was, is, FIELD_DST) ||
+	       differs(was, is, FIELD_SPORT) || differs(was, is, FIELD_DPORT);
+}
+
+/* That it happened is seen at the next place or chain. */
+static void look_for_nat(struct way *way, const struct moment *moment)
+{
+	struct node *node;
+
+	if (!way->last || !way->last->packet || !moment->has_packet ||
+		!is_rewritten(way->last->packet, &moment->packet))
+		return;
+	node = add_node(way, NODE_NAT, way->last->ns, way->last->link);
+	node->packet = keep(way, &moment->packet);
+}
+
+/* --- devices --- */
+
+static bool is_veth_between(const struct moment *a, const struct moment *b, const struct host *host)
+{
+	const struct link *link = a->link;
+
+	return link->peer_index && link->peer_netns >= 0 &&
+	       &host->netns[link->peer_netns] == b->ns && link->peer_index == b->link->index;
+}
+
+static const struct ovs_bridge *ovs_bridge_of(const struct host *host, const struct moment *place)
+{
+	for (size_t i = 0; i < host->n_ovs_ports; i++) {
+		const struct ovs_port *port = &host->ovs_ports[i];
+
+		if (strcmp(port->name, place->link->name) != 0 ||
+			(port->netns >= 0 && &host->netns[port->netns] != place->ns))
+			continue;
+		for (size_t b = 0; b < host->n_ovs_bridges; b++)
+			if (!strcmp(host->ovs_bridges[b].name, port->bridge))
+				return &host->ovs_bridges[b];
+	}
+	return NULL;
+}
+
+static void add_between(struct way *way, const struct moment *place)
+{
+	const struct moment *before = way->place;
+	const struct ovs_bridge *ovs;
+
+	if (!before || before->is_out || !place->is_out)
+		return;
+	if (before->ns == place->ns && before->link->master_index &&
+		before->link->master_index == place->link->master_index)
+		return; /* a bridge: told of where it took the frame */
+	if ((ovs = ovs_bridge_of(way->world->host, before)) &&
+		ovs_bridge_of(way->world->host, place))
+		add_node(way, NODE_OVS, place->ns, NULL)->ovs = ovs;
+	else if (before->ns == place->ns && before->link != place->link)
+		add_node(way, NODE_FORWARD, place->ns, place->link);
+}
+
+static enum node_kind kind_of(const struct way *way, const struct moment *place)
+{
+	if (place->is_out)
+		return NODE_TRANSMIT;
+	return way->place && way->place->is_out &&
+			       is_veth_between(way->place, place, way->world->host)
+		       ? NODE_VETH
+		       : NODE_RECEIVED;
+}
+
+static bool is_bridge_port(const struct moment *place)
+{
+	const struct link *master = place->link->master_index ? netns_link_by_index(place->ns,
+									place->link->master_index)
+							      : NULL;
+
+	return master && !strcmp(master->kind, "bridge");
+}
+
+static void add_place(struct way *way, const struct moment *place)
+{
+	struct node *node;
+
+	if (!way->last && place->is_out) {
+		node = add_node(way, NODE_SENT, place->ns, NULL);
+		node->packet = keep(way, &place->packet);
+	}
+	look_for_nat(way, place);
+	add_between(way, place);
+	node = add_node(way, kind_of(way, place), place->ns, place->link);
+	if (place->has_packet)
+		node->packet = keep(way, &place->packet);
+	if (!place->is_out && is_bridge_port(place))
+		add_node(way, NODE_BRIDGE_IN, place->ns, place->link);
+	way->place = place;
+}
+
+/* --- rules --- */
+
+static bool is_of_source(const struct table *table, enum table_source source)
+{
+	return table->source == source;
+}
+
+/* What iptables-save and ebtables-save list is told better there than by nft. */
+static const struct table *find_table(const struct netns *ns, enum family family, const char *name)
+{
+	static const enum table_source sources[] = { SOURCE_IPTABLES, SOURCE_EBTABLES, SOURCE_NFT };
+
+	for (size_t s = 0; ns->ruleset && s < N_OF(sources); s++)
+		for (size_t t = 0; t < ns->ruleset->n_tables; t++) {
+			const struct table *table = &ns->ruleset->tables[t];
+
+			if (is_of_source(table, sources[s]) && table->family == family &&
+				!strcmp(table->name, name))
+				return table;
+		}
+	return NULL;
+}
+
+/* A trace of family inet may name the table's family or the packet's. */
+static const struct table *table_of(const struct netns *ns, const struct trace *trace)
+{
+	const struct table *table = find_table(ns, trace->family, trace->table);
+
+	if (!table && (trace->family == FAMILY_IPV4 || trace->family == FAMILY_IPV6))
+		table = find_table(ns, FAMILY_INET, trace->table);
+	return table;
+}
+
+static const struct rule *rule_of(struct way *way, const struct netns *ns,
+	const struct table *table, const struct chain *chain, const struct trace *trace)
+{
+	size_t at;
+
+	if (!way->world->find_rule(way->world->data, ns, table->family, table->name, chain->name,
+		    trace->handle, &at) ||
+		at >= chain->n_rules)
+		return NULL;
+	return &chain->rules[at];
+}
+
+static enum chain_type type_of(const struct table *table, const struct chain *chain)
+{
+	const char *type = chain->type			 ? chain->type
+			   : table->source == SOURCE_NFT ? ""
+							 : table->name;
+
+	return !strcmp(type, "nat")	? CHAIN_NAT
+	       : !strcmp(type, "route") ? CHAIN_ROUTE
+					: CHAIN_FILTER;
+}
+
+static bool is_last_word(enum trace_verdict verdict)
+{
+	return verdict == TRACE_DROP || verdict == TRACE_ACCEPT || verdict == TRACE_QUEUE ||
+	       verdict == TRACE_STOLEN;
+}
+
+/* false: the rule is not of the ruleset that was read. */
+static bool add_step(
+	struct way *way, const struct moment *moment, struct node *node, const struct trace *trace)
+{
+	const struct chain *chain = table_chain(node->table, trace->chain);
+	const struct rule *rule =
+		chain ? rule_of(way, moment->ns, node->table, chain, trace) : NULL;
+	struct step *step;
+
+	if (!rule)
+		return false;
+	step = arena_new_one(way->arena, struct step);
+	*step = (struct step){ .before = node->steps,
+		.kind = STEP_MATCH,
+		.table = node->table,
+		.chain = chain,
+		.rule = rule };
+	node->steps = step;
+	if (is_last_word(trace->verdict)) {
+		node->rule = rule;
+		node->rule_chain = chain;
+	}
+	return true;
+}
+
+/* The names of devices as rules see them: for a bridged packet the bridge, and its ports as physdevs. */
+static void name_devices(struct way *way, const struct moment *moment, struct packet *packet)
+{
+	const struct trace *trace = &moment->events[0]->trace;
+	const struct link *in = trace->in ? netns_link_by_index(moment->ns, trace->in) : NULL;
+	const struct link *out = trace->out ? netns_link_by_index(moment->ns, trace->out) : NULL;
+
+	packet->in_iface = in ? in->name : NULL;
+	packet->out_iface = out ? out->name : NULL;
+	if (in && !strcmp(in->kind, "bridge") && way->place && way->place->ns == moment->ns &&
+		way->place->link->master_index == in->index)
+		packet->physdev_in = way->place->link->name;
+	packet->unknown &= ~(FIELD_BIT(FIELD_IN_IFACE) | FIELD_BIT(FIELD_OUT_IFACE) |
+			     FIELD_BIT(FIELD_PHYSDEV_IN));
+}
+
+static void add_chain(struct way *way, const struct moment *moment)
+{
+	const struct trace *first = &moment->events[0]->trace;
+	const struct table *table = moment->ns ? table_of(moment->ns, first) : NULL;
+	const struct chain *chain = table ? table_chain(table, first->chain) : NULL;
+	struct node *node;
+	struct packet packet;
+
+	if (!chain) {
+		way->answer->is_changed = true;
+		return;
+	}
+	look_for_nat(way, moment);
+	node = add_node(way, NODE_CHAIN, moment->ns, way->place ? way->place->link : NULL);
+	way->answer->is_traced = true;
+	node->family = first->family;
+	node->table = table;
+	node->chain = node->rule_chain = chain;
+	node->hook = ruleset_chain_hook(chain);
+	node->chain_type = type_of(table, chain);
+	packet = moment->has_packet ? moment->packet
+		 : node->packet	    ? *node->packet
+				    : (struct packet){ 0 };
+	name_devices(way, moment, &packet);
+	packet.mark = first->mark;
+	packet.ct_state = first->ct_state;
+	packet.unknown &=
+		~(FIELD_BIT(FIELD_MARK) | (first->ct_state ? FIELD_BIT(FIELD_CT_STATE) : 0));
+	node->packet = keep(way, &packet);
+	for (size_t i = 0; i < moment->n_events; i++)
+		if (moment->events[i]->trace.step == TRACE_RULE &&
+			!add_step(way, moment, node, &moment->events[i]->trace))
+			way->answer->is_changed = true;
+}
+
+/* --- the whole --- */
+
+/* What rules saw of the flow at the packet's first namespace; 0: it was not traced there. */
+static enum ct_state state_of(const struct moments *moments, const struct netns *ns)
+{
+	vec_for_each (moment, moments)
+		for (size_t i = 0;
+			moment->kind == MOMENT_CHAIN && moment->ns == ns && i < moment->n_events;
+			i++)
+			if (moment->events[i]->trace.ct_state)
+				return moment->events[i]->trace.ct_state;
+	return 0;
+}
+
+static bool make_query(const struct moments *moments, struct watch_answer *answer)
+{
+	vec_for_each (moment, moments) {
+		if (moment->kind != MOMENT_PLACE || !moment->link || !moment->has_packet)
+			continue;
+		answer->query = (struct query){ .from = moment->is_out ? FROM_PROCESS : FROM_DEVICE,
+			.ns = moment->ns,
+			.in = moment->is_out ? NULL : moment->link,
+			.packet = moment->packet };
+		answer->query.packet.unknown &= FIELDS_OF_WIRE;
+		answer->query.packet.ct_state = state_of(moments, moment->ns);
+		answer->query.has_ct_state = answer->query.packet.ct_state != 0;
+		answer->has_query = true;
+		return true;
+	}
+	return false;
+}
+
+void seen_end(
+	struct arena *arena, struct explanation *seen, const struct node *last, struct leaf end)
+{
+	struct leaf *leaf = arena_new_one(arena, struct leaf);
+	struct node *node = arena_new_one(arena, struct node);
+
+	*node = (struct node){ .before = last,
+		.kind = NODE_END,
+		.depth = last->depth + 1,
+		.ns = last->ns,
+		.link = last->link,
+		.packet = last->packet };
+	*leaf = end;
+	leaf->last = node;
+	*vec_push(&seen->leaves, arena) = leaf;
+	seen->leaf = leaf;
+	seen->final = leaf->final;
+}
+
+bool seen_make(struct arena *arena, const struct watch_world *world, const struct moments *moments,
+	struct watch_answer *answer, struct explanation *ret)
+{
+	struct way way = { .arena = arena, .world = world, .answer = answer };
+
+	if (!make_query(moments, answer))
+		return false;
+	vec_for_each (moment, moments) {
+		if (moment->kind == MOMENT_PLACE && moment->link)
+			add_place(&way, moment);
+		else if (moment->kind == MOMENT_CHAIN)
+			add_chain(&way, moment);
+	}
+	seen_end(arena, ret, way.last, (struct leaf){ 0 });
+	return true;
+}
