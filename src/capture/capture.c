@@ -91,12 +91,15 @@ bool capture_open(const struct capture_options *options, struct capture **ret, s
 
 static void close_post(struct capture *capture, struct post *post)
 {
+	struct err ignored;
+
 	for (size_t i = 0; i < post->n; i++) {
 		if (post->sockets[i].fd >= 0)
 			capture->losses.frames += frame_socket_lost(&post->sockets[i]);
 		frame_socket_close(&post->sockets[i]);
 		if (capture->drops)
-			drops_unwatch(capture->drops, post->netns, post->sockets[i].point.link);
+			drops_unwatch(capture->drops, post->netns, post->sockets[i].point.link,
+				&ignored);
 	}
 	kernel_nft_close(&post->nft);
 	if (post->traces >= 0)
@@ -431,8 +434,10 @@ bool capture_has_drops(const struct capture *capture)
 struct capture_losses capture_losses(const struct capture *capture)
 {
 	struct capture_losses losses = capture->losses;
+	struct drops_lost lost;
+	struct err ignored;
 
-	if (capture->drops)
-		losses.drops = drops_lost(capture->drops);
+	if (capture->drops && drops_lost(capture->drops, &lost, &ignored))
+		losses.drops = lost.sightings + lost.unseen;
 	return losses;
 }

@@ -36,7 +36,7 @@ bool own_table_print(struct text *out, const struct capture_options *options,
 /* The counters of a device in what nft lists. */
 void own_table_counts(const char *listing, int link, uint64_t *ret_in, uint64_t *ret_out);
 const char *own_table_name(void);
-/* Of a base chain of ours: "in_7": device 7. false: it is another chain. */
-bool own_chain_parse(const char *chain, int *ret_link, bool *ret_is_out);
+/* Of a chain of our tables: it belongs to the egress hook; else to ingress, or to what the host sends. */
+bool own_chain_is_out(const char *chain);
 
 #endif

@@ -33,16 +33,9 @@ bool capture_is_own_table(const char *table)
 	return text_has_prefix(table, KERNEL_WATCH_TABLE);
 }
 
-bool own_chain_parse(const char *chain, int *ret_link, bool *ret_is_out)
+bool own_chain_is_out(const char *chain)
 {
-	uint32_t link;
-	bool is_in = text_has_prefix(chain, "in_"), is_out = text_has_prefix(chain, "out_");
-
-	if ((!is_in && !is_out) || !text_to_u32(chain + (is_in ? 3 : 4), 1, INT32_MAX, &link))
-		return false;
-	*ret_link = (int)link;
-	*ret_is_out = is_out;
-	return true;
+	return text_has_prefix(chain, "out_") || text_has_prefix(chain, "hit_out") || text_has_prefix(chain, "fo_");
 }
 
 static void add_pick(struct text *out, const char *name, unsigned per_s)

@@ -53,11 +53,16 @@ bool trace_socket_open(int *ret_fd, struct err *err)
 
 /* --- one event --- */
 
-#define BYTES_MAX 128
+#define BYTES_MAX     128
+#define ETHERNET_SIZE 14
+
+/* Whatever the order of the attributes, that of the headers is this. */
+enum piece { PIECE_ETHERNET, PIECE_NETWORK, PIECE_TRANSPORT, N_PIECES };
 
 struct event {
 	struct sighting sighting;
 	char table[256], chain[256], target[256];
+	const struct nlattr *pieces[N_PIECES];
 	uint8_t bytes[BYTES_MAX];
 };
 
@@ -70,14 +75,22 @@ static void copy_text(char *ret, size_t size, const struct nlattr *attr)
 	ret[len] = '\0';
 }
 
-/* The three pieces come in their order, each behind the one before it. */
-static void add_bytes(struct event *event, const struct nlattr *attr)
+static void put_together(struct event *event)
 {
-	size_t size = mnl_attr_get_payload_len(attr), room = BYTES_MAX - event->sighting.size;
+	struct sighting *sighting = &event->sighting;
 
-	size = size < room ? size : room;
-	memcpy(event->bytes + event->sighting.size, mnl_attr_get_payload(attr), size);
-	event->sighting.size += size;
+	for (size_t i = 0; i < N_PIECES; i++) {
+		const struct nlattr *attr = event->pieces[i];
+		size_t size = attr ? mnl_attr_get_payload_len(attr) : 0;
+
+		if (!size || size > sizeof(event->bytes) - sighting->size)
+			continue;
+		memcpy(event->bytes + sighting->size, mnl_attr_get_payload(attr), size);
+		sighting->size += size;
+	}
+	sighting->has_ethernet = event->pieces[PIECE_ETHERNET] != NULL;
+	if (!sighting->has_ethernet && sighting->size)
+		sighting->ethertype = event->bytes[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 }
 
 static uint32_t number(const struct nlattr *attr)
@@ -187,13 +200,15 @@ static void read_attr(struct event *event, const struct nlattr *attr)
 		trace->id = number(attr);
 		break;
 	case NFTA_TRACE_LL_HEADER:
-		sighting->has_ethernet = mnl_attr_get_payload_len(attr) >= 14;
-		if (sighting->has_ethernet)
-			add_bytes(event, attr);
+		/* of a device of another kind it is no Ethernet header */
+		if (mnl_attr_get_payload_len(attr) == ETHERNET_SIZE)
+			event->pieces[PIECE_ETHERNET] = attr;
 		break;
 	case NFTA_TRACE_NETWORK_HEADER:
+		event->pieces[PIECE_NETWORK] = attr;
+		break;
 	case NFTA_TRACE_TRANSPORT_HEADER:
-		add_bytes(event, attr);
+		event->pieces[PIECE_TRANSPORT] = attr;
 		break;
 	case NFTA_TRACE_IIF:
 		trace->in = (int)number(attr);
@@ -240,14 +255,18 @@ static int read_event(const struct nlmsghdr *nlh, void *data)
 		nlh->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
 		return MNL_CB_OK;
 	netlink_for_each(attr, nlh, sizeof(struct nfgenmsg)) read_attr(&event, attr);
+	/* the kernel tells of a chain's end as of a rule without a number */
+	if (!sighting->trace.handle && sighting->trace.step == TRACE_RULE)
+		sighting->trace.step = TRACE_RETURN;
+	put_together(&event);
 	sighting->bytes = event.bytes;
-	if (!sighting->has_ethernet && sighting->size)
-		sighting->ethertype = event.bytes[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 	sighting->trace.table = event.table;
 	sighting->trace.chain = event.chain;
 	sighting->trace.target = event.target;
-	if (capture_is_own_table(event.table))
-		own_chain_parse(event.chain, &sighting->link, &sighting->is_out);
+	if (capture_is_own_table(event.table) && sighting->trace.family == FAMILY_NETDEV) {
+		sighting->is_out = own_chain_is_out(event.chain);
+		sighting->link = sighting->is_out ? sighting->trace.out : sighting->trace.in;
+	}
 	reading->each(reading->data, sighting);
 	return MNL_CB_OK;
 }

@@ -86,8 +86,15 @@ void watch_print_answer(struct watch_session *session, struct text *out,
 		text_add(out, "  its rules were not traced\n");
 	vec_for_each (words, &answer->differences)
 		output_add(inv, out, COLOUR_YELLOW, "  differs: %s\n", *words);
-	if (!answer->differences.n)
+	if (answer->differences.n)
+		return;
+	if (answer->seen.explanation->final != FINAL_CANNOT_TELL) {
 		output_add(inv, out, COLOUR_DIM, "  explain says the same\n");
+		return;
+	}
+	text_add(out, "  explain says: ");
+	report_print_verdict(out, &answer->said);
+	text_add(out, "\n");
 }
 
 /* --- counts --- */

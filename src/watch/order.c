@@ -36,6 +36,8 @@ static bool read_packet(
 	(void)watched;
 	if (!sighting->size || !frame_parse(&frame, ret, &layout))
 		return false;
+	/* what only the host knows of it is told by the rules that it meets */
+	ret->unknown &= FIELDS_OF_WIRE;
 	if (!sighting->has_ethernet)
 		ret->unknown |= FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST);
 	return true;
@@ -163,6 +165,56 @@ static void add_track(struct arena *arena, const struct watch_world *world,
 	}
 }
 
+/* --- copies --- */
+
+static const struct ovs_port *ovs_port_of(const struct watch_world *world, const struct moment *place)
+{
+	const struct host *host = world->host;
+
+	for (size_t i = 0; place->kind == MOMENT_PLACE && place->link && i < host->n_ovs_ports; i++)
+		if (!strcmp(host->ovs_ports[i].name, place->link->name) &&
+			(host->ovs_ports[i].netns < 0 || &host->netns[host->ovs_ports[i].netns] == place->ns))
+			return &host->ovs_ports[i];
+	return NULL;
+}
+
+/* Does it go on from there: by a rule that sees it, or out by a device? */
+static bool goes_on(const struct moments *moments, size_t from)
+{
+	const struct moment *place = &moments->items[from];
+
+	for (size_t i = from + 1; i < moments->n; i++) {
+		const struct moment *later = &moments->items[i];
+
+		if (later->ns == place->ns && later->kind == MOMENT_CHAIN && later->events[0]->trace.in == place->link->index)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Open vSwitch sends a packet to several ports: flooded, or to one that mirrors what others get (tcpdump on a patch port has
+ * no other way). What comes in by an internal port and goes no further is a copy, if the packet left Open vSwitch by another
+ * port as well: it is no part of its way.
+ */
+static void leave_out_copies(const struct watch_world *world, struct moments *moments)
+{
+	size_t n = 0;
+	bool has_left = false;
+
+	for (size_t i = 0; i < moments->n; i++)
+		has_left |= moments->items[i].is_out && ovs_port_of(world, &moments->items[i]);
+	for (size_t i = 0; i < moments->n; i++) {
+		const struct ovs_port *port = ovs_port_of(world, &moments->items[i]);
+		bool is_copy = i && has_left && port && !strcmp(port->type, "internal") &&
+			       !moments->items[i].is_out && !goes_on(moments, i);
+
+		if (!is_copy)
+			moments->items[n++] = moments->items[i];
+	}
+	moments->n = n;
+}
+
 void moments_make(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct moments *ret)
 {
@@ -172,5 +224,6 @@ void moments_make(struct arena *arena, const struct watch_world *world,
 		*vec_push(&moments, arena) = place_of(world, watched, *frame);
 	vec_for_each (track, &watched->tracks)
 		add_track(arena, world, watched, &moments, *track);
+	leave_out_copies(world, &moments);
 	*ret = moments;
 }

@@ -314,7 +314,8 @@ static bool make_query(const struct moments *moments, struct watch_answer *answe
 			.ns = moment->ns,
 			.in = moment->is_out ? NULL : moment->link,
 			.packet = moment->packet };
-		answer->query.packet.unknown &= FIELDS_OF_WIRE;
+		if (moment->is_out) /* whose process sent it, nobody says */
+			answer->query.packet.unknown |= FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID);
 		answer->query.packet.ct_state = state_of(moments, moment->ns);
 		answer->query.has_ct_state = answer->query.packet.ct_state != 0;
 		answer->has_query = true;
