@@ -98,8 +98,8 @@ static void close_post(struct capture *capture, struct post *post)
 			capture->losses.frames += frame_socket_lost(&post->sockets[i]);
 		frame_socket_close(&post->sockets[i]);
 		if (capture->drops)
-			drops_unwatch(capture->drops, post->netns, post->sockets[i].point.link,
-				&ignored);
+			drops_unwatch(
+				capture->drops, post->netns, post->sockets[i].point.link, &ignored);
 	}
 	kernel_nft_close(&post->nft);
 	if (post->traces >= 0)

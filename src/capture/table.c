@@ -35,7 +35,8 @@ bool capture_is_own_table(const char *table)
 
 bool own_chain_is_out(const char *chain)
 {
-	return text_has_prefix(chain, "out_") || text_has_prefix(chain, "hit_out") || text_has_prefix(chain, "fo_");
+	return text_has_prefix(chain, "out_") || text_has_prefix(chain, "hit_out") ||
+	       text_has_prefix(chain, "fo_");
 }
 
 static void add_pick(struct text *out, const char *name, unsigned per_s)

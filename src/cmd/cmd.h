@@ -73,6 +73,7 @@ enum option_id {
 	OPT_COUNT,
 	OPT_FOR,
 	OPT_RATE,
+	OPT_TO_MANY,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -164,6 +165,7 @@ struct invocation {
 	bool as_fffuu;
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
+	bool to_many; /* probe */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
@@ -222,6 +224,7 @@ bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
 bool cmd_user(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
+bool cmd_probe(struct invocation *invocation, struct err *err);
 bool cmd_watch(struct invocation *invocation, struct err *err);
 /* objects_group.c, objects_rule.c, objects_port.c, objects_network.c */
 bool cmd_group_list(struct invocation *invocation, struct err *err);

@@ -22,7 +22,9 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
-static const enum option_id watch_options[] = { OPT_IN, OPT_COUNT, OPT_FOR, OPT_RATE, OPT_BRIEF,
+static const enum option_id probe_options[] = { OPT_IN, OPT_TO, OPT_NETNS, OPT_TO_MANY, OPT_BRIEF,
+	OPT_JSON, OPT_HELP };
+static const enum option_id watch_options[] = { OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR, OPT_RATE, OPT_BRIEF,
 	OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
@@ -345,6 +347,27 @@ const struct command commands[] = {
 			    "portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n",
 		OPTIONS(watch_options),
 		.run = cmd_watch,
+	},
+	{
+		.name = "probe",
+		.args = "PACKET",
+		.min_args = 1,
+		.max_args = 64,
+		.summary =
+			"send one packet as if it came in by a device, and watch what becomes of it",
+		.description =
+			"Sends PACKET, once, as if the machine behind the device had sent it, or as if it had come by the wire, and follows it "
+			"as portwall watch does: where it ends, its way and the rules on it, and whether portwall explain says the same. "
+			"PACKET is written as for explain. It bears \"portwall probe\" and a random number; a source port "
+			"that is not said is a random one, and MACs are those that this host knows of the addresses. "
+			"Where it is answered, the answer goes to whoever has the source address. "
+			"What goes to everybody (broadcast, multicast) is refused without --to-many. Needs root and Linux 5.18.",
+		.exit_status =
+			"as explain: 0 delivered, 3 dropped, rejected or consumed, 4 delivered but rewritten, 5 it cannot be told",
+		.examples = "portwall probe --in tap812bd281-f5 'tcp 10.0.0.5 10.0.0.9:443 syn'\n"
+			    "portwall probe --in eth1 ipip 10.0.0.2 192.168.1.5 --json\n",
+		OPTIONS(probe_options),
+		.run = cmd_probe,
 	},
 	{
 		.name = "verify",

@@ -27,6 +27,9 @@ struct question {
 /* choices: NULL: of one packet only. */
 bool question_query(struct arena *arena, const struct host *host, const struct question *question,
 	struct query *ret, struct packet_choices *choices, struct err *err);
+/* --in with --netns: many namespaces have an eth0. netns NULL or "": whichever has it. */
+bool question_find_link(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err);
 /* The command that asks it again, of one packet that is received at a device. */
 void question_print(struct text *out, const struct query *query);
 /* The packet of the invocation's words, on a host that was read. */

@@ -67,7 +67,9 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 bool cmd_watch(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(
-		watch_session_close) = { .inv = inv, .entry = inv->in };
+		watch_session_close) = { .inv = inv,
+		.entry = inv->in,
+		.netns = inv->netns };
 	struct watching watching = { 0 };
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 

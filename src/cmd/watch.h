@@ -11,6 +11,7 @@
 struct watch_session {
 	struct invocation *inv;
 	const char *entry; /* the name of the port or device */
+	const char *netns; /* that it is in; NULL: whichever has it */
 	const struct filter *filter;
 	struct capture *capture;
 	struct kernel_watch *changes; /* NULL: they cannot be listened to */

@@ -36,12 +36,15 @@ uint64_t watch_now_ns(void)
 /* --- the host --- */
 
 /* "vm1", "tap812bd281-f5", or the id of a port whose tap is called by its beginning, as Nova and portwall do. */
-static bool find_entry(
-	const struct host *host, const char *name, struct query *ret, struct err *err)
+static bool find_entry(const struct watch_session *session, const struct host *host,
+	struct query *ret, struct err *err)
 {
+	const char *name = session->entry;
 	char tap[32];
 	struct err ignored;
 
+	if (session->netns && *session->netns)
+		return question_find_link(host, session->netns, name, ret, err);
 	if (explain_find_entry(host, name, ret, err))
 		return true;
 	if (strlen(name) != 36)
@@ -58,7 +61,7 @@ static bool read_host_again(struct watch_session *session, struct err *err)
 	struct query entry;
 
 	if (!kernel_host_read(arena, &options, &host, err) ||
-		!find_entry(host, session->entry, &entry, err)) {
+		!find_entry(session, host, &entry, err)) {
 		arena_free(arena);
 		return false;
 	}

@@ -167,13 +167,15 @@ static void add_track(struct arena *arena, const struct watch_world *world,
 
 /* --- copies --- */
 
-static const struct ovs_port *ovs_port_of(const struct watch_world *world, const struct moment *place)
+static const struct ovs_port *ovs_port_of(
+	const struct watch_world *world, const struct moment *place)
 {
 	const struct host *host = world->host;
 
 	for (size_t i = 0; place->kind == MOMENT_PLACE && place->link && i < host->n_ovs_ports; i++)
 		if (!strcmp(host->ovs_ports[i].name, place->link->name) &&
-			(host->ovs_ports[i].netns < 0 || &host->netns[host->ovs_ports[i].netns] == place->ns))
+			(host->ovs_ports[i].netns < 0 ||
+				&host->netns[host->ovs_ports[i].netns] == place->ns))
 			return &host->ovs_ports[i];
 	return NULL;
 }
@@ -186,7 +188,8 @@ static bool goes_on(const struct moments *moments, size_t from)
 	for (size_t i = from + 1; i < moments->n; i++) {
 		const struct moment *later = &moments->items[i];
 
-		if (later->ns == place->ns && later->kind == MOMENT_CHAIN && later->events[0]->trace.in == place->link->index)
+		if (later->ns == place->ns && later->kind == MOMENT_CHAIN &&
+			later->events[0]->trace.in == place->link->index)
 			return true;
 	}
 	return false;

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * portwall probe: one packet is sent as if the machine behind a port had sent it, or as if it had come by a wire, and watched on its
+ * way. The filter asks for what neither NAT nor routing changes of it, so that it is followed wherever it goes.
+ */
+#include "cmd/watch.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "capture/inject.h"
+#include "kernel/kernel.h"
+#include "packet/frame.h"
+
+#define SECOND_NS 1000000000ull
+#define PATIENCE  (5 * SECOND_NS) /* a neighbour that is asked for in vain takes three */
+#define FRAME_MAX 1600
+
+struct probing {
+	struct query query;
+	uint8_t frame[FRAME_MAX];
+	size_t size;
+	uint64_t identity;
+	const char *device;
+	bool is_told;
+};
+
+/* --- the packet --- */
+
+static uint32_t random_number(void)
+{
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
+		number = (uint32_t)watch_now_ns();
+	return number;
+}
+
+static bool is_open(const struct packet *packet, enum field field)
+{
+	return packet_has_field(packet, field) && packet->unknown & FIELD_BIT(field);
+}
+
+/* What nobody said and what a packet cannot be without; a source port is as good as any other. */
+static bool complete(struct packet *packet, struct err *err)
+{
+	static const struct {
+		enum field field;
+		const char *how;
+	} needed[] = { { FIELD_SRC, "the address that it comes from" },
+		{ FIELD_DST, "the address that it goes to" },
+		{ FIELD_DPORT, "the port that it goes to, as 10.0.0.9:443" },
+		{ FIELD_ETH_SRC, "its MACs: mac SOURCE > DESTINATION" },
+		{ FIELD_ETH_DST, "its MACs: mac SOURCE > DESTINATION" } };
+
+	if (is_open(packet, FIELD_SPORT)) {
+		packet->sport = (uint16_t)(32768 + random_number() % 28000);
+		packet->unknown &= ~FIELD_BIT(FIELD_SPORT);
+	}
+	for (size_t i = 0; i < N_OF(needed); i++)
+		if (is_open(packet, needed[i].field)) {
+			err_input(err, "probe: the %s is not known", field_name(needed[i].field));
+			return err_next(err, "give %s", needed[i].how);
+		}
+	return true;
+}
+
+static bool is_for_many(const struct packet *packet)
+{
+	return packet->eth_dst.bytes[0] & 1 ||
+	       (packet->dst.family == FAMILY_IPV4 && packet->dst.bytes[0] >= 224) ||
+	       (packet->dst.family == FAMILY_IPV6 && packet->dst.bytes[0] == 0xff);
+}
+
+static bool make_frame(struct probing *probing, struct err *err)
+{
+	struct frame frame = { .bytes = probing->frame, .has_ethernet = true };
+	struct frame_layout layout;
+	struct packet ignored;
+	char payload[64];
+
+	/* recognisable to whoever finds it in a capture */
+	snprintf(payload, sizeof(payload), "portwall probe %08x%08x", random_number(),
+		random_number());
+	if (!frame_build(&probing->query.packet, payload, strlen(payload), probing->frame,
+		    sizeof(probing->frame), &probing->size, err))
+		return err_prefix(err, "probe");
+	frame.size = frame.wire_size = probing->size;
+	if (!frame_parse(&frame, &ignored, &layout) || !layout.has_network)
+		return err_input(err, "probe: a packet of this kind cannot be followed");
+	probing->identity = frame_identity(
+		probing->frame + layout.network, probing->size - layout.network, layout.ethertype);
+	return true;
+}
+
+/* By the IPv4 id or the flow label, which are made of the payload. */
+static void print_filter(const struct probing *probing, struct text *out)
+{
+	struct frame frame = { .bytes = probing->frame,
+		.size = probing->size,
+		.has_ethernet = true,
+		.wire_size = probing->size };
+	struct frame_layout layout;
+	struct packet packet;
+	const uint8_t *ip = probing->frame;
+
+	if (!frame_parse(&frame, &packet, &layout))
+		return;
+	ip += layout.network;
+	if (layout.ethertype == ETHERTYPE_IPV4)
+		text_addf(out, "ip proto %u and ip[4:2] == %u", packet.proto,
+			(unsigned)(ip[4] << 8 | ip[5]));
+	else if (layout.ethertype == ETHERTYPE_IPV6)
+		text_addf(out, "ip6[0:4] & 0xfffff == %u",
+			(unsigned)((ip[1] & 0xf) << 16 | ip[2] << 8 | ip[3]));
+	else
+		text_add(out, "arp");
+}
+
+/* --- sending and watching --- */
+
+static bool send_it(void *data, struct err *err)
+{
+	struct probing *probing = data;
+	struct inject *inject CLEANUP(inject_close) = NULL;
+
+	return inject_open(NULL, &inject, err) &&
+	       inject_frame(inject, probing->device, probing->frame, probing->size, err);
+}
+
+static bool tell(void *data, struct watch_session *session, const struct watched *watched,
+	const struct watch_answer *answer)
+{
+	struct probing *probing = data;
+
+	if (watched->identity != probing->identity)
+		return true;
+	probing->is_told = true;
+	session->inv->exit = explain_exit(answer->seen.explanation->final);
+	if (session->inv->json) {
+		output_print_json(watch_json_answer(session, watched, answer));
+	} else {
+		struct text out CLEANUP(text_done) = TEXT_INIT;
+
+		watch_print_answer(session, &out, watched, answer);
+		output_print_text(&out);
+	}
+	return false;
+}
+
+static bool make_query(struct invocation *inv, struct query *ret, struct err *err)
+{
+	const struct host_read_options options = { 0 };
+	const struct host *host;
+	struct text words CLEANUP(text_done) = TEXT_INIT;
+	struct question question = { .in = inv->in, .to = inv->to, .netns = inv->netns };
+
+	for (size_t i = 0; i < inv->n_args; i++)
+		text_addf(&words, "%s%s", i ? " " : "", inv->args[i]);
+	question.packet = words.data;
+	inv->agent.progress(inv->agent.progress_data, "reading this host");
+	if (!kernel_host_read(inv->arena, &options, &host, err) ||
+		!question_query(inv->arena, host, &question, ret, NULL, err))
+		return false;
+	explain_find_macs(host, ret);
+	return true;
+}
+
+static bool check_usage(const struct invocation *inv, struct err *err)
+{
+	if (!inv->in || !*inv->in) {
+		err_input(err, "probe: where does the packet start?");
+		return err_next(err, "--in DEVICE: it is sent as if it had been received there");
+	}
+	return kernel_must_be_admin(err);
+}
+
+bool cmd_probe(struct invocation *inv, struct err *err)
+{
+	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
+	struct text expression CLEANUP(text_done) = TEXT_INIT;
+	struct probing probing = { 0 };
+	struct filter *filter;
+
+	if (!check_usage(inv, err) || !make_query(inv, &probing.query, err) ||
+		!complete(&probing.query.packet, err))
+		return false;
+	if (is_for_many(&probing.query.packet) && !inv->to_many) {
+		err_input(err, "probe: such a packet goes to everybody on its network");
+		return err_next(err, "--to-many sends it all the same");
+	}
+	if (!make_frame(&probing, err))
+		return false;
+	print_filter(&probing, &expression);
+	if (!filter_parse(inv->arena, expression.data, &filter, err))
+		return err_prefix(err, "probe");
+	session.filter = filter;
+	session.netns = inv->netns;
+	session.entry = probing.device = probing.query.in->name;
+	if (!watch_session_open(&session, err) ||
+		!kernel_in_netns(session.ns->inode, send_it, &probing, err) ||
+		!watch_session_run(&session, watch_now_ns() + PATIENCE, tell, &probing, err))
+		return false;
+	if (!probing.is_told) {
+		err_system(err, 0, "probe: the packet was not seen at %s", probing.device);
+		return err_next(err, "is the device up, and is an XDP program on it?");
+	}
+	return true;
+}
