@@ -8,6 +8,10 @@
  * namespace, nor into the peer in the same one (skb_scrub_packet): the next ingress sets it again.
  *
  * The limit is each device's own, so that a packet that was picked at one is likely picked at the next.
+ *
+ * Behind NAT the filter may not match any more. A packet that was picked is therefore known for two seconds by what NAT leaves:
+ * IPv4's id, protocol and length; whatever bears the same is picked at other devices of the namespace, too. A packet of somebody else's that
+ * happens to (one of thousands) is told from it by watch.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,13 +43,17 @@ bool own_chain_is_out(const char *chain)
 	       text_has_prefix(chain, "fo_");
 }
 
-static void add_pick(struct text *out, const char *name, unsigned per_s)
+#define FOLLOWED_BY "ip id . ip protocol . ip length"
+
+static void add_pick(struct text *out, const char *name, unsigned per_s, bool is_followed)
 {
 	text_addf(out, "\tchain %s {\n", name);
 	if (per_s)
-		text_addf(out, "\t\tlimit rate %u/second burst %u packets meta nftrace set 1\n",
-			per_s, per_s < 10 ? 10 : per_s);
-	text_add(out, "\t}\n");
+		text_addf(out, "\t\tlimit rate %u/second burst %u packets meta nftrace set 1%s\n",
+			per_s, per_s < 10 ? 10 : per_s,
+			is_followed ? " ip id != 0 add @followed { " FOLLOWED_BY " }" : "");
+	/* what matched is not asked about again in the base chain */
+	text_add(out, "\t\taccept\n\t}\n");
 }
 
 /* Which device it is: of family netdev "iifname" at ingress, "oifname" at egress. */
@@ -65,6 +73,8 @@ static bool add_netdev(struct text *out, const struct capture_options *options,
 	char name[64];
 
 	text_addf(out, "table netdev %s {\n\tflags owner\n", own_table_name());
+	text_add(out, "\tset followed {\n\t\ttypeof " FOLLOWED_BY
+		      "\n\t\tsize 65535\n\t\tflags dynamic,timeout\n\t\ttimeout 2s\n\t}\n");
 	for (size_t i = 0; i < n; i++)
 		text_addf(out, "\tcounter c_in_%d { }\n\tcounter c_out_%d { }\n", points[i].link,
 			points[i].link);
@@ -72,10 +82,12 @@ static bool add_netdev(struct text *out, const struct capture_options *options,
 		text_addf(out,
 			"\tchain hit_in_%d {\n\t\tcounter name c_in_%d\n\t\tgoto pick_%d\n\t}\n",
 			points[i].link, points[i].link, points[i].link);
-		text_addf(out, "\tchain hit_out_%d {\n\t\tcounter name c_out_%d\n\t}\n",
+		text_addf(out, "\tchain hit_out_%d {\n\t\tcounter name c_out_%d accept\n\t}\n",
 			points[i].link, points[i].link);
 		snprintf(name, sizeof(name), "pick_%d", points[i].link);
-		add_pick(out, name, options->traces_per_s);
+		add_pick(out, name, options->traces_per_s, true);
+		snprintf(name, sizeof(name), "again_%d", points[i].link);
+		add_pick(out, name, options->traces_per_s, false);
 	}
 	add_sorter(out, "hit_in", "iifname", points, n, "hit_in");
 	add_sorter(out, "hit_out", "oifname", points, n, "hit_out");
@@ -84,12 +96,14 @@ static bool add_netdev(struct text *out, const struct capture_options *options,
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		text_addf(out,
-			"\tchain in_%d {\n\t\ttype filter hook ingress device \"%s\" priority %d\n\t\tjump fi_0\n\t}\n",
-			points[i].link, points[i].name, PRIORITY);
+			"\tchain in_%d {\n\t\ttype filter hook ingress device \"%s\" priority %d\n\t\tjump fi_0\n"
+			"\t\t" FOLLOWED_BY " @followed counter name c_in_%d goto again_%d\n\t}\n",
+			points[i].link, points[i].name, PRIORITY, points[i].link, points[i].link);
 		if (has_egress)
 			text_addf(out,
-				"\tchain out_%d {\n\t\ttype filter hook egress device \"%s\" priority %d\n\t\tjump fo_0\n\t}\n",
-				points[i].link, points[i].name, PRIORITY);
+				"\tchain out_%d {\n\t\ttype filter hook egress device \"%s\" priority %d\n\t\tjump fo_0\n"
+				"\t\t" FOLLOWED_BY " @followed counter name c_out_%d\n\t}\n",
+				points[i].link, points[i].name, PRIORITY, points[i].link);
 	}
 	text_add(out, "}\n");
 	return true;
@@ -102,7 +116,7 @@ static void add_inet(struct text *out, const struct capture_options *options)
 	struct err ignored;
 
 	text_addf(out, "table inet %s {\n\tflags owner\n", own_table_name());
-	add_pick(out, "pick", options->traces_per_s);
+	add_pick(out, "pick", options->traces_per_s, false);
 	if (filter_print_nft(options->filter, FAMILY_INET, "f", "pick", &chains, &ignored))
 		text_addf(out,
 			"%s\tchain output {\n\t\ttype filter hook output priority %d\n\t\tjump f_0\n\t}\n",
