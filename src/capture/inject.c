@@ -263,7 +263,7 @@ bool inject_open(const char *netns, struct inject **ret, struct err *err)
 {
 	int there CLEANUP(close_fd) = -1;
 	struct inject *inject;
-	int program;
+	int program = -1;
 
 	if ((netns && !open_netns(netns, &there, err)) || !load_program(&program, err))
 		return false;
