@@ -29,8 +29,8 @@ struct frame_layout {
 	size_t inner;
 	uint16_t inner_ethertype; /* IPv4, IPv6; 0: inner is an Ethernet header */
 	bool is_cut;		  /* the bytes end before the packet does */
-	const char *
-		malformed; /* what no stack would take, for people; NULL: nothing of that is seen */
+	/* What no stack would take, in words for people; NULL: nothing of that is seen. */
+	const char *malformed;
 };
 
 /*
