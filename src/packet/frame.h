@@ -29,8 +29,8 @@ struct frame_layout {
 	size_t inner;
 	uint16_t inner_ethertype; /* IPv4, IPv6; 0: inner is an Ethernet header */
 	bool is_cut;		  /* the bytes end before the packet does */
-	const char *
-		malformed; /* what no stack would take, for people; NULL: nothing of that is seen */
+	/* What no stack would take, in words for people; NULL: nothing of that is seen. */
+	const char *malformed;
 };
 
 /*
@@ -68,7 +68,8 @@ uint64_t frame_payload_identity(const struct frame *frame, const struct frame_la
  *
  * tcp, udp, udplite, sctp (INIT), dccp (a request), icmp and icmpv6 (an error quotes a UDP packet), ipip and gre (around
  * an IPv4 UDP packet with the payload), any other protocol with the payload behind the IP header; ARP has none. A first
- * fragment has the transport header of a whole packet that is longer; a later one is only payload.
+ * fragment has the transport header of a whole packet that is longer; a later one is only payload. UDP-Lite is as RFC 3828 wants it,
+ * which conntrack of Linux 6.18 calls invalid.
  */
 #define FRAME_HEADERS_MAX 128 /* bytes that it puts before the payload, at the most */
 bool frame_build(const struct packet *packet, const void *payload, size_t payload_size,
