@@ -95,4 +95,12 @@
 #define LIMIT_USER_SESSIONS 32	 /* of one user: then the oldest one ends */
 #define LIMIT_SESSION_S	    3600 /* seconds that they live */
 
+/* portwall watch */
+#define LIMIT_FILTER_LEN 4096 /* characters of an expression */
+#define LIMIT_PCAPNG_TEXT                                                                          \
+	65535 /* bytes of a name or a comment: the format has 16 bits for its length */
+#define LIMIT_PCAPNG_PACKET	262144 /* bytes, as libpcap's readers */
+#define LIMIT_PCAPNG_COMMENTS	256    /* on one packet */
+#define LIMIT_PCAPNG_INTERFACES 65536
+
 #endif
