@@ -177,14 +177,14 @@ static void see(void *data, const struct sighting *sighting)
 	watch_see(session->watch, sighting);
 }
 
-static bool take_complete(
-	struct watch_session *session, uint64_t quiet_ns, watch_each *each, void *data)
+/* now_ns: all that was seen before has been read. What was seen since may be of a packet that seems complete. */
+static bool take_complete(struct watch_session *session, uint64_t now_ns, uint64_t quiet_ns,
+	watch_each *each, void *data)
 {
 	struct watched *watched;
 	bool goes_on = true;
 
-	while (goes_on &&
-		(watched = watch_take(session->watch, watch_now_ns(), quiet_ns)) != NULL) {
+	while (goes_on && (watched = watch_take(session->watch, now_ns, quiet_ns)) != NULL) {
 		struct arena *arena CLEANUP(arena_freep) = arena_new();
 		struct watch_answer answer;
 
@@ -206,19 +206,22 @@ static void wait_a_little(struct watch_session *session)
 bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_each *each, void *data,
 	struct err *err)
 {
-	while (!is_ended && (!end_ns || watch_now_ns() < end_ns)) {
+	uint64_t now_ns = watch_now_ns();
+
+	while (!is_ended && (!end_ns || now_ns < end_ns)) {
 		wait_a_little(session);
+		now_ns = watch_now_ns();
 		if (!capture_read(session->capture, see, session, err))
 			return false;
+		if (!take_complete(session, now_ns, QUIET_NS, each, data))
+			return true;
 		look_for_changes(session);
 		if (session->is_stale && watch_now_ns() > session->read_ns + AGAIN_NS &&
 			!refresh(session, err))
 			return false;
-		if (!take_complete(session, QUIET_NS, each, data))
-			return true;
 	}
 	/* what is under way is told of as far as it came */
-	take_complete(session, 0, each, data);
+	take_complete(session, UINT64_MAX, 0, each, data);
 	return true;
 }
 

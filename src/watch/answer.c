@@ -143,7 +143,7 @@ static void compare_places(
 	}
 }
 
-void answer_compare(struct arena *arena, const struct watch_world *world,
+static void compare(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct watch_answer *answer)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
@@ -164,19 +164,20 @@ void watch_answer_make(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, unsigned flags, struct watch_answer *ret)
 {
 	struct moments moments;
+	struct way_ends ends = { 0 };
 	struct explanation *seen = arena_new_one(arena, struct explanation);
 	const struct explanation *said;
 
 	*ret = (struct watch_answer){ 0 };
 	moments_make(arena, world, watched, &moments);
-	if (!seen_make(arena, world, &moments, ret, seen))
+	if (!seen_make(arena, world, &moments, ret, &ends))
 		return;
 	said = explain(arena, world->explainer, &ret->query);
-	seen_find_end(arena, world, watched, &moments, said, ret, seen);
+	seen_find_ends(arena, world, watched, &ends, said, ret, seen);
 	report_make(arena, world->explainer, &ret->query, said, flags, &ret->said);
 	report_make(arena, world->explainer, &ret->query, seen, 0, &ret->seen);
 	/* what is to be done is asked of explain, and holds where it agrees */
-	answer_compare(arena, world, watched, ret);
+	compare(arena, world, watched, ret);
 	if (!ret->differences.n) {
 		ret->seen.changes = ret->said.changes;
 		ret->seen.fields = ret->said.fields;

@@ -88,62 +88,47 @@ static bool may_be(const struct cause *cause, enum drop drop)
 	return false;
 }
 
-/* --- by a rule that was seen --- */
-
-static bool end_by_trace(struct arena *arena, const struct moments *moments,
-	const struct node *last, struct watch_answer *answer, struct explanation *seen)
+static const char *words_of_drop(struct arena *arena, const struct sighting *drop)
 {
-	const struct moment *moment = moments->n ? &moments->items[moments->n - 1] : NULL;
-	const struct trace *trace;
-	struct leaf leaf = { .final = FINAL_DROPPED };
+	return arena_printf(arena, "%s at %s", drop->reason ? drop->reason : "no reason",
+		drop->function ? drop->function : "an unknown function");
+}
 
-	if (!moment || moment->kind != MOMENT_CHAIN || last->kind != NODE_CHAIN)
+/* --- one end --- */
+
+struct ending {
+	struct arena *arena;
+	const struct watch_world *world;
+	const struct explanation *said;
+	struct watch_answer *answer;
+	struct explanation *seen;
+};
+/* How it ends, as far as it is found. */
+struct found {
+	struct leaf leaf;
+	const struct node *last;
+	enum watch_evidence evidence;
+};
+
+/* By a rule that was seen. */
+static bool end_by_trace(const struct way_end *end, struct found *ret)
+{
+	const struct moment *moment = end->moment;
+	const struct trace *trace;
+
+	if (moment->kind != MOMENT_CHAIN || end->last->kind != NODE_CHAIN)
 		return false;
 	trace = &moment->events[moment->n_events - 1]->trace;
+	ret->evidence = EVIDENCE_TRACE;
+	ret->leaf.final = FINAL_DROPPED;
 	if (trace->verdict == TRACE_DROP) {
-		leaf.drop = trace->step == TRACE_RULE ? DROP_RULE : DROP_POLICY;
-		if (last->rule && last->rule->target.kind == TARGET_REJECT)
-			leaf.final = FINAL_REJECTED;
-	} else if (trace->verdict == TRACE_QUEUE || trace->verdict == TRACE_STOLEN) {
-		leaf.final = FINAL_CONSUMED;
-	} else {
-		return false;
+		ret->leaf.drop = trace->step == TRACE_RULE ? DROP_RULE : DROP_POLICY;
+		if (end->last->rule && end->last->rule->target.kind == TARGET_REJECT)
+			ret->leaf.final = FINAL_REJECTED;
+		return true;
 	}
-	answer->evidence = EVIDENCE_TRACE;
-	seen_end(arena, seen, last, leaf);
-	return true;
-}
-
-/* --- by the kernel's word --- */
-
-/* A port of Open vSwitch in user space is read by it, and the kernel gives up what it has of the frame. */
-static bool is_of_ovs(const struct watch_world *world, const struct link *link)
-{
-	for (size_t i = 0; link && i < world->host->n_ovs_ports; i++)
-		if (!strcmp(world->host->ovs_ports[i].name, link->name))
-			return true;
-	return false;
-}
-
-static const struct sighting *last_drop(
-	const struct watch_world *world, const struct watched *watched)
-{
-	uint64_t seen_ns = 0;
-
-	vec_for_each (frame, &watched->frames)
-		seen_ns = (*frame)->time_ns > seen_ns ? (*frame)->time_ns : seen_ns;
-	for (size_t i = watched->drops.n; i-- > 0;) {
-		const struct sighting *drop = watched->drops.items[i];
-		const struct netns *ns = world_netns(world, drop->netns);
-		const struct link *link = ns ? netns_link_by_index(ns, drop->link) : NULL;
-
-		/* what was seen later was not dropped: that was a copy */
-		if (drop->time_ns < seen_ns)
-			return NULL;
-		if (!(drop->reason && !strcmp(drop->reason, "OTHERHOST") && is_of_ovs(world, link)))
-			return drop;
-	}
-	return NULL;
+	ret->leaf.final = FINAL_CONSUMED;
+	return trace->verdict == TRACE_QUEUE || trace->verdict == TRACE_STOLEN;
 }
 
 static bool is_of_rules(enum drop drop)
@@ -168,59 +153,50 @@ static const struct node *adopt_decider(
 	return copy;
 }
 
-/* Of several copies, one that was lost in this way. */
-static const struct leaf *said_loss(const struct explanation *said, const struct cause *cause)
+/* Of several copies, one that was lost in this way, at best there. */
+static const struct leaf *said_loss(
+	const struct explanation *said, const struct cause *cause, const struct moment *place)
 {
-	if (may_be(cause, said->leaf->drop))
-		return said->leaf;
-	for (size_t i = 0; i < said->leaves.n; i++)
-		if (may_be(cause, said->leaves.items[i]->drop))
-			return said->leaves.items[i];
-	return NULL;
+	const struct leaf *any = may_be(cause, said->leaf->drop) ? said->leaf : NULL;
+
+	for (size_t i = 0; i < said->leaves.n; i++) {
+		const struct leaf *leaf = said->leaves.items[i];
+
+		if (!may_be(cause, leaf->drop))
+			continue;
+		if (place && leaf->last->ns == place->ns && leaf->last->link == place->link)
+			return leaf;
+		any = any ? any : leaf;
+	}
+	return any;
 }
 
-static bool end_by_drop(struct arena *arena, const struct sighting *drop,
-	const struct explanation *said, const struct node *last, struct watch_answer *answer,
-	struct explanation *seen)
+/* By the kernel's word. */
+static void end_by_drop(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
-	const struct cause *cause = cause_of(drop);
-	const struct leaf *as_said = said_loss(said, cause);
-	struct leaf leaf = { .final = FINAL_DROPPED };
+	const struct cause *cause = cause_of(end->drop);
+	const struct leaf *as_said = said_loss(ending->said, cause, end->place);
 
-	answer->kernel_reason =
-		arena_printf(arena, "%s at %s", drop->reason ? drop->reason : "no reason",
-			drop->function ? drop->function : "an unknown function");
-	if (answer->evidence == EVIDENCE_TRACE)
-		return true;
-	answer->evidence = EVIDENCE_DROP;
-	leaf.drop = as_said ? as_said->drop : cause ? cause->drops[0] : DROP_NONE;
+	*ret = (struct found){ .leaf = { .final = FINAL_DROPPED,
+				       .drop = as_said ? as_said->drop
+					       : cause ? cause->drops[0]
+						       : DROP_NONE },
+		.last = end->last,
+		.evidence = EVIDENCE_DROP };
 	if (as_said && as_said->final == FINAL_REJECTED)
-		leaf.final = FINAL_REJECTED;
-	if (leaf.drop == DROP_NONE) {
-		leaf.final = FINAL_CANNOT_TELL;
-		leaf.why = arena_printf(arena, "the kernel dropped it: %s", answer->kernel_reason);
-	}
-	/* a rule that was not seen, and that explain does not name either */
-	if (is_of_rules(leaf.drop) && !as_said) {
-		leaf.final = FINAL_CANNOT_TELL;
-		leaf.drop = DROP_NONE;
-		leaf.why = "netfilter dropped it, by a rule that was not seen";
-	}
-	if (as_said && is_of_rules(leaf.drop))
-		last = adopt_decider(arena, last, as_said);
-	seen_end(arena, seen, last, leaf);
-	return true;
+		ret->leaf.final = FINAL_REJECTED;
+	if (as_said && is_of_rules(ret->leaf.drop))
+		ret->last = adopt_decider(ending->arena, end->last, as_said);
+	if (as_said || (cause && !is_of_rules(ret->leaf.drop)))
+		return;
+	/* a reason that is not known, or a rule that was not seen and that explain does not name either */
+	ret->leaf = (struct leaf){ .final = FINAL_CANNOT_TELL,
+		.why = cause ? "netfilter dropped it, by a rule that was not seen"
+			     : arena_printf(ending->arena, "the kernel dropped it: %s",
+				       words_of_drop(ending->arena, end->drop)) };
 }
 
 /* --- by where it was last --- */
-
-static const struct moment *last_place(const struct moments *moments)
-{
-	for (size_t i = moments->n; i-- > 0;)
-		if (moments->items[i].kind == MOMENT_PLACE && moments->items[i].link)
-			return &moments->items[i];
-	return NULL;
-}
 
 static bool is_watched(
 	const struct watch_world *world, const struct netns *ns, const struct link *link)
@@ -273,54 +249,143 @@ static const struct leaf *said_there(const struct explanation *said, const struc
 	return NULL;
 }
 
-static void end_by_place(struct arena *arena, const struct watch_world *world,
-	const struct moment *place, const struct explanation *said, const struct node *last,
-	struct watch_answer *answer, struct explanation *seen)
+/* An end of explain's where it is lost at the place where it was seen last: by Open vSwitch, or where drops are not told of. */
+static const struct leaf *said_lost(const struct explanation *said, const struct moment *place)
 {
-	struct leaf leaf = { .final = FINAL_DELIVERED };
-	const struct leaf *there = said_there(said, place);
+	for (size_t i = 0; i < said->leaves.n; i++) {
+		const struct leaf *leaf = said->leaves.items[i];
 
-	if (place->is_out) {
-		leaf.place = beyond(world, place);
-		answer->evidence = leaf.place ? EVIDENCE_FRAME : EVIDENCE_NONE;
-	} else if (there && (world->has_drops || there->place == PLACE_SOCKET)) {
-		/* it came in where it is for somebody, and the kernel dropped nothing */
-		leaf.place = there->place;
-		answer->evidence = EVIDENCE_FRAME;
+		if (!is_delivered(leaf->final) && leaf->final != FINAL_CANNOT_TELL &&
+			leaf->last->ns == place->ns && leaf->last->link == place->link)
+			return leaf;
 	}
-	if (answer->evidence == EVIDENCE_FRAME) {
-		if (last->packet && is_rewritten(&answer->query.packet, last->packet))
-			leaf.final = FINAL_REWRITTEN;
-		seen_end(arena, seen, last, leaf);
-		return;
-	}
-	if (!is_delivered(said->final) && said->final != FINAL_CANNOT_TELL) {
-		/* what is not seen is not proved: explain's word, and where it was last */
-		answer->evidence = EVIDENCE_SAID;
-		leaf = *said->leaf;
-		seen_end(arena, seen, adopt_decider(arena, last, said->leaf), leaf);
-		return;
-	}
-	leaf = (struct leaf){ .final = FINAL_CANNOT_TELL,
-		.why = arena_printf(arena,
-			"it was seen last %s %s, and why no further is not known",
-			place->is_out ? "leaving by" : "at", place->link->name) };
-	answer->evidence = EVIDENCE_NONE;
-	seen_end(arena, seen, last, leaf);
+	return NULL;
 }
 
-void seen_find_end(struct arena *arena, const struct watch_world *world,
-	const struct watched *watched, const struct moments *moments,
-	const struct explanation *said, struct watch_answer *answer, struct explanation *seen)
+static void end_by_place(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
-	const struct node *last = seen->leaf->last->before; /* the provisional end */
-	const struct sighting *drop = last_drop(world, watched);
-	bool is_ended;
+	const struct moment *place = end->place;
+	const struct leaf *there = place ? said_there(ending->said, place) : NULL, *lost;
 
-	seen->leaves.n = 0;
-	is_ended = end_by_trace(arena, moments, last, answer, seen);
-	if (drop)
-		is_ended |= end_by_drop(arena, drop, said, last, answer, seen);
-	if (!is_ended)
-		end_by_place(arena, world, last_place(moments), said, last, answer, seen);
+	*ret = (struct found){ .leaf = { .final = FINAL_DELIVERED }, .last = end->last };
+	if (place && place->is_out)
+		ret->leaf.place = beyond(ending->world, place);
+	else if (there && ending->world->has_drops)
+		ret->leaf.place =
+			there->place; /* it came in where it is for somebody, and the kernel dropped nothing */
+	if (ret->leaf.place) {
+		ret->evidence = EVIDENCE_FRAME;
+		if (end->last->packet &&
+			is_rewritten(&ending->answer->query.packet, end->last->packet))
+			ret->leaf.final = FINAL_REWRITTEN;
+		return;
+	}
+	lost = place ? said_lost(ending->said, place) : NULL;
+	if (lost) {
+		/* what is not seen is not proved: explain's word, and where it was last */
+		ret->evidence = EVIDENCE_SAID;
+		ret->leaf = *lost;
+		ret->last = adopt_decider(ending->arena, end->last, lost);
+		return;
+	}
+	ret->leaf = (struct leaf){ .final = FINAL_CANNOT_TELL,
+		.why = arena_printf(ending->arena,
+			"it was seen last %s %s, and why no further is not known",
+			place && place->is_out ? "leaving by" : "at",
+			place ? place->link->name : "an unknown place") };
+}
+
+static struct leaf *add_end(const struct ending *ending, const struct found *found)
+{
+	struct leaf *leaf = arena_new_one(ending->arena, struct leaf);
+	struct node *node = arena_new_one(ending->arena, struct node);
+
+	*node = (struct node){ .before = found->last,
+		.kind = NODE_END,
+		.depth = found->last->depth + 1,
+		.ns = found->last->ns,
+		.link = found->last->link,
+		.packet = found->last->packet };
+	*leaf = found->leaf;
+	leaf->last = node;
+	*vec_push(&ending->seen->leaves, ending->arena) = leaf;
+	return leaf;
+}
+
+/* --- all ends --- */
+
+/* A port of Open vSwitch in user space is read by it, and the kernel gives up what it has of the frame. */
+static bool is_taken_by_ovs(
+	const struct watch_world *world, const struct netns *ns, const struct sighting *drop)
+{
+	const struct link *link = ns ? netns_link_by_index(ns, drop->link) : NULL;
+
+	return drop->reason && !strcmp(drop->reason, "OTHERHOST") &&
+	       world_ovs_port(world, ns, link);
+}
+
+/* The end that it is of: behind its device, or at the port by which it was to leave; where it was seen before. */
+static struct way_end *end_of_drop(
+	const struct watch_world *world, struct way_ends *ends, const struct sighting *drop)
+{
+	const struct netns *ns = world_netns(world, drop->netns);
+	struct way_end *best = NULL;
+
+	vec_for_each (end, ends) {
+		const struct trace *trace = NULL;
+		bool is_there;
+
+		if (end->drop || !end->place || end->place->ns != ns ||
+			end->place->time_ns > drop->time_ns)
+			continue;
+		if (end->moment->kind == MOMENT_CHAIN)
+			trace = &end->moment->events[0]->trace;
+		is_there = end->place->link->index == drop->link ||
+			   (trace && trace->out == drop->link);
+		if (is_there)
+			return end;
+		best = best ? best : end;
+	}
+	return best;
+}
+
+static void give_drops(
+	const struct watch_world *world, const struct watched *watched, struct way_ends *ends)
+{
+	vec_for_each (drop, &watched->drops) {
+		struct way_end *end =
+			is_taken_by_ovs(world, world_netns(world, (*drop)->netns), *drop)
+				? NULL
+				: end_of_drop(world, ends, *drop);
+
+		if (end)
+			end->drop = *drop;
+	}
+}
+
+void seen_find_ends(struct arena *arena, const struct watch_world *world,
+	const struct watched *watched, struct way_ends *ends, const struct explanation *said,
+	struct watch_answer *answer, struct explanation *ret)
+{
+	struct ending ending = { arena, world, said, answer, ret };
+
+	give_drops(world, watched, ends);
+	vec_for_each (end, ends) {
+		struct found found = { .last = end->last };
+		const struct leaf *leaf;
+
+		if (!end_by_trace(end, &found)) {
+			if (end->drop)
+				end_by_drop(&ending, end, &found);
+			else
+				end_by_place(&ending, end, &found);
+		}
+		leaf = add_end(&ending, &found);
+		if (ret->leaf && !leaf_is_better(world->host, leaf, ret->leaf))
+			continue;
+		ret->leaf = leaf;
+		ret->final = leaf->final;
+		answer->evidence = found.evidence;
+		answer->kernel_reason = end->drop ? words_of_drop(arena, end->drop) : NULL;
+	}
 }

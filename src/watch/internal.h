@@ -7,14 +7,17 @@
 
 /* What the files of the answer share. */
 
-/* order.c: what was seen of a packet, in the order in which it happened. */
+/* order.c: what was seen of a packet, as a tree: each moment knows the one that it came of. */
 enum moment_kind { MOMENT_PLACE, MOMENT_CHAIN };
+#define NO_MOMENT SIZE_MAX
 struct moment {
 	enum moment_kind kind;
+	size_t parent;		 /* NO_MOMENT: none */
 	const struct netns *ns;	 /* NULL: no namespace that the host is known to have */
 	const struct link *link; /* PLACE: NULL: none that is known */
 	bool is_out;
-	uint64_t time_ns; /* PLACE; 0: only told by a trace */
+	bool is_left_out; /* a copy that is no part of its way */
+	uint64_t time_ns; /* of what a trace alone told: of what was before it */
 	struct packet packet;
 	bool has_packet;
 	/* CHAIN: the events of one base chain */
@@ -26,28 +29,38 @@ struct moments {
 };
 void moments_make(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct moments *ret);
+/* Of a veth: what leaves by a comes in at b. */
+bool moment_is_other_end(
+	const struct watch_world *world, const struct moment *a, const struct moment *b);
 
-/* seen.c: as explain tells of a walk. ret_query: of its beginning. false: no place is known. */
+/* One of the ways that it went: its last node, and the moment and the place that it is of. */
+struct way_end {
+	const struct node *last;
+	const struct moment *moment, *place;
+	const struct sighting *drop; /* the kernel's word on it; NULL: none */
+};
+struct way_ends {
+	VEC(struct way_end);
+};
+/* seen.c: as explain tells of a walk. Gives the query of its beginning, and all ends. false: no place is known. */
 bool seen_make(struct arena *arena, const struct watch_world *world, const struct moments *moments,
+	struct watch_answer *answer, struct way_ends *ret);
+
+/* end.c: what became of it, and how sure that is. */
+void seen_find_ends(struct arena *arena, const struct watch_world *world,
+	const struct watched *watched, struct way_ends *ends, const struct explanation *said,
 	struct watch_answer *answer, struct explanation *ret);
-/* Adds the node of the end; it becomes the leaf of the explanation. */
-void seen_end(
-	struct arena *arena, struct explanation *seen, const struct node *last, struct leaf end);
-
-/* end.c: what became of it, and how sure that is. last: the last node. */
-void seen_find_end(struct arena *arena, const struct watch_world *world,
-	const struct watched *watched, const struct moments *moments,
-	const struct explanation *said, struct watch_answer *answer, struct explanation *seen);
-
-/* compare.c */
-void answer_compare(struct arena *arena, const struct watch_world *world,
-	const struct watched *watched, struct watch_answer *answer);
 
 /* Is it one of what a packet looks like on the wire, and not something that only this host knows of it? */
 #define FIELDS_OF_WIRE                                                                             \
 	((FIELD_BIT(FIELD_MARK) - 1) & ~(FIELD_BIT(FIELD_ETH_SRC) - 1) & ~FIELD_BIT(FIELD_PKTTYPE))
 
 bool is_own_event(const struct watch_world *world, const struct sighting *event);
+/* Does the packet leave the base chain with it? */
+bool trace_is_last_word(enum trace_verdict verdict);
 const struct netns *world_netns(const struct watch_world *world, uint64_t inode);
+/* NULL: it is none of Open vSwitch's. */
+const struct ovs_port *world_ovs_port(
+	const struct watch_world *world, const struct netns *ns, const struct link *link);
 
 #endif

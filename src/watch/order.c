@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Frames have the kernel's time; the events of netfilter have none, but an order among themselves and the devices by which the
+ * In which order did it happen, and what came of what? A frame that is flooded goes several ways, so that is a tree.
+ *
+ * Frames have the kernel's time; the events of netfilter have none, but an order among themselves, and the devices by which the
  * packet came in and leaves: our own tables at ingress and egress are asked there too. So each run of events stands between
- * two frames, and where a frame was not captured (a flood) the event of our table takes its place.
+ * two frames, and where a frame was not captured (a flood) the event of our table takes its place. Where there were no events,
+ * what is plugged into what tells.
  */
 #include <string.h>
 
@@ -13,6 +16,12 @@ bool is_own_event(const struct watch_world *world, const struct sighting *event)
 	return text_has_prefix(event->trace.table, world->own_tables);
 }
 
+bool trace_is_last_word(enum trace_verdict verdict)
+{
+	return verdict == TRACE_DROP || verdict == TRACE_ACCEPT || verdict == TRACE_QUEUE ||
+	       verdict == TRACE_STOLEN;
+}
+
 const struct netns *world_netns(const struct watch_world *world, uint64_t inode)
 {
 	for (size_t i = 0; i < world->host->n_netns; i++)
@@ -21,9 +30,20 @@ const struct netns *world_netns(const struct watch_world *world, uint64_t inode)
 	return NULL;
 }
 
-/* The packet of what was seen; of what is carried if it is a tunnel whose inside is the packet. */
-static bool read_packet(
-	const struct watched *watched, const struct sighting *sighting, struct packet *ret)
+const struct ovs_port *world_ovs_port(
+	const struct watch_world *world, const struct netns *ns, const struct link *link)
+{
+	const struct host *host = world->host;
+
+	for (size_t i = 0; link && i < host->n_ovs_ports; i++)
+		if (!strcmp(host->ovs_ports[i].name, link->name) &&
+			(host->ovs_ports[i].netns < 0 ||
+				&host->netns[host->ovs_ports[i].netns] == ns))
+			return &host->ovs_ports[i];
+	return NULL;
+}
+
+static bool read_packet(const struct sighting *sighting, struct packet *ret)
 {
 	struct frame frame = { .bytes = sighting->bytes,
 		.size = sighting->size,
@@ -33,7 +53,6 @@ static bool read_packet(
 		.wire_size = sighting->wire_size };
 	struct frame_layout layout;
 
-	(void)watched;
 	if (!sighting->size || !frame_parse(&frame, ret, &layout))
 		return false;
 	/* what only the host knows of it is told by the rules that it meets */
@@ -43,51 +62,60 @@ static bool read_packet(
 	return true;
 }
 
-static struct moment place_of(const struct watch_world *world, const struct watched *watched,
-	const struct sighting *sighting)
+static struct moment place_of(const struct watch_world *world, const struct sighting *sighting)
 {
 	struct moment moment = { .kind = MOMENT_PLACE,
+		.parent = NO_MOMENT,
 		.ns = world_netns(world, sighting->netns),
 		.is_out = sighting->is_out,
-		.time_ns = sighting->kind == SIGHTING_FRAME ? sighting->time_ns : 0 };
+		.time_ns = sighting->time_ns };
 
 	if (moment.ns)
 		moment.link = netns_link_by_index(moment.ns, sighting->link);
-	moment.has_packet = read_packet(watched, sighting, &moment.packet);
+	moment.has_packet = read_packet(sighting, &moment.packet);
 	return moment;
 }
 
-static void insert(
-	struct arena *arena, struct moments *moments, size_t at, const struct moment *moment)
+static bool is_place(const struct moment *moment)
 {
-	vec_push(moments, arena);
-	memmove(&moments->items[at + 1], &moments->items[at],
-		(moments->n - 1 - at) * sizeof(*moment));
-	moments->items[at] = *moment;
+	return moment->kind == MOMENT_PLACE && moment->link;
 }
 
-/* From from on; moments->n: there is none. */
-static size_t find_place(const struct moments *moments, size_t from, const struct moment *place)
-{
-	size_t i = from;
+/* --- by the order of netfilter's events --- */
 
-	for (; i < moments->n; i++)
-		if (moments->items[i].kind == MOMENT_PLACE &&
-			moments->items[i].link == place->link &&
+static size_t add_moment(struct arena *arena, struct moments *moments, const struct moment *moment)
+{
+	*vec_push(moments, arena) = *moment;
+	return moments->n - 1;
+}
+
+/* NO_MOMENT: it was not seen there. */
+static size_t find_place(const struct moments *moments, const struct moment *place)
+{
+	for (size_t i = 0; i < moments->n; i++)
+		if (is_place(&moments->items[i]) && moments->items[i].link == place->link &&
 			moments->items[i].ns == place->ns &&
 			moments->items[i].is_out == place->is_out)
-			break;
-	return i;
+			return i;
+	return NO_MOMENT;
 }
 
-/* A copy of a flooded frame begins in the middle: behind the last place of its namespace where it came in. */
-static size_t behind_last_in(const struct moments *moments, const struct netns *ns)
+/* A copy of a flooded frame has a number of its own, and its events begin in the middle: behind the place where the frame came into
+ * the bridge. */
+static size_t where_it_came_in(const struct moments *moments, const struct netns *ns, int in)
 {
-	for (size_t i = moments->n; i-- > 0;)
-		if (moments->items[i].ns == ns && moments->items[i].kind == MOMENT_PLACE &&
-			!moments->items[i].is_out)
-			return i + 1;
-	return moments->n;
+	size_t any = NO_MOMENT;
+
+	for (size_t i = 0; i < moments->n; i++) {
+		const struct moment *place = &moments->items[i];
+
+		if (!is_place(place) || place->ns != ns || place->is_out)
+			continue;
+		if (in && (place->link->index == in || place->link->master_index == in))
+			return i;
+		any = i;
+	}
+	return any;
 }
 
 /* One base chain: up to its policy or to a verdict that ends it. */
@@ -97,125 +125,215 @@ static size_t run_length(const struct track *track, size_t from)
 
 	while (i < track->events.n) {
 		const struct trace *trace = &track->events.items[i++]->trace;
-		const struct sighting *next = i < track->events.n ? track->events.items[i] : NULL;
 
-		if (trace->step == TRACE_POLICY || trace->verdict == TRACE_DROP ||
-			trace->verdict == TRACE_ACCEPT || trace->verdict == TRACE_QUEUE ||
-			trace->verdict == TRACE_STOLEN)
+		if (trace->step == TRACE_POLICY || trace_is_last_word(trace->verdict))
 			break;
 		/* only the first event of a base chain has the headers */
-		if (next && next->size)
+		if (i < track->events.n && track->events.items[i]->size)
 			break;
 	}
 	return i - from;
 }
 
-static void add_run(struct arena *arena, const struct watch_world *world,
-	const struct watched *watched, struct moments *moments, size_t *at,
-	const struct track *track, size_t from, size_t n)
+static uint64_t time_at(const struct moments *moments, size_t at, const struct sighting *event)
+{
+	return at == NO_MOMENT ? event->time_ns : moments->items[at].time_ns;
+}
+
+static void add_run(struct arena *arena, const struct watch_world *world, struct moments *moments,
+	size_t *at, const struct track *track, size_t from, size_t n)
 {
 	const struct sighting *first = track->events.items[from];
 	struct moment moment;
 	size_t found;
 
-	if (is_own_event(world, first)) {
-		moment = place_of(world, watched, first);
-		if (!moment.link)
-			return; /* what the host itself sends: it has no device yet */
-		found = find_place(moments, *at, &moment);
-		if (found == moments->n) {
-			found = find_place(moments, 0, &moment);
-			if (found < moments->n && found < *at)
-				return;
-		}
-		if (found == moments->n) {
-			found = *at;
-			insert(arena, moments, found, &moment);
-		}
-		*at = found + 1;
+	if (!is_own_event(world, first)) {
+		moment = (struct moment){ .kind = MOMENT_CHAIN,
+			.parent = *at,
+			.ns = world_netns(world, track->netns),
+			.time_ns = time_at(moments, *at, first),
+			.events = track->events.items + from,
+			.n_events = n };
+		moment.has_packet = read_packet(first, &moment.packet);
+		*at = add_moment(arena, moments, &moment);
 		return;
 	}
-	moment = (struct moment){ .kind = MOMENT_CHAIN,
-		.ns = world_netns(world, track->netns),
-		.events = track->events.items + from,
-		.n_events = n };
-	moment.has_packet = read_packet(watched, first, &moment.packet);
-	insert(arena, moments, (*at)++, &moment);
+	moment = place_of(world, first);
+	if (!moment.link)
+		return; /* what the host itself sends: it has no device yet */
+	found = find_place(moments, &moment);
+	if (found == NO_MOMENT) {
+		moment.time_ns = time_at(moments, *at, first);
+		found = add_moment(arena, moments, &moment);
+	}
+	if (found != *at && from)
+		moments->items[found].parent = *at;
+	*at = found;
 }
 
-static void add_track(struct arena *arena, const struct watch_world *world,
-	const struct watched *watched, struct moments *moments, const struct track *track)
+static void add_track(struct arena *arena, const struct watch_world *world, struct moments *moments,
+	const struct track *track)
 {
 	const struct sighting *first = track->events.items[0];
-	size_t at = behind_last_in(moments, world_netns(world, track->netns)), n;
+	size_t at = NO_MOMENT, n;
 
-	if (is_own_event(world, first) && first->link) {
-		struct moment place = place_of(world, watched, first);
-
-		at = find_place(moments, 0, &place);
-		/* not captured: before what was seen of it later in this namespace */
-		if (at == moments->n)
-			for (at = 0; at < moments->n; at++)
-				if (moments->items[at].ns == place.ns && moments->items[at].is_out)
-					break;
-	}
+	if (!is_own_event(world, first))
+		at = where_it_came_in(moments, world_netns(world, track->netns), first->trace.in);
 	for (size_t i = 0; i < track->events.n; i += n) {
 		n = run_length(track, i);
-		add_run(arena, world, watched, moments, &at, track, i, n);
+		add_run(arena, world, moments, &at, track, i, n);
+	}
+}
+
+/* --- by what is plugged into what --- */
+
+static bool is_internal(const struct ovs_port *port)
+{
+	return port && port->type && !strcmp(port->type, "internal");
+}
+
+bool moment_is_other_end(
+	const struct watch_world *world, const struct moment *a, const struct moment *b)
+{
+	const struct link *link = a->link;
+
+	return link->peer_index && link->peer_netns >= 0 &&
+	       &world->host->netns[link->peer_netns] == b->ns && link->peer_index == b->link->index;
+}
+
+/* By an internal port a packet goes between Open vSwitch and the host's own stack, so that "in" leaves the switch. */
+static bool enters_ovs(const struct watch_world *world, const struct moment *place)
+{
+	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
+
+	return port && place->is_out == is_internal(port);
+}
+
+static bool leaves_ovs(const struct watch_world *world, const struct moment *place)
+{
+	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
+
+	return port && place->is_out != is_internal(port);
+}
+
+/* How near is before to place? 0: it does not lead there. */
+static int nearness(
+	const struct watch_world *world, const struct moment *before, const struct moment *place)
+{
+	if (leaves_ovs(world, place))
+		return enters_ovs(world, before) ? 3 : 0;
+	if (!place->is_out)
+		return before->is_out && moment_is_other_end(world, before, place) ? 3 : 0;
+	if (before->is_out || before->ns != place->ns)
+		return 0;
+	return place->link->master_index && before->link->master_index == place->link->master_index
+		       ? 2
+		       : 1;
+}
+
+/* The last rule that let it pass on from there. */
+static size_t behind_rules(const struct moments *moments, size_t place)
+{
+	size_t at = place;
+
+	for (size_t i = 0; i < moments->n; i++)
+		if (moments->items[i].kind == MOMENT_CHAIN && moments->items[i].parent == at) {
+			at = i;
+			i = 0;
+		}
+	return at;
+}
+
+static bool is_earlier(const struct moments *moments, size_t a, size_t b)
+{
+	const struct moment *x = &moments->items[a], *y = &moments->items[b];
+
+	return x->time_ns != y->time_ns ? x->time_ns < y->time_ns : a < b;
+}
+
+static void find_parent(const struct watch_world *world, struct moments *moments, size_t of)
+{
+	struct moment *place = &moments->items[of];
+	size_t best = NO_MOMENT, before = NO_MOMENT;
+	int best_nearness = 0;
+
+	for (size_t i = 0; i < moments->n; i++) {
+		int near;
+
+		if (i == of || !is_place(&moments->items[i]) || !is_earlier(moments, i, of))
+			continue;
+		if (before == NO_MOMENT || is_earlier(moments, before, i))
+			before = i;
+		near = nearness(world, &moments->items[i], place);
+		if (near && (near > best_nearness ||
+				    (near == best_nearness && is_earlier(moments, best, i)))) {
+			best = i;
+			best_nearness = near;
+		}
+	}
+	/* what lies between was not looked at */
+	if (best == NO_MOMENT)
+		best = before;
+	if (best != NO_MOMENT)
+		place->parent = place->is_out && !moments->items[best].is_out
+					? behind_rules(moments, best)
+					: best;
+}
+
+/* A parent is never behind its child, whatever the sources said. */
+static bool is_behind(const struct moments *moments, size_t at, size_t of)
+{
+	size_t n = 0;
+
+	for (size_t i = at; i != NO_MOMENT && n++ <= moments->n; i = moments->items[i].parent)
+		if (i == of)
+			return true;
+	return false;
+}
+
+static void find_parents(const struct watch_world *world, struct moments *moments)
+{
+	for (size_t i = 0; i < moments->n; i++) {
+		struct moment *moment = &moments->items[i];
+
+		if (is_place(moment) && moment->parent == NO_MOMENT)
+			find_parent(world, moments, i);
+		if (moment->parent != NO_MOMENT && is_behind(moments, moment->parent, i))
+			moment->parent = NO_MOMENT;
 	}
 }
 
 /* --- copies --- */
 
-static const struct ovs_port *ovs_port_of(
-	const struct watch_world *world, const struct moment *place)
+static bool has_children(const struct moments *moments, size_t of)
 {
-	const struct host *host = world->host;
-
-	for (size_t i = 0; place->kind == MOMENT_PLACE && place->link && i < host->n_ovs_ports; i++)
-		if (!strcmp(host->ovs_ports[i].name, place->link->name) &&
-			(host->ovs_ports[i].netns < 0 ||
-				&host->netns[host->ovs_ports[i].netns] == place->ns))
-			return &host->ovs_ports[i];
-	return NULL;
-}
-
-/* Does it go on from there: by a rule that sees it, or out by a device? */
-static bool goes_on(const struct moments *moments, size_t from)
-{
-	const struct moment *place = &moments->items[from];
-
-	for (size_t i = from + 1; i < moments->n; i++) {
-		const struct moment *later = &moments->items[i];
-
-		if (later->ns == place->ns && later->kind == MOMENT_CHAIN &&
-			later->events[0]->trace.in == place->link->index)
+	for (size_t i = 0; i < moments->n; i++)
+		if (moments->items[i].parent == of)
 			return true;
-	}
 	return false;
 }
 
 /*
- * Open vSwitch sends a packet to several ports: flooded, or to one that mirrors what others get (tcpdump on a patch port has
- * no other way). What comes in by an internal port and goes no further is a copy, if the packet left Open vSwitch by another
- * port as well: it is no part of its way.
+ * What others get on a port of Open vSwitch that mirrors them (tcpdump on a patch port has no other way) comes in by an
+ * internal port and goes no further. It is no part of the packet's way if that left Open vSwitch by another port as well.
  */
-static void leave_out_copies(const struct watch_world *world, struct moments *moments)
+static void leave_out_mirrors(const struct watch_world *world, struct moments *moments)
 {
-	size_t n = 0;
 	bool has_left = false;
 
-	for (size_t i = 0; i < moments->n; i++)
-		has_left |= moments->items[i].is_out && ovs_port_of(world, &moments->items[i]);
 	for (size_t i = 0; i < moments->n; i++) {
-		const struct ovs_port *port = ovs_port_of(world, &moments->items[i]);
-		bool is_copy = i && has_left && port && !strcmp(port->type, "internal") &&
-			       !moments->items[i].is_out && !goes_on(moments, i);
+		const struct moment *place = &moments->items[i];
 
-		if (!is_copy)
-			moments->items[n++] = moments->items[i];
+		has_left |= is_place(place) && place->is_out && leaves_ovs(world, place);
 	}
-	moments->n = n;
+	for (size_t i = 0; has_left && i < moments->n; i++) {
+		struct moment *place = &moments->items[i];
+
+		place->is_left_out = is_place(place) && !place->is_out &&
+				     place->parent != NO_MOMENT &&
+				     is_internal(world_ovs_port(world, place->ns, place->link)) &&
+				     !has_children(moments, i);
+	}
 }
 
 void moments_make(struct arena *arena, const struct watch_world *world,
@@ -223,10 +341,14 @@ void moments_make(struct arena *arena, const struct watch_world *world,
 {
 	struct moments moments = { 0 };
 
-	vec_for_each (frame, &watched->frames)
-		*vec_push(&moments, arena) = place_of(world, watched, *frame);
+	vec_for_each (frame, &watched->frames) {
+		struct moment place = place_of(world, *frame);
+
+		add_moment(arena, &moments, &place);
+	}
 	vec_for_each (track, &watched->tracks)
-		add_track(arena, world, watched, &moments, *track);
-	leave_out_copies(world, &moments);
+		add_track(arena, world, &moments, *track);
+	find_parents(world, &moments);
+	leave_out_mirrors(world, &moments);
 	*ret = moments;
 }

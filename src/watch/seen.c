@@ -8,8 +8,11 @@ struct way {
 	struct arena *arena;
 	const struct watch_world *world;
 	struct watch_answer *answer;
+	const struct moments *moments;
+	struct way_ends *ends;
 	const struct node *last;
 	const struct moment *place; /* the last one; NULL: none yet */
+	bool is_copy;		    /* the next node is one of several */
 };
 
 static struct node *add_node(
@@ -23,6 +26,8 @@ static struct node *add_node(
 	node->ns = ns;
 	node->link = link;
 	node->packet = way->last ? way->last->packet : NULL;
+	node->branch = way->is_copy ? BRANCH_COPY : BRANCH_NONE;
+	way->is_copy = false;
 	if (link && link->master_index)
 		node->bridge = netns_link_by_index(ns, link->master_index);
 	way->last = node;
@@ -76,26 +81,14 @@ static void look_for_nat(struct way *way, const struct moment *moment)
 
 /* --- devices --- */
 
-static bool is_veth_between(const struct moment *a, const struct moment *b, const struct host *host)
+static const struct ovs_bridge *ovs_bridge_of(
+	const struct watch_world *world, const struct moment *place)
 {
-	const struct link *link = a->link;
+	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
 
-	return link->peer_index && link->peer_netns >= 0 &&
-	       &host->netns[link->peer_netns] == b->ns && link->peer_index == b->link->index;
-}
-
-static const struct ovs_bridge *ovs_bridge_of(const struct host *host, const struct moment *place)
-{
-	for (size_t i = 0; i < host->n_ovs_ports; i++) {
-		const struct ovs_port *port = &host->ovs_ports[i];
-
-		if (strcmp(port->name, place->link->name) != 0 ||
-			(port->netns >= 0 && &host->netns[port->netns] != place->ns))
-			continue;
-		for (size_t b = 0; b < host->n_ovs_bridges; b++)
-			if (!strcmp(host->ovs_bridges[b].name, port->bridge))
-				return &host->ovs_bridges[b];
-	}
+	for (size_t i = 0; port && i < world->host->n_ovs_bridges; i++)
+		if (!strcmp(world->host->ovs_bridges[i].name, port->bridge))
+			return &world->host->ovs_bridges[i];
 	return NULL;
 }
 
@@ -109,8 +102,7 @@ static void add_between(struct way *way, const struct moment *place)
 	if (before->ns == place->ns && before->link->master_index &&
 		before->link->master_index == place->link->master_index)
 		return; /* a bridge: told of where it took the frame */
-	if ((ovs = ovs_bridge_of(way->world->host, before)) &&
-		ovs_bridge_of(way->world->host, place))
+	if ((ovs = ovs_bridge_of(way->world, before)) && ovs_bridge_of(way->world, place))
 		add_node(way, NODE_OVS, place->ns, NULL)->ovs = ovs;
 	else if (before->ns == place->ns && before->link != place->link)
 		add_node(way, NODE_FORWARD, place->ns, place->link);
@@ -121,7 +113,7 @@ static enum node_kind kind_of(const struct way *way, const struct moment *place)
 	if (place->is_out)
 		return NODE_TRANSMIT;
 	return way->place && way->place->is_out &&
-			       is_veth_between(way->place, place, way->world->host)
+			       moment_is_other_end(way->world, way->place, place)
 		       ? NODE_VETH
 		       : NODE_RECEIVED;
 }
@@ -209,12 +201,6 @@ static enum chain_type type_of(const struct table *table, const struct chain *ch
 					: CHAIN_FILTER;
 }
 
-static bool is_last_word(enum trace_verdict verdict)
-{
-	return verdict == TRACE_DROP || verdict == TRACE_ACCEPT || verdict == TRACE_QUEUE ||
-	       verdict == TRACE_STOLEN;
-}
-
 /* false: the rule is not of the ruleset that was read. */
 static bool add_step(
 	struct way *way, const struct moment *moment, struct node *node, const struct trace *trace)
@@ -233,7 +219,7 @@ static bool add_step(
 		.chain = chain,
 		.rule = rule };
 	node->steps = step;
-	if (is_last_word(trace->verdict)) {
+	if (trace_is_last_word(trace->verdict)) {
 		node->rule = rule;
 		node->rule_chain = chain;
 	}
@@ -307,55 +293,74 @@ static enum ct_state state_of(const struct moments *moments, const struct netns 
 
 static bool make_query(const struct moments *moments, struct watch_answer *answer)
 {
-	vec_for_each (moment, moments) {
-		if (moment->kind != MOMENT_PLACE || !moment->link || !moment->has_packet)
-			continue;
-		answer->query = (struct query){ .from = moment->is_out ? FROM_PROCESS : FROM_DEVICE,
-			.ns = moment->ns,
-			.in = moment->is_out ? NULL : moment->link,
-			.packet = moment->packet };
-		if (moment->is_out) /* whose process sent it, nobody says */
-			answer->query.packet.unknown |= FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID);
-		answer->query.packet.ct_state = state_of(moments, moment->ns);
-		answer->query.has_ct_state = answer->query.packet.ct_state != 0;
-		answer->has_query = true;
-		return true;
-	}
-	return false;
+	const struct moment *first = NULL;
+
+	vec_for_each (moment, moments)
+		if (moment->kind == MOMENT_PLACE && moment->link && moment->has_packet &&
+			moment->parent == NO_MOMENT && (!first || moment->time_ns < first->time_ns))
+			first = moment;
+	if (!first)
+		return false;
+	answer->query = (struct query){ .from = first->is_out ? FROM_PROCESS : FROM_DEVICE,
+		.ns = first->ns,
+		.in = first->is_out ? NULL : first->link,
+		.packet = first->packet };
+	if (first->is_out) /* whose process sent it, nobody says */
+		answer->query.packet.unknown |= FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID);
+	answer->query.packet.ct_state = state_of(moments, first->ns);
+	answer->query.has_ct_state = answer->query.packet.ct_state != 0;
+	answer->has_query = true;
+	return true;
 }
 
-void seen_end(
-	struct arena *arena, struct explanation *seen, const struct node *last, struct leaf end)
-{
-	struct leaf *leaf = arena_new_one(arena, struct leaf);
-	struct node *node = arena_new_one(arena, struct node);
+/* --- the tree --- */
 
-	*node = (struct node){ .before = last,
-		.kind = NODE_END,
-		.depth = last->depth + 1,
-		.ns = last->ns,
-		.link = last->link,
-		.packet = last->packet };
-	*leaf = end;
-	leaf->last = node;
-	*vec_push(&seen->leaves, arena) = leaf;
-	seen->leaf = leaf;
-	seen->final = leaf->final;
+static size_t n_children(const struct moments *moments, size_t of)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < moments->n; i++)
+		n += moments->items[i].parent == of && !moments->items[i].is_left_out;
+	return n;
+}
+
+static void end_way(const struct way *way, const struct moment *moment)
+{
+	if (way->last)
+		*vec_push(way->ends, way->arena) = (struct way_end){
+			.last = way->last, .moment = moment, .place = way->place
+		};
+}
+
+/* depth: of the tree, which no packet makes deeper than what is kept of it. */
+static void follow(struct way way, size_t at)
+{
+	const struct moment *moment = &way.moments->items[at];
+	size_t n = n_children(way.moments, at);
+
+	if (moment->kind == MOMENT_PLACE && moment->link)
+		add_place(&way, moment);
+	else if (moment->kind == MOMENT_CHAIN)
+		add_chain(&way, moment);
+	if (!n)
+		end_way(&way, moment);
+	way.is_copy = n > 1;
+	for (size_t i = 0; i < way.moments->n; i++)
+		if (way.moments->items[i].parent == at && !way.moments->items[i].is_left_out)
+			follow(way, i);
 }
 
 bool seen_make(struct arena *arena, const struct watch_world *world, const struct moments *moments,
-	struct watch_answer *answer, struct explanation *ret)
+	struct watch_answer *answer, struct way_ends *ret)
 {
-	struct way way = { .arena = arena, .world = world, .answer = answer };
+	struct way way = {
+		.arena = arena, .world = world, .answer = answer, .moments = moments, .ends = ret
+	};
 
 	if (!make_query(moments, answer))
 		return false;
-	vec_for_each (moment, moments) {
-		if (moment->kind == MOMENT_PLACE && moment->link)
-			add_place(&way, moment);
-		else if (moment->kind == MOMENT_CHAIN)
-			add_chain(&way, moment);
-	}
-	seen_end(arena, ret, way.last, (struct leaf){ 0 });
-	return true;
+	for (size_t i = 0; i < moments->n; i++)
+		if (moments->items[i].parent == NO_MOMENT && !moments->items[i].is_left_out)
+			follow(way, i);
+	return ret->n > 0;
 }
