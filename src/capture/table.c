@@ -88,6 +88,9 @@ static bool add_netdev(struct text *out, const struct capture_options *options,
 		add_pick(out, name, options->traces_per_s, true);
 		snprintf(name, sizeof(name), "again_%d", points[i].link);
 		add_pick(out, name, options->traces_per_s, false);
+		/* what Open vSwitch in user space sends had no ingress */
+		snprintf(name, sizeof(name), "out_again_%d", points[i].link);
+		add_pick(out, name, options->traces_per_s, false);
 	}
 	add_sorter(out, "hit_in", "iifname", points, n, "hit_in");
 	add_sorter(out, "hit_out", "oifname", points, n, "hit_out");
@@ -102,8 +105,10 @@ static bool add_netdev(struct text *out, const struct capture_options *options,
 		if (has_egress)
 			text_addf(out,
 				"\tchain out_%d {\n\t\ttype filter hook egress device \"%s\" priority %d\n\t\tjump fo_0\n"
-				"\t\t" FOLLOWED_BY " @followed counter name c_out_%d\n\t}\n",
-				points[i].link, points[i].name, PRIORITY, points[i].link);
+				"\t\t" FOLLOWED_BY
+				" @followed counter name c_out_%d goto out_again_%d\n\t}\n",
+				points[i].link, points[i].name, PRIORITY, points[i].link,
+				points[i].link);
 	}
 	text_add(out, "}\n");
 	return true;

@@ -223,7 +223,10 @@ static enum place beyond(const struct watch_world *world, const struct moment *p
 		return PLACE_GUEST;
 	there = &world->host->netns[link->peer_netns];
 	peer = netns_link_by_index(there, link->peer_index);
-	return peer && is_watched(world, there, peer) ? PLACE_NONE : PLACE_GUEST;
+	/* rewritten, it is no packet of the filter any more: in another namespace nobody follows it */
+	return peer && is_watched(world, there, peer) && (place->is_captured || there == place->ns)
+		       ? PLACE_NONE
+		       : PLACE_GUEST;
 }
 
 static bool is_rewritten(const struct packet *was, const struct packet *is)

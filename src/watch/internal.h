@@ -16,6 +16,7 @@ struct moment {
 	const struct netns *ns;	 /* NULL: no namespace that the host is known to have */
 	const struct link *link; /* PLACE: NULL: none that is known */
 	bool is_out;
+	bool is_captured; /* PLACE: as a frame; else only a trace told */
 	bool is_left_out; /* a copy that is no part of its way */
 	uint64_t time_ns; /* of what a trace alone told: of what was before it */
 	struct packet packet;

@@ -56,7 +56,8 @@ static bool read_packet(const struct sighting *sighting, struct packet *ret)
 	if (!sighting->size || !frame_parse(&frame, ret, &layout))
 		return false;
 	/* what only the host knows of it is told by the rules that it meets */
-	ret->unknown &= FIELDS_OF_WIRE;
+	ret->unknown =
+		(ret->unknown & FIELDS_OF_WIRE) | FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID);
 	if (!sighting->has_ethernet)
 		ret->unknown |= FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST);
 	return true;
@@ -68,6 +69,7 @@ static struct moment place_of(const struct watch_world *world, const struct sigh
 		.parent = NO_MOMENT,
 		.ns = world_netns(world, sighting->netns),
 		.is_out = sighting->is_out,
+		.is_captured = sighting->kind == SIGHTING_FRAME,
 		.time_ns = sighting->time_ns };
 
 	if (moment.ns)

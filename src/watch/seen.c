@@ -305,8 +305,6 @@ static bool make_query(const struct moments *moments, struct watch_answer *answe
 		.ns = first->ns,
 		.in = first->is_out ? NULL : first->link,
 		.packet = first->packet };
-	if (first->is_out) /* whose process sent it, nobody says */
-		answer->query.packet.unknown |= FIELD_BIT(FIELD_UID) | FIELD_BIT(FIELD_GID);
 	answer->query.packet.ct_state = state_of(moments, first->ns);
 	answer->query.has_ct_state = answer->query.packet.ct_state != 0;
 	answer->has_query = true;
