@@ -140,7 +140,7 @@ def docker_rewrites_the_source():
 def one_probe():
     with Host("--docker=later") as host:
         apply(host)
-        for words, status, verdict in ((f"--in {TAP} tcp {VM1} {DIRECTOR}:443 syn", 0, "delivered"),
+        for words, status, verdict in ((f"--in {TAP} icmp {VM1} {DIRECTOR}", 0, "delivered"),
                                        (f"--in {TAP} tcp 172.17.0.77 {DIRECTOR}:443 syn", 3, "dropped"),
                                        (f"--in eth1 ipip {DIRECTOR} {VM1}", 3, "dropped"),
                                        (f"--in eth1 tcp {DIRECTOR} {VM1}:22", 0, "delivered")):
