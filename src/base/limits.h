@@ -51,6 +51,8 @@
 #define LIMIT_RULESET_LINE	((size_t)64 * 1024) /* bytes */
 #define LIMIT_RULESET_LOOKUPS	1000		    /* names that the host is asked for */
 #define LIMIT_RULESET_FILE_SIZE ((size_t)1024 * 1024 * 1024) /* bytes */
+#define LIMIT_DROP_TOTALS	1000000 /* different ones that are counted apart */
+#define LIMIT_DROP_SIGHTINGS	1000000 /* a second */
 
 /* The door, src/api: what one client, or all of them together, may cost. */
 #define LIMIT_API_BODY	 ((size_t)1024 * 1024) /* bytes; of a whole policy: LIMIT_POLICY_FILE_SIZE */
