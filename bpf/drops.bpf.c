@@ -4,9 +4,12 @@
  * with few steps. What is watched is counted, every one, and a sample goes to user space (src/capture/drops.c), not more than it
  * asked for.
  *
- * The structs are the kernel's with the members that are read here; libbpf puts the offsets of the running kernel in (CO-RE). What such a
- * pointer is asked for is 0 where it leads nowhere, the kernel sees to that. Bytes of the packet are no such pointer: they are
- * copied by a helper that fails.
+ * The structs are the kernel's with the members that are read here; libbpf puts the offsets of the running kernel in (CO-RE).
+ *
+ * Members of the packet's own struct are read as they are: it is there. What it points to is only read by the helper that fails where there is no
+ * such memory (BPF_CORE_READ), although the verifier would let this program follow the pointers: of some of them it believes that they are
+ * sound (rx_sk before 6.13 can be NULL, sk before 6.9 can be a number of the reassembly of fragments), takes out the questions that this program asks about
+ * them, and the kernel would fault.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -127,38 +130,42 @@ struct drop {
 	__u64 location;
 	__u32 reason;
 	struct drops_device device;
-	__u32 start;   /* where what is told of it begins */
-	__u32 end;     /* of what is in one piece of memory */
-	__u32 size;    /* from start, with what is elsewhere */
-	__u32 network; /* the network header */
+	__u32 start;	     /* where what is told of it begins */
+	__u32 end;	     /* of what is in one piece of memory */
+	__u32 size;	     /* from start, with what is elsewhere */
+	__u32 network;	     /* the network header */
+	unsigned short type; /* of the device, ARPHRD_...; 0: not known */
 	bool has_ethernet;
 };
 
 /*
- * Where it was lost. skb->dev is not always a device: before routing out there is none yet, and where a packet waits for a
+ * Where it was lost. skb->dev is not always a device: before routing out there is none yet, TCP takes it away, and where a packet waits for a
  * process its place has other uses (udp_set_dev_scratch, rbnode), so that what it leads to is no namespace. Then the socket tells it, and
  * skb_iif by which device it had come. Other sockets than of IP have packets that are none: netlink's messages, for one.
  */
 static __always_inline bool find_device(struct drop *drop, struct sock *rx_sk)
 {
-	struct net_device *dev = drop->skb->dev;
+	struct sk_buff *skb = drop->skb;
+	struct net_device *dev = BPF_CORE_READ(skb, dev);
 	struct drops_device all = { 0 };
 	unsigned short family;
 	struct sock *sk;
 
 	if (dev) {
-		drop->device.netns = dev->nd_net.net->ns.inum;
-		drop->device.ifindex = (__u32)dev->ifindex;
+		drop->device.netns = BPF_CORE_READ(dev, nd_net.net, ns.inum);
+		drop->device.ifindex = (__u32)BPF_CORE_READ(dev, ifindex);
+		drop->type = BPF_CORE_READ(dev, type);
 	}
 	if (!drop->device.netns) {
-		sk = rx_sk ? rx_sk : drop->skb->sk;
-		if (!sk || !drop->skb->protocol)
+		sk = rx_sk ? rx_sk : BPF_CORE_READ(skb, sk);
+		if (!sk || !skb->protocol)
 			return false;
-		family = sk->__sk_common.skc_family;
+		family = BPF_CORE_READ(sk, __sk_common.skc_family);
 		if (family != FAMILY_INET && family != FAMILY_INET6)
 			return false;
-		drop->device.netns = sk->__sk_common.skc_net.net->ns.inum;
-		drop->device.ifindex = (__u32)drop->skb->skb_iif;
+		drop->device.netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		drop->device.ifindex = (__u32)skb->skb_iif;
+		drop->type = 0;
 	}
 	all.netns = drop->device.netns;
 	return bpf_map_lookup_elem(&watched, &all) || bpf_map_lookup_elem(&watched, &drop->device);
@@ -166,21 +173,21 @@ static __always_inline bool find_device(struct drop *drop, struct sock *rx_sk)
 
 /*
  * The Ethernet header is where mac_header says, as long as the network header is behind it: of what this host sends it is not yet
- * set, and in a tunnel it is that of the packet in it. A device without such a header may have set it, too.
+ * set, and in a tunnel it is that of the packet in it. A device without such a header may have set it, too; where the device is not known
+ * any more it is taken for an Ethernet.
  */
 static __always_inline void find_headers(struct drop *drop)
 {
 	struct sk_buff *skb = drop->skb;
 	__u32 mac = skb->mac_header, network = skb->network_header;
-	struct net_device *dev = skb->dev;
-	unsigned short type = dev ? dev->type : 0;
 	__u32 data;
 
 	drop->head = skb->head;
 	data = (__u32)(skb->data - drop->head);
 	drop->network = network;
-	drop->has_ethernet = mac != NONE_16 && network >= mac + ETHERNET_SIZE &&
-			     (type == TYPE_ETHERNET || type == TYPE_LOOPBACK);
+	drop->has_ethernet =
+		mac != NONE_16 && network >= mac + ETHERNET_SIZE &&
+		(!drop->type || drop->type == TYPE_ETHERNET || drop->type == TYPE_LOOPBACK);
 	drop->start = drop->has_ethernet ? mac : network;
 	drop->end = data + skb->len - skb->data_len;
 	drop->size = data + skb->len - drop->start;
@@ -382,7 +389,7 @@ int portwall_drops(__u64 *args)
 			return 0;
 	}
 	if (settings.has_rx_sk)
-		rx_sk = (void *)args[3];
+		bpf_probe_read_kernel(&rx_sk, sizeof(rx_sk), &args[3]);
 	if (!find_device(&drop, rx_sk))
 		return 0;
 	all = bpf_map_lookup_elem(&state, &zero);

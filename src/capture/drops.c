@@ -81,8 +81,8 @@ static bool fail(struct err *err, int sys, const char *what, struct text *log)
 		err->sys = sys;
 		return err_next(err, "run it as root (sudo)");
 	}
-	err_system(err, 0, "%s: %s%s%s", what, strerror(sys), log->len ? "\n" : "",
-		last_lines(log));
+	err_system(
+		err, 0, "%s: %s%s%s", what, strerror(sys), log->len ? "\n" : "", last_lines(log));
 	err->sys = sys;
 	return false;
 }
@@ -126,7 +126,7 @@ static int map_of(const struct drops *drops, const char *name)
 	return bpf_object__find_map_fd_by_name(drops->object, name);
 }
 
-static int each_sample(void *data, void *sample, size_t size);
+static int each_sample(void *data, void *record, size_t size);
 
 static bool load(struct drops *drops, struct text *log, struct err *err)
 {
