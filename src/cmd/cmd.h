@@ -74,6 +74,7 @@ enum option_id {
 	OPT_FOR,
 	OPT_RATE,
 	OPT_TO_MANY,
+	OPT_MATRIX,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -165,7 +166,7 @@ struct invocation {
 	bool as_fffuu;
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
-	bool to_many; /* probe */
+	bool to_many, matrix; /* probe */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */

@@ -22,10 +22,10 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
-static const enum option_id probe_options[] = { OPT_IN, OPT_TO, OPT_NETNS, OPT_TO_MANY, OPT_BRIEF,
-	OPT_JSON, OPT_HELP };
-static const enum option_id watch_options[] = { OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR, OPT_RATE, OPT_BRIEF,
-	OPT_JSON, OPT_HELP };
+static const enum option_id probe_options[] = { OPT_IN, OPT_TO, OPT_NETNS, OPT_MATRIX, OPT_POLICY,
+	OPT_TO_MANY, OPT_BRIEF, OPT_JSON, OPT_HELP };
+static const enum option_id watch_options[] = { OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR, OPT_RATE,
+	OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -350,8 +350,7 @@ const struct command commands[] = {
 	},
 	{
 		.name = "probe",
-		.args = "PACKET",
-		.min_args = 1,
+		.args = "[PACKET]",
 		.max_args = 64,
 		.summary =
 			"send one packet as if it came in by a device, and watch what becomes of it",
@@ -361,11 +360,18 @@ const struct command commands[] = {
 			"PACKET is written as for explain. It bears \"portwall probe\" and a random number; a source port "
 			"that is not said is a random one, and MACs are those that this host knows of the addresses. "
 			"Where it is answered, the answer goes to whoever has the source address. "
-			"What goes to everybody (broadcast, multicast) is refused without --to-many. Needs root and Linux 5.18.",
+			"What goes to everybody (broadcast, multicast) is refused without --to-many. "
+			"--matrix sends one packet for each rule of each group of the port (of the policy that holds, or of --policy), and one that no rule "
+			"allows, and prints what is expected beside what was seen: a test of the policy. What comes to the port is sent in by the "
+			"other port of its bridge, or by that of --to. "
+			"Needs root and Linux 5.18.",
 		.exit_status =
-			"as explain: 0 delivered, 3 dropped, rejected or consumed, 4 delivered but rewritten, 5 it cannot be told",
-		.examples = "portwall probe --in tap812bd281-f5 'tcp 10.0.0.5 10.0.0.9:443 syn'\n"
-			    "portwall probe --in eth1 ipip 10.0.0.2 192.168.1.5 --json\n",
+			"as explain: 0 delivered, 3 dropped, rejected or consumed, 4 delivered but rewritten, 5 it cannot be told; "
+			"--matrix: 0 all is as expected, 3 something is not, 5 something could not be told",
+		.examples =
+			"portwall probe --in tap812bd281-f5 'tcp 10.0.0.5 10.0.0.9:443 syn'\n"
+			"portwall probe --in eth1 ipip 10.0.0.2 192.168.1.5 --json\n"
+			"portwall probe --matrix --in vm1       # do the rules of the port do what they say?\n",
 		OPTIONS(probe_options),
 		.run = cmd_probe,
 	},

@@ -3,7 +3,7 @@
  * portwall probe: one packet is sent as if the machine behind a port had sent it, or as if it had come by a wire, and watched on its
  * way. The filter asks for what neither NAT nor routing changes of it, so that it is followed wherever it goes.
  */
-#include "cmd/watch.h"
+#include "cmd/probe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,16 +15,6 @@
 
 #define SECOND_NS 1000000000ull
 #define PATIENCE  (5 * SECOND_NS) /* a neighbour that is asked for in vain takes three */
-#define FRAME_MAX 1600
-
-struct probing {
-	struct query query;
-	uint8_t frame[FRAME_MAX];
-	size_t size;
-	uint64_t identity;
-	const char *device;
-	bool is_told;
-};
 
 /* --- the packet --- */
 
@@ -73,9 +63,18 @@ static bool is_for_many(const struct packet *packet)
 	       (packet->dst.family == FAMILY_IPV6 && packet->dst.bytes[0] == 0xff);
 }
 
-static bool make_frame(struct probing *probing, struct err *err)
+static struct frame frame_of(const struct probe *probe)
 {
-	struct frame frame = { .bytes = probing->frame, .has_ethernet = true };
+	return (struct frame){ .bytes = probe->frame,
+		.size = probe->size,
+		.has_ethernet = true,
+		.wire_size = probe->size };
+}
+
+bool probe_make(const struct packet *packet, const char *device, struct probe *ret, struct err *err)
+{
+	struct probe probe = { .packet = *packet, .device = device };
+	struct frame frame;
 	struct frame_layout layout;
 	struct packet ignored;
 	char payload[64];
@@ -83,27 +82,24 @@ static bool make_frame(struct probing *probing, struct err *err)
 	/* recognisable to whoever finds it in a capture */
 	snprintf(payload, sizeof(payload), "portwall probe %08x%08x", random_number(),
 		random_number());
-	if (!frame_build(&probing->query.packet, payload, strlen(payload), probing->frame,
-		    sizeof(probing->frame), &probing->size, err))
+	if (!frame_build(packet, payload, strlen(payload), probe.frame, sizeof(probe.frame),
+		    &probe.size, err))
 		return err_prefix(err, "probe");
-	frame.size = frame.wire_size = probing->size;
+	frame = frame_of(&probe);
 	if (!frame_parse(&frame, &ignored, &layout) || !layout.has_network)
 		return err_input(err, "probe: a packet of this kind cannot be followed");
-	probing->identity = frame_identity(
-		probing->frame + layout.network, probing->size - layout.network, layout.ethertype);
+	probe.identity = frame_identity(
+		probe.frame + layout.network, probe.size - layout.network, layout.ethertype);
+	*ret = probe;
 	return true;
 }
 
-/* By the IPv4 id or the flow label, which are made of the payload. */
-static void print_filter(const struct probing *probing, struct text *out)
+void probe_print_filter(const struct probe *probe, struct text *out)
 {
-	struct frame frame = { .bytes = probing->frame,
-		.size = probing->size,
-		.has_ethernet = true,
-		.wire_size = probing->size };
+	struct frame frame = frame_of(probe);
 	struct frame_layout layout;
 	struct packet packet;
-	const uint8_t *ip = probing->frame;
+	const uint8_t *ip = probe->frame;
 
 	if (!frame_parse(&frame, &packet, &layout))
 		return;
@@ -120,33 +116,64 @@ static void print_filter(const struct probing *probing, struct text *out)
 
 /* --- sending and watching --- */
 
+struct sending {
+	struct probe *probe;
+	probe_told *told;
+	void *data;
+	bool is_told;
+};
+
 static bool send_it(void *data, struct err *err)
 {
-	struct probing *probing = data;
+	const struct probe *probe = data;
 	struct inject *inject CLEANUP(inject_close) = NULL;
 
 	return inject_open(NULL, &inject, err) &&
-	       inject_frame(inject, probing->device, probing->frame, probing->size, err);
+	       inject_frame(inject, probe->device, probe->frame, probe->size, err);
 }
 
-static bool tell(void *data, struct watch_session *session, const struct watched *watched,
+static bool tell_of_probe(void *data, struct watch_session *session, const struct watched *watched,
 	const struct watch_answer *answer)
 {
-	struct probing *probing = data;
+	struct sending *sending = data;
 
-	if (watched->identity != probing->identity)
+	if (watched->identity != sending->probe->identity)
 		return true;
-	probing->is_told = true;
+	sending->is_told = true;
+	sending->told(sending->data, session, watched, answer);
+	return false;
+}
+
+bool probe_send(struct watch_session *session, struct probe *probe, probe_told *told, void *data,
+	struct err *err)
+{
+	struct sending sending = { .probe = probe, .told = told, .data = data };
+
+	if (!kernel_in_netns(session->ns->inode, send_it, probe, err) ||
+		!watch_session_run(
+			session, watch_now_ns() + PATIENCE, tell_of_probe, &sending, err))
+		return false;
+	if (sending.is_told)
+		return true;
+	err_system(err, 0, "probe: the packet was not seen at %s", probe->device);
+	return err_next(err, "is the device up, and is an XDP program on it?");
+}
+
+/* --- one --- */
+
+static void tell(void *data, struct watch_session *session, const struct watched *watched,
+	const struct watch_answer *answer)
+{
+	struct text out CLEANUP(text_done) = TEXT_INIT;
+
+	(void)data;
 	session->inv->exit = explain_exit(answer->seen.explanation->final);
 	if (session->inv->json) {
 		output_print_json(watch_json_answer(session, watched, answer));
-	} else {
-		struct text out CLEANUP(text_done) = TEXT_INIT;
-
-		watch_print_answer(session, &out, watched, answer);
-		output_print_text(&out);
+		return;
 	}
-	return false;
+	watch_print_answer(session, &out, watched, answer);
+	output_print_text(&out);
 }
 
 static bool make_query(struct invocation *inv, struct query *ret, struct err *err)
@@ -171,7 +198,17 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 {
 	if (!inv->in || !*inv->in) {
 		err_input(err, "probe: where does the packet start?");
-		return err_next(err, "--in DEVICE: it is sent as if it had been received there");
+		return err_next(err,
+			inv->matrix ? "--in PORT: the port whose rules are probed"
+				    : "--in DEVICE: it is sent as if it had been received there");
+	}
+	if (inv->matrix == (inv->n_args > 0)) {
+		err_input(
+			err, inv->matrix ? "probe: --matrix and a packet" : "probe: which packet?");
+		return err_next(err,
+			inv->matrix
+				? "--matrix makes its packets of the port's rules"
+				: "PROTOCOL SOURCE DESTINATION, as icmp 10.0.0.5 10.0.0.9; or --matrix");
 	}
 	return kernel_must_be_admin(err);
 }
@@ -180,31 +217,27 @@ bool cmd_probe(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
 	struct text expression CLEANUP(text_done) = TEXT_INIT;
-	struct probing probing = { 0 };
+	struct probe probe;
+	struct query query;
 	struct filter *filter;
 
-	if (!check_usage(inv, err) || !make_query(inv, &probing.query, err) ||
-		!complete(&probing.query.packet, err))
+	if (!check_usage(inv, err))
 		return false;
-	if (is_for_many(&probing.query.packet) && !inv->to_many) {
+	if (inv->matrix)
+		return probe_matrix(inv, err);
+	if (!make_query(inv, &query, err) || !complete(&query.packet, err))
+		return false;
+	if (is_for_many(&query.packet) && !inv->to_many) {
 		err_input(err, "probe: such a packet goes to everybody on its network");
 		return err_next(err, "--to-many sends it all the same");
 	}
-	if (!make_frame(&probing, err))
+	if (!probe_make(&query.packet, query.in->name, &probe, err))
 		return false;
-	print_filter(&probing, &expression);
+	probe_print_filter(&probe, &expression);
 	if (!filter_parse(inv->arena, expression.data, &filter, err))
 		return err_prefix(err, "probe");
 	session.filter = filter;
 	session.netns = inv->netns;
-	session.entry = probing.device = probing.query.in->name;
-	if (!watch_session_open(&session, err) ||
-		!kernel_in_netns(session.ns->inode, send_it, &probing, err) ||
-		!watch_session_run(&session, watch_now_ns() + PATIENCE, tell, &probing, err))
-		return false;
-	if (!probing.is_told) {
-		err_system(err, 0, "probe: the packet was not seen at %s", probing.device);
-		return err_next(err, "is the device up, and is an XDP program on it?");
-	}
-	return true;
+	session.entry = query.in->name;
+	return watch_session_open(&session, err) && probe_send(&session, &probe, tell, NULL, err);
 }

@@ -150,6 +150,26 @@ def one_probe():
         nothing_is_left(host)
 
 
+def every_rule_is_probed():
+    with Host("--docker=later") as host:
+        apply(host, IPIP_RULE)
+        told = json.loads(host.sh("portwall probe --matrix --json --in vm1"))
+        probes = [(p["direction"], p["packet"].split()[0], p["expected"], p["seen"]) for p in told["probes"] if "packet" in p]
+        for wanted in (("ingress", "ipip", "passed", "passed"), ("ingress", "tcp", "passed", "passed"), ("egress", "udp", "passed", "passed"),
+                       ("ingress", "253", "dropped", "dropped")):
+            expect(wanted in probes, f"{wanted} is not among {probes}")
+        expect(all(p["as_expected"] and p["explain_agrees"] for p in told["probes"] if "packet" in p), told)
+        expect([p["not_sent"] for p in told["probes"] if "not_sent" in p] == ["the port has no address of this family"] * 2, told)
+        # somebody's rule before the groups, which the policy knows nothing of
+        host.sh("iptables -I FORWARD -p tcp --dport 22 -j DROP")
+        told = json.loads(host.sh("portwall probe --matrix --json --in " + TAP, 3))
+        wrong = [p for p in told["probes"] if not p["as_expected"] and "packet" in p]
+        expect([(p["seen"], p["owner"]) for p in wrong] == [("dropped", "nobody known")] and "tcp" in wrong[0]["packet"], told)
+        said = host.sh("portwall probe --matrix --in vm1", 3)
+        expect("1 not, 0 unknown" in said and "| <- |" in said, said)
+        nothing_is_left(host)
+
+
 def killed_at_any_moment():
     rng = random.Random(8)
     with Host("--docker=later") as host:
@@ -170,5 +190,6 @@ run_tests([
     ("IPIP to an LVS real server is seen up to the bridge, and the rule that drops it", ipip_to_an_lvs_real_server),
     ("Docker's rule is seen to rewrite the source between the tap and the bridge's port", docker_rewrites_the_source),
     ("a probe ends as explain says", one_probe),
+    ("a probe for each rule of a port's groups: what is expected, and what is seen", every_rule_is_probed),
     ("killed at any moment it leaves no table and no program", killed_at_any_moment),
 ], lacks())
