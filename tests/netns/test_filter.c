@@ -56,8 +56,8 @@ static int make_wires(struct wires *ret)
 	int ns = net_new_ns();
 
 	net_ip(ns, "link set lo up\n");
-	for (char wire = 'a'; wire <= 'c'; wire++) {
-		char device[] = { wire, '0', '\0' };
+	for (int wire = 'a'; wire <= 'c'; wire++) {
+		char device[] = { (char)wire, '0', '\0' };
 
 		net_ip(ns,
 			"link add %c0 mtu 2000 type veth peer name %c1 mtu 2000\n"
@@ -348,7 +348,7 @@ static void chains_at_the_output_hook_agree_with_libpcap(void **state)
 	(void)state;
 	net_sh("sysctl -qw net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.default.disable_ipv6=0");
 	net_ip(ns,
-		"link add d0 type veth peer name d1\nlink set d0 up\nlink set d1 up\naddress add 10.9.9.9/32 dev d0\n"
+		"link add d0 type veth peer name d1\nlink set d0 arp off up\nlink set d1 up\naddress add 10.9.9.9/32 dev d0\n"
 		"address add 2001:db8:9::9/128 dev d0 nodad\nroute add default dev d0\nroute add ::/0 dev d0\n"
 		"route add multicast 224.0.0.0/4 dev d0\n");
 	raw[0] = open_raw(AF_INET);

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <pcap/pcap.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "watch/filter.h"
@@ -155,12 +156,8 @@ static size_t from_hex(const char *hex, uint8_t *ret)
 {
 	size_t n = 0;
 
-	for (; hex[0] && hex[1]; hex += 2) {
-		unsigned byte;
-
-		assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-		ret[n++] = (uint8_t)byte;
-	}
+	for (; hex[0] && hex[1]; hex += 2)
+		ret[n++] = (uint8_t)strtoul((char[]){ hex[0], hex[1], 0 }, NULL, 16);
 	return n;
 }
 
