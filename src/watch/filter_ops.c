@@ -220,10 +220,13 @@ static void move_op(struct moving *m, const struct bpf_insn *op, size_t at)
 		move_jump(m, op, at);
 		return;
 	case BPF_RET:
+		/*
+		 * Nobody comes to the jump behind a return. The kernel's check of what memory is set (check_load_and_stores)
+		 * takes a return for an instruction that goes on: without it what is set here would be all that is set there.
+		 */
 		if (op->k)
 			emit(m->as, op->code, op->k);
-		else
-			jump(m->as, m->no);
+		jump(m->as, m->no);
 		return;
 	default:
 		emit(m->as, op->code, op->k);

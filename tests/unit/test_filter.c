@@ -179,6 +179,32 @@ static void frames_are_taken_as_written_down_by_hand(void **state)
 	}
 }
 
+static void the_kernel_takes_the_program_of_random_expressions(void **state)
+{
+	struct random random = random_seeded_or(3);
+	unsigned n_right = 0;
+
+	(void)state;
+	while (n_right < 500) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		const struct filter_op *ops;
+		struct filter *filter;
+		struct err err = { 0 };
+		size_t n;
+
+		watch_expression_random(&random, &text);
+		if (!filter_parse(arena, text.data, &filter, &err)) {
+			assert_non_null(strstr(err.text, "rejects all packets"));
+			continue;
+		}
+		ops = filter_ops(arena, filter, 1, &n);
+		if (!watch_kernel_takes(ops, n))
+			fail_msg("%s", text.data);
+		n_right++;
+	}
+}
+
 static void what_is_wrong_is_said_in_libpcaps_words(void **state)
 {
 	static const struct {
@@ -325,6 +351,7 @@ int main(void)
 		cmocka_unit_test(frames_are_taken_as_written_down_by_hand),
 		cmocka_unit_test(
 			a_filter_says_what_libpcap_says_of_the_frame_or_what_a_tunnel_carries),
+		cmocka_unit_test(the_kernel_takes_the_program_of_random_expressions),
 		cmocka_unit_test(what_is_wrong_is_said_in_libpcaps_words),
 		cmocka_unit_test(a_filter_that_is_too_long_is_a_limit),
 		cmocka_unit_test(forty_hosts_are_not_too_many),
