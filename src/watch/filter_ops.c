@@ -235,6 +235,23 @@ static void move_op(struct moving *m, const struct bpf_insn *op, size_t at)
 	}
 }
 
+/* Some of libpcap's programs (geneve) read memory that only one way to there has set; the kernel refuses that. */
+static void set_memory(struct assembly *as, const struct program *program)
+{
+	uint32_t is_set = 0;
+
+	for (size_t i = 0; i < program->n; i++) {
+		const struct bpf_insn *op = &program->ops[i];
+
+		if ((op->code != LD_MEM && op->code != LDX_MEM) || is_set & 1u << op->k)
+			continue;
+		if (!is_set)
+			emit(as, BPF_LD | BPF_IMM, 0);
+		emit(as, BPF_ST, op->k);
+		is_set |= 1u << op->k;
+	}
+}
+
 /* Goes to no when it does not match. */
 static void move_program(
 	struct assembly *as, const struct program *program, bool has_link, size_t no)
@@ -248,6 +265,7 @@ static void move_program(
 		jump(as, no);
 		return;
 	}
+	set_memory(as, program);
 	emit(as, BPF_LDX | BPF_IMM, 0);
 	emit(as, BPF_STX, VIRTUAL_X);
 	for (size_t i = 0; i < program->n; i++)
@@ -425,6 +443,7 @@ static void assemble(struct assembly *as, const struct filter *filter)
 	place_label(as, to.tagged);
 	ask_tagged(as, filter, to.frame);
 	place_label(as, to.frame);
+	set_memory(as, &filter->frame);
 	for (size_t i = 0; i < filter->frame.n; i++)
 		*vec_push(&as->ops, as->arena) = filter->frame.ops[i];
 	vec_for_each (jump, &as->jumps)
