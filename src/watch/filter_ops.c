@@ -301,17 +301,26 @@ static void ask_ethernet(struct assembly *as, const struct questions *to)
 	jump_if_tag(as, has_tag);
 	jump(as, to->ethernet);
 	place_label(as, has_tag);
+	need(as, ETHERNET_SIZE + TAG_SIZE, to->tagged);
 	emit(as, TXA, 0);
 	emit(as, ADD_K, TAG_SIZE);
 	emit(as, BPF_ST, NET);
 	jump(as, to->ethernet);
 }
 
+/* X is where an IP packet begins; behind the end of the frame its length would be less than nothing. */
+static void ask_packet(struct assembly *as, const struct questions *to)
+{
+	need(as, 0, to->tagged);
+	emit(as, BPF_STX, NET);
+	jump(as, to->packet);
+}
+
 /* X is at the GRE header (RFC 2784, 2890). */
 static void ask_gre(struct assembly *as, const struct questions *to)
 {
 	static const uint32_t options[] = { 0x8000, 0x2000, 0x1000 }; /* checksum, key, sequence */
-	size_t bridging = new_label(as);
+	size_t packet = new_label(as);
 
 	need(as, 4, to->tagged);
 	emit(as, LD_H, 0);
@@ -330,13 +339,13 @@ static void ask_gre(struct assembly *as, const struct questions *to)
 		place_label(as, next);
 	}
 	emit(as, LD_H, 2);
-	jump_if(as, JEQ_K, ETHERTYPE_IPV4, to->packet);
-	jump_if(as, JEQ_K, ETHERTYPE_IPV6, to->packet);
-	jump_if(as, JEQ_K, 0x6558, bridging);
-	jump(as, to->tagged);
-	place_label(as, bridging);
 	emit(as, LDX_MEM, NET);
+	jump_if(as, JEQ_K, ETHERTYPE_IPV4, packet);
+	jump_if(as, JEQ_K, ETHERTYPE_IPV6, packet);
+	jump_unless(as, JEQ_K, 0x6558, to->tagged);
 	ask_ethernet(as, to);
+	place_label(as, packet);
+	ask_packet(as, to);
 }
 
 /* X is at the UDP header (RFC 7348). */
@@ -410,8 +419,7 @@ static void ask_tunnel(struct assembly *as, const struct questions *to)
 	place_label(as, udp);
 	ask_vxlan(as, to);
 	place_label(as, inner);
-	emit(as, BPF_STX, NET);
-	jump(as, to->packet);
+	ask_packet(as, to);
 }
 
 static void ask_tagged(struct assembly *as, const struct filter *filter, size_t no)
