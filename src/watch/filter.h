@@ -19,7 +19,7 @@
  *
  * What differs from tcpdump:
  *
- *   ipip      is a word: IPv4 or IPv6 in IPv4, as "ip proto 4" (Neutron's name of the protocol).
+ *   ipip      is a word: IPv4 in IPv4, as "ip proto 4" (Neutron's name of the protocol).
  *   vlan      is refused. The kernel takes a tag off a frame before a socket sees it, so whether a frame had one is not to be
  *             asked of its bytes. The expression is about the frame without its tag.
  *   inbound, outbound, ifindex and what else is no byte of the frame are refused.
