@@ -19,7 +19,7 @@
  *
  * What differs from tcpdump:
  *
- *   ipip      is a word: IPv4 or IPv6 in IPv4, as "ip proto 4" (Neutron's name of the protocol).
+ *   ipip      is a word: IPv4 in IPv4, as "ip proto 4" (Neutron's name of the protocol).
  *   vlan      is refused. The kernel takes a tag off a frame before a socket sees it, so whether a frame had one is not to be
  *             asked of its bytes. The expression is about the frame without its tag.
  *   inbound, outbound, ifindex and what else is no byte of the frame are refused.
@@ -65,8 +65,9 @@ const struct filter_op *filter_ops(
  *                             "len" counts 14 bytes for it.
  *
  * False where the expression cannot be said in nftables: arithmetic with more than one field, one that is spread over 12..13
- * and its neighbours, bytes behind the first 255 of a header, or too many chains. PREFIX_0 and accept_chain then are
- * not written, and the caller goes on without.
+ * and its neighbours, bytes behind the first 255 of a header, lengths of 802.3 frames, or too many chains, or ways through them, for
+ * the kernel (a long expression that looks behind IP headers of every length, again and again). Nothing is written
+ * then, and the caller goes on without. Of packets that are put together or cut later (GRO, GSO) "len" is what they are now.
  */
 bool filter_print_nft(const struct filter *filter, enum family family, const char *prefix,
 	const char *accept_chain, struct text *out, struct err *err);

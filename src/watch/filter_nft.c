@@ -299,8 +299,10 @@ static bool print_all(struct printing *p, struct err *err)
 
 	if (!root)
 		return false;
-	if (root->depth > MAX_DEPTH || root->visits >= GRAPH_MAX_VISITS)
+	if (root->depth > MAX_DEPTH)
 		return graph_cannot(&p->graph, err, "its chains would be too deep");
+	if (root->visits >= GRAPH_MAX_VISITS)
+		return graph_cannot(&p->graph, err, "too many ways through its chains");
 	first = arena_new_one(p->graph.arena, struct node);
 	*first = *root;
 	first->chain = 1;

@@ -220,15 +220,35 @@ static void move_op(struct moving *m, const struct bpf_insn *op, size_t at)
 		move_jump(m, op, at);
 		return;
 	case BPF_RET:
+		/*
+		 * Nobody comes to the jump behind a return. The kernel's check of what memory is set (check_load_and_stores)
+		 * takes a return for an instruction that goes on: without it what is set here would be all that is set there.
+		 */
 		if (op->k)
 			emit(m->as, op->code, op->k);
-		else
-			jump(m->as, m->no);
+		jump(m->as, m->no);
 		return;
 	default:
 		emit(m->as, op->code, op->k);
 		if (op->code == TAX)
 			emit(m->as, BPF_STX, VIRTUAL_X);
+	}
+}
+
+/* Some of libpcap's programs (geneve) read memory that only one way to there has set; the kernel refuses that. */
+static void set_memory(struct assembly *as, const struct program *program)
+{
+	uint32_t is_set = 0;
+
+	for (size_t i = 0; i < program->n; i++) {
+		const struct bpf_insn *op = &program->ops[i];
+
+		if ((op->code != LD_MEM && op->code != LDX_MEM) || is_set & 1u << op->k)
+			continue;
+		if (!is_set)
+			emit(as, BPF_LD | BPF_IMM, 0);
+		emit(as, BPF_ST, op->k);
+		is_set |= 1u << op->k;
 	}
 }
 
@@ -245,6 +265,7 @@ static void move_program(
 		jump(as, no);
 		return;
 	}
+	set_memory(as, program);
 	emit(as, BPF_LDX | BPF_IMM, 0);
 	emit(as, BPF_STX, VIRTUAL_X);
 	for (size_t i = 0; i < program->n; i++)
@@ -280,17 +301,26 @@ static void ask_ethernet(struct assembly *as, const struct questions *to)
 	jump_if_tag(as, has_tag);
 	jump(as, to->ethernet);
 	place_label(as, has_tag);
+	need(as, ETHERNET_SIZE + TAG_SIZE, to->tagged);
 	emit(as, TXA, 0);
 	emit(as, ADD_K, TAG_SIZE);
 	emit(as, BPF_ST, NET);
 	jump(as, to->ethernet);
 }
 
+/* X is where an IP packet begins; behind the end of the frame its length would be less than nothing. */
+static void ask_packet(struct assembly *as, const struct questions *to)
+{
+	need(as, 0, to->tagged);
+	emit(as, BPF_STX, NET);
+	jump(as, to->packet);
+}
+
 /* X is at the GRE header (RFC 2784, 2890). */
 static void ask_gre(struct assembly *as, const struct questions *to)
 {
 	static const uint32_t options[] = { 0x8000, 0x2000, 0x1000 }; /* checksum, key, sequence */
-	size_t bridging = new_label(as);
+	size_t packet = new_label(as);
 
 	need(as, 4, to->tagged);
 	emit(as, LD_H, 0);
@@ -309,13 +339,13 @@ static void ask_gre(struct assembly *as, const struct questions *to)
 		place_label(as, next);
 	}
 	emit(as, LD_H, 2);
-	jump_if(as, JEQ_K, ETHERTYPE_IPV4, to->packet);
-	jump_if(as, JEQ_K, ETHERTYPE_IPV6, to->packet);
-	jump_if(as, JEQ_K, 0x6558, bridging);
-	jump(as, to->tagged);
-	place_label(as, bridging);
 	emit(as, LDX_MEM, NET);
+	jump_if(as, JEQ_K, ETHERTYPE_IPV4, packet);
+	jump_if(as, JEQ_K, ETHERTYPE_IPV6, packet);
+	jump_unless(as, JEQ_K, 0x6558, to->tagged);
 	ask_ethernet(as, to);
+	place_label(as, packet);
+	ask_packet(as, to);
 }
 
 /* X is at the UDP header (RFC 7348). */
@@ -389,8 +419,7 @@ static void ask_tunnel(struct assembly *as, const struct questions *to)
 	place_label(as, udp);
 	ask_vxlan(as, to);
 	place_label(as, inner);
-	emit(as, BPF_STX, NET);
-	jump(as, to->packet);
+	ask_packet(as, to);
 }
 
 static void ask_tagged(struct assembly *as, const struct filter *filter, size_t no)
@@ -422,6 +451,7 @@ static void assemble(struct assembly *as, const struct filter *filter)
 	place_label(as, to.tagged);
 	ask_tagged(as, filter, to.frame);
 	place_label(as, to.frame);
+	set_memory(as, &filter->frame);
 	for (size_t i = 0; i < filter->frame.n; i++)
 		*vec_push(&as->ops, as->arena) = filter->frame.ops[i];
 	vec_for_each (jump, &as->jumps)

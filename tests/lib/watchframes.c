@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "watchframes.h"
 
+#include <pcap/bpf.h>
 #include <string.h>
 
 #include "base/vec.h"
@@ -86,6 +87,64 @@ const struct watch_expression watch_expressions[] = {
 	{ .text = "tcp[200] = 0 or icmp", .is_no_nft = true },
 };
 const size_t watch_n_expressions = N_OF(watch_expressions);
+
+void watch_expression_random(struct random *random, struct text *out)
+{
+	static const char *const joints[] = { " and ", " or ", " and not ", " or not " };
+	unsigned n = 2 + random_below(random, 3);
+
+	while (n) {
+		const struct watch_expression *e =
+			&watch_expressions[random_below(random, (unsigned)watch_n_expressions)];
+
+		if (e->is_no_nft)
+			continue;
+		if (out->len)
+			text_add(out, pick(random, joints));
+		text_addf(out, one_in(random, 6) ? "not (%s)" : "(%s)", e->text);
+		n--;
+	}
+}
+
+bool watch_kernel_takes(const struct filter_op *ops, size_t n)
+{
+	struct arena *arena CLEANUP(arena_freep) = arena_new();
+	uint16_t *masks = arena_new_array(arena, uint16_t, n + 1), valid = 0;
+
+	if (!n || n > 4096 || BPF_CLASS(ops[n - 1].code) != BPF_RET)
+		return false;
+	memset(masks, 0xff, n * sizeof(*masks));
+	for (size_t i = 0; i < n; i++) {
+		const struct filter_op *op = &ops[i];
+		unsigned class = BPF_CLASS(op->code);
+
+		valid &= masks[i];
+		if (op->code == BPF_ST || op->code == BPF_STX) {
+			valid |= (uint16_t)(1u << op->k);
+		} else if (op->code == (BPF_LD | BPF_MEM) || op->code == (BPF_LDX | BPF_MEM)) {
+			if (!(valid & 1u << op->k))
+				return false;
+		} else if (class == BPF_JMP) {
+			bool is_ja = op->code == (BPF_JMP | BPF_JA);
+			size_t yes = i + 1 + (is_ja ? op->k : op->jt);
+			size_t no = i + 1 + (is_ja ? op->k : op->jf);
+
+			if (yes >= n || no >= n)
+				return false;
+			masks[yes] &= valid;
+			masks[no] &= valid;
+			valid = UINT16_MAX;
+		} else if (class == BPF_ALU && BPF_SRC(op->code) == BPF_K) {
+			unsigned what = BPF_OP(op->code);
+
+			if ((what == BPF_DIV || what == BPF_MOD) && !op->k)
+				return false;
+			if ((what == BPF_LSH || what == BPF_RSH) && op->k >= 32)
+				return false;
+		}
+	}
+	return true;
+}
 
 struct maker {
 	struct random *random;

@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "random.h"
+#include "watch/filter.h"
 
 /* Expressions, and frames that many of them match: what tests of src/watch/filter.h compare. */
 
@@ -17,6 +19,12 @@ struct watch_expression {
 };
 extern const struct watch_expression watch_expressions[];
 extern const size_t watch_n_expressions;
+
+/* Some of these with "and", "or" and "not"; libpcap may find that it rejects all packets. */
+void watch_expression_random(struct random *random, struct text *out);
+
+/* What the kernel (6.18, net/core/filter.c) wants of a program: bpf_check_classic. */
+bool watch_kernel_takes(const struct filter_op *ops, size_t n);
 
 #define WATCH_FRAME_SIZE 600
 

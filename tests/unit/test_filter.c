@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <pcap/pcap.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "watch/filter.h"
@@ -17,53 +18,66 @@ static struct filter *parse(struct arena *arena, const char *expression)
 	return filter;
 }
 
-static bool pcap_says(const char *expression, int link, const uint8_t *bytes, size_t size)
+/* libpcap's own programs for one expression: what a filter is compared with. */
+struct oracle {
+	struct bpf_program frame, packet; /* packet has no instructions where it has no meaning */
+};
+
+static void oracle_compile(int link, const char *expression, struct bpf_program *ret)
 {
 	pcap_t *pcap = pcap_open_dead(link, 262144);
-	struct bpf_program program;
-	bool is_match = false;
 
-	if (pcap_compile(pcap, &program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0) {
-		is_match = bpf_filter(program.bf_insns, bytes, (u_int)size, (u_int)size) != 0;
-		pcap_freecode(&program);
-	}
+	*ret = (struct bpf_program){ 0 };
+	if (pcap_compile(pcap, ret, expression, 1, PCAP_NETMASK_UNKNOWN) != 0)
+		*ret = (struct bpf_program){ 0 };
 	pcap_close(pcap);
-	return is_match;
 }
 
-/* libpcap's own answer about the frame, or about the frame without its tag. */
-static bool frame_matches(const char *expression, const uint8_t *bytes, size_t size)
+static void oracle_init(struct oracle *oracle, const char *expression)
 {
-	struct watch_frame frame = { .size = size }, untagged;
-
-	memcpy(frame.bytes, bytes, size);
-	return pcap_says(expression, DLT_EN10MB, bytes, size) ||
-	       (watch_untag(&frame, &untagged) &&
-		       pcap_says(expression, DLT_EN10MB, untagged.bytes, untagged.size));
+	oracle_compile(DLT_EN10MB, expression, &oracle->frame);
+	oracle_compile(DLT_RAW, expression, &oracle->packet);
+	assert_true(oracle->frame.bf_len > 0);
 }
 
-static bool inner_matches(const char *expression, const struct watch_frame *frame)
+static void oracle_done(struct oracle *oracle)
 {
+	pcap_freecode(&oracle->frame);
+	pcap_freecode(&oracle->packet);
+}
+
+static bool says(const struct bpf_program *program, const uint8_t *bytes, size_t size)
+{
+	return program->bf_len && bpf_filter(program->bf_insns, bytes, (u_int)size, (u_int)size);
+}
+
+/* About the frame, or about the frame without its tag. */
+static bool frame_matches(const struct oracle *oracle, const struct watch_frame *frame)
+{
+	struct watch_frame untagged;
+
+	return says(&oracle->frame, frame->bytes, frame->size) ||
+	       (watch_untag(frame, &untagged) &&
+		       says(&oracle->frame, untagged.bytes, untagged.size));
+}
+
+static bool inner_matches(const struct oracle *oracle, const struct watch_frame *frame)
+{
+	struct watch_frame inside, untagged;
 	struct watch_inner inner;
-	const uint8_t *bytes;
-	size_t size;
 
 	if (!watch_inner_find(frame, &inner) || inner.at > frame->size)
 		return false;
-	bytes = frame->bytes + inner.at;
-	size = frame->size - inner.at;
+	inside.size = frame->size - inner.at;
+	memcpy(inside.bytes, frame->bytes + inner.at, inside.size);
 	if (!inner.has_ethernet)
-		return pcap_says(expression, DLT_RAW, bytes, size);
-	if (size < 14)
+		return says(&oracle->packet, inside.bytes, inside.size);
+	if (inside.size < 14)
 		return false;
-	if (bytes[12] == 0x81) { /* the filter looks at what is behind the tag */
-		struct watch_frame tagged = { .size = size }, untagged;
-
-		memcpy(tagged.bytes, bytes, size);
-		return watch_untag(&tagged, &untagged) &&
-		       pcap_says(expression, DLT_EN10MB, untagged.bytes, untagged.size);
-	}
-	return pcap_says(expression, DLT_EN10MB, bytes, size);
+	if (inside.bytes[12] == 0x81) /* the filter looks at what is behind the tag */
+		return watch_untag(&inside, &untagged) &&
+		       says(&oracle->frame, untagged.bytes, untagged.size);
+	return says(&oracle->frame, inside.bytes, inside.size);
 }
 
 static bool is_for_pcap(const char *expression)
@@ -81,26 +95,29 @@ static void a_filter_says_what_libpcap_says_of_the_frame_or_what_a_tunnel_carrie
 		struct arena *arena CLEANUP(arena_freep) = arena_new();
 		const char *expression = watch_expressions[i].text;
 		struct filter *filter;
+		struct oracle oracle;
 
 		if (!is_for_pcap(expression))
 			continue;
 		filter = parse(arena, expression);
-		for (int round = 0; round < 400; round++, n++) {
+		oracle_init(&oracle, expression);
+		for (int round = 0; round < 800; round++, n++) {
 			struct watch_frame frame;
 			bool is_outer, is_inner;
 
 			watch_frame_random(&random, 5, &frame);
-			is_outer = frame_matches(expression, frame.bytes, frame.size);
-			is_inner = inner_matches(expression, &frame);
+			is_outer = frame_matches(&oracle, &frame);
+			is_inner = inner_matches(&oracle, &frame);
 			n_inner += is_inner && !is_outer;
 			n_taken += is_inner || is_outer;
 			if (filter_takes(filter, frame.bytes, frame.size) != (is_outer || is_inner))
 				fail_msg("%s: round %d: outer %d, inner %d", expression, round,
 					is_outer, is_inner);
 			if (filter_matches(filter, frame.bytes, frame.size) !=
-				pcap_says(expression, DLT_EN10MB, frame.bytes, frame.size))
+				says(&oracle.frame, frame.bytes, frame.size))
 				fail_msg("%s: round %d", expression, round);
 		}
+		oracle_done(&oracle);
 	}
 	print_message("# %zu frames, %zu taken, %zu for what is in them\n", n, n_taken, n_inner);
 	assert_true(n_inner > 200);
@@ -155,12 +172,8 @@ static size_t from_hex(const char *hex, uint8_t *ret)
 {
 	size_t n = 0;
 
-	for (; hex[0] && hex[1]; hex += 2) {
-		unsigned byte;
-
-		assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-		ret[n++] = (uint8_t)byte;
-	}
+	for (; hex[0] && hex[1]; hex += 2)
+		ret[n++] = (uint8_t)strtoul((char[]){ hex[0], hex[1], 0 }, NULL, 16);
 	return n;
 }
 
@@ -179,6 +192,32 @@ static void frames_are_taken_as_written_down_by_hand(void **state)
 		for (size_t e = 0; e < N_OF(rows[i].no) && rows[i].no[e]; e++)
 			if (filter_takes(parse(arena, rows[i].no[e]), bytes, size))
 				fail_msg("%s: \"%s\" takes it", rows[i].name, rows[i].no[e]);
+	}
+}
+
+static void the_kernel_takes_the_program_of_random_expressions(void **state)
+{
+	struct random random = random_seeded_or(3);
+	unsigned n_right = 0;
+
+	(void)state;
+	while (n_right < 500) {
+		struct arena *arena CLEANUP(arena_freep) = arena_new();
+		struct text text CLEANUP(text_done) = TEXT_INIT;
+		const struct filter_op *ops;
+		struct filter *filter;
+		struct err err = { 0 };
+		size_t n;
+
+		watch_expression_random(&random, &text);
+		if (!filter_parse(arena, text.data, &filter, &err)) {
+			assert_non_null(strstr(err.text, "rejects all packets"));
+			continue;
+		}
+		ops = filter_ops(arena, filter, 1, &n);
+		if (!watch_kernel_takes(ops, n))
+			fail_msg("%s", text.data);
+		n_right++;
 	}
 }
 
@@ -328,6 +367,7 @@ int main(void)
 		cmocka_unit_test(frames_are_taken_as_written_down_by_hand),
 		cmocka_unit_test(
 			a_filter_says_what_libpcap_says_of_the_frame_or_what_a_tunnel_carries),
+		cmocka_unit_test(the_kernel_takes_the_program_of_random_expressions),
 		cmocka_unit_test(what_is_wrong_is_said_in_libpcaps_words),
 		cmocka_unit_test(a_filter_that_is_too_long_is_a_limit),
 		cmocka_unit_test(forty_hosts_are_not_too_many),
