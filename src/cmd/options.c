@@ -445,10 +445,11 @@ void options_print_usage(struct text *out)
 			text_addf(out, "  %-8s %-8s %s\n", command->name, command->args,
 				command->summary);
 	}
-	text_add(out, "  completion        print the completion script for bash\n"
-		      "\nportwall COMMAND --help says more, man portwall everything. "
-		      "Everything acts on the current network namespace; explain, doctor and "
-		      "snapshot see all of them.\n");
+	text_add(out,
+		"  completion        print the completion script for bash\n"
+		"\nportwall COMMAND --help says more, man portwall everything. "
+		"Everything acts on the current network namespace; explain, watch, doctor and "
+		"snapshot see all of them.\n");
 }
 
 /* Adds text in lines of at most width columns, each begun with indent spaces. */
@@ -660,10 +661,10 @@ void options_print_man(struct text *out)
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
-		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that "
+		".TP\n.B 3\nexplain, watch, probe: the packet is dropped, rejected or consumed; probe \\-\\-matrix: something is not as the policy says; verify: something passes or is dropped that "
 		"should not; audit: rules that can never match, a difference, or a source that should not be let in; doctor: there are findings; guard status: "
 		"the guard is not there, was changed, or does not have all bridges.\n"
-		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told, also guard status; doctor: there are no findings, but something could not be told; "
+		".TP\n.B 4\nexplain, watch, probe: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, watch, probe, verify: it cannot be told, also guard status; doctor: there are no findings, but something could not be told; "
 		"ruleset \\-\\-check: something is not understood; audit: nothing was found, but something is not known.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, the fixes of doctor that stand, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"
