@@ -74,6 +74,7 @@ enum option_id {
 	OPT_FOR,
 	OPT_RATE,
 	OPT_TO_MANY,
+	OPT_PCAP,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -165,7 +166,8 @@ struct invocation {
 	bool as_fffuu;
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
-	bool to_many; /* probe */
+	bool to_many;	      /* probe */
+	const char *pcap_dir; /* --pcap; NULL: not said */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */

@@ -23,7 +23,9 @@ struct probing {
 	size_t size;
 	uint64_t identity;
 	const char *device;
-	bool is_told;
+	struct watch_file *file; /* NULL: no --pcap */
+	struct err *err;	 /* of the file */
+	bool is_told, has_failed;
 };
 
 /* --- the packet --- */
@@ -138,6 +140,10 @@ static bool tell(void *data, struct watch_session *session, const struct watched
 		return true;
 	probing->is_told = true;
 	session->inv->exit = explain_exit(answer->seen.explanation->final);
+	probing->has_failed = probing->file && !watch_file_add(probing->file, session, watched,
+						       answer, probing->err);
+	if (probing->has_failed)
+		return false;
 	if (session->inv->json) {
 		output_print_json(watch_json_answer(session, watched, answer));
 	} else {
@@ -180,7 +186,8 @@ bool cmd_probe(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
 	struct text expression CLEANUP(text_done) = TEXT_INIT;
-	struct probing probing = { 0 };
+	struct watch_file *file CLEANUP(watch_file_close) = NULL;
+	struct probing probing = { .err = err };
 	struct filter *filter;
 
 	if (!check_usage(inv, err) || !make_query(inv, &probing.query, err) ||
@@ -199,9 +206,15 @@ bool cmd_probe(struct invocation *inv, struct err *err)
 	session.netns = inv->netns;
 	session.entry = probing.device = probing.query.in->name;
 	if (!watch_session_open(&session, err) ||
-		!kernel_in_netns(session.ns->inode, send_it, &probing, err) ||
-		!watch_session_run(&session, watch_now_ns() + PATIENCE, tell, &probing, err))
+		(inv->pcap_dir && !watch_file_open(inv->pcap_dir, &file, err)))
 		return false;
+	probing.file = file;
+	if (!kernel_in_netns(session.ns->inode, send_it, &probing, err) ||
+		!watch_session_run(&session, watch_now_ns() + PATIENCE, tell, &probing, err) ||
+		probing.has_failed)
+		return false;
+	if (file)
+		fprintf(stderr, "wrote %s\n", watch_file_path(file));
 	if (!probing.is_told) {
 		err_system(err, 0, "probe: the packet was not seen at %s", probing.device);
 		return err_next(err, "is the device up, and is an XDP program on it?");
