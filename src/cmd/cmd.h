@@ -75,6 +75,7 @@ enum option_id {
 	OPT_RATE,
 	OPT_TO_MANY,
 	OPT_MATRIX,
+	OPT_PCAP,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -167,6 +168,7 @@ struct invocation {
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
 	bool to_many, matrix; /* probe */
+	const char *pcap_dir; /* --pcap; NULL: not said */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */

@@ -23,9 +23,9 @@ static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_F
 	OPT_JSON, OPT_HELP };
 
 static const enum option_id probe_options[] = { OPT_IN, OPT_TO, OPT_NETNS, OPT_MATRIX, OPT_POLICY,
-	OPT_TO_MANY, OPT_BRIEF, OPT_JSON, OPT_HELP };
+	OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id watch_options[] = { OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR, OPT_RATE,
-	OPT_BRIEF, OPT_JSON, OPT_HELP };
+	OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -338,13 +338,17 @@ const struct command commands[] = {
 			"\"icmp and host 172.17.0.9\", and \"ipip\"; none: every packet. It is applied by the kernel; packets in "
 			"IPIP, GRE and VXLAN are followed by their inner header, rewritten ones stay followed. "
 			"No rule of anybody is changed: traces are asked for by tables of its own (nft list tables: portwall-watch-...), which go with "
-			"it, however it ends. What cannot be observed on this kernel is said at the beginning. Needs root.",
+			"it, however it ends. What cannot be observed on this kernel is said at the beginning. Needs root. "
+			"With --pcap the frames go into a file as well (pcapng, mode 0600: it holds what people sent), which can be read "
+			"however the command ends.",
 		.exit_status =
 			"as explain, of the packet that is furthest from delivered: 0 delivered, 3 dropped, rejected or consumed, 4 delivered "
 			"but rewritten, 5 it cannot be told, or no packet came",
-		.examples = "portwall watch ipip --in tap812bd281-f5\n"
-			    "portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
-			    "portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n",
+		.examples =
+			"portwall watch ipip --in tap812bd281-f5\n"
+			"portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
+			"portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n"
+			"portwall watch ipip --in tap812bd281-f5 --pcap incident  # for Wireshark\n",
 		OPTIONS(watch_options),
 		.run = cmd_watch,
 	},

@@ -100,6 +100,9 @@ const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_TO_MANY] = { "to-many", 0, NULL, "send also what goes to everybody on the network" },
 	[OPT_MATRIX] = { "matrix", 0, NULL,
 		"a packet for each rule of each group of the port: the expected verdict beside the seen one" },
+	[OPT_PCAP] = { "pcap", 0, "DIR",
+		"write the frames to a new file in DIR, for Wireshark: of each point and direction, with what became of the packet as a "
+		"comment on its last frame" },
 	[OPT_RATE] = { "rate", 0, "N",
 		"follow at most N packets a second and device through the rules (default: 100); all are counted" },
 	[OPT_PARANOID] = { "paranoid", 0, NULL,
@@ -285,6 +288,7 @@ static const struct {
 	{ OPT_POLICY, AT(policy_path) },
 	{ OPT_CONFIG, AT(config_path) },
 	{ OPT_OUTPUT, AT(output_path) },
+	{ OPT_PCAP, AT(pcap_dir) },
 	{ OPT_IN, AT(in) },
 	{ OPT_TO, AT(to) },
 	{ OPT_NETNS, AT(netns) },

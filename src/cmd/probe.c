@@ -120,7 +120,8 @@ struct sending {
 	struct probe *probe;
 	probe_told *told;
 	void *data;
-	bool is_told;
+	struct err *err;
+	bool is_told, has_failed;
 };
 
 static bool send_it(void *data, struct err *err)
@@ -140,6 +141,8 @@ static bool tell_of_probe(void *data, struct watch_session *session, const struc
 	if (watched->identity != sending->probe->identity)
 		return true;
 	sending->is_told = true;
+	sending->has_failed = session->file && !watch_file_add(session->file, session, watched,
+						       answer, sending->err);
 	sending->told(sending->data, session, watched, answer);
 	return false;
 }
@@ -147,11 +150,12 @@ static bool tell_of_probe(void *data, struct watch_session *session, const struc
 bool probe_send(struct watch_session *session, struct probe *probe, probe_told *told, void *data,
 	struct err *err)
 {
-	struct sending sending = { .probe = probe, .told = told, .data = data };
+	struct sending sending = { .probe = probe, .told = told, .data = data, .err = err };
 
 	if (!kernel_in_netns(session->ns->inode, send_it, probe, err) ||
 		!watch_session_run(
-			session, watch_now_ns() + PATIENCE, tell_of_probe, &sending, err))
+			session, watch_now_ns() + PATIENCE, tell_of_probe, &sending, err) ||
+		sending.has_failed)
 		return false;
 	if (sending.is_told)
 		return true;
@@ -217,6 +221,7 @@ bool cmd_probe(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
 	struct text expression CLEANUP(text_done) = TEXT_INIT;
+	struct watch_file *file CLEANUP(watch_file_close) = NULL;
 	struct probe probe;
 	struct query query;
 	struct filter *filter;
@@ -239,5 +244,13 @@ bool cmd_probe(struct invocation *inv, struct err *err)
 	session.filter = filter;
 	session.netns = inv->netns;
 	session.entry = query.in->name;
-	return watch_session_open(&session, err) && probe_send(&session, &probe, tell, NULL, err);
+	if (!watch_session_open(&session, err) ||
+		(inv->pcap_dir && !watch_file_open(inv->pcap_dir, &file, err)))
+		return false;
+	session.file = file;
+	if (!probe_send(&session, &probe, tell, NULL, err))
+		return false;
+	if (file)
+		fprintf(stderr, "wrote %s\n", watch_file_path(file));
+	return true;
 }

@@ -35,7 +35,8 @@ struct matrix {
 	const char *uplink;
 	struct row *rows;
 	size_t n;
-	struct row *row; /* that is being sent */
+	struct row *row;	 /* that is being sent */
+	struct watch_file *file; /* --pcap */
 };
 
 /* --- the port --- */
@@ -201,6 +202,7 @@ static bool send_some(struct matrix *matrix, size_t from, size_t to, struct err 
 	if (!filter_parse(matrix->inv->arena, expression.data, &filter, err))
 		return err_prefix(err, "probe");
 	session.filter = filter;
+	session.file = matrix->file;
 	if (!watch_session_open(&session, err))
 		return false;
 	for (size_t i = from; i < to; i++) {
@@ -371,6 +373,7 @@ bool probe_matrix(struct invocation *inv, struct err *err)
 {
 	const struct host_read_options options = { 0 };
 	struct matrix matrix = { .inv = inv };
+	struct watch_file *file CLEANUP(watch_file_close) = NULL;
 	const struct policy *policy = NULL;
 	size_t n_wrong = 0, n_unknown = 0, n_unsent = 0;
 
@@ -380,7 +383,11 @@ bool probe_matrix(struct invocation *inv, struct err *err)
 		return false;
 	if (!kernel_host_read(inv->arena, &options, &matrix.host, err) ||
 		!find_port(&matrix, policy, err) || !find_uplink(&matrix, policy, err) ||
-		!make_rows(&matrix, err) || !send_all(&matrix, err))
+		!make_rows(&matrix, err) ||
+		(inv->pcap_dir && !watch_file_open(inv->pcap_dir, &file, err)))
+		return false;
+	matrix.file = file;
+	if (!send_all(&matrix, err))
 		return false;
 	for (size_t i = 0; i < matrix.n; i++) {
 		const struct row *row = &matrix.rows[i];

@@ -9,6 +9,9 @@
 #define SECOND_NS 1000000000ull
 
 struct watching {
+	struct watch_file *file; /* NULL: no --pcap */
+	struct err *err;	 /* of the file */
+	bool has_failed;
 	size_t n;
 	enum exit_code worst;
 };
@@ -28,6 +31,11 @@ static bool tell(void *data, struct watch_session *session, const struct watched
 	const struct invocation *inv = session->inv;
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
+	if (watching->file &&
+		!watch_file_add(watching->file, session, watched, answer, watching->err)) {
+		watching->has_failed = true;
+		return false;
+	}
 	if (inv->json) {
 		print_line(watch_json_answer(session, watched, answer));
 	} else {
@@ -67,18 +75,22 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 bool cmd_watch(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(
-		watch_session_close) = { .inv = inv,
-		.entry = inv->in,
-		.netns = inv->netns };
-	struct watching watching = { 0 };
+		watch_session_close) = { .inv = inv, .entry = inv->in, .netns = inv->netns };
+	struct watch_file *file CLEANUP(watch_file_close) = NULL;
+	struct watching watching = { .err = err };
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
 	if (!check_usage(inv, err) || !find_filter(inv, &session.filter, err) ||
-		!watch_session_open(&session, err))
+		!watch_session_open(&session, err) ||
+		(inv->pcap_dir && !watch_file_open(inv->pcap_dir, &file, err)))
 		return false;
+	watching.file = file;
 	watch_print_begin(&session);
+	if (file)
+		fprintf(stderr, "writing %s\n", watch_file_path(file));
 	if (!watch_session_run(&session, inv->for_s ? watch_now_ns() + inv->for_s * SECOND_NS : 0,
-		    tell, &watching, err))
+		    tell, &watching, err) ||
+		watching.has_failed)
 		return false;
 	if (inv->json) {
 		print_line(watch_json_counts(&session));

@@ -16,6 +16,7 @@ struct watch_session {
 	struct capture *capture;
 	struct kernel_watch *changes; /* NULL: they cannot be listened to */
 	struct watch *watch;
+	struct watch_file *file; /* of a probe: --pcap; NULL: none */
 
 	/* of the present reading of the host, all in one arena that the next one replaces */
 	struct arena *arena;
@@ -40,10 +41,23 @@ bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_eac
 	struct err *err);
 uint64_t watch_now_ns(void);
 
-/* watch_text.c */
+/*
+ * watch_file.c: a pcapng file for one run, in a folder that is made if it is not there. Mode 0600: it holds packets of people.
+ */
+struct watch_file;
+bool watch_file_open(const char *dir, struct watch_file **ret, struct err *err);
+void watch_file_close(struct watch_file **file); /* for CLEANUP */
+const char *watch_file_path(const struct watch_file *file);
+/* The packet's frames; one that only traces told of has none. Fails where the file cannot be written; it can be read all the same. */
+bool watch_file_add(struct watch_file *file, const struct watch_session *session,
+	const struct watched *watched, const struct watch_answer *answer, struct err *err);
+
+/* watch_print.c */
 void watch_print_begin(const struct watch_session *session);
 void watch_print_answer(struct watch_session *session, struct text *out,
 	const struct watched *watched, const struct watch_answer *answer);
+/* "seen there", "told by the kernel" */
+const char *watch_evidence_words(enum watch_evidence evidence);
 /* Points as columns: how many packets passed each. */
 void watch_print_counts(struct watch_session *session, struct text *out);
 json_t *watch_json_answer(struct watch_session *session, const struct watched *watched,

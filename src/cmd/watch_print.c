@@ -47,9 +47,9 @@ static void add_time(struct text *out, uint64_t time_ns)
 		(unsigned)(time_ns % SECOND_NS / 1000));
 }
 
-static const char *evidence_words(const struct watch_answer *answer)
+const char *watch_evidence_words(enum watch_evidence evidence)
 {
-	switch (answer->evidence) {
+	switch (evidence) {
 	case EVIDENCE_FRAME:
 		return "seen there";
 	case EVIDENCE_TRACE:
@@ -75,7 +75,8 @@ void watch_print_answer(struct watch_session *session, struct text *out,
 	text_add(out, "\n");
 	report_print_verdict(&verdict, &answer->seen);
 	output_add(inv, out, explain_colour(answer->seen.explanation->final), "%s", verdict.data);
-	text_addf(out, "  [%s%s%s]\n", evidence_words(answer), answer->kernel_reason ? ": " : "",
+	text_addf(out, "  [%s%s%s]\n", watch_evidence_words(answer->evidence),
+		answer->kernel_reason ? ": " : "",
 		answer->kernel_reason ? answer->kernel_reason : "");
 	if (!inv->brief) {
 		report_print_path(inv, out, &answer->seen);
