@@ -70,6 +70,7 @@ enum option_id {
 	OPT_CONFIRM,
 	OPT_BRIDGE,
 	OPT_AS_FFFUU,
+	OPT_PORT,
 	OPT_COUNT,
 	OPT_FOR,
 	OPT_RATE,
@@ -168,6 +169,7 @@ struct invocation {
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
 	bool to_many, matrix; /* probe */
+	const char *port;     /* --port; NULL: not said */
 	const char *pcap_dir; /* --pcap; NULL: not said */
 	struct object_words object;
 	/* serve */

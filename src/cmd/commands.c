@@ -22,10 +22,10 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
-static const enum option_id probe_options[] = { OPT_IN, OPT_TO, OPT_NETNS, OPT_MATRIX, OPT_POLICY,
-	OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
-static const enum option_id watch_options[] = { OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR, OPT_RATE,
-	OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
+static const enum option_id probe_options[] = { OPT_IN, OPT_PORT, OPT_TO, OPT_NETNS, OPT_MATRIX,
+	OPT_POLICY, OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
+static const enum option_id watch_options[] = { OPT_PORT, OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR,
+	OPT_RATE, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -345,7 +345,7 @@ const struct command commands[] = {
 			"as explain, of the packet that is furthest from delivered: 0 delivered, 3 dropped, rejected or consumed, 4 delivered "
 			"but rewritten, 5 it cannot be told, or no packet came",
 		.examples =
-			"portwall watch ipip --in tap812bd281-f5\n"
+			"portwall watch ipip --port vm1\n"
 			"portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
 			"portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n"
 			"portwall watch ipip --in tap812bd281-f5 --pcap incident  # for Wireshark\n",
@@ -375,7 +375,7 @@ const struct command commands[] = {
 		.examples =
 			"portwall probe --in tap812bd281-f5 'tcp 10.0.0.5 10.0.0.9:443 syn'\n"
 			"portwall probe --in eth1 ipip 10.0.0.2 192.168.1.5 --json\n"
-			"portwall probe --matrix --in vm1       # do the rules of the port do what they say?\n",
+			"portwall probe --matrix --port vm1       # do the rules of the port do what they say?\n",
 		OPTIONS(probe_options),
 		.run = cmd_probe,
 	},

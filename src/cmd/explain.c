@@ -40,8 +40,8 @@ void question_print(struct text *out, const struct query *query)
 	text_addf(out, " '%s'", packet.data);
 }
 
-bool question_find_link(const struct host *host, const char *netns, const char *name, struct query *ret,
-	struct err *err)
+bool question_find_link(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err)
 {
 	if (!netns || !*netns)
 		return explain_find_entry(host, name, ret, err);

@@ -198,12 +198,16 @@ static bool make_query(struct invocation *inv, struct query *ret, struct err *er
 	return true;
 }
 
-static bool check_usage(const struct invocation *inv, struct err *err)
+static bool check_usage(struct invocation *inv, struct err *err)
 {
+	if (inv->in && inv->port)
+		return err_input(err, "probe: --in and --port exclude each other");
+	if (inv->port && *inv->port)
+		inv->in = inv->matrix ? inv->port : watch_port_device(inv->arena, inv->port);
 	if (!inv->in || !*inv->in) {
 		err_input(err, "probe: where does the packet start?");
 		return err_next(err,
-			inv->matrix ? "--in PORT: the port whose rules are probed"
+			inv->matrix ? "--port PORT: the port whose rules are probed"
 				    : "--in DEVICE: it is sent as if it had been received there");
 	}
 	if (inv->matrix == (inv->n_args > 0)) {

@@ -60,7 +60,7 @@ static bool find_port(struct matrix *matrix, const struct policy *policy, struct
 	if (!matrix->port) {
 		err_input(err, "probe: the policy has no port %s", name);
 		return err_next(
-			err, "--in takes a port's name, id or device; portwall show lists them");
+			err, "--port takes a port's name, id or device; portwall show lists them");
 	}
 	matrix->ns = &matrix->host->netns[0];
 	matrix->tap = netns_link(matrix->ns, matrix->port->device);

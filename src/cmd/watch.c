@@ -62,12 +62,15 @@ static bool find_filter(struct invocation *inv, const struct filter **ret, struc
 	return true;
 }
 
-static bool check_usage(const struct invocation *inv, struct err *err)
+static bool check_usage(struct invocation *inv, struct err *err)
 {
+	if (inv->in && inv->port)
+		return err_input(err, "watch: --in and --port exclude each other");
+	if (inv->port && *inv->port)
+		inv->in = watch_port_device(inv->arena, inv->port);
 	if (!inv->in || !*inv->in) {
 		err_input(err, "watch: at which port?");
-		return err_next(err,
-			"--in DEVICE, or the name of its machine; portwall explain knows the same names");
+		return err_next(err, "--port PORT, or --in DEVICE; portwall show lists ports");
 	}
 	return kernel_must_be_admin(err);
 }

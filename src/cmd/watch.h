@@ -40,6 +40,8 @@ void watch_session_close(struct watch_session *session); /* for CLEANUP */
 bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_each *each, void *data,
 	struct err *err);
 uint64_t watch_now_ns(void);
+/* --port: the device of a port of the policy that holds here; else the name itself, which may be a device's or a guest's. */
+const char *watch_port_device(struct arena *arena, const char *port);
 
 /*
  * watch_file.c: a pcapng file for one run, in a folder that is made if it is not there. Mode 0600: it holds packets of people.

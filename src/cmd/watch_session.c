@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/daemon.h"
 #include "kernel/kernel.h"
 
 #define SECOND_NS 1000000000ull
@@ -34,6 +35,19 @@ uint64_t watch_now_ns(void)
 }
 
 /* --- the host --- */
+
+/* A port of the policy that holds here is where its interface is; every other name is one that explain knows. */
+const char *watch_port_device(struct arena *arena, const char *port)
+{
+	const struct policy *policy;
+	const struct policy_port *found;
+	struct err ignored;
+
+	if (!daemon_policy(arena, &policy, &ignored))
+		return port;
+	found = policy_port_find(policy, port);
+	return found ? found->device : port;
+}
 
 /* "vm1", "tap812bd281-f5", or the id of a port whose tap is called by its beginning, as Nova and portwall do. */
 static bool find_entry(const struct watch_session *session, const struct host *host,
