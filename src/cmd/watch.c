@@ -77,14 +77,16 @@ static bool check_usage(struct invocation *inv, struct err *err)
 
 bool cmd_watch(struct invocation *inv, struct err *err)
 {
-	struct watch_session session CLEANUP(
-		watch_session_close) = { .inv = inv, .entry = inv->in, .netns = inv->netns };
+	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
 	struct watch_file *file CLEANUP(watch_file_close) = NULL;
 	struct watching watching = { .err = err };
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
-	if (!check_usage(inv, err) || !find_filter(inv, &session.filter, err) ||
-		!watch_session_open(&session, err) ||
+	if (!check_usage(inv, err))
+		return false;
+	session.entry = inv->in;
+	session.netns = inv->netns;
+	if (!find_filter(inv, &session.filter, err) || !watch_session_open(&session, err) ||
 		(inv->pcap_dir && !watch_file_open(inv->pcap_dir, &file, err)))
 		return false;
 	watching.file = file;
