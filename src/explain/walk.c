@@ -404,8 +404,8 @@ static struct answer copies_of_sets(
 			(struct part){ set_minus(sets, x->set, all_b), x->leaf };
 		for (size_t k = 0; k < b->n_parts; k++) {
 			const struct part *y = &b->parts[k];
-			bool is_y =
-				is_better(walk->host, y->leaf->final, y->leaf, x->leaf->final, x->leaf);
+			bool is_y = is_better(
+				walk->host, y->leaf->final, y->leaf, x->leaf->final, x->leaf);
 
 			*vec_push(&parts, walk->arena) =
 				(struct part){ set_and(sets, x->set, y->set),

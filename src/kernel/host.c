@@ -344,7 +344,8 @@ static bool read_there(struct pass *pass, int own, size_t p, struct netns *ns, s
 	ns->inode = place->inode;
 	if (p) {
 		fd = open(place->path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT && (fd = netns_open_of_process(pass->arena, place->inode)) < 0)
+		if (fd < 0 && errno == ENOENT &&
+			(fd = netns_open_of_process(pass->arena, place->inode)) < 0)
 			return true; /* it ended while the others were read: nothing is in it */
 		if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 			sys = errno;
