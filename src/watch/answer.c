@@ -33,12 +33,29 @@ static void add_decider(struct text *out, const struct decider *decider)
 			decider->node->table->name);
 }
 
+/*
+ * Explain asks for the socket where a flow begins. What else comes to the host is the host's for it, whether a socket takes it or
+ * not: both ways it came there.
+ */
+static bool is_nobodys(const struct explanation *seen, const struct leaf *said)
+{
+	if ((said->final != FINAL_DELIVERED && said->final != FINAL_REWRITTEN) ||
+		said->place != PLACE_HOST)
+		return false;
+	for (size_t i = 0; i < seen->leaves.n; i++)
+		if (seen->leaves.items[i]->drop == DROP_NO_SOCKET &&
+			seen->leaves.items[i]->last->ns == said->last->ns)
+			return true;
+	return false;
+}
+
 static void compare_verdicts(struct arena *arena, struct watch_answer *answer)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 	enum final seen = answer->seen.explanation->final, said = answer->said.explanation->final;
 
-	if (seen == FINAL_CANNOT_TELL)
+	if (seen == FINAL_CANNOT_TELL ||
+		is_nobodys(answer->seen.explanation, answer->said.explanation->leaf))
 		return;
 	if (seen != said) {
 		add_verdict(&words, "explain says", &answer->said);
@@ -160,6 +177,35 @@ static void compare(struct arena *arena, const struct watch_world *world,
 		compare_places(arena, world, answer);
 }
 
+/* What the walk found in conntrack's entries, as they were read, where it asked first; 0: it did not ask there. */
+static enum ct_state said_state(const struct explanation *said, const struct netns *ns)
+{
+	enum ct_state state = 0;
+
+	for (const struct node *node = said->leaf->last; node; node = node->before)
+		if (node->kind == NODE_CONNTRACK && node->ns == ns && node->packet)
+			state = node->packet->ct_state;
+	return state;
+}
+
+/*
+ * Entries that were made since the host was read are known by what rules saw of the flow. But what holds in one namespace need not in the
+ * next: it is said to explain only if that would say something else.
+ */
+static const struct explanation *ask(struct arena *arena, const struct watch_world *world,
+	const struct moments *moments, struct query *query)
+{
+	const struct explanation *said = explain(arena, world->explainer, query);
+	enum ct_state state = moments_state(moments, query->ns);
+	enum ct_state known = said_state(said, query->ns);
+
+	if (!state || !known || state == known)
+		return said;
+	query->packet.ct_state = state;
+	query->has_ct_state = true;
+	return explain(arena, world->explainer, query);
+}
+
 void watch_answer_make(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, unsigned flags, struct watch_answer *ret)
 {
@@ -172,7 +218,7 @@ void watch_answer_make(struct arena *arena, const struct watch_world *world,
 	moments_make(arena, world, watched, &moments);
 	if (!seen_make(arena, world, &moments, ret, &ends))
 		return;
-	said = explain(arena, world->explainer, &ret->query);
+	said = ask(arena, world, &moments, &ret->query);
 	seen_find_ends(arena, world, watched, &ends, said, ret, seen);
 	report_make(arena, world->explainer, &ret->query, said, flags, &ret->said);
 	report_make(arena, world->explainer, &ret->query, seen, 0, &ret->seen);

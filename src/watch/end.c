@@ -42,12 +42,14 @@ static const struct cause {
 			DROP_SCOPE } },
 	{ "IP_INNOROUTES", NULL, { DROP_NO_ROUTE } },
 	{ "IP_OUTNOROUTES", NULL, { DROP_NO_ROUTE } },
-	{ "IP_INHDR", NULL, { DROP_TTL } },
+	{ "IP_INHDR", NULL, { DROP_TTL, DROP_MARTIAN_DESTINATION, DROP_MARTIAN_SOURCE } },
 	{ "PKT_TOO_BIG", NULL, { DROP_MTU } },
 	{ "NEIGH_", NULL, { DROP_NEIGHBOUR } },
-	{ "OTHERHOST", NULL, { DROP_OTHER_HOST } },
+	/* a tag that no device takes makes the frame one for another host */
+	{ "OTHERHOST", NULL, { DROP_OTHER_HOST, DROP_NO_VLAN_DEVICE } },
 	{ "NO_SOCKET", NULL, { DROP_NO_SOCKET, DROP_NOT_JOINED } },
 	{ "UNHANDLED_PROTO", NULL, { DROP_NO_PROTOCOL, DROP_NO_VLAN_DEVICE } },
+	{ "IPV6DISABLED", NULL, { DROP_NO_PROTOCOL } },
 	{ "IP_NOPROTO", NULL, { DROP_NO_SOCKET } },
 	{ "NO_TX_TARGET", NULL,
 		{ DROP_BRIDGE_NO_TARGET, DROP_BRIDGE_HAIRPIN, DROP_BRIDGE_ISOLATED,
@@ -58,7 +60,13 @@ static const struct cause {
 	{ NULL, "ip6_pkt_drop",
 		{ DROP_BLACKHOLE, DROP_PROHIBIT, DROP_UNREACHABLE, DROP_NO_ROUTE } },
 	{ NULL, "ip6_pkt_prohibit", { DROP_PROHIBIT } },
-	{ NULL, "ip6_forward", { DROP_FORWARDING_OFF, DROP_TTL, DROP_SCOPE } },
+	{ NULL, "ip_forward", { DROP_NOT_FORWARDED } },
+	{ NULL, "ip6_forward", { DROP_FORWARDING_OFF, DROP_NOT_FORWARDED, DROP_TTL, DROP_SCOPE } },
+	/* what came as a broadcast or multicast frame, for which nobody is there */
+	{ NULL, "__udp4_lib_rcv", { DROP_NO_SOCKET, DROP_NOT_JOINED } },
+	{ NULL, "__udp6_lib_rcv", { DROP_NO_SOCKET, DROP_NOT_JOINED } },
+	{ NULL, "tcp_v4_rcv", { DROP_NO_SOCKET } },
+	{ NULL, "tcp_v6_rcv", { DROP_NO_SOCKET } },
 	{ NULL, "br_nf_dev_queue_xmit", { DROP_MTU } },
 	{ NULL, "br_handle_frame_finish",
 		{ DROP_BRIDGE_ISOLATED, DROP_BRIDGE_LOCKED, DROP_BRIDGE_NO_TARGET,
@@ -70,11 +78,14 @@ static const struct cause {
 
 static const struct cause *cause_of(const struct sighting *drop)
 {
+	bool has_reason = drop->reason && strcmp(drop->reason, "NOT_SPECIFIED") != 0;
+
 	for (size_t i = 0; i < N_OF(causes); i++) {
 		const struct cause *cause = &causes[i];
 
-		if (cause->reason ? drop->reason && text_has_prefix(drop->reason, cause->reason)
-				  : drop->function && !strcmp(drop->function, cause->function))
+		if (cause->reason ? has_reason && text_has_prefix(drop->reason, cause->reason)
+				  : !has_reason && drop->function &&
+					    !strcmp(drop->function, cause->function))
 			return cause;
 	}
 	return NULL;
@@ -198,15 +209,6 @@ static void end_by_drop(const struct ending *ending, const struct way_end *end, 
 
 /* --- by where it was last --- */
 
-static bool is_watched(
-	const struct watch_world *world, const struct netns *ns, const struct link *link)
-{
-	vec_for_each (point, world->points)
-		if (point->ns == ns && point->link == link)
-			return true;
-	return false;
-}
-
 /* Does what leaves by it leave all that is watched? */
 static enum place beyond(const struct watch_world *world, const struct moment *place)
 {
@@ -224,7 +226,8 @@ static enum place beyond(const struct watch_world *world, const struct moment *p
 	there = &world->host->netns[link->peer_netns];
 	peer = netns_link_by_index(there, link->peer_index);
 	/* rewritten, it is no packet of the filter any more: in another namespace nobody follows it */
-	return peer && is_watched(world, there, peer) && (place->is_captured || there == place->ns)
+	return peer && world_is_watched(world, there, peer) &&
+			       (place->is_captured || there == place->ns)
 		       ? PLACE_NONE
 		       : PLACE_GUEST;
 }
@@ -265,6 +268,28 @@ static const struct leaf *said_lost(const struct explanation *said, const struct
 	return NULL;
 }
 
+static bool came_to_a_device(const struct leaf *leaf)
+{
+	for (const struct node *node = leaf->last; node; node = node->before)
+		if (node->kind == NODE_TRANSMIT)
+			return true;
+	return false;
+}
+
+/* The same for what the host sent and what was seen at no device. */
+static const struct leaf *said_lost_before(
+	const struct explanation *said, const struct moment *moment)
+{
+	for (size_t i = 0; i < said->leaves.n; i++) {
+		const struct leaf *leaf = said->leaves.items[i];
+
+		if (!is_delivered(leaf->final) && leaf->final != FINAL_CANNOT_TELL &&
+			leaf->last->ns == moment->ns && !came_to_a_device(leaf))
+			return leaf;
+	}
+	return NULL;
+}
+
 static void end_by_place(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
 	const struct moment *place = end->place;
@@ -283,7 +308,7 @@ static void end_by_place(const struct ending *ending, const struct way_end *end,
 			ret->leaf.final = FINAL_REWRITTEN;
 		return;
 	}
-	lost = place ? said_lost(ending->said, place) : NULL;
+	lost = place ? said_lost(ending->said, place) : said_lost_before(ending->said, end->moment);
 	if (lost) {
 		/* what is not seen is not proved: explain's word, and where it was last */
 		ret->evidence = EVIDENCE_SAID;
@@ -317,6 +342,29 @@ static struct leaf *add_end(const struct ending *ending, const struct found *fou
 
 /* --- all ends --- */
 
+static bool is_as_said(const struct explanation *said, const struct leaf *leaf)
+{
+	const struct node *mine = leaf_decider(leaf), *theirs = leaf_decider(said->leaf);
+
+	if (leaf->final != said->leaf->final || leaf->drop != said->leaf->drop)
+		return false;
+	if (mine && theirs)
+		return mine->rule == theirs->rule && mine->rule_chain == theirs->rule_chain;
+	return leaf->last->ns == said->leaf->last->ns && leaf->last->link == said->leaf->last->link;
+}
+
+/* Of ends that tell as much as one another the one that explain names speaks for all, so that it is held against its like. */
+static bool speaks_rather(const struct ending *ending, const struct leaf *leaf)
+{
+	const struct host *host = ending->world->host;
+	const struct leaf *best = ending->seen->leaf;
+
+	if (!best || leaf_is_better(host, leaf, best))
+		return true;
+	return !leaf_is_better(host, best, leaf) && is_as_said(ending->said, leaf) &&
+	       !is_as_said(ending->said, best);
+}
+
 /* A port of Open vSwitch in user space is read by it, and the kernel gives up what it has of the frame. */
 static bool is_taken_by_ovs(
 	const struct watch_world *world, const struct netns *ns, const struct sighting *drop)
@@ -336,14 +384,14 @@ static struct way_end *end_of_drop(
 
 	vec_for_each (end, ends) {
 		const struct trace *trace = NULL;
+		const struct moment *where = end->place ? end->place : end->moment;
 		bool is_there;
 
-		if (end->drop || !end->place || end->place->ns != ns ||
-			end->place->time_ns > drop->time_ns)
+		if (end->drop || where->ns != ns || where->time_ns > drop->time_ns)
 			continue;
 		if (end->moment->kind == MOMENT_CHAIN)
 			trace = &end->moment->events[0]->trace;
-		is_there = end->place->link->index == drop->link ||
+		is_there = (end->place && end->place->link->index == drop->link) ||
 			   (trace && trace->out == drop->link);
 		if (is_there)
 			return end;
@@ -384,7 +432,7 @@ void seen_find_ends(struct arena *arena, const struct watch_world *world,
 				end_by_place(&ending, end, &found);
 		}
 		leaf = add_end(&ending, &found);
-		if (ret->leaf && !leaf_is_better(world->host, leaf, ret->leaf))
+		if (!speaks_rather(&ending, leaf))
 			continue;
 		ret->leaf = leaf;
 		ret->final = leaf->final;

@@ -8,13 +8,17 @@
 /* What the files of the answer share. */
 
 /* order.c: what was seen of a packet, as a tree: each moment knows the one that it came of. */
-enum moment_kind { MOMENT_PLACE, MOMENT_CHAIN };
+enum moment_kind {
+	MOMENT_SENT, /* by the host itself: it has no device yet */
+	MOMENT_PLACE,
+	MOMENT_CHAIN,
+};
 #define NO_MOMENT SIZE_MAX
 struct moment {
 	enum moment_kind kind;
 	size_t parent;		 /* NO_MOMENT: none */
 	const struct netns *ns;	 /* NULL: no namespace that the host is known to have */
-	const struct link *link; /* PLACE: NULL: none that is known */
+	const struct link *link; /* NULL: none that is known; SENT: by which it is to leave */
 	bool is_out;
 	bool is_captured; /* PLACE: as a frame; else only a trace told */
 	bool is_left_out; /* a copy that is no part of its way */
@@ -43,7 +47,10 @@ struct way_end {
 struct way_ends {
 	VEC(struct way_end);
 };
-/* seen.c: as explain tells of a walk. Gives the query of its beginning, and all ends. false: no place is known. */
+/*
+ * seen.c: as explain tells of a walk. Gives the query of its beginning, and all ends. false: no place is known, or it is not one of the
+ * watched.
+ */
 bool seen_make(struct arena *arena, const struct watch_world *world, const struct moments *moments,
 	struct watch_answer *answer, struct way_ends *ret);
 
@@ -56,6 +63,10 @@ void seen_find_ends(struct arena *arena, const struct watch_world *world,
 #define FIELDS_OF_WIRE                                                                             \
 	((FIELD_BIT(FIELD_MARK) - 1) & ~(FIELD_BIT(FIELD_ETH_SRC) - 1) & ~FIELD_BIT(FIELD_PKTTYPE))
 
+bool world_is_watched(
+	const struct watch_world *world, const struct netns *ns, const struct link *link);
+/* What conntrack said to the first rules of ns that asked it of the flow; 0: nothing. */
+enum ct_state moments_state(const struct moments *moments, const struct netns *ns);
 bool is_own_event(const struct watch_world *world, const struct sighting *event);
 /* Does the packet leave the base chain with it? */
 bool trace_is_last_word(enum trace_verdict verdict);

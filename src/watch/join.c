@@ -18,6 +18,7 @@ struct watch {
 	struct watched **open; /* sorted by their first sighting */
 	size_t n, cap;
 	uint64_t n_unknown;
+	uint64_t turn;
 };
 
 struct watch *watch_new(void)
@@ -197,9 +198,11 @@ static bool was_there(const struct watched *watched, const struct sighting *sigh
 	return false;
 }
 
-/* A trace is of a packet that has no other one which began at the same place. */
+/* A trace is of a packet that has no other one which began at the same device. Those that begin behind it are of copies. */
 static bool was_traced_there(const struct watched *watched, const struct sighting *sighting)
 {
+	if (!sighting->link)
+		return false;
 	vec_for_each (track, &watched->tracks) {
 		const struct sighting *first = (*track)->events.items[0];
 
@@ -225,17 +228,24 @@ static struct watched *find(
 	return NULL;
 }
 
-static struct track *find_track(
-	struct watch *watch, const struct sighting *sighting, struct watched **ret)
+/*
+ * The number is made of where the packet lies in memory: another one is soon in the same place. So the last packet that had it is meant,
+ * and the headers, where the event has them, must be of that packet. identity 0: it has none.
+ */
+static struct track *find_track(struct watch *watch, const struct sighting *sighting,
+	uint64_t identity, struct watched **ret)
 {
+	struct track *last = NULL;
+
 	for (size_t i = watch->n; i-- > 0;)
 		vec_for_each (track, &watch->open[i]->tracks)
 			if ((*track)->id == sighting->trace.id &&
-				(*track)->netns == sighting->netns) {
+				(*track)->netns == sighting->netns &&
+				(!last || (*track)->turn > last->turn)) {
 				*ret = watch->open[i];
-				return *track;
+				last = *track;
 			}
-	return NULL;
+	return last && (!identity || (*ret)->identity == identity) ? last : NULL;
 }
 
 static void add(struct watched *watched, const struct sighting *sighting, const struct looks *looks)
@@ -252,12 +262,11 @@ static void add(struct watched *watched, const struct sighting *sighting, const 
 
 static void add_event(struct watch *watch, const struct sighting *sighting)
 {
+	struct looks looks = look(sighting);
 	struct watched *watched;
-	struct track *track = find_track(watch, sighting, &watched);
+	struct track *track = find_track(watch, sighting, looks.identity, &watched);
 
 	if (!track) {
-		struct looks looks = look(sighting);
-
 		if (!looks.identity) {
 			watch->n_unknown++;
 			return;
@@ -270,6 +279,7 @@ static void add_event(struct watch *watch, const struct sighting *sighting)
 		track->netns = sighting->netns;
 		*vec_push(&watched->tracks, watched->arena) = track;
 	}
+	track->turn = ++watch->turn;
 	touch(watched, sighting->time_ns);
 	if (n_kept(watched) >= LIMIT_WATCH_SIGHTINGS)
 		watched->is_cut_short = true;

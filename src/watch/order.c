@@ -43,6 +43,15 @@ const struct ovs_port *world_ovs_port(
 	return NULL;
 }
 
+bool world_is_watched(
+	const struct watch_world *world, const struct netns *ns, const struct link *link)
+{
+	vec_for_each (point, world->points)
+		if (point->ns == ns && point->link == link)
+			return true;
+	return false;
+}
+
 static bool read_packet(const struct sighting *sighting, struct packet *ret)
 {
 	struct frame frame = { .bytes = sighting->bytes,
@@ -102,22 +111,26 @@ static size_t find_place(const struct moments *moments, const struct moment *pla
 	return NO_MOMENT;
 }
 
-/* A copy of a flooded frame has a number of its own, and its events begin in the middle: behind the place where the frame came into
- * the bridge. */
+/*
+ * A copy of a flooded frame has a number of its own, and its events begin in the middle: behind the place where the frame came into
+ * the bridge. Rules of IP have the bridge for that device, those of the bridge its port.
+ */
 static size_t where_it_came_in(const struct moments *moments, const struct netns *ns, int in)
 {
-	size_t any = NO_MOMENT;
+	size_t any = NO_MOMENT, bridge = NO_MOMENT;
 
 	for (size_t i = 0; i < moments->n; i++) {
 		const struct moment *place = &moments->items[i];
 
 		if (!is_place(place) || place->ns != ns || place->is_out)
 			continue;
-		if (in && (place->link->index == in || place->link->master_index == in))
+		if (in && place->link->master_index == in)
 			return i;
+		if (in && place->link->index == in)
+			bridge = i;
 		any = i;
 	}
-	return any;
+	return bridge != NO_MOMENT ? bridge : any;
 }
 
 /* One base chain: up to its policy or to a verdict that ends it. */
@@ -142,8 +155,24 @@ static uint64_t time_at(const struct moments *moments, size_t at, const struct s
 	return at == NO_MOMENT ? event->time_ns : moments->items[at].time_ns;
 }
 
+/* As the host's own stack made it, before any NAT. Nothing of it was before that, whenever the event was read. */
+static size_t add_sent(struct arena *arena, const struct watch_world *world,
+	struct moments *moments, const struct watched *watched, const struct sighting *event)
+{
+	struct moment moment = { .kind = MOMENT_SENT,
+		.parent = NO_MOMENT,
+		.ns = world_netns(world, event->netns),
+		.is_out = true,
+		.time_ns = watched->first_ns };
+
+	if (moment.ns && event->trace.out)
+		moment.link = netns_link_by_index(moment.ns, event->trace.out);
+	moment.has_packet = read_packet(event, &moment.packet);
+	return add_moment(arena, moments, &moment);
+}
+
 static void add_run(struct arena *arena, const struct watch_world *world, struct moments *moments,
-	size_t *at, const struct track *track, size_t from, size_t n)
+	const struct watched *watched, size_t *at, const struct track *track, size_t from, size_t n)
 {
 	const struct sighting *first = track->events.items[from];
 	struct moment moment;
@@ -160,30 +189,62 @@ static void add_run(struct arena *arena, const struct watch_world *world, struct
 		*at = add_moment(arena, moments, &moment);
 		return;
 	}
+	if (first->trace.family != FAMILY_NETDEV) {
+		*at = add_sent(arena, world, moments, watched, first);
+		return;
+	}
 	moment = place_of(world, first);
 	if (!moment.link)
-		return; /* what the host itself sends: it has no device yet */
+		return;
 	found = find_place(moments, &moment);
 	if (found == NO_MOMENT) {
 		moment.time_ns = time_at(moments, *at, first);
 		found = add_moment(arena, moments, &moment);
 	}
-	if (found != *at && from)
+	if (found != *at && *at != NO_MOMENT)
 		moments->items[found].parent = *at;
 	*at = found;
 }
 
-static void add_track(struct arena *arena, const struct watch_world *world, struct moments *moments,
-	const struct track *track)
+static bool has_devices_below(const struct link *link)
 {
-	const struct sighting *first = track->events.items[0];
-	size_t at = NO_MOMENT, n;
+	return !strcmp(link->kind, "bridge") || link->lower_index;
+}
 
-	if (!is_own_event(world, first))
-		at = where_it_came_in(moments, world_netns(world, track->netns), first->trace.in);
+/*
+ * Is the run at "from" of another copy than the one before it? A copy has gone when a rule took it, and when it left by a device
+ * that stands on no other: then nothing but that device's own rules are asked.
+ */
+static bool is_next_copy(
+	const struct moments *moments, size_t at, const struct track *track, size_t from)
+{
+	const struct sighting *first = track->events.items[from];
+	const struct trace *before = &track->events.items[from - 1]->trace;
+	const struct moment *moment = at == NO_MOMENT ? NULL : &moments->items[at];
+
+	if (trace_is_last_word(before->verdict) && before->verdict != TRACE_ACCEPT)
+		return true;
+	return moment && is_place(moment) && moment->is_out && !has_devices_below(moment->link) &&
+	       (first->trace.family != FAMILY_NETDEV || first->trace.out != moment->link->index);
+}
+
+static void add_track(struct arena *arena, const struct watch_world *world, struct moments *moments,
+	const struct watched *watched, const struct track *track)
+{
+	const struct netns *ns = world_netns(world, track->netns);
+	size_t at = NO_MOMENT, begin = 0, n;
+
 	for (size_t i = 0; i < track->events.n; i += n) {
+		const struct sighting *first = track->events.items[i];
+
+		if (i && is_next_copy(moments, at, track, i)) {
+			begin = i;
+			at = NO_MOMENT;
+		}
+		if (i == begin && !is_own_event(world, first))
+			at = where_it_came_in(moments, ns, first->trace.in);
 		n = run_length(track, i);
-		add_run(arena, world, moments, &at, track, i, n);
+		add_run(arena, world, moments, watched, &at, track, i, n);
 	}
 }
 
@@ -218,10 +279,27 @@ static bool leaves_ovs(const struct watch_world *world, const struct moment *pla
 	return port && place->is_out != is_internal(port);
 }
 
+/* A port of a bridge, or what a VLAN device stands on: a frame that comes in goes from it up to the device above. */
+static bool is_under(const struct moment *below, const struct moment *above)
+{
+	return below->ns == above->ns && (below->link->master_index == above->link->index ||
+						 above->link->lower_index == below->link->index);
+}
+
+static bool is_next_device(const struct moment *before, const struct moment *place)
+{
+	return before->is_out == place->is_out &&
+	       (place->is_out ? is_under(place, before) : is_under(before, place));
+}
+
 /* How near is before to place? 0: it does not lead there. */
 static int nearness(
 	const struct watch_world *world, const struct moment *before, const struct moment *place)
 {
+	if (before->kind == MOMENT_SENT)
+		return before->ns == place->ns && place->is_out;
+	if (is_next_device(before, place))
+		return 3;
 	if (leaves_ovs(world, place))
 		return enters_ovs(world, before) ? 3 : 0;
 	if (!place->is_out)
@@ -246,11 +324,21 @@ static size_t behind_rules(const struct moments *moments, size_t place)
 	return at;
 }
 
+/* A frame keeps its time on the way up from a port to its bridge. */
 static bool is_earlier(const struct moments *moments, size_t a, size_t b)
 {
 	const struct moment *x = &moments->items[a], *y = &moments->items[b];
 
-	return x->time_ns != y->time_ns ? x->time_ns < y->time_ns : a < b;
+	if (x->time_ns != y->time_ns)
+		return x->time_ns < y->time_ns;
+	if (x->kind == MOMENT_SENT || y->kind == MOMENT_SENT)
+		return x->kind == MOMENT_SENT;
+	return is_next_device(x, y) || (!is_next_device(y, x) && a < b);
+}
+
+static bool is_begin(const struct moment *moment)
+{
+	return is_place(moment) || moment->kind == MOMENT_SENT;
 }
 
 static void find_parent(const struct watch_world *world, struct moments *moments, size_t of)
@@ -262,7 +350,7 @@ static void find_parent(const struct watch_world *world, struct moments *moments
 	for (size_t i = 0; i < moments->n; i++) {
 		int near;
 
-		if (i == of || !is_place(&moments->items[i]) || !is_earlier(moments, i, of))
+		if (i == of || !is_begin(&moments->items[i]) || !is_earlier(moments, i, of))
 			continue;
 		if (before == NO_MOMENT || is_earlier(moments, before, i))
 			before = i;
@@ -276,10 +364,9 @@ static void find_parent(const struct watch_world *world, struct moments *moments
 	/* what lies between was not looked at */
 	if (best == NO_MOMENT)
 		best = before;
+	/* also from one device to the other end: those of the egress hook were asked */
 	if (best != NO_MOMENT)
-		place->parent = place->is_out && !moments->items[best].is_out
-					? behind_rules(moments, best)
-					: best;
+		place->parent = behind_rules(moments, best);
 }
 
 /* A parent is never behind its child, whatever the sources said. */
@@ -349,7 +436,7 @@ void moments_make(struct arena *arena, const struct watch_world *world,
 		add_moment(arena, &moments, &place);
 	}
 	vec_for_each (track, &watched->tracks)
-		add_track(arena, world, &moments, *track);
+		add_track(arena, world, &moments, watched, *track);
 	find_parents(world, &moments);
 	leave_out_mirrors(world, &moments);
 	*ret = moments;

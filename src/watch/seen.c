@@ -127,14 +127,20 @@ static bool is_bridge_port(const struct moment *place)
 	return master && !strcmp(master->kind, "bridge");
 }
 
+static void add_sent(struct way *way, const struct moment *moment)
+{
+	struct node *node = add_node(way, NODE_SENT, moment->ns, NULL);
+
+	if (moment->has_packet)
+		node->packet = keep(way, &moment->packet);
+}
+
 static void add_place(struct way *way, const struct moment *place)
 {
 	struct node *node;
 
-	if (!way->last && place->is_out) {
-		node = add_node(way, NODE_SENT, place->ns, NULL);
-		node->packet = keep(way, &place->packet);
-	}
+	if (!way->last && place->is_out)
+		add_sent(way, place);
 	look_for_nat(way, place);
 	add_between(way, place);
 	node = add_node(way, kind_of(way, place), place->ns, place->link);
@@ -147,37 +153,6 @@ static void add_place(struct way *way, const struct moment *place)
 
 /* --- rules --- */
 
-static bool is_of_source(const struct table *table, enum table_source source)
-{
-	return table->source == source;
-}
-
-/* What iptables-save and ebtables-save list is told better there than by nft. */
-static const struct table *find_table(const struct netns *ns, enum family family, const char *name)
-{
-	static const enum table_source sources[] = { SOURCE_IPTABLES, SOURCE_EBTABLES, SOURCE_NFT };
-
-	for (size_t s = 0; ns->ruleset && s < N_OF(sources); s++)
-		for (size_t t = 0; t < ns->ruleset->n_tables; t++) {
-			const struct table *table = &ns->ruleset->tables[t];
-
-			if (is_of_source(table, sources[s]) && table->family == family &&
-				!strcmp(table->name, name))
-				return table;
-		}
-	return NULL;
-}
-
-/* A trace of family inet may name the table's family or the packet's. */
-static const struct table *table_of(const struct netns *ns, const struct trace *trace)
-{
-	const struct table *table = find_table(ns, trace->family, trace->table);
-
-	if (!table && (trace->family == FAMILY_IPV4 || trace->family == FAMILY_IPV6))
-		table = find_table(ns, FAMILY_INET, trace->table);
-	return table;
-}
-
 static const struct rule *rule_of(struct way *way, const struct netns *ns,
 	const struct table *table, const struct chain *chain, const struct trace *trace)
 {
@@ -188,6 +163,72 @@ static const struct rule *rule_of(struct way *way, const struct netns *ns,
 		at >= chain->n_rules)
 		return NULL;
 	return &chain->rules[at];
+}
+
+/* Do all rules of the run stand in it? */
+static bool fits(struct way *way, const struct moment *moment, const struct table *table)
+{
+	for (size_t i = 0; i < moment->n_events; i++) {
+		const struct trace *trace = &moment->events[i]->trace;
+		const struct chain *chain = table_chain(table, trace->chain);
+
+		if (!chain || (trace->step == TRACE_RULE &&
+				      !rule_of(way, moment->ns, table, chain, trace)))
+			return false;
+	}
+	return true;
+}
+
+/* Since the packet came to the device where it is. */
+static bool was_asked(const struct way *way, const struct moment *moment, const struct table *table)
+{
+	const char *name = moment->events[0]->trace.chain;
+
+	for (const struct node *node = way->last;
+		node && (node->kind == NODE_CHAIN || node->kind == NODE_NAT); node = node->before)
+		if (node->kind == NODE_CHAIN && node->table == table &&
+			!strcmp(node->chain->name, name))
+			return true;
+	return false;
+}
+
+/* A trace of family inet names the packet's family. */
+static bool may_be_table(const struct table *table, const struct trace *trace)
+{
+	bool is_ip = trace->family == FAMILY_IPV4 || trace->family == FAMILY_IPV6;
+
+	return !strcmp(table->name, trace->table) && table_chain(table, trace->chain) &&
+	       (table->family == trace->family || (is_ip && table->family == FAMILY_INET));
+}
+
+/*
+ * Two tables may be meant: then the one that has these rules, and of two that
+ * have them the one that was not asked yet, since no hook asks a chain twice. What iptables-save and ebtables-save list is told better
+ * there than by nft.
+ */
+static const struct table *table_of(struct way *way, const struct moment *moment)
+{
+	static const enum table_source sources[] = { SOURCE_IPTABLES, SOURCE_EBTABLES, SOURCE_NFT };
+	const struct ruleset *ruleset = moment->ns ? moment->ns->ruleset : NULL;
+	const struct table *best = NULL;
+	int best_rank = 0;
+
+	for (size_t s = 0; ruleset && s < N_OF(sources); s++)
+		for (size_t t = 0; t < ruleset->n_tables; t++) {
+			const struct table *table = &ruleset->tables[t];
+			int rank;
+
+			if (table->source != sources[s] ||
+				!may_be_table(table, &moment->events[0]->trace))
+				continue;
+			rank = !fits(way, moment, table)       ? 1
+			       : was_asked(way, moment, table) ? 2
+							       : 3;
+			if (rank > best_rank)
+				best = table;
+			best_rank = rank > best_rank ? rank : best_rank;
+		}
+	return best;
 }
 
 static enum chain_type type_of(const struct table *table, const struct chain *chain)
@@ -245,7 +286,7 @@ static void name_devices(struct way *way, const struct moment *moment, struct pa
 static void add_chain(struct way *way, const struct moment *moment)
 {
 	const struct trace *first = &moment->events[0]->trace;
-	const struct table *table = moment->ns ? table_of(moment->ns, first) : NULL;
+	const struct table *table = table_of(way, moment);
 	const struct chain *chain = table ? table_chain(table, first->chain) : NULL;
 	struct node *node;
 	struct packet packet;
@@ -279,8 +320,7 @@ static void add_chain(struct way *way, const struct moment *moment)
 
 /* --- the whole --- */
 
-/* What rules saw of the flow at the packet's first namespace; 0: it was not traced there. */
-static enum ct_state state_of(const struct moments *moments, const struct netns *ns)
+enum ct_state moments_state(const struct moments *moments, const struct netns *ns)
 {
 	vec_for_each (moment, moments)
 		for (size_t i = 0;
@@ -291,13 +331,34 @@ static enum ct_state state_of(const struct moments *moments, const struct netns 
 	return 0;
 }
 
-static bool make_query(const struct moments *moments, struct watch_answer *answer)
+static bool has_place(const struct moments *moments)
+{
+	vec_for_each (moment, moments)
+		if (moment->kind == MOMENT_PLACE && moment->link)
+			return true;
+	return false;
+}
+
+/* The rules of what the host sends are asked before it is known by which device that goes: of others than the watched nobody asked. */
+static bool is_beginning(
+	const struct watch_world *world, const struct moments *moments, const struct moment *moment)
+{
+	if (moment->parent != NO_MOMENT || !moment->has_packet || !moment->ns || !moment->link)
+		return false;
+	return moment->kind == MOMENT_PLACE ||
+	       (moment->kind == MOMENT_SENT &&
+		       (has_place(moments) || world_is_watched(world, moment->ns, moment->link)));
+}
+
+static bool make_query(
+	const struct watch_world *world, const struct moments *moments, struct watch_answer *answer)
 {
 	const struct moment *first = NULL;
 
 	vec_for_each (moment, moments)
-		if (moment->kind == MOMENT_PLACE && moment->link && moment->has_packet &&
-			moment->parent == NO_MOMENT && (!first || moment->time_ns < first->time_ns))
+		if (is_beginning(world, moments, moment) &&
+			(!first || moment->time_ns < first->time_ns ||
+				(moment->time_ns == first->time_ns && moment->kind == MOMENT_SENT)))
 			first = moment;
 	if (!first)
 		return false;
@@ -305,8 +366,6 @@ static bool make_query(const struct moments *moments, struct watch_answer *answe
 		.ns = first->ns,
 		.in = first->is_out ? NULL : first->link,
 		.packet = first->packet };
-	answer->query.packet.ct_state = state_of(moments, first->ns);
-	answer->query.has_ct_state = answer->query.packet.ct_state != 0;
 	answer->has_query = true;
 	return true;
 }
@@ -336,7 +395,9 @@ static void follow(struct way way, size_t at)
 	const struct moment *moment = &way.moments->items[at];
 	size_t n = n_children(way.moments, at);
 
-	if (moment->kind == MOMENT_PLACE && moment->link)
+	if (moment->kind == MOMENT_SENT)
+		add_sent(&way, moment);
+	else if (moment->kind == MOMENT_PLACE && moment->link)
 		add_place(&way, moment);
 	else if (moment->kind == MOMENT_CHAIN)
 		add_chain(&way, moment);
@@ -355,7 +416,7 @@ bool seen_make(struct arena *arena, const struct watch_world *world, const struc
 		.arena = arena, .world = world, .answer = answer, .moments = moments, .ends = ret
 	};
 
-	if (!make_query(moments, answer))
+	if (!make_query(world, moments, answer))
 		return false;
 	for (size_t i = 0; i < moments->n; i++)
 		if (moments->items[i].parent == NO_MOMENT && !moments->items[i].is_left_out)

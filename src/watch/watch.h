@@ -14,10 +14,12 @@
 
 /* --- putting together --- */
 
-/* The events of netfilter for one packet in one namespace, in their order. */
+/* The events of netfilter for one packet in one namespace, in their order. Copies of it that the kernel made one after the other may
+ * be in one, since it gives a number again as soon as it is free. */
 struct track {
 	uint64_t netns;
 	uint32_t id;
+	uint64_t turn; /* the later, the later its last event */
 	VEC(const struct sighting *) events;
 };
 
