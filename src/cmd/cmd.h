@@ -75,6 +75,7 @@ enum option_id {
 	OPT_RATE,
 	OPT_TO_MANY,
 	OPT_PCAP,
+	OPT_PLAIN,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -168,6 +169,7 @@ struct invocation {
 	unsigned count, for_s, rate;
 	bool to_many;	      /* probe */
 	const char *pcap_dir; /* --pcap; NULL: not said */
+	bool plain;	      /* watch */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
