@@ -77,6 +77,7 @@ enum option_id {
 	OPT_TO_MANY,
 	OPT_MATRIX,
 	OPT_PCAP,
+	OPT_PLAIN,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -171,6 +172,7 @@ struct invocation {
 	bool to_many, matrix; /* probe */
 	const char *port;     /* --port; NULL: not said */
 	const char *pcap_dir; /* --pcap; NULL: not said */
+	bool plain;	      /* watch */
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */

@@ -25,7 +25,7 @@ static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_F
 static const enum option_id probe_options[] = { OPT_IN, OPT_PORT, OPT_TO, OPT_NETNS, OPT_MATRIX,
 	OPT_POLICY, OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id watch_options[] = { OPT_PORT, OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR,
-	OPT_RATE, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
+	OPT_RATE, OPT_PLAIN, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -339,6 +339,8 @@ const struct command commands[] = {
 			"IPIP, GRE and VXLAN are followed by their inner header, rewritten ones stay followed. "
 			"No rule of anybody is changed: traces are asked for by tables of its own (nft list tables: portwall-watch-...), which go with "
 			"it, however it ends. What cannot be observed on this kernel is said at the beginning. Needs root. "
+			"On a terminal it shows a live view, unless it is asked for --plain, --brief or --json: the points as columns with exact counters, "
+			"so that it is seen where packets come no further, the newest packets below, and each of them in full; \"?\" tells the keys. "
 			"With --pcap the frames go into a file as well (pcapng, mode 0600: it holds what people sent), which can be read "
 			"however the command ends.",
 		.exit_status =

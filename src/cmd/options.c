@@ -105,6 +105,8 @@ const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_PCAP] = { "pcap", 0, "DIR",
 		"write the frames to a new file in DIR, for Wireshark: of each point and direction, with what became of the packet as a "
 		"comment on its last frame" },
+	[OPT_PLAIN] = { "plain", 0, NULL,
+		"print a block for each packet, on a terminal, too, in place of the live view" },
 	[OPT_RATE] = { "rate", 0, "N",
 		"follow at most N packets a second and device through the rules (default: 100); all are counted" },
 	[OPT_PARANOID] = { "paranoid", 0, NULL,
@@ -262,6 +264,7 @@ static const struct {
 	{ OPT_KEEP, AT(keep) },
 	{ OPT_TO_MANY, AT(to_many) },
 	{ OPT_MATRIX, AT(matrix) },
+	{ OPT_PLAIN, AT(plain) },
 	{ OPT_PARANOID, AT(paranoid) },
 	{ OPT_WATCH, AT(object.watch) },
 	{ OPT_LONG, AT(object.is_long) },

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* portwall watch: packets on the wire, at every point of their path, as they pass. */
-#include "cmd/watch.h"
+#include "cmd/watch_live.h"
 
 #include <stdio.h>
 
@@ -9,6 +9,7 @@
 #define SECOND_NS 1000000000ull
 
 struct watching {
+	struct watch_live *live; /* NULL: lines are printed */
 	struct watch_file *file; /* NULL: no --pcap */
 	struct err *err;	 /* of the file */
 	bool has_failed;
@@ -36,7 +37,9 @@ static bool tell(void *data, struct watch_session *session, const struct watched
 		watching->has_failed = true;
 		return false;
 	}
-	if (inv->json) {
+	if (watching->live) {
+		watch_live_add(watching->live, session, watched, answer);
+	} else if (inv->json) {
 		print_line(watch_json_answer(session, watched, answer));
 	} else {
 		watch_print_answer(session, &out, watched, answer);
@@ -75,6 +78,21 @@ static bool check_usage(struct invocation *inv, struct err *err)
 	return kernel_must_be_admin(err);
 }
 
+/* The terminal is the live view's no longer than this: whatever comes of it is told where it can be read afterwards. */
+static bool watch(struct watch_session *session, struct watching *watching, struct err *err)
+{
+	struct watch_live *live CLEANUP(watch_live_close) = NULL;
+	const struct invocation *inv = session->inv;
+	uint64_t end_ns = inv->for_s ? watch_now_ns() + inv->for_s * SECOND_NS : 0;
+
+	if (watch_live_is_wanted(inv))
+		watch_live_open(session, &live);
+	watching->live = live;
+	session->turn = live ? watch_live_turn : NULL;
+	session->turn_data = live;
+	return watch_session_run(session, end_ns, tell, watching, err) && !watching->has_failed;
+}
+
 bool cmd_watch(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(watch_session_close) = { .inv = inv };
@@ -93,9 +111,7 @@ bool cmd_watch(struct invocation *inv, struct err *err)
 	watch_print_begin(&session);
 	if (file)
 		fprintf(stderr, "writing %s\n", watch_file_path(file));
-	if (!watch_session_run(&session, inv->for_s ? watch_now_ns() + inv->for_s * SECOND_NS : 0,
-		    tell, &watching, err) ||
-		watching.has_failed)
+	if (!watch(&session, &watching, err))
 		return false;
 	if (inv->json) {
 		print_line(watch_json_counts(&session));

@@ -8,6 +8,10 @@
 
 /* What watch and probe share: a host that is read again when it changes, and what is listened to on it. */
 
+struct watch_session;
+/* Called at each turn of the loop, some 20 times a second; false: enough. */
+typedef bool watch_turn(void *data, struct watch_session *session);
+
 struct watch_session {
 	struct invocation *inv;
 	const char *entry; /* the name of the port or device */
@@ -17,6 +21,8 @@ struct watch_session {
 	struct kernel_watch *changes; /* NULL: they cannot be listened to */
 	struct watch *watch;
 	struct watch_file *file; /* of a probe: --pcap; NULL: none */
+	watch_turn *turn; /* NULL: none */
+	void *turn_data;
 
 	/* of the present reading of the host, all in one arena that the next one replaces */
 	struct arena *arena;
@@ -58,6 +64,10 @@ bool watch_file_add(struct watch_file *file, const struct watch_session *session
 void watch_print_begin(const struct watch_session *session);
 void watch_print_answer(struct watch_session *session, struct text *out,
 	const struct watched *watched, const struct watch_answer *answer);
+void watch_print_time(
+	struct text *out, uint64_t time_ns); /* "15:04:05.123456", of the place's clock */
+/* What could not be looked at, a line each; nothing when all was. */
+void watch_print_losses(struct text *out, const struct capture_losses *losses);
 /* "seen there", "told by the kernel" */
 const char *watch_evidence_words(enum watch_evidence evidence);
 /* Points as columns: how many packets passed each. */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,6 +76,8 @@ static bool create(struct watch_file *file, const char *dir, struct err *err)
 
 	gmtime_r(&now, &parts);
 	strftime(begin, sizeof(begin), "%Y%m%dT%H%M%SZ", &parts);
+	/* a limit of sizes (ulimit -f) is an error of write, as a full disk is, and no end without a word */
+	signal(SIGXFSZ, SIG_IGN);
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return err_system(err, errno, "--pcap: cannot make the folder %s", dir);
 	for (unsigned i = 1; i <= NAMES_MAX; i++) {

@@ -37,7 +37,7 @@ void watch_print_begin(const struct watch_session *session)
 
 /* --- text --- */
 
-static void add_time(struct text *out, uint64_t time_ns)
+void watch_print_time(struct text *out, uint64_t time_ns)
 {
 	time_t seconds = (time_t)(time_ns / SECOND_NS);
 	struct tm parts;
@@ -69,7 +69,7 @@ void watch_print_answer(struct watch_session *session, struct text *out,
 	struct invocation *inv = session->inv;
 	struct text verdict CLEANUP(text_done) = TEXT_INIT;
 
-	add_time(out, watched->first_ns);
+	watch_print_time(out, watched->first_ns);
 	text_add(out, " ");
 	packet_expr_print(out, &answer->query.packet);
 	text_add(out, "\n");
@@ -117,7 +117,7 @@ static bool read_counts(struct watch_session *session, struct capture_count **re
 	return capture_counts(session->arena, session->capture, ret, ret_n, &ignored) && *ret_n;
 }
 
-static void add_losses(struct text *out, const struct capture_losses *losses)
+void watch_print_losses(struct text *out, const struct capture_losses *losses)
 {
 	if (losses->frames)
 		text_addf(out, "  %llu frames had no room\n", (unsigned long long)losses->frames);
@@ -152,7 +152,7 @@ void watch_print_counts(struct watch_session *session, struct text *out)
 					(unsigned long long)count->n_out);
 		}
 	}
-	add_losses(out, &losses);
+	watch_print_losses(out, &losses);
 }
 
 /* --- JSON --- */

@@ -229,6 +229,8 @@ bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_eac
 			return false;
 		if (!take_complete(session, now_ns, QUIET_NS, each, data))
 			return true;
+		if (session->turn && !session->turn(session->turn_data, session))
+			return true;
 		look_for_changes(session);
 		if (session->is_stale && watch_now_ns() > session->read_ns + AGAIN_NS &&
 			!refresh(session, err))
