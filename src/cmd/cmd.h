@@ -74,6 +74,7 @@ enum option_id {
 	OPT_FOR,
 	OPT_RATE,
 	OPT_TO_MANY,
+	OPT_DROPS,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -165,6 +166,7 @@ struct invocation {
 	bool as_fffuu;
 	/* watch; 0: not said */
 	unsigned count, for_s, rate;
+	bool drops;
 	bool to_many; /* probe */
 	struct object_words object;
 	/* serve */

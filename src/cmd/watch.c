@@ -67,12 +67,12 @@ static bool check_usage(const struct invocation *inv, struct err *err)
 bool cmd_watch(struct invocation *inv, struct err *err)
 {
 	struct watch_session session CLEANUP(
-		watch_session_close) = { .inv = inv,
-		.entry = inv->in,
-		.netns = inv->netns };
+		watch_session_close) = { .inv = inv, .entry = inv->in, .netns = inv->netns };
 	struct watching watching = { 0 };
 	struct text out CLEANUP(text_done) = TEXT_INIT;
 
+	if (inv->drops)
+		return watch_drops(inv, err);
 	if (!check_usage(inv, err) || !find_filter(inv, &session.filter, err) ||
 		!watch_session_open(&session, err))
 		return false;

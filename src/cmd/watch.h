@@ -39,8 +39,19 @@ void watch_session_close(struct watch_session *session); /* for CLEANUP */
 bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_each *each, void *data,
 	struct err *err);
 uint64_t watch_now_ns(void);
+/* "vm1", "tap812bd281-f5", or the id of a port whose tap is called by its beginning. netns NULL or "": whichever has it. */
+bool watch_find_entry(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err);
+/* Have links or rules changed since the last call, by others than portwall watch? NULL: not known, false. */
+bool watch_host_changed(struct kernel_watch *watch);
+/* SIGINT, SIGTERM and SIGHUP end what is watched; what is to be said at the end is said. */
+void watch_catch_signals(void);
+bool watch_is_ended(void);
 
-/* watch_text.c */
+/* watch_drops.c: --drops */
+bool watch_drops(struct invocation *inv, struct err *err);
+
+/* watch_print.c */
 void watch_print_begin(const struct watch_session *session);
 void watch_print_answer(struct watch_session *session, struct text *out,
 	const struct watched *watched, const struct watch_answer *answer);
@@ -49,5 +60,6 @@ void watch_print_counts(struct watch_session *session, struct text *out);
 json_t *watch_json_answer(struct watch_session *session, const struct watched *watched,
 	const struct watch_answer *answer);
 json_t *watch_json_counts(struct watch_session *session);
+json_t *watch_json_time(uint64_t time_ns);
 
 #endif
