@@ -87,6 +87,10 @@
 #define LIMIT_WATCH_POINTS    64   /* devices */
 #define LIMIT_WATCH_PORTS     16   /* of a bridge with more only those that lead further */
 
+/* Drops by their cause. */
+#define LIMIT_LOSS_KINDS     65536 /* different ones: the kernel counts fewer apart */
+#define LIMIT_LOSS_QUESTIONS 4096  /* that explain is asked of one reading of the host */
+
 /* Who may ask over TCP. A password costs a tenth of a second of a processor, or two, and 64 MiB, one at a time. */
 #define LIMIT_USERS	    1000
 #define LIMIT_USER_TOKENS   16			      /* kept in the file */

@@ -78,6 +78,7 @@ enum option_id {
 	OPT_MATRIX,
 	OPT_PCAP,
 	OPT_PLAIN,
+	OPT_DROPS,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -173,6 +174,7 @@ struct invocation {
 	const char *port;     /* --port; NULL: not said */
 	const char *pcap_dir; /* --pcap; NULL: not said */
 	bool plain;	      /* watch */
+	bool drops;
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */

@@ -24,8 +24,8 @@ static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_F
 
 static const enum option_id probe_options[] = { OPT_IN, OPT_PORT, OPT_TO, OPT_NETNS, OPT_MATRIX,
 	OPT_POLICY, OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
-static const enum option_id watch_options[] = { OPT_PORT, OPT_IN, OPT_NETNS, OPT_COUNT, OPT_FOR,
-	OPT_RATE, OPT_PLAIN, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
+static const enum option_id watch_options[] = { OPT_PORT, OPT_IN, OPT_NETNS, OPT_DROPS, OPT_COUNT,
+	OPT_FOR, OPT_RATE, OPT_PLAIN, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -338,19 +338,25 @@ const struct command commands[] = {
 			"\"icmp and host 172.17.0.9\", and \"ipip\"; none: every packet. It is applied by the kernel; packets in "
 			"IPIP, GRE and VXLAN are followed by their inner header, rewritten ones stay followed. "
 			"No rule of anybody is changed: traces are asked for by tables of its own (nft list tables: portwall-watch-...), which go with "
-			"it, however it ends. What cannot be observed on this kernel is said at the beginning. Needs root. "
+			"it, however it ends. What cannot be observed on this kernel is said at the beginning. "
 			"On a terminal it shows a live view, unless it is asked for --plain, --brief or --json: the points as columns with exact counters, "
 			"so that it is seen where packets come no further, the newest packets below, and each of them in full; \"?\" tells the keys. "
 			"With --pcap the frames go into a file as well (pcapng, mode 0600: it holds what people sent), which can be read "
-			"however the command ends.",
+			"however the command ends. "
+			"With --drops no packet is followed: every drop at the ports of this host's bridges (--port, --in: at those of one "
+			"port's path) is counted by the kernel, exactly, with the reason that it has. For each port, reason and other station "
+			"it is said which rule it was, whose that is, and what would let these packets pass, as portwall explain says of one of "
+			"them; where explain does not know why, the kernel's reason stands alone. Needs root.",
 		.exit_status =
 			"as explain, of the packet that is furthest from delivered: 0 delivered, 3 dropped, rejected or consumed, 4 delivered "
-			"but rewritten, 5 it cannot be told, or no packet came",
+			"but rewritten, 5 it cannot be told, or no packet came; --drops: 3 packets were dropped, 0 none",
 		.examples =
 			"portwall watch ipip --port vm1\n"
 			"portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
 			"portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n"
-			"portwall watch ipip --in tap812bd281-f5 --pcap incident  # for Wireshark\n",
+			"portwall watch ipip --in tap812bd281-f5 --pcap incident  # for Wireshark\n"
+			"portwall watch --drops\n"
+			"portwall watch --drops --port vm1 --for 60s --json\n",
 		OPTIONS(watch_options),
 		.run = cmd_watch,
 	},

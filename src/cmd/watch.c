@@ -71,7 +71,7 @@ static bool check_usage(struct invocation *inv, struct err *err)
 		return err_input(err, "watch: --in and --port exclude each other");
 	if (inv->port && *inv->port)
 		inv->in = watch_port_device(inv->arena, inv->port);
-	if (!inv->in || !*inv->in) {
+	if (!inv->drops && (!inv->in || !*inv->in)) {
 		err_input(err, "watch: at which port?");
 		return err_next(err, "--port PORT, or --in DEVICE; portwall show lists ports");
 	}
@@ -102,6 +102,8 @@ bool cmd_watch(struct invocation *inv, struct err *err)
 
 	if (!check_usage(inv, err))
 		return false;
+	if (inv->drops)
+		return watch_drops(inv, err);
 	session.entry = inv->in;
 	session.netns = inv->netns;
 	if (!find_filter(inv, &session.filter, err) || !watch_session_open(&session, err) ||

@@ -21,7 +21,7 @@ struct watch_session {
 	struct kernel_watch *changes; /* NULL: they cannot be listened to */
 	struct watch *watch;
 	struct watch_file *file; /* of a probe: --pcap; NULL: none */
-	watch_turn *turn; /* NULL: none */
+	watch_turn *turn;	 /* NULL: none */
 	void *turn_data;
 
 	/* of the present reading of the host, all in one arena that the next one replaces */
@@ -59,6 +59,17 @@ const char *watch_file_path(const struct watch_file *file);
 /* The packet's frames; one that only traces told of has none. Fails where the file cannot be written; it can be read all the same. */
 bool watch_file_add(struct watch_file *file, const struct watch_session *session,
 	const struct watched *watched, const struct watch_answer *answer, struct err *err);
+/* "vm1", "tap812bd281-f5", or the id of a port whose tap is called by its beginning. netns NULL or "": whichever has it. */
+bool watch_find_entry(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err);
+/* Have links or rules changed since the last call, by others than portwall watch? NULL: not known, false. */
+bool watch_host_changed(struct kernel_watch *watch);
+/* SIGINT, SIGTERM and SIGHUP end what is watched; what is to be said at the end is said. */
+void watch_catch_signals(void);
+bool watch_is_ended(void);
+
+/* watch_drops.c: --drops */
+bool watch_drops(struct invocation *inv, struct err *err);
 
 /* watch_print.c */
 void watch_print_begin(const struct watch_session *session);
@@ -75,5 +86,6 @@ void watch_print_counts(struct watch_session *session, struct text *out);
 json_t *watch_json_answer(struct watch_session *session, const struct watched *watched,
 	const struct watch_answer *answer);
 json_t *watch_json_counts(struct watch_session *session);
+json_t *watch_json_time(uint64_t time_ns);
 
 #endif

@@ -157,7 +157,7 @@ void watch_print_counts(struct watch_session *session, struct text *out)
 
 /* --- JSON --- */
 
-static json_t *json_time(uint64_t time_ns)
+json_t *watch_json_time(uint64_t time_ns)
 {
 	char text[64];
 	time_t seconds = (time_t)(time_ns / SECOND_NS);
@@ -183,8 +183,8 @@ static json_t *json_points(struct watch_session *session, const struct watched *
 					list, json_pack("{s:s, s:s, s:s, s:o, s:I}", "device",
 						      point->link->name, "netns", point->ns->name,
 						      "direction", seen->is_out ? "out" : "in",
-						      "time", json_time(seen->time_ns), "length",
-						      (json_int_t)seen->wire_size));
+						      "time", watch_json_time(seen->time_ns),
+						      "length", (json_int_t)seen->wire_size));
 	}
 	return list;
 }
@@ -196,7 +196,7 @@ json_t *watch_json_answer(struct watch_session *session, const struct watched *w
 
 	vec_for_each (words, &answer->differences)
 		json_array_append_new(differences, output_json_words(*words));
-	json_object_set_new(root, "time", json_time(watched->first_ns));
+	json_object_set_new(root, "time", watch_json_time(watched->first_ns));
 	json_object_set_new(root, "evidence", json_string(watch_evidence_name(answer->evidence)));
 	json_object_set_new(root, "kernel_reason",
 		answer->kernel_reason ? json_string(answer->kernel_reason) : json_null());

@@ -26,6 +26,20 @@ static void on_signal(int number)
 	is_ended = number;
 }
 
+void watch_catch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool watch_is_ended(void)
+{
+	return is_ended;
+}
+
 uint64_t watch_now_ns(void)
 {
 	struct timespec now;
@@ -50,15 +64,14 @@ const char *watch_port_device(struct arena *arena, const char *port)
 }
 
 /* "vm1", "tap812bd281-f5", or the id of a port whose tap is called by its beginning, as Nova and portwall do. */
-static bool find_entry(const struct watch_session *session, const struct host *host,
+bool watch_find_entry(const struct host *host, const char *netns, const char *name,
 	struct query *ret, struct err *err)
 {
-	const char *name = session->entry;
 	char tap[32];
 	struct err ignored;
 
-	if (session->netns && *session->netns)
-		return question_find_link(host, session->netns, name, ret, err);
+	if (netns && *netns)
+		return question_find_link(host, netns, name, ret, err);
 	if (explain_find_entry(host, name, ret, err))
 		return true;
 	if (strlen(name) != 36)
@@ -75,7 +88,7 @@ static bool read_host_again(struct watch_session *session, struct err *err)
 	struct query entry;
 
 	if (!kernel_host_read(arena, &options, &host, err) ||
-		!find_entry(session, host, &entry, err)) {
+		!watch_find_entry(host, session->netns, session->entry, &entry, err)) {
 		arena_free(arena);
 		return false;
 	}
@@ -117,7 +130,7 @@ static bool refresh(struct watch_session *session, struct err *err)
 	return listen_at_points(session, err);
 }
 
-static void look_for_changes(struct watch_session *session)
+bool watch_host_changed(struct kernel_watch *watch)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct kernel_change *changes;
@@ -125,15 +138,15 @@ static void look_for_changes(struct watch_session *session)
 	size_t n = 0;
 	bool is_changed = false;
 
-	if (!session->changes)
-		return;
-	if (kernel_watch_links(session->changes, &is_changed, &ignored))
-		session->is_stale |= is_changed;
-	if (!kernel_watch_rules(arena, session->changes, &changes, &n, &ignored))
-		return;
+	if (!watch)
+		return false;
+	if (!kernel_watch_links(watch, &is_changed, &ignored))
+		is_changed = false;
+	if (!kernel_watch_rules(arena, watch, &changes, &n, &ignored))
+		return is_changed;
 	for (size_t i = 0; i < n; i++)
-		session->is_stale |=
-			!changes[i].program || !strstr(changes[i].tables, KERNEL_WATCH_TABLE);
+		is_changed |= !changes[i].program || !strstr(changes[i].tables, KERNEL_WATCH_TABLE);
+	return is_changed;
 }
 
 /* --- rules --- */
@@ -231,7 +244,7 @@ bool watch_session_run(struct watch_session *session, uint64_t end_ns, watch_eac
 			return true;
 		if (session->turn && !session->turn(session->turn_data, session))
 			return true;
-		look_for_changes(session);
+		session->is_stale |= watch_host_changed(session->changes);
 		if (session->is_stale && watch_now_ns() > session->read_ns + AGAIN_NS &&
 			!refresh(session, err))
 			return false;
@@ -247,7 +260,6 @@ bool watch_session_open(struct watch_session *session, struct err *err)
 	struct capture_options options = { .filter = session->filter,
 		.traces_per_s = inv->rate ? inv->rate : 100,
 		.frames_per_s = inv->rate ? inv->rate * 10 : 1000 };
-	struct sigaction action = { .sa_handler = on_signal };
 	struct err ignored;
 
 	inv->agent.progress(inv->agent.progress_data, "reading this host");
@@ -258,9 +270,7 @@ bool watch_session_open(struct watch_session *session, struct err *err)
 	if (!kernel_watch_open(&session->changes, &ignored))
 		session->changes = NULL;
 	inv->agent.progress(inv->agent.progress_data, NULL);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
+	watch_catch_signals();
 	return true;
 }
 

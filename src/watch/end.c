@@ -76,16 +76,15 @@ static const struct cause {
 	{ NULL, "nf_queue", { DROP_RULE } },
 };
 
-static const struct cause *cause_of(const struct sighting *drop)
+static const struct cause *cause_of(const char *reason, const char *function)
 {
-	bool has_reason = drop->reason && strcmp(drop->reason, "NOT_SPECIFIED") != 0;
+	bool has_reason = reason && strcmp(reason, "NOT_SPECIFIED") != 0;
 
 	for (size_t i = 0; i < N_OF(causes); i++) {
 		const struct cause *cause = &causes[i];
 
-		if (cause->reason ? has_reason && text_has_prefix(drop->reason, cause->reason)
-				  : !has_reason && drop->function &&
-					    !strcmp(drop->function, cause->function))
+		if (cause->reason ? has_reason && text_has_prefix(reason, cause->reason)
+				  : !has_reason && function && !strcmp(function, cause->function))
 			return cause;
 	}
 	return NULL;
@@ -97,6 +96,11 @@ static bool may_be(const struct cause *cause, enum drop drop)
 		if (cause->drops[i] == drop)
 			return true;
 	return false;
+}
+
+bool watch_drop_fits(const char *reason, const char *function, enum drop drop)
+{
+	return may_be(cause_of(reason, function), drop);
 }
 
 static const char *words_of_drop(struct arena *arena, const struct sighting *drop)
@@ -185,7 +189,7 @@ static const struct leaf *said_loss(
 /* By the kernel's word. */
 static void end_by_drop(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
-	const struct cause *cause = cause_of(end->drop);
+	const struct cause *cause = cause_of(end->drop->reason, end->drop->function);
 	const struct leaf *as_said = said_loss(ending->said, cause, end->place);
 
 	*ret = (struct found){ .leaf = { .final = FINAL_DROPPED,

@@ -89,6 +89,9 @@ enum watch_evidence {
 };
 const char *watch_evidence_name(enum watch_evidence evidence); /* "trace" */
 
+/* May what explain says be the reason that the kernel has for a drop, and the function that did it? Either may be NULL: not known. */
+bool watch_drop_fits(const char *reason, const char *function, enum drop drop);
+
 struct watch_answer {
 	struct query query;	  /* the packet as it was seen first */
 	bool has_query;		  /* false: no device that the host is known to have */
