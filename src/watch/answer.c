@@ -105,16 +105,22 @@ static unsigned way_of(const struct node *node)
 	return node->kind == NODE_TRANSMIT ? WAY_OUT : 0;
 }
 
-/* By which ways does a packet of these ends pass the device? */
+/*
+ * By which ways does a packet of these ends pass the device? A copy that a device took because somebody listens there (a capture makes a
+ * bridge promiscuous), and that nobody wanted, is no way of the packet: it may be there or not.
+ */
 static unsigned ways_at(const struct explanation *explanation, const struct link *link)
 {
 	unsigned ways = 0;
 
-	for (size_t i = 0; i < explanation->leaves.n; i++)
-		for (const struct node *node = explanation->leaves.items[i]->last; node;
-			node = node->before)
-			if (node->link == link)
+	for (size_t i = 0; i < explanation->leaves.n; i++) {
+		const struct leaf *leaf = explanation->leaves.items[i];
+		bool is_unwanted = leaf != explanation->leaf && leaf->drop == DROP_OTHER_HOST;
+
+		for (const struct node *node = leaf->last; node; node = node->before)
+			if (node->link == link && !is_unwanted)
 				ways |= way_of(node);
+	}
 	return ways;
 }
 

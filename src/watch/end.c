@@ -379,43 +379,50 @@ static bool is_taken_by_ovs(
 	       world_ovs_port(world, ns, link);
 }
 
-/* The end that it is of: behind its device, or at the port by which it was to leave; where it was seen before. */
-static struct way_end *end_of_drop(
-	const struct watch_world *world, struct way_ends *ends, const struct sighting *drop)
+static bool is_at_link(const struct way_end *end, int link)
 {
-	const struct netns *ns = world_netns(world, drop->netns);
-	struct way_end *best = NULL;
+	const struct trace *trace =
+		end->moment->kind == MOMENT_CHAIN ? &end->moment->events[0]->trace : NULL;
 
-	vec_for_each (end, ends) {
-		const struct trace *trace = NULL;
-		const struct moment *where = end->place ? end->place : end->moment;
-		bool is_there;
-
-		if (end->drop || where->ns != ns || where->time_ns > drop->time_ns)
-			continue;
-		if (end->moment->kind == MOMENT_CHAIN)
-			trace = &end->moment->events[0]->trace;
-		is_there = (end->place && end->place->link->index == drop->link) ||
-			   (trace && trace->out == drop->link);
-		if (is_there)
-			return end;
-		best = best ? best : end;
-	}
-	return best;
+	return (end->place && end->place->link->index == link) || (trace && trace->out == link);
 }
 
+static bool is_dropped_by_trace(const struct way_end *end)
+{
+	return end->moment->kind == MOMENT_CHAIN &&
+	       end->moment->events[end->moment->n_events - 1]->trace.verdict == TRACE_DROP;
+}
+
+/* How likely is the drop that of this end? 0: it cannot be. Netfilter's is of one where a rule was seen to drop, every other one of none. */
+static int likelihood(
+	const struct watch_world *world, const struct way_end *end, const struct sighting *drop)
+{
+	const struct moment *where = end->place ? end->place : end->moment;
+	bool is_netfilter = drop->reason && !strcmp(drop->reason, "NETFILTER_DROP");
+
+	if (end->drop || where->ns != world_netns(world, drop->netns) ||
+		where->time_ns > drop->time_ns)
+		return 0;
+	return 1 + is_at_link(end, drop->link) + 2 * (is_netfilter == is_dropped_by_trace(end));
+}
+
+/* The surest first, so that none takes what is more likely another one's. */
 static void give_drops(
 	const struct watch_world *world, const struct watched *watched, struct way_ends *ends)
 {
-	vec_for_each (drop, &watched->drops) {
-		struct way_end *end =
-			is_taken_by_ovs(world, world_netns(world, (*drop)->netns), *drop)
-				? NULL
-				: end_of_drop(world, ends, *drop);
+	for (int wanted = 4; wanted > 0; wanted--)
+		vec_for_each (drop, &watched->drops) {
+			bool is_given =
+				is_taken_by_ovs(world, world_netns(world, (*drop)->netns), *drop);
 
-		if (end)
-			end->drop = *drop;
-	}
+			vec_for_each (end, ends)
+				is_given |= end->drop == *drop;
+			for (size_t i = 0; !is_given && i < ends->n; i++)
+				if (likelihood(world, &ends->items[i], *drop) == wanted) {
+					ends->items[i].drop = *drop;
+					is_given = true;
+				}
+		}
 }
 
 void seen_find_ends(struct arena *arena, const struct watch_world *world,

@@ -307,25 +307,32 @@ void watch_see(struct watch *watch, const struct sighting *sighting)
 		if (inside.identity && (watched = find(watch, sighting, &inside)))
 			looks = inside;
 	}
-	/* a drop alone says nothing of a packet that the filter is for */
-	if (!watched && sighting->kind == SIGHTING_DROP)
-		return;
 	if (!watched)
 		watched = begin(watch, &looks);
 	add(watched, sighting, &looks);
 }
 
+/* A drop may be told of before anything else is, so it waits. Alone it says nothing of a packet that the filter is for. */
+static bool is_of_filter(const struct watched *watched)
+{
+	return watched->frames.n || watched->tracks.n;
+}
+
 struct watched *watch_take(struct watch *watch, uint64_t now_ns, uint64_t quiet_ns)
 {
-	for (size_t i = 0; i < watch->n; i++) {
+	for (size_t i = 0; i < watch->n;) {
 		struct watched *watched = watch->open[i];
 
-		if (watch->n <= LIMIT_WATCH_OPEN && watched->last_ns + quiet_ns > now_ns)
+		if (watch->n <= LIMIT_WATCH_OPEN && watched->last_ns + quiet_ns > now_ns) {
+			i++;
 			continue;
+		}
 		memmove(&watch->open[i], &watch->open[i + 1],
 			(watch->n - i - 1) * sizeof(struct watched *));
 		watch->n--;
-		return watched;
+		if (is_of_filter(watched))
+			return watched;
+		watched_free(watched);
 	}
 	return NULL;
 }

@@ -47,6 +47,10 @@ static void add_point(
 	for (size_t i = 0; i < search->points->n; i++)
 		if (search->points->items[i].link == link)
 			return;
+	if (is_bridge(link)) {
+		node.kind = NODE_BRIDGE_IN;
+		node.bridge = link;
+	}
 	point = vec_push(search->points, search->arena);
 	*point = (struct watch_point){
 		.ns = ns, .link = link, .distance = distance, .letter = node_point(&node)
@@ -116,9 +120,8 @@ static void follow(struct search *search, const struct watch_point *at)
 
 		if (master && is_bridge(master)) {
 			add_bridge_ports(search, ns, master->index, at->distance + 1);
-			/* what is for the host itself, or comes from it */
-			if (master->has_address)
-				add_point(search, ns, master, at->distance + 1);
+			/* what is for the host itself, or comes from it; of a bridge that is promiscuous a copy of all */
+			add_point(search, ns, master, at->distance + 1);
 		} else if (master && !port) {
 			add_point(search, ns, master, at->distance + 1);
 		}
