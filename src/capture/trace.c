@@ -31,6 +31,8 @@
 #define STATE_RELATED	  (1 << 2)
 #define STATE_NEW	  (1 << 3)
 #define STATE_UNTRACKED	  (1 << 6)
+/* IPS_TEMPLATE: what a rule of table raw hands to conntrack, and no entry of a flow */
+#define STATUS_TEMPLATE (1 << 11)
 
 bool trace_socket_open(int *ret_fd, struct err *err)
 {
@@ -258,6 +260,8 @@ static int read_event(const struct nlmsghdr *nlh, void *data)
 	/* the kernel tells of a chain's end as of a rule without a number */
 	if (!sighting->trace.handle && sighting->trace.step == TRACE_RULE)
 		sighting->trace.step = TRACE_RETURN;
+	if (sighting->trace.ct_status & STATUS_TEMPLATE)
+		sighting->trace.ct_id = sighting->trace.ct_state = sighting->trace.ct_status = 0;
 	put_together(&event);
 	sighting->bytes = event.bytes;
 	sighting->trace.table = event.table;

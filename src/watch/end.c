@@ -60,6 +60,7 @@ static const struct cause {
 	{ NULL, "ip6_pkt_drop",
 		{ DROP_BLACKHOLE, DROP_PROHIBIT, DROP_UNREACHABLE, DROP_NO_ROUTE } },
 	{ NULL, "ip6_pkt_prohibit", { DROP_PROHIBIT } },
+	{ NULL, "ip_rcv_finish_core", { DROP_NOT_JOINED } },
 	{ NULL, "ip_forward", { DROP_NOT_FORWARDED } },
 	{ NULL, "ip6_forward", { DROP_FORWARDING_OFF, DROP_NOT_FORWARDED, DROP_TTL, DROP_SCOPE } },
 	/* what came as a broadcast or multicast frame, for which nobody is there */
@@ -125,6 +126,17 @@ struct found {
 	enum watch_evidence evidence;
 };
 
+static bool is_reject(const struct rule *rule)
+{
+	return rule->target.kind == TARGET_REJECT || rule->target.kind == TARGET_NFT_REJECT;
+}
+
+/* One of these drops what it finds no address for. */
+static bool is_nat(const struct rule *rule)
+{
+	return rule && (rule->target.kind == TARGET_NAT || rule->target.kind == TARGET_NFT_NAT);
+}
+
 /* By a rule that was seen. */
 static bool end_by_trace(const struct way_end *end, struct found *ret)
 {
@@ -137,8 +149,10 @@ static bool end_by_trace(const struct way_end *end, struct found *ret)
 	ret->evidence = EVIDENCE_TRACE;
 	ret->leaf.final = FINAL_DROPPED;
 	if (trace->verdict == TRACE_DROP) {
-		ret->leaf.drop = trace->step == TRACE_RULE ? DROP_RULE : DROP_POLICY;
-		if (end->last->rule && end->last->rule->target.kind == TARGET_REJECT)
+		ret->leaf.drop = trace->step != TRACE_RULE ? DROP_POLICY
+				 : is_nat(end->last->rule) ? DROP_NAT_NO_ADDRESS
+							   : DROP_RULE;
+		if (end->last->rule && is_reject(end->last->rule))
 			ret->leaf.final = FINAL_REJECTED;
 		return true;
 	}
@@ -168,20 +182,21 @@ static const struct node *adopt_decider(
 	return copy;
 }
 
-/* Of several copies, one that was lost in this way, at best there. */
+/* Of several copies, one that was lost in this way in that namespace, at best at that place. */
 static const struct leaf *said_loss(
-	const struct explanation *said, const struct cause *cause, const struct moment *place)
+	const struct explanation *said, const struct cause *cause, const struct way_end *end)
 {
-	const struct leaf *any = may_be(cause, said->leaf->drop) ? said->leaf : NULL;
+	const struct moment *where = end->place ? end->place : end->moment;
+	const struct leaf *any = NULL;
 
 	for (size_t i = 0; i < said->leaves.n; i++) {
 		const struct leaf *leaf = said->leaves.items[i];
 
-		if (!may_be(cause, leaf->drop))
+		if (!may_be(cause, leaf->drop) || leaf->last->ns != where->ns)
 			continue;
-		if (place && leaf->last->ns == place->ns && leaf->last->link == place->link)
+		if (leaf->last->link == where->link)
 			return leaf;
-		any = any ? any : leaf;
+		any = !any || leaf == said->leaf ? leaf : any;
 	}
 	return any;
 }
@@ -190,7 +205,7 @@ static const struct leaf *said_loss(
 static void end_by_drop(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
 	const struct cause *cause = cause_of(end->drop->reason, end->drop->function);
-	const struct leaf *as_said = said_loss(ending->said, cause, end->place);
+	const struct leaf *as_said = said_loss(ending->said, cause, end);
 
 	*ret = (struct found){ .leaf = { .final = FINAL_DROPPED,
 				       .drop = as_said ? as_said->drop
@@ -259,14 +274,28 @@ static const struct leaf *said_there(const struct explanation *said, const struc
 	return NULL;
 }
 
-/* An end of explain's where it is lost at the place where it was seen last: by Open vSwitch, or where drops are not told of. */
+/* Is it the last device that it comes to? */
+static bool ends_behind(const struct leaf *leaf, const struct moment *place)
+{
+	const struct node *node = leaf->last;
+
+	while (node && node->kind != NODE_TRANSMIT && node->kind != NODE_RECEIVED &&
+		node->kind != NODE_VETH)
+		node = node->before;
+	return node && node->ns == place->ns && node->link == place->link &&
+	       (node->kind == NODE_TRANSMIT) == place->is_out;
+}
+
+/* An end of explain's where it is lost between the place where it was seen last and the next: by Open vSwitch, waiting for a
+ * neighbour's MAC, or where drops are not told of. */
 static const struct leaf *said_lost(const struct explanation *said, const struct moment *place)
 {
 	for (size_t i = 0; i < said->leaves.n; i++) {
 		const struct leaf *leaf = said->leaves.items[i];
 
 		if (!is_delivered(leaf->final) && leaf->final != FINAL_CANNOT_TELL &&
-			leaf->last->ns == place->ns && leaf->last->link == place->link)
+			leaf->last->ns == place->ns &&
+			(leaf->last->link == place->link || ends_behind(leaf, place)))
 			return leaf;
 	}
 	return NULL;
@@ -379,31 +408,34 @@ static bool is_taken_by_ovs(
 	       world_ovs_port(world, ns, link);
 }
 
-static bool is_at_link(const struct way_end *end, int link)
-{
-	const struct trace *trace =
-		end->moment->kind == MOMENT_CHAIN ? &end->moment->events[0]->trace : NULL;
-
-	return (end->place && end->place->link->index == link) || (trace && trace->out == link);
-}
-
 static bool is_dropped_by_trace(const struct way_end *end)
 {
-	return end->moment->kind == MOMENT_CHAIN &&
-	       end->moment->events[end->moment->n_events - 1]->trace.verdict == TRACE_DROP;
+	const struct moment *moment = end->moment;
+
+	return moment->kind == MOMENT_CHAIN &&
+	       moment->events[moment->n_events - 1]->trace.verdict == TRACE_DROP;
 }
 
-/* How likely is the drop that of this end? 0: it cannot be. Netfilter's is of one where a rule was seen to drop, every other one of none. */
-static int likelihood(
-	const struct watch_world *world, const struct way_end *end, const struct sighting *drop)
+/*
+ * How likely is the drop that of this end? 0: it is not. A rule that was seen to drop it explains a drop of netfilter's, which then
+ * is not looked for among the copies whose rules were not seen. What was seen leaving is lost behind that at most by its device.
+ */
+static int likeliness(
+	const struct way_end *end, const struct netns *ns, const struct sighting *drop)
 {
 	const struct moment *where = end->place ? end->place : end->moment;
-	bool is_netfilter = drop->reason && !strcmp(drop->reason, "NETFILTER_DROP");
+	const struct trace *trace =
+		end->moment->kind == MOMENT_CHAIN ? &end->moment->events[0]->trace : NULL;
+	bool is_there = (end->place && end->place->link->index == drop->link) ||
+			(trace && trace->out == drop->link);
 
-	if (end->drop || where->ns != world_netns(world, drop->netns) ||
-		where->time_ns > drop->time_ns)
+	if (end->drop || where->ns != ns || where->time_ns > drop->time_ns)
 		return 0;
-	return 1 + is_at_link(end, drop->link) + 2 * (is_netfilter == is_dropped_by_trace(end));
+	if (is_dropped_by_trace(end))
+		return drop->reason && !strcmp(drop->reason, "NETFILTER_DROP") ? 3 + is_there : 0;
+	if (where->is_captured && where->is_out)
+		return is_there ? 2 : 0;
+	return 1 + is_there;
 }
 
 /* The surest first, so that none takes what is more likely another one's. */
@@ -412,13 +444,13 @@ static void give_drops(
 {
 	for (int wanted = 4; wanted > 0; wanted--)
 		vec_for_each (drop, &watched->drops) {
-			bool is_given =
-				is_taken_by_ovs(world, world_netns(world, (*drop)->netns), *drop);
+			const struct netns *ns = world_netns(world, (*drop)->netns);
+			bool is_given = is_taken_by_ovs(world, ns, *drop);
 
 			vec_for_each (end, ends)
 				is_given |= end->drop == *drop;
 			for (size_t i = 0; !is_given && i < ends->n; i++)
-				if (likelihood(world, &ends->items[i], *drop) == wanted) {
+				if (likeliness(&ends->items[i], ns, *drop) == wanted) {
 					ends->items[i].drop = *drop;
 					is_given = true;
 				}

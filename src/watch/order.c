@@ -311,16 +311,51 @@ static int nearness(
 		       : 1;
 }
 
-/* The last rule that let it pass on from there. */
-static size_t behind_rules(const struct moments *moments, size_t place)
+static bool has_hook(const struct moment *moment, enum hook hook)
 {
-	size_t at = place;
+	const struct trace *trace = &moment->events[0]->trace;
+	const struct ruleset *ruleset = moment->ns ? moment->ns->ruleset : NULL;
 
+	for (size_t t = 0; ruleset && t < ruleset->n_tables; t++) {
+		const struct table *table = &ruleset->tables[t];
+		const struct chain *chain = table_chain(table, trace->chain);
+
+		if (chain && !strcmp(table->name, trace->table) &&
+			(table->family == trace->family || table->family == FAMILY_INET) &&
+			ruleset_chain_hook(chain) == hook)
+			return true;
+	}
+	return false;
+}
+
+/* Of a flood each copy meets rules of its own: up to the bridge they are those of input, to its other ports those of forward. */
+static bool leads_to(const struct moment *chain, const struct moment *place)
+{
+	const struct trace *last = &chain->events[chain->n_events - 1]->trace;
+
+	if (trace_is_last_word(last->verdict) && last->verdict != TRACE_ACCEPT)
+		return false;
+	return place->is_out ? !has_hook(chain, HOOK_INPUT)
+			     : !has_hook(chain, HOOK_FORWARD) && !has_hook(chain, HOOK_OUTPUT) &&
+				       !has_hook(chain, HOOK_POSTROUTING);
+}
+
+static size_t next_rules(const struct moments *moments, size_t at, const struct moment *place)
+{
 	for (size_t i = 0; i < moments->n; i++)
-		if (moments->items[i].kind == MOMENT_CHAIN && moments->items[i].parent == at) {
-			at = i;
-			i = 0;
-		}
+		if (moments->items[i].kind == MOMENT_CHAIN && moments->items[i].parent == at &&
+			leads_to(&moments->items[i], place))
+			return i;
+	return NO_MOMENT;
+}
+
+/* The last rules that let it pass from there to the place. */
+static size_t behind_rules(const struct moments *moments, size_t from, const struct moment *place)
+{
+	size_t at = from, next;
+
+	while ((next = next_rules(moments, at, place)) != NO_MOMENT)
+		at = next;
 	return at;
 }
 
@@ -366,7 +401,7 @@ static void find_parent(const struct watch_world *world, struct moments *moments
 		best = before;
 	/* also from one device to the other end: those of the egress hook were asked */
 	if (best != NO_MOMENT)
-		place->parent = behind_rules(moments, best);
+		place->parent = behind_rules(moments, best, place);
 }
 
 /* A parent is never behind its child, whatever the sources said. */
@@ -425,6 +460,30 @@ static void leave_out_mirrors(const struct watch_world *world, struct moments *m
 	}
 }
 
+/*
+ * Of a bridged packet whose destination rules have changed the kernel asks for the neighbour's MAC by sending it out of the bridge, and
+ * takes it back there (br_nf_pre_routing_finish_bridge). It goes on as if it had come in at its port, and so it is told.
+ */
+static void leave_out_bridges(struct moments *moments)
+{
+	for (size_t i = 0; i < moments->n; i++) {
+		struct moment *place = &moments->items[i];
+		size_t from = place->parent;
+
+		while (from != NO_MOMENT && moments->items[from].kind == MOMENT_CHAIN)
+			from = moments->items[from].parent;
+		if (!is_place(place) || !place->is_out || from == NO_MOMENT ||
+			!is_place(&moments->items[from]) || moments->items[from].is_out ||
+			moments->items[from].ns != place->ns ||
+			moments->items[from].link->master_index != place->link->index)
+			continue;
+		place->is_left_out = true;
+		vec_for_each (moment, moments)
+			if (moment->parent == i)
+				moment->parent = place->parent;
+	}
+}
+
 void moments_make(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct moments *ret)
 {
@@ -438,6 +497,7 @@ void moments_make(struct arena *arena, const struct watch_world *world,
 	vec_for_each (track, &watched->tracks)
 		add_track(arena, world, &moments, watched, *track);
 	find_parents(world, &moments);
+	leave_out_bridges(&moments);
 	leave_out_mirrors(world, &moments);
 	*ret = moments;
 }

@@ -530,10 +530,24 @@ static struct item *item_of(struct judge *judge, const struct watched *watched, 
 	return NULL;
 }
 
+static bool is_same_decider(const struct node *a, const struct node *b)
+{
+	return a && b ? a->rule == b->rule && a->rule_chain == b->rule_chain : a == b;
+}
+
+/* Where no trace tells (iptables-legacy has none), of several copies that rules drop any may be the one that was seen. */
+static bool is_of_a_copy(const struct explanation *told, const struct node *seen)
+{
+	for (size_t i = 0; i < told->leaves.n; i++)
+		if (is_same_decider(leaf_decider(told->leaves.items[i]), seen))
+			return true;
+	return false;
+}
+
 static bool is_same_end(const struct explanation *told, const struct watch_answer *got)
 {
 	const struct node *mine = leaf_decider(told->leaf);
-	const struct decider *seen = got->seen.decider;
+	const struct node *seen = got->seen.decider ? got->seen.decider->node : NULL;
 
 	/* who takes what begins no flow, explain does not ask: that it came there is the same */
 	for (size_t i = 0; told->leaf->place == PLACE_HOST && i < got->seen.explanation->leaves.n;
@@ -544,9 +558,8 @@ static bool is_same_end(const struct explanation *told, const struct watch_answe
 	if (told->final != got->seen.explanation->final ||
 		told->leaf->drop != got->seen.explanation->leaf->drop)
 		return false;
-	return mine && seen ? mine->rule == seen->node->rule &&
-				      mine->rule_chain == seen->node->rule_chain
-			    : !mine && !seen;
+	return got->evidence == EVIDENCE_TRACE ? is_same_decider(mine, seen)
+					       : is_of_a_copy(told, seen);
 }
 
 static void judge_answer(struct judge *judge, struct item *item, const struct watched *watched,
