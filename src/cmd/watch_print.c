@@ -89,7 +89,8 @@ void watch_print_answer(struct watch_session *session, struct text *out,
 		output_add(inv, out, COLOUR_YELLOW, "  differs: %s\n", *words);
 	if (answer->differences.n)
 		return;
-	if (answer->seen.explanation->final != FINAL_CANNOT_TELL) {
+	if (answer->seen.explanation->final != FINAL_CANNOT_TELL &&
+		answer->said.explanation->final != FINAL_CANNOT_TELL) {
 		output_add(inv, out, COLOUR_DIM, "  explain says the same\n");
 		return;
 	}

@@ -105,26 +105,6 @@ static unsigned way_of(const struct node *node)
 	return node->kind == NODE_TRANSMIT ? WAY_OUT : 0;
 }
 
-/*
- * By which ways does a packet of these ends pass the device? A copy that a device took because somebody listens there (a capture makes a
- * bridge promiscuous), and that nobody wanted, is no way of the packet: it may be there or not.
- */
-static unsigned ways_at(const struct explanation *explanation, const struct link *link)
-{
-	unsigned ways = 0;
-
-	for (size_t i = 0; i < explanation->leaves.n; i++) {
-		const struct leaf *leaf = explanation->leaves.items[i];
-		bool is_unwanted = leaf != explanation->leaf && leaf->drop == DROP_OTHER_HOST;
-
-		for (const struct node *node = leaf->last; node; node = node->before)
-			if (node->link == link && !is_unwanted)
-				ways |= way_of(node);
-	}
-	return ways;
-}
-
-/* Of the end that speaks for all: a copy need not be seen where the packet ends. */
 static unsigned ways_of_leaf(const struct leaf *leaf, const struct link *link)
 {
 	unsigned ways = 0;
@@ -135,15 +115,38 @@ static unsigned ways_of_leaf(const struct leaf *leaf, const struct link *link)
 	return ways;
 }
 
+/*
+ * By which ways was it seen to pass the device? A copy that a device took because somebody listens there (a capture makes a bridge
+ * promiscuous), and that nobody wanted, is no way of the packet: it may be there or not.
+ */
+static unsigned ways_seen(const struct explanation *seen, const struct link *link)
+{
+	unsigned ways = 0;
+
+	for (size_t i = 0; i < seen->leaves.n; i++)
+		if (seen->leaves.items[i] == seen->leaf ||
+			seen->leaves.items[i]->drop != DROP_OTHER_HOST)
+			ways |= ways_of_leaf(seen->leaves.items[i], link);
+	return ways;
+}
+
+/* By which ways does explain let it pass? */
+static unsigned ways_said(const struct explanation *said, const struct link *link)
+{
+	unsigned ways = 0;
+
+	for (size_t i = 0; i < said->leaves.n; i++)
+		ways |= ways_of_leaf(said->leaves.items[i], link);
+	return ways;
+}
+
 static void compare_places(
 	struct arena *arena, const struct watch_world *world, struct watch_answer *answer)
 {
 	const struct explanation *seen = answer->seen.explanation, *said = answer->said.explanation;
 
-	if (said->final == FINAL_CANNOT_TELL)
-		return;
 	vec_for_each (point, world->points) {
-		unsigned were = ways_at(seen, point->link), may = ways_at(said, point->link),
+		unsigned were = ways_seen(seen, point->link), may = ways_said(said, point->link),
 			 must = seen->final == said->final ? ways_of_leaf(said->leaf, point->link)
 							   : 0;
 
@@ -166,16 +169,12 @@ static void compare_places(
 	}
 }
 
+/* Where explain cannot tell there is nothing to compare with. */
 static void compare(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct watch_answer *answer)
 {
-	struct text words CLEANUP(text_done) = TEXT_INIT;
-
-	if (answer->said.explanation->final == FINAL_CANNOT_TELL) {
-		add_verdict(&words, "explain", &answer->said);
-		add_difference(arena, answer, words.data);
+	if (answer->said.explanation->final == FINAL_CANNOT_TELL)
 		return;
-	}
 	compare_verdicts(arena, answer);
 	compare_rewriting(arena, answer);
 	/* under a flood not every frame is kept */

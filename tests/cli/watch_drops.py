@@ -208,7 +208,7 @@ def causes():
 
 def one_port():
     watch = Watch("--json", "--in", "tap1", "--count", "2")
-    tell("--in watches the devices of its path", "tap1" in watch.begin and "br0" not in watch.begin, watch.begin)
+    tell("--in watches the devices of its path", "tap1" in watch.begin and "at tap1, tap2, tap3, tap4, br0, eth0" in watch.begin, watch.begin)
     send_udp(1, 2, 54, 2)
     status, said = watch.finish_json(None)
     tell("--count ends it", status == 3 and said["n"] == 2, said)
