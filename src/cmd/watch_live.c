@@ -14,11 +14,12 @@
 
 /* --- what is kept --- */
 
-static void kept_clear(struct kept *kept)
+/* Also its memory: a thousand of the largest blocks that ever came would be more than the newest thousand. */
+static void kept_done(struct kept *kept)
 {
 	for (size_t i = 0; i < N_OF(kept->line); i++)
-		text_clear(&kept->line[i]);
-	text_clear(&kept->block);
+		text_done(&kept->line[i]);
+	text_done(&kept->block);
 }
 
 struct ended *live_find_ended(struct watch_live *live, uint64_t netns, int link)
@@ -63,7 +64,7 @@ void watch_live_add(struct watch_live *live, struct watch_session *session,
 	uint64_t number = ++live->n_seen;
 	struct kept *kept = &live->kept[number % KEPT];
 
-	kept_clear(kept);
+	kept_done(kept);
 	if (number - live->first >= KEPT)
 		live->first = number - KEPT + 1;
 	watch_print_time(&kept->line[0], watched->first_ns);
@@ -119,6 +120,8 @@ static void select_by(struct watch_live *live, long by)
 
 static void clear_all(struct watch_live *live)
 {
+	for (size_t i = 0; i < KEPT; i++)
+		kept_done(&live->kept[i]);
 	live->first = live->n_seen + 1;
 	live->selected = 0;
 	live->top = 0;
@@ -376,12 +379,9 @@ void watch_live_open(struct watch_session *session, struct watch_live **ret)
 	live->inv = session->inv;
 	live->first = 1;
 	live->is_dirty = true;
-	live->block = (struct text)TEXT_INIT;
-	for (size_t i = 0; i < KEPT; i++) {
-		for (size_t j = 0; j < N_OF(live->kept[i].line); j++)
-			live->kept[i].line[j] = (struct text)TEXT_INIT;
-		live->kept[i].block = (struct text)TEXT_INIT;
-	}
+	text_done(&live->block); /* of nothing: an empty text */
+	for (size_t i = 0; i < KEPT; i++)
+		kept_done(&live->kept[i]);
 	take_no_quit();
 	cbreak();
 	noecho();
@@ -401,11 +401,8 @@ void watch_live_close(struct watch_live **live)
 	endwin();
 	delscreen((*live)->screen);
 	text_done(&(*live)->block);
-	for (size_t i = 0; i < KEPT; i++) {
-		for (size_t j = 0; j < N_OF((*live)->kept[i].line); j++)
-			text_done(&(*live)->kept[i].line[j]);
-		text_done(&(*live)->kept[i].block);
-	}
+	for (size_t i = 0; i < KEPT; i++)
+		kept_done(&(*live)->kept[i]);
 	free(*live);
 	*live = NULL;
 }

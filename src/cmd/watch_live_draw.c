@@ -327,7 +327,7 @@ static void draw_status(const struct watch_live *live, struct watch_session *ses
 		text_add(&status, "  no counters");
 	for (char *c = status.data; *c; c++)
 		if (*c == '\n')
-			*c = ';';
+			*c = ' ';
 	put_bar(LINES - 1, status.data);
 }
 

@@ -161,6 +161,15 @@ def sizes(terminal):
          terminal.text())
 
 
+def losses():
+    terminal = Terminal("--rate", "1")
+    terminal.has("no packet yet")
+    ping(40)
+    tell("what could not be looked at stands in the last line", terminal.wait(lambda text: "(--rate)" in text.split("\n")[LINES - 1]), terminal.text())
+    tell("and all is counted", terminal.wait(lambda text: counts(text, 4).get(TAPS["a"]) == "40"), terminal.text())
+    terminal.kill()
+
+
 def ends():
     for sentence, how, status in (("q", lambda t: t.type("q"), 5), ("Ctrl-C", lambda t: t.type("\003"), 5),
                                   ("SIGTERM", lambda t: t.process.send_signal(signal.SIGTERM), 5)):
@@ -209,6 +218,7 @@ def main():
     tell("q ends it with the status of the worst packet (5: of one it may not be told)", terminal.wait(lambda _: terminal.process.poll() is not None) and
          terminal.process.returncode in (3, 5), terminal.process.returncode)
     terminal.kill()
+    losses()
     ends()
     plain()
     done()
