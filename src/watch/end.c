@@ -258,13 +258,16 @@ static bool is_delivered(enum final final)
 	return final == FINAL_DELIVERED || final == FINAL_REWRITTEN;
 }
 
-/* The end of explain's that is where the packet was seen last. */
-static const struct leaf *said_there(const struct explanation *said, const struct moment *place)
+/* The end of explain's that is where the packet was seen last. What leaves by a device that is watched must be seen there. */
+static const struct leaf *said_there(
+	const struct watch_world *world, const struct explanation *said, const struct moment *place)
 {
 	for (size_t i = 0; i < said->leaves.n; i++) {
 		const struct leaf *leaf = said->leaves.items[i];
+		bool leaves = leaf->place == PLACE_GUEST || leaf->place == PLACE_WIRE;
 
-		if (is_delivered(leaf->final) && leaf->last->ns == place->ns)
+		if (is_delivered(leaf->final) && leaf->last->ns == place->ns &&
+			!(leaves && world_is_watched(world, leaf->last->ns, leaf->last->link)))
 			return leaf;
 	}
 	return NULL;
@@ -322,7 +325,8 @@ static const struct leaf *said_lost_before(
 static void end_by_place(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
 	const struct moment *place = end->place;
-	const struct leaf *there = place ? said_there(ending->said, place) : NULL, *lost;
+	const struct leaf *there = place ? said_there(ending->world, ending->said, place) : NULL,
+			  *lost;
 
 	*ret = (struct found){ .leaf = { .final = FINAL_DELIVERED }, .last = end->last };
 	if (place && place->is_out)

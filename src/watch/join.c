@@ -112,7 +112,8 @@ static const struct sighting *keep(struct watched *watched, const struct sightin
 	if (sighting->kind == SIGHTING_TRACE) {
 		kept->trace.table = arena_strdup(watched->arena, sighting->trace.table);
 		kept->trace.chain = arena_strdup(watched->arena, sighting->trace.chain);
-		kept->trace.target = arena_strdup(watched->arena, sighting->trace.target);
+		if (sighting->trace.target)
+			kept->trace.target = arena_strdup(watched->arena, sighting->trace.target);
 	}
 	if (sighting->reason)
 		kept->reason = arena_strdup(watched->arena, sighting->reason);

@@ -297,6 +297,15 @@ static const struct netns *netns_of(const struct judge *judge, size_t ns)
 	return NULL;
 }
 
+/* nf_nat_redirect_ipv6 drops what has no address of the scope of the destination, also of a multicast one's. */
+static bool is_redirected_multicast(const struct node *node)
+{
+	const struct packet *was = node->before ? node->before->packet : NULL;
+
+	return node->kind == NODE_NAT && was && was->dst.family == FAMILY_IPV6 &&
+	       was->dst.bytes[0] == 0xff && addr_compare(&was->dst, &node->packet->dst) != 0;
+}
+
 static const char *unsure_of(const struct explanation *told)
 {
 	const struct node *nodes[MAX_NODES];
@@ -310,6 +319,8 @@ static const char *unsure_of(const struct explanation *told)
 	}
 	n = nodes_of(told, nodes);
 	for (size_t i = 0; i < n; i++) {
+		if (is_redirected_multicast(nodes[i]))
+			return "REDIRECT of IPv6 multicast: explain does not ask for an address of its scope";
 		/* nobody answers: what the kernel asks for is thrown away */
 		if (nodes[i]->packet->unknown & FIELD_BIT(FIELD_ETH_DST))
 			return "the neighbour is not known";
