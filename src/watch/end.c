@@ -416,6 +416,7 @@ static bool is_dropped_by_trace(const struct way_end *end)
 	       moment->events[moment->n_events - 1]->trace.verdict == TRACE_DROP;
 }
 
+#define LIKELINESS_MAX 4
 /*
  * How likely is the drop that of this end? 0: it is not. A rule that was seen to drop it explains a drop of netfilter's, which then
  * is not looked for among the copies whose rules were not seen. What was seen leaving is lost behind that at most by its device.
@@ -438,37 +439,33 @@ static int likeliness(
 	return 1 + is_there;
 }
 
-/* The end that it is of: behind its device, or at the port by which it was to leave; where it was seen before. */
-static struct way_end *end_of_drop(
-	const struct watch_world *world, struct way_ends *ends, const struct sighting *drop)
+static bool is_given(const struct way_ends *ends, const struct sighting *drop)
 {
-	const struct netns *ns = world_netns(world, drop->netns);
-	struct way_end *best = NULL;
-	int best_likeliness = 0;
-
-	vec_for_each (end, ends) {
-		int likely = likeliness(end, ns, drop);
-
-		if (likely > best_likeliness) {
-			best = end;
-			best_likeliness = likely;
-		}
-	}
-	return best;
+	vec_for_each (end, ends)
+		if (end->drop == drop)
+			return true;
+	return false;
 }
 
+/*
+ * Each to the end that it is likely of, the surest first: of a flood there may be drops of copies that were seen nowhere, and they are not
+ * to take the place of the one that belongs there.
+ */
 static void give_drops(
 	const struct watch_world *world, const struct watched *watched, struct way_ends *ends)
 {
-	vec_for_each (drop, &watched->drops) {
-		struct way_end *end =
-			is_taken_by_ovs(world, world_netns(world, (*drop)->netns), *drop)
-				? NULL
-				: end_of_drop(world, ends, *drop);
+	for (int level = LIKELINESS_MAX; level > 0; level--)
+		vec_for_each (drop, &watched->drops) {
+			const struct netns *ns = world_netns(world, (*drop)->netns);
 
-		if (end)
-			end->drop = *drop;
-	}
+			if (is_taken_by_ovs(world, ns, *drop) || is_given(ends, *drop))
+				continue;
+			vec_for_each (end, ends)
+				if (likeliness(end, ns, *drop) >= level) {
+					end->drop = *drop;
+					break;
+				}
+		}
 }
 
 void seen_find_ends(struct arena *arena, const struct watch_world *world,

@@ -256,7 +256,7 @@ static bool is_alike(const struct item *a, const struct item *b)
 		       (p->sport == q->sport || p->sport == q->dport || p->dport == q->sport));
 }
 
-/* Within a batch flows do not meet, and no two packets have the same identity. */
+/* Within a batch flows do not meet. */
 static bool is_fit(const struct judge *judge, size_t n)
 {
 	const struct item *item = &judge->items[n];
@@ -277,9 +277,14 @@ static void fill(struct judge *judge)
 		if (kind < 2 ? !repeat(judge, item) : kind < 5 ? !answer(judge, item) : true)
 			new_item(judge, item);
 		item->tag = 0;
-		/* IPv6 has no id: what is of one length is known apart by nothing that is the same on the way */
-		if (item->frame.packet.proto != PROTO_TCP)
-			item->frame.payload_size = (uint16_t)(2 * i);
+		/*
+		 * IPv6 has no id: some are alike in all that is the same on the way, but their payload, which a trace has not.
+		 * What a process sends and NAT changes before any device has it is then known by nothing.
+		 */
+		if (item->from >= MESH_SOCKETS)
+			item->frame.payload_size = (uint16_t)(40 + i);
+		else if (item->frame.packet.proto != PROTO_TCP)
+			item->frame.payload_size = (uint16_t)(8 * random_below(&judge->random, 4));
 		i += is_fit(judge, i);
 		if (judge->next_port < 20000)
 			judge->next_port = 20000;
