@@ -262,13 +262,16 @@ static bool is_delivered(enum final final)
 	return final == FINAL_DELIVERED || final == FINAL_REWRITTEN;
 }
 
-/* The end of explain's that is where the packet was seen last. */
-static const struct leaf *said_there(const struct explanation *said, const struct moment *place)
+/* The end of explain's that is where the packet was seen last. What leaves by a device that is watched must be seen there. */
+static const struct leaf *said_there(
+	const struct watch_world *world, const struct explanation *said, const struct moment *place)
 {
 	for (size_t i = 0; i < said->leaves.n; i++) {
 		const struct leaf *leaf = said->leaves.items[i];
+		bool leaves = leaf->place == PLACE_GUEST || leaf->place == PLACE_WIRE;
 
-		if (is_delivered(leaf->final) && leaf->last->ns == place->ns)
+		if (is_delivered(leaf->final) && leaf->last->ns == place->ns &&
+			!(leaves && world_is_watched(world, leaf->last->ns, leaf->last->link)))
 			return leaf;
 	}
 	return NULL;
@@ -326,7 +329,8 @@ static const struct leaf *said_lost_before(
 static void end_by_place(const struct ending *ending, const struct way_end *end, struct found *ret)
 {
 	const struct moment *place = end->place;
-	const struct leaf *there = place ? said_there(ending->said, place) : NULL, *lost;
+	const struct leaf *there = place ? said_there(ending->world, ending->said, place) : NULL,
+			  *lost;
 
 	*ret = (struct found){ .leaf = { .final = FINAL_DELIVERED }, .last = end->last };
 	if (place && place->is_out)
@@ -416,6 +420,7 @@ static bool is_dropped_by_trace(const struct way_end *end)
 	       moment->events[moment->n_events - 1]->trace.verdict == TRACE_DROP;
 }
 
+#define LIKELINESS_MAX 4
 /*
  * How likely is the drop that of this end? 0: it is not. A rule that was seen to drop it explains a drop of netfilter's, which then
  * is not looked for among the copies whose rules were not seen. What was seen leaving is lost behind that at most by its device.
@@ -438,21 +443,31 @@ static int likeliness(
 	return 1 + is_there;
 }
 
-/* The surest first, so that none takes what is more likely another one's. */
+static bool is_given(const struct way_ends *ends, const struct sighting *drop)
+{
+	vec_for_each (end, ends)
+		if (end->drop == drop)
+			return true;
+	return false;
+}
+
+/*
+ * Each to the end that it is likely of, the surest first: of a flood there may be drops of copies that were seen nowhere, and they are not
+ * to take the place of the one that belongs there.
+ */
 static void give_drops(
 	const struct watch_world *world, const struct watched *watched, struct way_ends *ends)
 {
-	for (int wanted = 4; wanted > 0; wanted--)
+	for (int level = LIKELINESS_MAX; level > 0; level--)
 		vec_for_each (drop, &watched->drops) {
 			const struct netns *ns = world_netns(world, (*drop)->netns);
-			bool is_given = is_taken_by_ovs(world, ns, *drop);
 
+			if (is_taken_by_ovs(world, ns, *drop) || is_given(ends, *drop))
+				continue;
 			vec_for_each (end, ends)
-				is_given |= end->drop == *drop;
-			for (size_t i = 0; !is_given && i < ends->n; i++)
-				if (likeliness(&ends->items[i], ns, *drop) == wanted) {
-					ends->items[i].drop = *drop;
-					is_given = true;
+				if (likeliness(end, ns, *drop) >= level) {
+					end->drop = *drop;
+					break;
 				}
 		}
 }

@@ -5,7 +5,8 @@
  * identity (packet/frame.h), made of what is not changed on the way.
  *
  * Packets that are alike in all of that (UDP without IPv4 ids, of one length) are told apart by their payload where both sightings have it,
- * and else by order: no packet passes one device twice in one direction, so a second sighting there is of the next packet.
+ * by the addresses and the device where one of them was seen, and else by order: no packet passes one device twice in one direction, so a
+ * second sighting there is of the next packet.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +113,8 @@ static const struct sighting *keep(struct watched *watched, const struct sightin
 	if (sighting->kind == SIGHTING_TRACE) {
 		kept->trace.table = arena_strdup(watched->arena, sighting->trace.table);
 		kept->trace.chain = arena_strdup(watched->arena, sighting->trace.chain);
-		kept->trace.target = arena_strdup(watched->arena, sighting->trace.target);
+		if (sighting->trace.target)
+			kept->trace.target = arena_strdup(watched->arena, sighting->trace.target);
 	}
 	if (sighting->reason)
 		kept->reason = arena_strdup(watched->arena, sighting->reason);
@@ -198,10 +200,20 @@ static bool was_there(const struct watched *watched, const struct sighting *sigh
 	return false;
 }
 
+/* The first that is heard of what the host itself sends: before it has a device. */
+static bool is_sent(const struct sighting *sighting)
+{
+	const struct trace *trace = &sighting->trace;
+
+	return sighting->kind == SIGHTING_TRACE && !trace->in && trace->out &&
+	       (trace->family == FAMILY_IPV4 || trace->family == FAMILY_IPV6 ||
+		       trace->family == FAMILY_INET);
+}
+
 /* A trace is of a packet that has no other one which began at the same device. Those that begin behind it are of copies. */
 static bool was_traced_there(const struct watched *watched, const struct sighting *sighting)
 {
-	if (!sighting->link)
+	if (!sighting->link && !is_sent(sighting))
 		return false;
 	vec_for_each (track, &watched->tracks) {
 		const struct sighting *first = (*track)->events.items[0];
@@ -214,18 +226,82 @@ static bool was_traced_there(const struct watched *watched, const struct sightin
 	return false;
 }
 
+static bool parse(const struct sighting *sighting, struct packet *ret)
+{
+	struct frame frame = { .bytes = sighting->bytes,
+		.size = sighting->size,
+		.has_ethernet = sighting->has_ethernet,
+		.ethertype = sighting->ethertype,
+		.vlan_id = sighting->vlan_id };
+	struct frame_layout layout;
+
+	return sighting->size && frame_parse(&frame, ret, &layout);
+}
+
+static bool is_at(const struct sighting *frame, const struct sighting *sighting)
+{
+	if (frame->netns != sighting->netns)
+		return false;
+	if (sighting->kind != SIGHTING_TRACE || sighting->link)
+		return frame->link == sighting->link;
+	return frame->link == (frame->is_out ? sighting->trace.out : sighting->trace.in);
+}
+
+/* Of packets that are alike: was it seen with these addresses and ports, and at this device? NAT changes the first, so it is no must. */
+static int likeness(const struct watched *watched, const struct sighting *sighting)
+{
+	struct packet mine, other;
+	int best = 0;
+
+	if (!parse(sighting, &mine))
+		return 0;
+	vec_for_each (frame, &watched->frames) {
+		bool is_same = parse(*frame, &other) && !addr_compare(&mine.src, &other.src) &&
+			       !addr_compare(&mine.dst, &other.dst) && mine.sport == other.sport &&
+			       mine.dport == other.dport;
+		int like = is_same * 2 + is_at(*frame, sighting);
+
+		best = like > best ? like : best;
+	}
+	return best;
+}
+
+/* What came to a namespace from elsewhere was not sent there. */
+static bool may_begin_in(const struct watched *watched, uint64_t netns)
+{
+	vec_for_each (frame, &watched->frames)
+		if ((*frame)->netns == netns)
+			return (*frame)->is_out;
+	return !watched->frames.n;
+}
+
+static bool has_room(const struct watched *watched, const struct sighting *sighting)
+{
+	return sighting->kind == SIGHTING_TRACE ? !was_traced_there(watched, sighting)
+						: !was_there(watched, sighting);
+}
+
 static struct watched *find(
 	struct watch *watch, const struct sighting *sighting, const struct looks *looks)
 {
+	struct watched *best = NULL;
+	int best_likeness = -1;
+
 	for (size_t i = 0; i < watch->n; i++) {
 		struct watched *watched = watch->open[i];
+		int like;
 
-		if (may_be(watched, looks) &&
-			!(sighting->kind == SIGHTING_TRACE ? was_traced_there(watched, sighting)
-							   : was_there(watched, sighting)))
-			return watched;
+		if (!may_be(watched, looks) || !has_room(watched, sighting))
+			continue;
+		like = likeness(watched, sighting);
+		if (is_sent(sighting) && like < 2 && !may_begin_in(watched, sighting->netns))
+			continue;
+		if (like > best_likeness) {
+			best = watched;
+			best_likeness = like;
+		}
 	}
-	return NULL;
+	return best;
 }
 
 /*

@@ -165,15 +165,22 @@ static const struct rule *rule_of(struct way *way, const struct netns *ns,
 	return &chain->rules[at];
 }
 
-/* Do all rules of the run stand in it? */
+static bool is_policy_of(const struct chain *chain, const struct trace *trace)
+{
+	return !chain->policy || !strcmp(chain->policy, "DROP") == (trace->verdict == TRACE_DROP);
+}
+
+/* Do all rules of the run stand in it, and is the policy that was seen its own? */
 static bool fits(struct way *way, const struct moment *moment, const struct table *table)
 {
 	for (size_t i = 0; i < moment->n_events; i++) {
 		const struct trace *trace = &moment->events[i]->trace;
 		const struct chain *chain = table_chain(table, trace->chain);
 
-		if (!chain || (trace->step == TRACE_RULE &&
-				      !rule_of(way, moment->ns, table, chain, trace)))
+		if (!chain ||
+			(trace->step == TRACE_RULE &&
+				!rule_of(way, moment->ns, table, chain, trace)) ||
+			(trace->step == TRACE_POLICY && !is_policy_of(chain, trace)))
 			return false;
 	}
 	return true;
@@ -201,15 +208,22 @@ static bool may_be_table(const struct table *table, const struct trace *trace)
 	       (table->family == trace->family || (is_ip && table->family == FAMILY_INET));
 }
 
+static bool is_before(const struct table *a, const struct table *b, const char *chain)
+{
+	return a->source == SOURCE_NFT && b->source == SOURCE_NFT &&
+	       table_chain(a, chain)->priority < table_chain(b, chain)->priority;
+}
+
 /*
- * Two tables may be meant: then the one that has these rules, and of two that
- * have them the one that was not asked yet, since no hook asks a chain twice. What iptables-save and ebtables-save list is told better
+ * Two tables may be meant: then the one that has these rules, and of two that have them the one that was not asked yet, since no hook
+ * asks a chain twice, and of two that were not the one that comes first. What iptables-save and ebtables-save list is told better
  * there than by nft.
  */
 static const struct table *table_of(struct way *way, const struct moment *moment)
 {
 	static const enum table_source sources[] = { SOURCE_IPTABLES, SOURCE_EBTABLES, SOURCE_NFT };
 	const struct ruleset *ruleset = moment->ns ? moment->ns->ruleset : NULL;
+	const struct trace *first = &moment->events[0]->trace;
 	const struct table *best = NULL;
 	int best_rank = 0;
 
@@ -218,13 +232,13 @@ static const struct table *table_of(struct way *way, const struct moment *moment
 			const struct table *table = &ruleset->tables[t];
 			int rank;
 
-			if (table->source != sources[s] ||
-				!may_be_table(table, &moment->events[0]->trace))
+			if (table->source != sources[s] || !may_be_table(table, first))
 				continue;
 			rank = !fits(way, moment, table)       ? 1
 			       : was_asked(way, moment, table) ? 2
 							       : 3;
-			if (rank > best_rank)
+			if (rank > best_rank ||
+				(rank == best_rank && is_before(table, best, first->chain)))
 				best = table;
 			best_rank = rank > best_rank ? rank : best_rank;
 		}

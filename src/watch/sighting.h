@@ -46,7 +46,7 @@ struct trace {
 	const char *table, *chain;
 	uint64_t handle; /* of the rule; 0: none */
 	enum trace_verdict verdict;
-	const char *target; /* TRACE_JUMP, TRACE_GOTO: the chain */
+	const char *target; /* TRACE_JUMP, TRACE_GOTO: the chain; NULL: none */
 	int in, out; /* numbers of devices; 0: none. Only on the first event of a base chain, as the bytes are */
 	uint32_t mark;
 	uint32_t ct_id;	    /* 0: no entry, or an older kernel than 6.16 */

@@ -256,7 +256,7 @@ static bool is_alike(const struct item *a, const struct item *b)
 		       (p->sport == q->sport || p->sport == q->dport || p->dport == q->sport));
 }
 
-/* Within a batch flows do not meet, and no two packets have the same identity. */
+/* Within a batch flows do not meet. */
 static bool is_fit(const struct judge *judge, size_t n)
 {
 	const struct item *item = &judge->items[n];
@@ -277,9 +277,14 @@ static void fill(struct judge *judge)
 		if (kind < 2 ? !repeat(judge, item) : kind < 5 ? !answer(judge, item) : true)
 			new_item(judge, item);
 		item->tag = 0;
-		/* IPv6 has no id: what is of one length is known apart by nothing that is the same on the way */
-		if (item->frame.packet.proto != PROTO_TCP)
-			item->frame.payload_size = (uint16_t)(2 * i);
+		/*
+		 * IPv6 has no id: some are alike in all that is the same on the way, but their payload, which a trace has not.
+		 * What a process sends and NAT changes before any device has it is then known by nothing.
+		 */
+		if (item->from >= MESH_SOCKETS)
+			item->frame.payload_size = (uint16_t)(40 + i);
+		else if (item->frame.packet.proto != PROTO_TCP)
+			item->frame.payload_size = (uint16_t)(8 * random_below(&judge->random, 4));
 		i += is_fit(judge, i);
 		if (judge->next_port < 20000)
 			judge->next_port = 20000;
@@ -297,6 +302,15 @@ static const struct netns *netns_of(const struct judge *judge, size_t ns)
 	return NULL;
 }
 
+/* nf_nat_redirect_ipv6 drops what has no address of the scope of the destination, also of a multicast one's. */
+static bool is_redirected_multicast(const struct node *node)
+{
+	const struct packet *was = node->before ? node->before->packet : NULL;
+
+	return node->kind == NODE_NAT && was && was->dst.family == FAMILY_IPV6 &&
+	       was->dst.bytes[0] == 0xff && addr_compare(&was->dst, &node->packet->dst) != 0;
+}
+
 static const char *unsure_of(const struct explanation *told)
 {
 	const struct node *nodes[MAX_NODES];
@@ -310,6 +324,8 @@ static const char *unsure_of(const struct explanation *told)
 	}
 	n = nodes_of(told, nodes);
 	for (size_t i = 0; i < n; i++) {
+		if (is_redirected_multicast(nodes[i]))
+			return "REDIRECT of IPv6 multicast: explain does not ask for an address of its scope";
 		/* nobody answers: what the kernel asks for is thrown away */
 		if (nodes[i]->packet->unknown & FIELD_BIT(FIELD_ETH_DST))
 			return "the neighbour is not known";
