@@ -280,6 +280,10 @@ static struct pile *ask(struct losses *losses, struct kind *kind)
 	if (answer.entry)
 		add_cause(&key, &answer);
 	pile = find_pile(losses, key.data, &loss, kind);
+	if (answer.entry == LOSS_ENTRY_KNOWN) {
+		pile->loss.entry = loss.entry;
+		pile->loss.came_in = loss.came_in;
+	}
 	if (answer.entry && !pile->loss.told)
 		pile->loss.told =
 			losses->world.tell(losses->world.data, losses->arena, &answer.report);
@@ -311,10 +315,10 @@ bool losses_want_newer(
 		if (!has_more(kind, &totals[i]) || totals[i].last_ns < since_ns ||
 			loss_is_none(losses->world.host, &totals[i]))
 			continue;
-		/* one that is counted as unexplained already was asked of the host in vain */
-		if (kind->total.n && kind->loss && !kind->loss->loss.is_cause_known)
+		/* one that is counted without it already was asked of the host in vain */
+		if (kind->total.n && kind->loss && kind->loss->loss.entry != LOSS_ENTRY_KNOWN)
 			continue;
-		if (!pile_of(losses, kind)->loss.is_cause_known)
+		if (pile_of(losses, kind)->loss.entry != LOSS_ENTRY_KNOWN)
 			return true;
 	}
 	return false;
