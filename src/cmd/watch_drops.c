@@ -156,20 +156,29 @@ static void refresh(struct drops_session *session)
 		session->read_ns = watch_now_ns();
 }
 
-/* Samples first, so that what is counted has the packet to ask with. is_last: there is no next time for a newer host. */
+static bool may_read_again(const struct drops_session *session)
+{
+	return watch_now_ns() > session->read_ns + READ_SHARE * session->reading_ns;
+}
+
+/*
+ * Samples first, so that what is counted has the packet to ask with. What only a newer host may explain waits until that may be
+ * read; is_last: there is no next time.
+ */
 static bool count(struct drops_session *session, bool is_last, struct err *err)
 {
 	struct arena *arena CLEANUP(arena_freep) = arena_new();
 	struct loss_total *totals;
-	uint64_t now_ns = watch_now_ns();
 	size_t n;
 
 	if (!drops_read(session->drops, see, session, err) ||
 		!read_totals(arena, session, &totals, &n, err))
 		return false;
-	if ((is_last || now_ns > session->read_ns + READ_SHARE * session->reading_ns) &&
-		losses_want_newer(session->losses, totals, n, session->read_ns))
+	if (losses_want_newer(session->losses, totals, n, session->read_ns)) {
+		if (!is_last && !may_read_again(session))
+			return true;
 		refresh(session);
+	}
 	losses_count(session->losses, totals, n);
 	losses_find_changes(session->losses, session->inv->brief ? 0
 					     : is_last		 ? TOP_ASKED

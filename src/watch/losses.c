@@ -33,6 +33,7 @@ struct losses {
 	unsigned generation;
 	size_t n_asked; /* of this generation */
 	struct map *kinds, *piles;
+	struct map *senders; /* samples, by device and source */
 	VEC(struct pile *) all;
 	uint64_t n, n_none;
 };
@@ -44,6 +45,7 @@ struct losses *losses_new(void)
 	losses->arena = arena_new();
 	losses->kinds = map_new(losses->arena);
 	losses->piles = map_new(losses->arena);
+	losses->senders = map_new(losses->arena);
 	return losses;
 }
 
@@ -120,6 +122,23 @@ static struct loss_total total_of(
 	return total;
 }
 
+static void sender_key(const struct loss_total *total, struct text *ret)
+{
+	text_addf(ret, "%llu %d", (unsigned long long)total->netns, total->link);
+	add_addr(ret, &total->src);
+}
+
+static void remember_sender(struct losses *losses, struct kind *kind)
+{
+	struct text key CLEANUP(text_done) = TEXT_INIT;
+
+	if (!kind->total.has_addresses)
+		return;
+	sender_key(&kind->total, &key);
+	if (!map_find(losses->senders, key.data))
+		map_add(losses->senders, arena_strdup(losses->arena, key.data), kind);
+}
+
 void losses_see(struct losses *losses, const struct sighting *drop)
 {
 	struct frame frame = { .bytes = drop->bytes,
@@ -147,6 +166,7 @@ void losses_see(struct losses *losses, const struct sighting *drop)
 		packet.unknown |= FIELD_BIT(FIELD_ETH_SRC) | FIELD_BIT(FIELD_ETH_DST);
 	kind->sample = packet;
 	kind->has_sample = true;
+	remember_sender(losses, kind);
 	/* what was asked with a made-up packet is asked again */
 	kind->generation = 0;
 }
@@ -178,7 +198,25 @@ bool loss_is_none(const struct host *host, const struct loss_total *total)
 
 /* --- causes --- */
 
-static bool packet_of(const struct kind *kind, struct packet *ret)
+/* Another packet from there tells by which station it came, and to which, if it is for the same one. */
+static void add_macs(const struct losses *losses, const struct kind *kind, struct packet *packet)
+{
+	struct text key CLEANUP(text_done) = TEXT_INIT;
+	const struct kind *other;
+
+	sender_key(&kind->total, &key);
+	other = map_find(losses->senders, key.data);
+	if (!other || packet->ethertype != other->sample.ethertype)
+		return;
+	packet->eth_src = other->sample.eth_src;
+	packet->unknown &= ~FIELD_BIT(FIELD_ETH_SRC) | other->sample.unknown;
+	if (addr_compare(&kind->total.dst, &other->total.dst) != 0)
+		return;
+	packet->eth_dst = other->sample.eth_dst;
+	packet->unknown &= ~FIELD_BIT(FIELD_ETH_DST) | other->sample.unknown;
+}
+
+static bool packet_of(const struct losses *losses, const struct kind *kind, struct packet *ret)
 {
 	if (kind->total.is_rest)
 		return false;
@@ -186,7 +224,10 @@ static bool packet_of(const struct kind *kind, struct packet *ret)
 		*ret = kind->sample;
 		return true;
 	}
-	return loss_make_packet(&kind->total, ret);
+	if (!loss_make_packet(&kind->total, ret))
+		return false;
+	add_macs(losses, kind, ret);
+	return true;
 }
 
 static void add_cause(struct text *key, const struct loss_answer *answer)
@@ -261,7 +302,7 @@ static struct pile *ask(struct losses *losses, struct kind *kind)
 	struct pile *pile;
 
 	describe_device(losses, total, &loss);
-	loss.has_packet = packet_of(kind, &loss.packet);
+	loss.has_packet = packet_of(losses, kind, &loss.packet);
 	loss.is_sample = loss.has_packet && kind->has_sample;
 	if (loss.has_packet && losses->n_asked < LIMIT_LOSS_QUESTIONS) {
 		loss.is_asked = true;
@@ -273,13 +314,18 @@ static struct pile *ask(struct losses *losses, struct kind *kind)
 	loss.has_peer = total->has_addresses && !total->is_rest;
 	if (loss.has_peer)
 		loss.peer = is_sent_by(&loss) ? total->dst : total->src;
-	text_addf(&key, "%llu %d %s %s %s %x %u", (unsigned long long)total->netns, total->link,
-		loss.port, loss.reason, loss.function, total->ethertype, total->proto);
+	text_addf(&key, "%llu %d %s %s %s %x %u %d", (unsigned long long)total->netns, total->link,
+		loss.port, loss.reason, loss.function, total->ethertype, total->proto,
+		loss.is_asked);
 	if (loss.has_peer)
 		add_addr(&key, &loss.peer);
 	if (answer.entry)
 		add_cause(&key, &answer);
 	pile = find_pile(losses, key.data, &loss, kind);
+	if (answer.entry == LOSS_ENTRY_KNOWN) {
+		pile->loss.entry = loss.entry;
+		pile->loss.came_in = loss.came_in;
+	}
 	if (answer.entry && !pile->loss.told)
 		pile->loss.told =
 			losses->world.tell(losses->world.data, losses->arena, &answer.report);
@@ -311,10 +357,10 @@ bool losses_want_newer(
 		if (!has_more(kind, &totals[i]) || totals[i].last_ns < since_ns ||
 			loss_is_none(losses->world.host, &totals[i]))
 			continue;
-		/* one that is counted as unexplained already was asked of the host in vain */
-		if (kind->total.n && kind->loss && !kind->loss->loss.is_cause_known)
+		/* one that is counted without it already was asked of the host in vain */
+		if (kind->total.n && kind->loss && kind->loss->loss.entry != LOSS_ENTRY_KNOWN)
 			continue;
-		if (!pile_of(losses, kind)->loss.is_cause_known)
+		if (pile_of(losses, kind)->loss.entry != LOSS_ENTRY_KNOWN)
 			return true;
 	}
 	return false;

@@ -70,7 +70,8 @@ void losses_freep(struct losses **losses); /* for CLEANUP */
 void losses_set_world(struct losses *losses, const struct losses_world *world);
 /* A packet with all of its bytes, to ask with. */
 void losses_see(struct losses *losses, const struct sighting *drop);
-/* Have there been drops since_ns or later that the present reading of the host does not explain? A newer one may. */
+/* Have there been drops since_ns or later that the present reading of the host does not explain, or of which it does not know where
+ * they came in? A newer one may. */
 bool losses_want_newer(
 	struct losses *losses, const struct loss_total *totals, size_t n, uint64_t since_ns);
 /* Takes what has been added to the totals since the last call. */

@@ -186,6 +186,8 @@ static const struct leaf *loss_of(const struct explanation *said, const struct l
 	return found;
 }
 
+#define USUAL_SPORT 49152 /* RFC 6335: the first dynamic one */
+
 struct asking {
 	struct arena *arena;
 	const struct losses_world *world;
@@ -200,6 +202,11 @@ static const struct leaf *ask_from(const struct asking *asking, const struct pac
 	const struct leaf *leaf;
 
 	query->packet = *packet;
+	/* of a packet that is made of its addresses: one of those that programs get when they do not ask for any */
+	if (!knows(packet, FIELD_SPORT) && packet_has_field(packet, FIELD_SPORT)) {
+		query->packet.sport = USUAL_SPORT;
+		query->packet.unknown &= ~FIELD_BIT(FIELD_SPORT);
+	}
 	explain_find_macs(asking->world->host, query);
 	*ret = explain(asking->arena, asking->world->explainer, query);
 	leaf = loss_of(*ret, asking->total, asking->ns, asking->link, false);

@@ -206,6 +206,16 @@ def causes():
          said["n"] == 14 and sum(one["n"] for one in said["drops"]) == 14, said)
 
 
+def unknown_sender():
+    run("ip", "link", "set", "tap1", "type", "bridge_slave", "fdb_flush")
+    watch = Watch("--json")
+    send_udp(1, 2, 53, 1)  # by which the bridge learns where it is
+    _, said = watch.finish_json()
+    one = entry(said, port="tap2")
+    tell("a sender that comes while it watches is looked for again",
+         one.get("n") == 1 and one["came_in"] == "tap1" and one["entry"] == "known", said)
+
+
 def one_port():
     watch = Watch("--json", "--in", "tap1", "--count", "2")
     tell("--in watches the devices of its path", "tap1" in watch.begin and "at tap1, tap2, tap3, tap4, br0, eth0" in watch.begin, watch.begin)
@@ -305,6 +315,7 @@ def main():
         os.environ["PORTWALL_RUN_DIR"] = os.path.join(folder, "run")
         build(folder)
         causes()
+        unknown_sender()
         one_port()
         nothing()
         flood()

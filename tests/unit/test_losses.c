@@ -162,6 +162,25 @@ static void without_its_bytes_a_packet_is_made_of_the_addresses(void **state)
 	assert_int_equal(loss->entry, LOSS_ENTRY_ASSUMED);
 }
 
+static void another_packet_of_its_sender_tells_where_it_came_in(void **state)
+{
+	struct scene scene CLEANUP(scene_end) = scene_new();
+	struct loss_total totals[2] = { total_of(&scene, "tap2", UDP_1, 1),
+		total_of(&scene, "tap2", "sctp 10.0.0.1:1 10.0.0.2:1", 1) };
+	const struct loss *const *list;
+	size_t n;
+
+	(void)state;
+	see(&scene, &totals[0], UDP_1);
+	losses_count(scene.losses, totals, 2);
+	list = losses_list(scene.losses, &n);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(list[i]->entry, LOSS_ENTRY_KNOWN);
+		assert_string_equal(list[i]->came_in, "tap1");
+	}
+}
+
 static void where_ports_would_lose_it_by_other_rules_none_is_named(void **state)
 {
 	struct scene scene CLEANUP(scene_end) = scene_new();
@@ -225,6 +244,7 @@ static void a_newer_host_is_wanted_for_what_is_not_understood_only(void **state)
 
 	(void)state;
 	see(&scene, &unknown, "tcp 10.0.0.1:1 10.0.0.2:80 mac " MAC_1 " > " MAC_2);
+	see(&scene, &total, UDP_1);
 	assert_false(losses_want_newer(scene.losses, &total, 1, 0));
 	assert_true(losses_want_newer(scene.losses, &unknown, 1, 0));
 	/* it had been read after that */
@@ -302,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_drop_is_told_with_its_rule_where_it_came_in),
 		cmocka_unit_test(without_its_bytes_a_packet_is_made_of_the_addresses),
+		cmocka_unit_test(another_packet_of_its_sender_tells_where_it_came_in),
 		cmocka_unit_test(where_ports_would_lose_it_by_other_rules_none_is_named),
 		cmocka_unit_test(what_the_kernels_reason_does_not_allow_is_not_told),
 		cmocka_unit_test(what_was_counted_stays_with_its_cause),
