@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct post {
 	uint64_t netns;
 	struct kernel_nft *nft; /* NULL: no table */
 	int traces;		/* -1: none */
+	bool is_untraced;	/* is_logged */
 	struct frame_socket *sockets;
 	size_t n;
 	/* of tables that were there before the present one */
@@ -136,10 +138,38 @@ static bool make_table(struct capture *capture, struct post *post, bool has_egre
 	struct capture_point *points =
 		arena_new_array(capture->arena, struct capture_point, post->n);
 
+	struct capture_options options = capture->options;
+
+	if (post->is_untraced)
+		options.traces_per_s = 0;
 	for (size_t i = 0; i < post->n; i++)
 		points[i] = post->sockets[i].point;
-	return own_table_print(&commands, &capture->options, points, post->n, has_egress, err) &&
+	return own_table_print(&commands, &options, points, post->n, has_egress, err) &&
 	       kernel_nft_run(post->nft, commands.data, err);
+}
+
+static bool is_sysctl(struct arena *arena, const char *name, const char *value)
+{
+	const char *found = NULL;
+	struct err ignored;
+
+	return kernel_sysctl_read(arena, name, &found, &ignored) && found && !strcmp(found, value);
+}
+
+/*
+ * The rules of iptables-legacy write a line for each step of a traced packet to whatever logs there (net/ipv4/netfilter/ip_tables.c,
+ * trace_packet). Where that is the kernel's log, a few packets a second would fill it: then it is done without. Of other
+ * namespaces than the first nothing is logged, unless somebody wants it so.
+ */
+static bool is_logged(struct arena *arena, const struct post *post)
+{
+	struct stat first;
+	bool is_first = stat("/proc/1/ns/net", &first) < 0 || first.st_ino == post->netns;
+	bool has_log = !is_sysctl(arena, "net.netfilter.nf_log.2", "NONE") ||
+		       !is_sysctl(arena, "net.netfilter.nf_log.10", "NONE");
+
+	return kernel_backend_in_use(BACKEND_LEGACY) && has_log &&
+	       (is_first || is_sysctl(arena, "net.netfilter.nf_log_all_netns", "1"));
 }
 
 /* Without traces, captures alone still tell where a packet ends. */
@@ -147,6 +177,13 @@ static void ask_for_traces(struct capture *capture, struct post *post)
 {
 	struct err err, ignored;
 
+	post->is_untraced = is_logged(capture->arena, post);
+	if (post->is_untraced) {
+		err_system(&err, 0,
+			"there are rules of iptables-legacy, and each step of a traced packet would be written to the "
+			"kernel's log (net.netfilter.nf_log.2)");
+		add_missing(capture, "rules that a packet meets", &err);
+	}
 	if (!kernel_nft_open(&post->nft, &err)) {
 		add_missing(capture, "rules that a packet meets, and counts", &err);
 		return;
@@ -159,7 +196,8 @@ static void ask_for_traces(struct capture *capture, struct post *post)
 		}
 		add_missing(capture, "counts of what leaves (the egress hook of Linux 5.16)", &err);
 	}
-	if (capture->options.traces_per_s && !trace_socket_open(&post->traces, &err))
+	if (capture->options.traces_per_s && !post->is_untraced &&
+		!trace_socket_open(&post->traces, &err))
 		add_missing(capture, "rules that a packet meets", &err);
 	if (post->traces >= 0)
 		poll_too(capture, post->traces);

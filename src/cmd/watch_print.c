@@ -147,10 +147,12 @@ void watch_print_counts(struct watch_session *session, struct text *out)
 			const struct capture_count *count = count_of(counts, n, point);
 
 			if (count)
-				text_addf(out, "  %c %-15s %9llu        %9llu\n",
+				text_addf(out, "  %c %-15s %9llu        %9llu%s%s\n",
 					point->letter ? point->letter : ' ', point->link->name,
 					(unsigned long long)count->n_in,
-					(unsigned long long)count->n_out);
+					(unsigned long long)count->n_out,
+					*point->ns->name && point->ns != session->ns ? "  in " : "",
+					point->ns != session->ns ? point->ns->name : "");
 		}
 	}
 	watch_print_losses(out, &losses);
