@@ -99,9 +99,10 @@ static struct sighting traced(const struct shot *shot, uint32_t id, const char *
 	const char *chain, uint64_t handle, enum trace_verdict verdict)
 {
 	struct sighting sighting = seen(shot, 0, false, 500);
+	size_t size = shot->bytes[14] >> 4 == 6 ? 74 : 54;
 
 	sighting.kind = SIGHTING_TRACE;
-	sighting.size = shot->size < 54 ? shot->size : 54;
+	sighting.size = shot->size < size ? shot->size : size;
 	sighting.wire_size = 0;
 	sighting.trace = (struct trace){ .id = id,
 		.step = handle ? TRACE_RULE : TRACE_POLICY,
@@ -683,9 +684,133 @@ static void a_rule_that_the_host_does_not_have_is_a_change(void **state)
 	assert_true(stage->answer.is_changed);
 }
 
+/* A rule of the host's own output, before the packet has a device. */
+static void see_sent(struct stage *stage, const struct shot *shot, int out)
+{
+	struct sighting own = traced(shot, 5, OWN, "output", 1, TRACE_ACCEPT);
+	struct sighting rule = traced(shot, 5, "s", "output", 10, TRACE_DROP);
+
+	own.trace.family = rule.trace.family = FAMILY_IPV4;
+	own.trace.out = rule.trace.out = out;
+	/* IP's hooks have no Ethernet header */
+	own.bytes = rule.bytes = shot->bytes + 14;
+	own.size = rule.size = own.size - 14;
+	own.has_ethernet = rule.has_ethernet = false;
+	own.ethertype = rule.ethertype = ETHERTYPE_IPV4;
+	watch_see(stage->watch, &own);
+	watch_see(stage->watch, &rule);
+}
+
+#define OUTPUT_RULES                                                                               \
+	"table ip s {\n chain output {\n type filter hook output priority 0; policy accept;\n"     \
+	" ip ttl 64 drop\n }\n}\n"
+
+static void what_the_host_sends_begins_with_its_rules(void **state)
+{
+	struct stage *stage = *state;
+	struct packet packet = udp();
+	struct shot shot = shot_of(&packet, "hello");
+
+	build_address(stage->build, "br0", "10.0.0.1/24");
+	build_nft(stage->build, 0, OUTPUT_RULES);
+	open_stage(stage);
+	see_sent(stage, &shot, stage->br0);
+	make_answer(stage);
+	assert_int_equal(stage->answer.query.from, FROM_PROCESS);
+	assert_ends(stage, FINAL_DROPPED, DROP_RULE, EVIDENCE_TRACE, NULL);
+}
+
+/* The rules are asked of all that the filter takes; that is no packet of the port. */
+static void what_the_host_sends_by_another_device_is_not_told_of(void **state)
+{
+	struct stage *stage = *state;
+	struct packet packet = udp();
+	struct shot shot = shot_of(&packet, "hello");
+	struct watched *watched;
+
+	build_address(stage->build, "br0", "10.0.0.1/24");
+	build_nft(stage->build, 0, OUTPUT_RULES);
+	open_stage(stage);
+	stage->points = (struct watch_points){ 0 };
+	see_sent(stage, &shot, stage->br0);
+	watched = take(stage->watch);
+	watch_answer_make(stage->arena, &stage->world, watched, 0, &stage->answer);
+	assert_false(stage->answer.has_query);
+	watched_free(watched);
+}
+
+/* To ask for the MAC of where DNAT sent it the kernel has the bridge send it to itself. */
+static void a_bridged_packet_that_leaves_by_its_bridge_goes_on_as_bridged(void **state)
+{
+	struct stage *stage = *state;
+	struct packet packet = udp();
+	struct shot shot = shot_of(&packet, "hello");
+
+	open_stage(stage);
+	see(stage->watch, &shot, stage->tap1, false, 100);
+	see(stage->watch, &shot, stage->br0, true, 110);
+	see(stage->watch, &shot, stage->tap2, true, 120);
+	make_answer(stage);
+	assert_ends(stage, FINAL_DELIVERED, DROP_NONE, EVIDENCE_FRAME, NULL);
+	for (const struct node *node = stage->answer.seen.explanation->leaf->last; node;
+		node = node->before)
+		assert_int_not_equal(node->kind, NODE_FORWARD);
+}
+
+/* Both copies are lost; only the rules of the bridge's own were seen at a place. */
+static void a_drop_goes_to_the_end_at_its_device_before_any_other(void **state)
+{
+	struct stage *stage = *state;
+	struct packet packet = udp();
+	struct shot shot;
+
+	assert_true(mac_parse("ff:ff:ff:ff:ff:ff", &packet.eth_dst));
+	shot = shot_of(&packet, "hello");
+	open_stage(stage);
+	see(stage->watch, &shot, stage->tap1, false, 100);
+	see(stage->watch, &shot, stage->br0, false, 100);
+	see_drop(stage->watch, &shot, stage->tap2, "NETFILTER_DROP", "nf_hook_slow", 110);
+	see_drop(stage->watch, &shot, stage->tap3, "NETFILTER_DROP", "nf_hook_slow", 115);
+	see_drop(stage->watch, &shot, stage->br0, "IP_INADDRERRORS", "ip_error", 120);
+	make_answer(stage);
+	assert_int_equal(stage->answer.seen.explanation->leaves.n, 1);
+	assert_string_equal(stage->answer.kernel_reason, "IP_INADDRERRORS at ip_error");
+}
+
+/* A trace has no payload: its addresses tell whose it is. */
+static void a_trace_is_of_the_one_of_those_alike_that_has_its_addresses(void **state)
+{
+	struct watch *watch CLEANUP(watch_freep) = watch_new();
+	struct shot a = alike("aaaa"), b = alike("bbbb");
+	struct watched *watched;
+
+	(void)state;
+	b.bytes[14 + 8 + 15] = 9;
+	see(watch, &a, 1, false, 100);
+	see(watch, &b, 2, false, 101);
+	see_own(watch, &b, 5, 2, false);
+	watched = take(watch);
+	assert_int_equal(watched->tracks.n, 0);
+	watched_free(watched);
+	watched = take(watch);
+	assert_int_equal(watched->tracks.n, 1);
+	watched_free(watched);
+	assert_no_more(watch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_trace_is_of_the_one_of_those_alike_that_has_its_addresses),
+		cmocka_unit_test_setup_teardown(
+			what_the_host_sends_begins_with_its_rules, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_the_host_sends_by_another_device_is_not_told_of, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_bridged_packet_that_leaves_by_its_bridge_goes_on_as_bridged, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			a_drop_goes_to_the_end_at_its_device_before_any_other, setup, teardown),
 		cmocka_unit_test(what_nat_rewrote_is_the_same_packet),
 		cmocka_unit_test(packets_that_are_alike_are_known_by_their_payload),
 		cmocka_unit_test(of_what_is_the_same_in_all_the_second_at_a_device_is_the_next),
