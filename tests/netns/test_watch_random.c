@@ -571,6 +571,10 @@ static bool is_same_end(const struct explanation *told, const struct watch_answe
 		if (got->seen.explanation->leaves.items[i]->drop == DROP_NO_SOCKET &&
 			got->seen.explanation->leaves.items[i]->last->ns == told->leaf->last->ns)
 			return true;
+	/* it may get another port */
+	if (told->final == FINAL_DELIVERED && got->seen.explanation->final == FINAL_REWRITTEN)
+		return told->leaf->last->packet->unknown &
+		       (FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 	if (told->final != got->seen.explanation->final ||
 		told->leaf->drop != got->seen.explanation->leaf->drop)
 		return false;

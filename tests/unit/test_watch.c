@@ -692,6 +692,7 @@ static void see_sent(struct stage *stage, const struct shot *shot, int out)
 
 	own.trace.family = rule.trace.family = FAMILY_IPV4;
 	own.trace.out = rule.trace.out = out;
+	own.is_out = true;
 	/* IP's hooks have no Ethernet header */
 	own.bytes = rule.bytes = shot->bytes + 14;
 	own.size = rule.size = own.size - 14;
@@ -757,8 +758,8 @@ static void a_bridged_packet_that_leaves_by_its_bridge_goes_on_as_bridged(void *
 		assert_int_not_equal(node->kind, NODE_FORWARD);
 }
 
-/* Both copies are lost; only the rules of the bridge's own were seen at a place. */
-static void a_drop_goes_to_the_end_at_its_device_before_any_other(void **state)
+/* Of a flood's copies only the one that went up was seen; the others were lost by rules without a trace. */
+static void each_drop_is_the_end_of_the_copy_at_its_device(void **state)
 {
 	struct stage *stage = *state;
 	struct packet packet = udp();
@@ -773,8 +774,12 @@ static void a_drop_goes_to_the_end_at_its_device_before_any_other(void **state)
 	see_drop(stage->watch, &shot, stage->tap3, "NETFILTER_DROP", "nf_hook_slow", 115);
 	see_drop(stage->watch, &shot, stage->br0, "IP_INADDRERRORS", "ip_error", 120);
 	make_answer(stage);
-	assert_int_equal(stage->answer.seen.explanation->leaves.n, 1);
-	assert_string_equal(stage->answer.kernel_reason, "IP_INADDRERRORS at ip_error");
+	assert_int_equal(stage->answer.seen.explanation->leaves.n, 3);
+	assert_int_equal(
+		stage->answer.seen.explanation->leaves.items[0]->drop, DROP_FORWARDING_OFF);
+	for (size_t i = 1; i < 3; i++)
+		assert_string_equal(stage->answer.seen.explanation->leaves.items[i]->why,
+			"netfilter dropped it, by a rule that was not seen");
 }
 
 /* A trace has no payload: its addresses tell whose it is. */
@@ -810,7 +815,7 @@ int main(void)
 			a_bridged_packet_that_leaves_by_its_bridge_goes_on_as_bridged, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
-			a_drop_goes_to_the_end_at_its_device_before_any_other, setup, teardown),
+			each_drop_is_the_end_of_the_copy_at_its_device, setup, teardown),
 		cmocka_unit_test(what_nat_rewrote_is_the_same_packet),
 		cmocka_unit_test(packets_that_are_alike_are_known_by_their_payload),
 		cmocka_unit_test(of_what_is_the_same_in_all_the_second_at_a_device_is_the_next),
