@@ -267,9 +267,13 @@ static int read_event(const struct nlmsghdr *nlh, void *data)
 	sighting->trace.table = event.table;
 	sighting->trace.chain = event.chain;
 	sighting->trace.target = event.target;
-	if (capture_is_own_table(event.table) && sighting->trace.family == FAMILY_NETDEV) {
-		sighting->is_out = own_chain_is_out(event.chain);
-		sighting->link = sighting->is_out ? sighting->trace.out : sighting->trace.in;
+	if (capture_is_own_table(event.table)) {
+		bool has_device = sighting->trace.family == FAMILY_NETDEV;
+
+		sighting->is_out = !has_device || own_chain_is_out(event.chain);
+		sighting->link = !has_device	    ? 0
+				 : sighting->is_out ? sighting->trace.out
+						    : sighting->trace.in;
 	}
 	reading->each(reading->data, sighting);
 	return MNL_CB_OK;

@@ -49,13 +49,25 @@ static bool is_nobodys(const struct explanation *seen, const struct leaf *said)
 	return false;
 }
 
+/* Where another flow may have the port, explain says that it may become another: then both ends are as it says. */
+static bool is_rewritten_as_said(const struct leaf *seen, const struct leaf *said)
+{
+	const struct packet *is = seen->last->packet, *may = said->last->packet;
+
+	return seen->final == FINAL_REWRITTEN && said->final == FINAL_DELIVERED && is && may &&
+	       may->unknown & (FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT)) &&
+	       !addr_compare(&is->src, &may->src) && !addr_compare(&is->dst, &may->dst);
+}
+
 static void compare_verdicts(struct arena *arena, struct watch_answer *answer)
 {
 	struct text words CLEANUP(text_done) = TEXT_INIT;
 	enum final seen = answer->seen.explanation->final, said = answer->said.explanation->final;
 
 	if (seen == FINAL_CANNOT_TELL ||
-		is_nobodys(answer->seen.explanation, answer->said.explanation->leaf))
+		is_nobodys(answer->seen.explanation, answer->said.explanation->leaf) ||
+		is_rewritten_as_said(
+			answer->seen.explanation->leaf, answer->said.explanation->leaf))
 		return;
 	if (seen != said) {
 		add_verdict(&words, "explain says", &answer->said);

@@ -472,6 +472,57 @@ static void give_drops(
 		}
 }
 
+/* Where it came into the bridge that the port is of. */
+static const struct node *bridge_in_of(
+	const struct way_end *end, const struct netns *ns, const struct link *port)
+{
+	for (const struct node *node = end->last; node; node = node->before)
+		if (node->kind == NODE_BRIDGE_IN && node->ns == ns && node->link != port &&
+			node->link->master_index == port->master_index)
+			return node;
+	return NULL;
+}
+
+/*
+ * A copy that was lost on its way to another port of the bridge, by rules that are not traced (iptables-legacy's), was seen nowhere
+ * but in the drop: that is its end.
+ */
+static void add_lost_copy(struct arena *arena, const struct netns *ns, const struct sighting *drop,
+	struct way_ends *ends)
+{
+	const struct link *port = netns_link_by_index(ns, drop->link);
+
+	for (size_t i = 0; port && port->master_index && i < ends->n; i++) {
+		const struct node *node = bridge_in_of(&ends->items[i], ns, port);
+		struct moment *place;
+
+		if (!node)
+			continue;
+		place = arena_new_one(arena, struct moment);
+		*place = (struct moment){ .kind = MOMENT_PLACE,
+			.parent = NO_MOMENT,
+			.ns = ns,
+			.link = port,
+			.is_out = true,
+			.time_ns = drop->time_ns };
+		*vec_push(ends, arena) = (struct way_end){
+			.last = node, .moment = place, .place = place, .drop = drop
+		};
+		return;
+	}
+}
+
+static void add_lost_copies(struct arena *arena, const struct watch_world *world,
+	const struct watched *watched, struct way_ends *ends)
+{
+	vec_for_each (drop, &watched->drops) {
+		const struct netns *ns = world_netns(world, (*drop)->netns);
+
+		if (ns && !is_taken_by_ovs(world, ns, *drop) && !is_given(ends, *drop))
+			add_lost_copy(arena, ns, *drop, ends);
+	}
+}
+
 void seen_find_ends(struct arena *arena, const struct watch_world *world,
 	const struct watched *watched, struct way_ends *ends, const struct explanation *said,
 	struct watch_answer *answer, struct explanation *ret)
@@ -479,6 +530,7 @@ void seen_find_ends(struct arena *arena, const struct watch_world *world,
 	struct ending ending = { arena, world, said, answer, ret };
 
 	give_drops(world, watched, ends);
+	add_lost_copies(arena, world, watched, ends);
 	vec_for_each (end, ends) {
 		struct found found = { .last = end->last };
 		const struct leaf *leaf;

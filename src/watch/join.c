@@ -203,11 +203,7 @@ static bool was_there(const struct watched *watched, const struct sighting *sigh
 /* The first that is heard of what the host itself sends: before it has a device. */
 static bool is_sent(const struct sighting *sighting)
 {
-	const struct trace *trace = &sighting->trace;
-
-	return sighting->kind == SIGHTING_TRACE && !trace->in && trace->out &&
-	       (trace->family == FAMILY_IPV4 || trace->family == FAMILY_IPV6 ||
-		       trace->family == FAMILY_INET);
+	return sighting->kind == SIGHTING_TRACE && sighting->is_out && !sighting->link;
 }
 
 /* A trace is of a packet that has no other one which began at the same device. Those that begin behind it are of copies. */

@@ -59,7 +59,8 @@ struct sighting {
 	uint64_t netns;	  /* its inode */
 	uint64_t time_ns; /* CLOCK_REALTIME, by the kernel; of a trace: when it was read */
 	int link;	  /* number of the device; 0: not known */
-	bool is_out;	  /* FRAME: it leaves by the device; else it came in */
+	/* It leaves by the device; else it came in. TRACE: of our own tables alone; without a link the host itself sends it. */
+	bool is_out;
 
 	/* What there is of its beginning: from the Ethernet header on, or, without, from the IP header on. */
 	const uint8_t *bytes;

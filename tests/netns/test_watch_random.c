@@ -141,7 +141,9 @@ static void make_arp(struct judge *judge, struct item *item)
 {
 	struct packet *p = &item->frame.packet;
 
-	p->ethertype = ETHERTYPE_ARP;
+	*p = (struct packet){
+		.ethertype = ETHERTYPE_ARP, .eth_src = p->eth_src, .eth_dst = p->eth_dst
+	};
 	p->arp_op = item->frame.arp_op = one_in(&judge->random, 4) ? 2 : 1;
 	p->arp_sha = p->eth_src;
 	p->arp_spa = addr_at(false, item->from);
@@ -571,6 +573,10 @@ static bool is_same_end(const struct explanation *told, const struct watch_answe
 		if (got->seen.explanation->leaves.items[i]->drop == DROP_NO_SOCKET &&
 			got->seen.explanation->leaves.items[i]->last->ns == told->leaf->last->ns)
 			return true;
+	/* it may get another port */
+	if (told->final == FINAL_DELIVERED && got->seen.explanation->final == FINAL_REWRITTEN)
+		return told->leaf->last->packet->unknown &
+		       (FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_DPORT));
 	if (told->final != got->seen.explanation->final ||
 		told->leaf->drop != got->seen.explanation->leaf->drop)
 		return false;
@@ -746,8 +752,12 @@ static void what_is_seen_is_what_explain_says(void **state)
 	print_totals();
 	assert_int_equal(total.wrong, 0);
 	assert_true(total.cannot_tell * 100 < total.judged * 3);
-	if (!wanted)
-		assert_true(total.same >= 1000);
+	if (wanted)
+		return;
+	assert_true(total.same >= 1000);
+	assert_true(total.unsure * 4 < total.sent);
+	/* where it was seen no further, the end is what explain says: that alone proves nothing */
+	assert_true(total.evidence[EVIDENCE_SAID] * 20 < total.same);
 }
 
 /* Processes of others have namespaces that would be read too: here there are none. */

@@ -1,145 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Sightings that nobody saw, made into packets and answers (watch/watch.h): what the kernel does only now and then, in an order that it
- * rarely has.
+ * Which sightings are of one packet (watch/watch.h): what the kernel does only now and then, in an order that it rarely has.
  */
 #include "unit.h"
 
 #include <string.h>
 
 #include "base/limits.h"
-#include "hostbuild.h"
-#include "packet/frame.h"
-#include "watch/watch.h"
-
-#define MAC_1 "02:00:00:00:00:01"
-#define MAC_2 "02:00:00:00:00:02"
-#define NS    7
-#define OWN   "own-1"
-#define QUIET 1000
-
-struct shot {
-	uint8_t bytes[256];
-	size_t size;
-};
-
-static struct packet udp(void)
-{
-	struct packet packet = { .ethertype = ETHERTYPE_IPV4,
-		.proto = PROTO_UDP,
-		.ttl = 64,
-		.sport = 1000,
-		.dport = 2000 };
-
-	assert_true(addr_parse("10.0.0.1", &packet.src));
-	assert_true(addr_parse("10.0.0.2", &packet.dst));
-	assert_true(mac_parse(MAC_1, &packet.eth_src));
-	assert_true(mac_parse(MAC_2, &packet.eth_dst));
-	return packet;
-}
-
-static struct shot shot_of(const struct packet *packet, const char *payload)
-{
-	struct shot shot;
-	struct err err = { 0 };
-
-	if (!frame_build(packet, payload, strlen(payload), shot.bytes, sizeof(shot.bytes),
-		    &shot.size, &err))
-		fail_msg("%s", err.text);
-	return shot;
-}
-
-/* IPv6 without a flow label has nothing that tells packets of one length apart but what is in them. */
-static struct shot alike(const char *payload)
-{
-	struct packet packet = udp();
-	struct shot shot;
-
-	packet.ethertype = ETHERTYPE_IPV6;
-	assert_true(addr_parse("2001:db8::1", &packet.src));
-	assert_true(addr_parse("2001:db8::2", &packet.dst));
-	shot = shot_of(&packet, payload);
-	memset(shot.bytes + 15, 0, 3);
-	return shot;
-}
-
-static struct sighting seen(const struct shot *shot, int link, bool is_out, uint64_t time)
-{
-	return (struct sighting){ .kind = SIGHTING_FRAME,
-		.netns = NS,
-		.time_ns = time,
-		.link = link,
-		.is_out = is_out,
-		.bytes = shot->bytes,
-		.size = shot->size,
-		.wire_size = shot->size,
-		.has_ethernet = true };
-}
-
-static void see(struct watch *watch, const struct shot *shot, int link, bool is_out, uint64_t time)
-{
-	const struct sighting sighting = seen(shot, link, is_out, time);
-
-	watch_see(watch, &sighting);
-}
-
-static void see_drop(struct watch *watch, const struct shot *shot, int link, const char *reason,
-	const char *function, uint64_t time)
-{
-	struct sighting sighting = seen(shot, link, false, time);
-
-	sighting.kind = SIGHTING_DROP;
-	sighting.reason = reason;
-	sighting.function = function;
-	watch_see(watch, &sighting);
-}
-
-/* The first event of a base chain: the headers are in it, but no payload. */
-static struct sighting traced(const struct shot *shot, uint32_t id, const char *table,
-	const char *chain, uint64_t handle, enum trace_verdict verdict)
-{
-	struct sighting sighting = seen(shot, 0, false, 500);
-
-	sighting.kind = SIGHTING_TRACE;
-	sighting.size = shot->size < 54 ? shot->size : 54;
-	sighting.wire_size = 0;
-	sighting.trace = (struct trace){ .id = id,
-		.step = handle ? TRACE_RULE : TRACE_POLICY,
-		.family = FAMILY_BRIDGE,
-		.table = table,
-		.chain = chain,
-		.handle = handle,
-		.verdict = verdict };
-	return sighting;
-}
-
-/* Of our own table at a device. */
-static void see_own(
-	struct watch *watch, const struct shot *shot, uint32_t id, int link, bool is_out)
-{
-	struct sighting sighting = traced(shot, id, OWN, is_out ? "out" : "in", 1, TRACE_ACCEPT);
-
-	sighting.trace.family = FAMILY_NETDEV;
-	sighting.link = link;
-	sighting.is_out = is_out;
-	*(is_out ? &sighting.trace.out : &sighting.trace.in) = link;
-	watch_see(watch, &sighting);
-}
-
-static struct watched *take(struct watch *watch)
-{
-	struct watched *watched = watch_take(watch, UINT64_MAX, 0);
-
-	assert_non_null(watched);
-	return watched;
-}
-
-static void assert_no_more(struct watch *watch)
-{
-	assert_null(watch_take(watch, UINT64_MAX, 0));
-}
-
-/* --- joining --- */
+#include "watchshot.h"
 
 static void what_nat_rewrote_is_the_same_packet(void **state)
 {
@@ -390,302 +258,31 @@ static void a_drop_of_what_was_not_seen_is_no_packet_of_the_filter(void **state)
 	assert_int_equal(watch_n_unknown(watch), 1);
 }
 
-/* --- what became of it --- */
-
-struct stage {
-	struct arena *arena;
-	struct host_build *build;
-	const struct host *host;
-	struct watch *watch;
-	struct watch_points points;
-	struct watch_world world;
-	struct watch_answer answer;
-	int tap1, tap2, tap3, br0;
-};
-
-/* Handles of the first chain's rules are 10, 11, ... */
-static bool find_rule(void *data, const struct netns *ns, enum family family, const char *table,
-	const char *chain, uint64_t handle, size_t *ret)
+/* A trace has no payload: its addresses tell whose it is. */
+static void a_trace_is_of_the_one_of_those_alike_that_has_its_addresses(void **state)
 {
-	(void)data, (void)ns, (void)family, (void)table, (void)chain;
-	*ret = handle - 10;
-	return handle >= 10;
-}
+	struct watch *watch CLEANUP(watch_freep) = watch_new();
+	struct shot a = alike("aaaa"), b = alike("bbbb");
+	struct watched *watched;
 
-static int setup(void **state)
-{
-	struct stage *stage = test_calloc(1, sizeof(*stage));
-	struct host_build *b;
-
-	stage->arena = arena_new();
-	stage->build = b = host_build_new(stage->arena);
-	build_link(b, 0, "bridge", "br0");
-	build_link(b, 0, "tun", "tap1");
-	build_link(b, 0, "tun", "tap2");
-	build_link(b, 0, "tun", "tap3");
-	build_port(b, "br0", "tap1");
-	build_port(b, "br0", "tap2");
-	build_port(b, "br0", "tap3");
-	build_fdb(b, "tap1", MAC_1);
-	build_fdb(b, "tap2", MAC_2);
-	b->netns[0].inode = NS;
-	stage->watch = watch_new();
-	*state = stage;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct stage *stage = *state;
-
-	watch_freep(&stage->watch);
-	arena_free(stage->arena);
-	test_free(stage);
-	return 0;
-}
-
-static void open_stage(struct stage *stage)
-{
-	const struct netns *ns;
-
-	stage->host = host_built(stage->build);
-	ns = &stage->host->netns[0];
-	stage->br0 = netns_link(ns, "br0")->index;
-	stage->tap1 = netns_link(ns, "tap1")->index;
-	stage->tap2 = netns_link(ns, "tap2")->index;
-	stage->tap3 = netns_link(ns, "tap3")->index;
-	for (size_t i = 0; i < ns->n_links; i++)
-		*vec_push(&stage->points, stage->arena) =
-			(struct watch_point){ .ns = ns, .link = &ns->links[i] };
-	stage->world = (struct watch_world){ .host = stage->host,
-		.explainer = explainer_new(stage->arena, stage->host),
-		.points = &stage->points,
-		.has_drops = true,
-		.own_tables = "own-",
-		.find_rule = find_rule };
-}
-
-static void make_answer(struct stage *stage)
-{
-	struct watched *watched = take(stage->watch);
-
-	/* the sightings are borrowed */
-	watch_answer_make(stage->arena, &stage->world, watched, 0, &stage->answer);
-	assert_true(stage->answer.has_query);
+	(void)state;
+	b.bytes[14 + 8 + 15] = 9;
+	see(watch, &a, 1, false, 100);
+	see(watch, &b, 2, false, 101);
+	see_own(watch, &b, 5, 2, false);
+	watched = take(watch);
+	assert_int_equal(watched->tracks.n, 0);
 	watched_free(watched);
-	assert_no_more(stage->watch);
-}
-
-static void assert_ends(const struct stage *stage, enum final final, enum drop drop,
-	enum watch_evidence evidence, const char *difference)
-{
-	const struct watch_answer *answer = &stage->answer;
-
-	assert_string_equal(final_name(answer->seen.explanation->final), final_name(final));
-	assert_string_equal(drop_name(answer->seen.explanation->leaf->drop), drop_name(drop));
-	assert_string_equal(watch_evidence_name(answer->evidence), watch_evidence_name(evidence));
-	assert_int_equal(answer->differences.n, difference ? 1 : 0);
-	if (difference)
-		assert_string_equal(answer->differences.items[0], difference);
-}
-
-static void what_leaves_by_the_port_of_its_mac_is_delivered(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see(stage->watch, &shot, stage->tap2, true, 200);
-	make_answer(stage);
-	assert_ends(stage, FINAL_DELIVERED, DROP_NONE, EVIDENCE_FRAME, NULL);
-	assert_int_equal(stage->answer.seen.explanation->leaf->place, PLACE_GUEST);
-}
-
-/* A frame keeps its time on the way up. */
-static void a_bridge_has_it_from_its_port_though_at_the_same_time(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot;
-
-	assert_true(mac_parse("ff:ff:ff:ff:ff:ff", &packet.eth_dst));
-	shot = shot_of(&packet, "hello");
-	open_stage(stage);
-	see(stage->watch, &shot, stage->br0, false, 100);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see(stage->watch, &shot, stage->tap2, true, 110);
-	see(stage->watch, &shot, stage->tap3, true, 120);
-	make_answer(stage);
-	assert_string_equal(stage->answer.query.in->name, "tap1");
-	assert_int_equal(stage->answer.seen.explanation->leaves.n, 3);
-	assert_ends(stage, FINAL_DELIVERED, DROP_NONE, EVIDENCE_FRAME, NULL);
-}
-
-static void another_port_than_explain_says_is_a_difference(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see(stage->watch, &shot, stage->tap3, true, 200);
-	make_answer(stage);
-	assert_int_equal(stage->answer.differences.n, 2);
-	assert_string_equal(stage->answer.differences.items[0],
-		"it was not seen leaving by tap2, where explain says that it passes");
-	assert_string_equal(stage->answer.differences.items[1],
-		"it was seen leaving by tap3, where explain says that it does not go");
-}
-
-static void what_is_not_seen_leaving_is_not_taken_for_delivered(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	make_answer(stage);
-	assert_ends(stage, FINAL_CANNOT_TELL, DROP_NONE, EVIDENCE_NONE, NULL);
-	assert_string_equal(stage->answer.seen.explanation->leaf->why,
-		"it was seen last at tap1, and why no further is not known");
-}
-
-#define RULES                                                                                        \
-	"table bridge t {\n chain forward {\n type filter hook forward priority 0; policy accept;\n" \
-	" ip ttl 3 drop\n ip ttl 64 drop\n }\n}\n"
-
-static void see_rule(struct stage *stage, const struct shot *shot, uint64_t handle)
-{
-	struct sighting event = traced(shot, 5, "t", "forward", handle, TRACE_DROP);
-
-	see(stage->watch, shot, stage->tap1, false, 100);
-	see_own(stage->watch, shot, 5, stage->tap1, false);
-	event.trace.in = stage->tap1;
-	event.trace.out = stage->tap2;
-	watch_see(stage->watch, &event);
-	see_drop(stage->watch, shot, stage->tap2, "NETFILTER_DROP", "nft_do_chain", 120);
-}
-
-static void a_rule_that_was_seen_decides(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	build_nft(stage->build, 0, RULES);
-	open_stage(stage);
-	see_rule(stage, &shot, 11);
-	make_answer(stage);
-	assert_ends(stage, FINAL_DROPPED, DROP_RULE, EVIDENCE_TRACE, NULL);
-	assert_int_equal(stage->answer.seen.decider->number, 2);
-	assert_string_equal(stage->answer.kernel_reason, "NETFILTER_DROP at nft_do_chain");
-}
-
-static void another_rule_than_explain_says_is_a_difference(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	build_nft(stage->build, 0, RULES);
-	open_stage(stage);
-	see_rule(stage, &shot, 10);
-	make_answer(stage);
-	assert_ends(stage, FINAL_DROPPED, DROP_RULE, EVIDENCE_TRACE,
-		"explain says that it is rule 2 of chain forward, table t; seen was rule 1 of chain forward, table t");
-}
-
-/* The drop of the copy to tap3, whose rule was seen, is not that of the one that left by tap2. */
-static void a_copy_that_left_is_not_the_one_that_was_dropped(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct sighting event;
-	struct shot shot;
-
-	build_nft(stage->build, 0,
-		"table bridge t {\n chain forward {\n type filter hook forward priority 0; policy accept;\n"
-		" oifname \"tap3\" drop\n }\n}\n");
-	assert_true(mac_parse("02:00:00:00:00:77", &packet.eth_dst));
-	shot = shot_of(&packet, "hello");
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see(stage->watch, &shot, stage->tap2, true, 110);
-	event = traced(&shot, 6, "t", "forward", 10, TRACE_DROP);
-	event.trace.in = stage->tap1;
-	event.trace.out = stage->tap3;
-	watch_see(stage->watch, &event);
-	see_drop(stage->watch, &shot, stage->tap3, "NETFILTER_DROP", "nft_do_chain", 120);
-	make_answer(stage);
-	assert_int_equal(stage->answer.seen.explanation->leaves.n, 2);
-	assert_ends(stage, FINAL_DELIVERED, DROP_NONE, EVIDENCE_FRAME, NULL);
-}
-
-static void a_reason_of_the_kernel_is_the_cause_that_explain_says(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot;
-
-	/* it would leave where it came in */
-	assert_true(mac_parse(MAC_1, &packet.eth_dst));
-	shot = shot_of(&packet, "hello");
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see_drop(stage->watch, &shot, stage->tap1, "NOT_SPECIFIED", "br_handle_frame_finish", 120);
-	make_answer(stage);
-	assert_ends(stage, FINAL_DROPPED, DROP_BRIDGE_HAIRPIN, EVIDENCE_DROP, NULL);
-}
-
-static void a_cause_that_explain_does_not_say_is_a_difference(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see_drop(stage->watch, &shot, stage->tap1, "MAC_INVALID_SOURCE", "br_handle_frame", 120);
-	make_answer(stage);
-	assert_ends(stage, FINAL_DROPPED, DROP_BRIDGE_SOURCE, EVIDENCE_DROP,
-		"explain says: delivered to the guest at tap2");
-}
-
-/* Also where the function alone would be one that is known: it has said why. */
-static void a_reason_that_is_not_known_is_told_as_it_is(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see(stage->watch, &shot, stage->tap1, false, 100);
-	see_drop(stage->watch, &shot, stage->tap1, "UDP_CSUM", "br_handle_frame_finish", 120);
-	make_answer(stage);
-	assert_ends(stage, FINAL_CANNOT_TELL, DROP_NONE, EVIDENCE_DROP, NULL);
-	assert_string_equal(stage->answer.seen.explanation->leaf->why,
-		"the kernel dropped it: UDP_CSUM at br_handle_frame_finish");
-}
-
-static void a_rule_that_the_host_does_not_have_is_a_change(void **state)
-{
-	struct stage *stage = *state;
-	struct packet packet = udp();
-	struct shot shot = shot_of(&packet, "hello");
-
-	open_stage(stage);
-	see_rule(stage, &shot, 11);
-	make_answer(stage);
-	assert_true(stage->answer.is_changed);
+	watched = take(watch);
+	assert_int_equal(watched->tracks.n, 1);
+	watched_free(watched);
+	assert_no_more(watch);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_trace_is_of_the_one_of_those_alike_that_has_its_addresses),
 		cmocka_unit_test(what_nat_rewrote_is_the_same_packet),
 		cmocka_unit_test(packets_that_are_alike_are_known_by_their_payload),
 		cmocka_unit_test(of_what_is_the_same_in_all_the_second_at_a_device_is_the_next),
@@ -698,27 +295,6 @@ int main(void)
 		cmocka_unit_test(of_too_many_packets_the_oldest_is_told_of),
 		cmocka_unit_test(more_sightings_than_are_kept_cut_it_short),
 		cmocka_unit_test(a_drop_of_what_was_not_seen_is_no_packet_of_the_filter),
-		cmocka_unit_test_setup_teardown(
-			what_leaves_by_the_port_of_its_mac_is_delivered, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_bridge_has_it_from_its_port_though_at_the_same_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			another_port_than_explain_says_is_a_difference, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_is_not_seen_leaving_is_not_taken_for_delivered, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_rule_that_was_seen_decides, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			another_rule_than_explain_says_is_a_difference, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_copy_that_left_is_not_the_one_that_was_dropped, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_reason_of_the_kernel_is_the_cause_that_explain_says, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_cause_that_explain_does_not_say_is_a_difference, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_reason_that_is_not_known_is_told_as_it_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_rule_that_the_host_does_not_have_is_a_change, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
