@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -159,17 +158,19 @@ static bool is_sysctl(struct arena *arena, const char *name, const char *value)
 /*
  * The rules of iptables-legacy write a line for each step of a traced packet to whatever logs there (net/ipv4/netfilter/ip_tables.c,
  * trace_packet). Where that is the kernel's log, a few packets a second would fill it: then it is done without. Of other
- * namespaces than the first nothing is logged, unless somebody wants it so.
+ * namespaces than the first, which alone has nf_log_all_netns, nothing is logged unless somebody wants it so.
  */
-static bool is_logged(struct arena *arena, const struct post *post)
+static bool is_logged(struct arena *arena)
 {
-	struct stat first;
-	bool is_first = stat("/proc/1/ns/net", &first) < 0 || first.st_ino == post->netns;
+	const char *found = NULL;
+	struct err ignored;
+	bool is_first =
+		kernel_sysctl_read(arena, "net.netfilter.nf_log_all_netns", &found, &ignored) &&
+		found;
 	bool has_log = !is_sysctl(arena, "net.netfilter.nf_log.2", "NONE") ||
 		       !is_sysctl(arena, "net.netfilter.nf_log.10", "NONE");
 
-	return kernel_backend_in_use(BACKEND_LEGACY) && has_log &&
-	       (is_first || is_sysctl(arena, "net.netfilter.nf_log_all_netns", "1"));
+	return is_first && has_log && kernel_backend_in_use(BACKEND_LEGACY);
 }
 
 /* Without traces, captures alone still tell where a packet ends. */
@@ -177,7 +178,7 @@ static void ask_for_traces(struct capture *capture, struct post *post)
 {
 	struct err err, ignored;
 
-	post->is_untraced = is_logged(capture->arena, post);
+	post->is_untraced = is_logged(capture->arena);
 	if (post->is_untraced) {
 		err_system(&err, 0,
 			"there are rules of iptables-legacy, and each step of a traced packet would be written to the "

@@ -97,7 +97,7 @@ def color_at(terminal, words):
 def points(terminal):
     tell("the points are columns", terminal.wait(lambda text: all(tap in text for tap in TAPS.values()) and text.count("eth0") >= 2),
          terminal.text())
-    tell("with the namespaces they are in", terminal.wait(lambda text: re.search(r"a +here +here +b", text)), terminal.text())
+    tell("with the namespaces they are in", terminal.wait(lambda text: re.search(r"a +here +here +here +b", text)), terminal.text())
     tell("that nothing came yet is said", terminal.has("no packet yet"), terminal.text())
     ping(3)
     tell("counters rise at each point", terminal.wait(lambda text: counts(text, 4).get(TAPS["a"]) == "3" and
