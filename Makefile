@@ -64,12 +64,13 @@ demo: need-root deps ## two incidents: IPIP that does not arrive, Docker that re
 bench: need-root ## measure: apply and API beside Neutron's own, explain and parsing beside the tools, the doctor, proofs (root)
 	@tools/install-deps --bench
 	@$(MAKE) --no-print-directory all
-	@ninja -C build/release --quiet bench/explain_bench bench/bench_prove bench/bench_verify bench/api_load; $(own)
+	@ninja -C build/release --quiet bench/explain_bench bench/bench_prove bench/bench_verify bench/api_load bench/flood; $(own)
 	@bench/explain; $(own)
 	@bench/doctor; $(own)
 	@bench/prove; $(own)
 	@bench/run; $(own)
 	@bench/api --quick; $(own)
+	@bench/watch; $(own)
 
 lint: build/test/build.ninja ## format, static analysis, layers, shell scripts
 	@ninja -C build/test -j$(jobs) --quiet; $(own)

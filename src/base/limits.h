@@ -51,6 +51,8 @@
 #define LIMIT_RULESET_LINE	((size_t)64 * 1024) /* bytes */
 #define LIMIT_RULESET_LOOKUPS	1000		    /* names that the host is asked for */
 #define LIMIT_RULESET_FILE_SIZE ((size_t)1024 * 1024 * 1024) /* bytes */
+#define LIMIT_DROP_TOTALS	1000000 /* different ones that are counted apart */
+#define LIMIT_DROP_SIGHTINGS	1000000 /* a second */
 
 /* The door, src/api: what one client, or all of them together, may cost. */
 #define LIMIT_API_BODY	 ((size_t)1024 * 1024) /* bytes; of a whole policy: LIMIT_POLICY_FILE_SIZE */
@@ -79,6 +81,16 @@
 #define LIMIT_TLS_FILE	      ((size_t)1024 * 1024) /* bytes of a certificate's or key's */
 #define LIMIT_API_LISTEN      16		    /* addresses that are listened at */
 
+/* What is watched on the wire. */
+#define LIMIT_WATCH_OPEN      4096 /* packets under way: of more the oldest is told of as it is */
+#define LIMIT_WATCH_SIGHTINGS 512  /* of one packet */
+#define LIMIT_WATCH_POINTS    64   /* devices */
+#define LIMIT_WATCH_PORTS     16   /* of a bridge with more only those that lead further */
+
+/* Drops by their cause. */
+#define LIMIT_LOSS_KINDS     65536 /* different ones: the kernel counts fewer apart */
+#define LIMIT_LOSS_QUESTIONS 4096  /* that explain is asked of one reading of the host */
+
 /* Who may ask over TCP. A password costs a tenth of a second of a processor, or two, and 64 MiB, one at a time. */
 #define LIMIT_USERS	    1000
 #define LIMIT_USER_TOKENS   16			      /* kept in the file */
@@ -94,5 +106,13 @@
 #define LIMIT_SESSIONS	    1024 /* short-lived tokens */
 #define LIMIT_USER_SESSIONS 32	 /* of one user: then the oldest one ends */
 #define LIMIT_SESSION_S	    3600 /* seconds that they live */
+
+/* portwall watch */
+#define LIMIT_FILTER_LEN 4096 /* characters of an expression */
+#define LIMIT_PCAPNG_TEXT                                                                          \
+	65535 /* bytes of a name or a comment: the format has 16 bits for its length */
+#define LIMIT_PCAPNG_PACKET	262144 /* bytes, as libpcap's readers */
+#define LIMIT_PCAPNG_COMMENTS	256    /* on one packet */
+#define LIMIT_PCAPNG_INTERFACES 65536
 
 #endif

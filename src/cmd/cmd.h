@@ -70,6 +70,15 @@ enum option_id {
 	OPT_CONFIRM,
 	OPT_BRIDGE,
 	OPT_AS_FFFUU,
+	OPT_PORT,
+	OPT_COUNT,
+	OPT_FOR,
+	OPT_RATE,
+	OPT_TO_MANY,
+	OPT_MATRIX,
+	OPT_PCAP,
+	OPT_PLAIN,
+	OPT_DROPS,
 	OPT_CONFIG,
 	OPT_PARANOID,
 	/* of objects of the service */
@@ -159,6 +168,13 @@ struct invocation {
 	const char *bridges[256];
 	size_t n_bridges;
 	bool as_fffuu;
+	/* watch; 0: not said */
+	unsigned count, for_s, rate;
+	bool to_many, matrix; /* probe */
+	const char *port;     /* --port; NULL: not said */
+	const char *pcap_dir; /* --pcap; NULL: not said */
+	bool plain;	      /* watch */
+	bool drops;
 	struct object_words object;
 	/* serve */
 	const char *config_path; /* --config; NULL: the default one */
@@ -217,6 +233,8 @@ bool cmd_export(struct invocation *invocation, struct err *err);
 bool cmd_status(struct invocation *invocation, struct err *err);
 bool cmd_user(struct invocation *invocation, struct err *err);
 bool cmd_guard(struct invocation *invocation, struct err *err);
+bool cmd_probe(struct invocation *invocation, struct err *err);
+bool cmd_watch(struct invocation *invocation, struct err *err);
 /* objects_group.c, objects_rule.c, objects_port.c, objects_network.c */
 bool cmd_group_list(struct invocation *invocation, struct err *err);
 bool cmd_group_show(struct invocation *invocation, struct err *err);

@@ -22,6 +22,10 @@ static const enum option_id guard_options[] = { OPT_BRIDGE, OPT_DRY_RUN, OPT_TAK
 static const enum option_id snapshot_options[] = { OPT_OUTPUT, OPT_REDACT, OPT_FORCE, OPT_ONLY_OWN,
 	OPT_JSON, OPT_HELP };
 
+static const enum option_id probe_options[] = { OPT_IN, OPT_PORT, OPT_TO, OPT_NETNS, OPT_MATRIX,
+	OPT_POLICY, OPT_TO_MANY, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
+static const enum option_id watch_options[] = { OPT_PORT, OPT_IN, OPT_NETNS, OPT_DROPS, OPT_COUNT,
+	OPT_FOR, OPT_RATE, OPT_PLAIN, OPT_PCAP, OPT_BRIEF, OPT_JSON, OPT_HELP };
 static const enum option_id explain_options[] = { OPT_IN, OPT_TO, OPT_OUT_OF_PROCESS, OPT_NETNS,
 	OPT_SNAPSHOT, OPT_STATE, OPT_REPLY, OPT_EVERY, OPT_PACKETS, OPT_BRIEF, OPT_DOT, OPT_SVG,
 	OPT_JSON, OPT_HELP };
@@ -318,6 +322,70 @@ const struct command commands[] = {
 			"portwall explain --snapshot host.pws --packets packets.jsonl\n",
 		OPTIONS(explain_options),
 		.run = cmd_explain,
+	},
+	{
+		.name = "watch",
+		.args = "[FILTER]",
+		.max_args = 64,
+		.summary =
+			"follow packets on the wire, from point to point and rule to rule, as they pass",
+		.description =
+			"Listens on every device of a port's path (taps, ports of bridges, veths, ports of Open vSwitch, NICs, in all "
+			"network namespaces), asks netfilter which rules a packet meets, and the kernel where it is dropped, and "
+			"puts that together: for each packet its way, how it looked at each point, where it was seen last, by which "
+			"rule of which program it was dropped or rewritten, and what helps. Below it stands how that differs from what "
+			"portwall explain says of the packet, if it does. FILTER is an expression of libpcap (pcap-filter(7)), such as "
+			"\"icmp and host 172.17.0.9\", and \"ipip\"; none: every packet. It is applied by the kernel; packets in "
+			"IPIP, GRE and VXLAN are followed by their inner header, rewritten ones stay followed. "
+			"No rule of anybody is changed: traces are asked for by tables of its own (nft list tables: portwall-watch-...), which go with "
+			"it, however it ends. What cannot be observed on this kernel is said at the beginning. "
+			"On a terminal it shows a live view, unless it is asked for --plain, --brief or --json: the points as columns with exact counters, "
+			"so that it is seen where packets come no further, the newest packets below, and each of them in full; \"?\" tells the keys. "
+			"With --pcap the frames go into a file as well (pcapng, mode 0600: it holds what people sent), which can be read "
+			"however the command ends. "
+			"With --drops no packet is followed: every drop at the ports of this host's bridges (--port, --in: at those of one "
+			"port's path) is counted by the kernel, exactly, with the reason that it has. For each port, reason and other station "
+			"it is said which rule it was, whose that is, and what would let these packets pass, as portwall explain says of one of "
+			"them; where explain does not know why, the kernel's reason stands alone. Needs root.",
+		.exit_status =
+			"as explain, of the packet that is furthest from delivered: 0 delivered, 3 dropped, rejected or consumed, 4 delivered "
+			"but rewritten, 5 it cannot be told, or no packet came; --drops: 3 packets were dropped, 0 none",
+		.examples =
+			"portwall watch ipip --port vm1\n"
+			"portwall watch 'icmp and host 172.17.0.9' --in vm1 --count 1 --json\n"
+			"portwall watch 'tcp port 443' --in tap812bd281-f5 --for 10s --brief\n"
+			"portwall watch ipip --in tap812bd281-f5 --pcap incident  # for Wireshark\n"
+			"portwall watch --drops\n"
+			"portwall watch --drops --port vm1 --for 60s --json\n",
+		OPTIONS(watch_options),
+		.run = cmd_watch,
+	},
+	{
+		.name = "probe",
+		.args = "[PACKET]",
+		.max_args = 64,
+		.summary =
+			"send one packet as if it came in by a device, and watch what becomes of it",
+		.description =
+			"Sends PACKET, once, as if the machine behind the device had sent it, or as if it had come by the wire, and follows it "
+			"as portwall watch does: where it ends, its way and the rules on it, and whether portwall explain says the same. "
+			"PACKET is written as for explain. It bears \"portwall probe\" and a random number; a source port "
+			"that is not said is a random one, and MACs are those that this host knows of the addresses. "
+			"Where it is answered, the answer goes to whoever has the source address. "
+			"What goes to everybody (broadcast, multicast) is refused without --to-many. "
+			"--matrix sends one packet for each rule of each group of the port (of the policy that holds, or of --policy), and one that no rule "
+			"allows, and prints what is expected beside what was seen: a test of the policy. What comes to the port is sent in by the "
+			"other port of its bridge, or by that of --to. "
+			"Needs root and Linux 5.18.",
+		.exit_status =
+			"as explain: 0 delivered, 3 dropped, rejected or consumed, 4 delivered but rewritten, 5 it cannot be told; "
+			"--matrix: 0 all is as expected, 3 something is not, 5 something could not be told",
+		.examples =
+			"portwall probe --in tap812bd281-f5 'tcp 10.0.0.5 10.0.0.9:443 syn'\n"
+			"portwall probe --in eth1 ipip 10.0.0.2 192.168.1.5 --json\n"
+			"portwall probe --matrix --port vm1       # do the rules of the port do what they say?\n",
+		OPTIONS(probe_options),
+		.run = cmd_probe,
 	},
 	{
 		.name = "verify",

@@ -40,18 +40,16 @@ void question_print(struct text *out, const struct query *query)
 	text_addf(out, " '%s'", packet.data);
 }
 
-/* --in with --netns: many namespaces have an eth0. */
-static bool find_link(const struct host *host, const struct question *question, struct query *ret,
-	struct err *err)
+bool question_find_link(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err)
 {
-	if (!question->netns || !*question->netns)
-		return explain_find_entry(host, question->in, ret, err);
-	if (!find_netns(host, question->netns, &ret->ns, err))
+	if (!netns || !*netns)
+		return explain_find_entry(host, name, ret, err);
+	if (!find_netns(host, netns, &ret->ns, err))
 		return false;
 	ret->from = FROM_DEVICE;
-	ret->in = netns_link(ret->ns, question->in);
-	return ret->in || err_input(err, "the network namespace %s has no device %s",
-				  question->netns, question->in);
+	ret->in = netns_link(ret->ns, name);
+	return ret->in || err_input(err, "the network namespace %s has no device %s", netns, name);
 }
 
 static bool find_far_end(struct arena *arena, const struct host *host, const char *name,
@@ -82,7 +80,7 @@ bool question_query(struct arena *arena, const struct host *host, const struct q
 			"--in DEVICE, where it is received; or --out-of-process, sent by this host");
 	}
 	if (question->in) {
-		if (!find_link(host, question, &query, err))
+		if (!question_find_link(host, question->netns, question->in, &query, err))
 			return false;
 	} else {
 		query.from = FROM_PROCESS;

@@ -14,6 +14,8 @@ void report_print_text(const struct invocation *inv, struct text *out, const str
 void report_print_path(const struct invocation *inv, struct text *out, const struct report *report);
 /* The rules that took or rewrote the packet, and whose they are. */
 void report_print_deciders(struct text *out, const struct report *report);
+void report_print_changes(
+	const struct invocation *inv, struct text *out, const struct report *report);
 /* is_short: without the path. */
 json_t *report_json(const struct report *report, bool is_short);
 
@@ -25,6 +27,9 @@ struct question {
 /* choices: NULL: of one packet only. */
 bool question_query(struct arena *arena, const struct host *host, const struct question *question,
 	struct query *ret, struct packet_choices *choices, struct err *err);
+/* --in with --netns: many namespaces have an eth0. netns NULL or "": whichever has it. */
+bool question_find_link(const struct host *host, const char *netns, const char *name,
+	struct query *ret, struct err *err);
 /* The command that asks it again, of one packet that is received at a device. */
 void question_print(struct text *out, const struct query *query);
 /* The packet of the invocation's words, on a host that was read. */

@@ -190,6 +190,12 @@ static void print_changes(
 	}
 }
 
+void report_print_changes(
+	const struct invocation *inv, struct text *out, const struct report *report)
+{
+	print_changes(inv, out, &report->changes);
+}
+
 static void print_missing(struct text *out, const struct report *report)
 {
 	struct text missing CLEANUP(text_done) = TEXT_INIT;

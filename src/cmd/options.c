@@ -95,6 +95,22 @@ const struct option_spec option_specs[N_OPTIONS] = {
 	[OPT_KEEP] = { "keep", 0, NULL, "keep a fix that waits to be confirmed" },
 	[OPT_CONFIRM] = { "confirm", 0, "SECONDS",
 		"with --fix: take it back after SECONDS, unless portwall doctor --keep comes first" },
+	[OPT_PORT] = { "port", 'p', "PORT",
+		"the port, by its name or id in the policy that holds here, by its device, or by its guest's name" },
+	[OPT_COUNT] = { "count", 'c', "N", "end after N packets" },
+	[OPT_FOR] = { "for", 0, "SECONDS", "end after SECONDS" },
+	[OPT_TO_MANY] = { "to-many", 0, NULL, "send also what goes to everybody on the network" },
+	[OPT_MATRIX] = { "matrix", 0, NULL,
+		"a packet for each rule of each group of the port: the expected verdict beside the seen one" },
+	[OPT_PCAP] = { "pcap", 0, "DIR",
+		"write the frames to a new file in DIR, for Wireshark: of each point and direction, with what became of the packet as a "
+		"comment on its last frame" },
+	[OPT_PLAIN] = { "plain", 0, NULL,
+		"print a block for each packet, on a terminal, too, in place of the live view" },
+	[OPT_DROPS] = { "drops", 0, NULL,
+		"every packet that this host drops, by port, rule and reason, in place of single packets" },
+	[OPT_RATE] = { "rate", 0, "N",
+		"follow at most N packets a second and device through the rules (default: 100); all are counted" },
 	[OPT_PARANOID] = { "paranoid", 0, NULL,
 		"compare the kernel with a full recompute after every change, as the key paranoid does" },
 	[OPT_CONFIG] = { "config", 'c', "FILE",
@@ -248,6 +264,10 @@ static const struct {
 	{ OPT_FIX, AT(fix) },
 	{ OPT_UNDO, AT(undo) },
 	{ OPT_KEEP, AT(keep) },
+	{ OPT_TO_MANY, AT(to_many) },
+	{ OPT_MATRIX, AT(matrix) },
+	{ OPT_PLAIN, AT(plain) },
+	{ OPT_DROPS, AT(drops) },
 	{ OPT_PARANOID, AT(paranoid) },
 	{ OPT_WATCH, AT(object.watch) },
 	{ OPT_LONG, AT(object.is_long) },
@@ -276,7 +296,9 @@ static const struct {
 	{ OPT_POLICY, AT(policy_path) },
 	{ OPT_CONFIG, AT(config_path) },
 	{ OPT_OUTPUT, AT(output_path) },
+	{ OPT_PCAP, AT(pcap_dir) },
 	{ OPT_IN, AT(in) },
+	{ OPT_PORT, AT(port) },
 	{ OPT_TO, AT(to) },
 	{ OPT_NETNS, AT(netns) },
 	{ OPT_STATE, AT(state) },
@@ -309,19 +331,29 @@ static const struct {
 	enum option_id id;
 	uint32_t min, max;
 	size_t at;
-} seconds[] = {
-	{ OPT_WAIT, 0, WAIT_MAX_S, AT(agent.lock_wait_s) },
-	{ OPT_CONFIRM, 1, CONFIRM_MAX_S, AT(confirm_s) },
+	bool is_count; /* else seconds */
+} numbers[] = {
+	{ OPT_WAIT, 0, WAIT_MAX_S, AT(agent.lock_wait_s), false },
+	{ OPT_CONFIRM, 1, CONFIRM_MAX_S, AT(confirm_s), false },
+	{ OPT_FOR, 1, 1000000, AT(for_s), false },
+	{ OPT_COUNT, 1, 1000000000, AT(count), true },
+	{ OPT_RATE, 1, 10000, AT(rate), true },
 };
 
-static bool set_seconds(struct invocation *inv, size_t i, const char *arg, struct err *err)
+static bool set_number(struct invocation *inv, size_t i, const char *arg, struct err *err)
 {
+	size_t len = strlen(arg);
+	char *digits = arena_strdup(inv->arena, arg);
 	uint32_t value;
 
-	if (!text_to_u32(arg, seconds[i].min, seconds[i].max, &value))
-		return err_input(err, "--%s %s: must be whole seconds, %u to %u",
-			option_specs[seconds[i].id].name, arg, seconds[i].min, seconds[i].max);
-	*(unsigned *)((char *)inv + seconds[i].at) = value;
+	if (!numbers[i].is_count && len && digits[len - 1] == 's') /* "10s" */
+		digits[len - 1] = '\0';
+	if (!text_to_u32(digits, numbers[i].min, numbers[i].max, &value))
+		return err_input(err, "--%s %s: must be %s, %u to %u",
+			option_specs[numbers[i].id].name, arg,
+			numbers[i].is_count ? "a whole number" : "whole seconds", numbers[i].min,
+			numbers[i].max);
+	*(unsigned *)((char *)inv + numbers[i].at) = value;
 	return true;
 }
 
@@ -344,9 +376,9 @@ static bool option_set(
 			return true;
 		}
 	}
-	for (size_t i = 0; i < N_OF(seconds); i++)
-		if (seconds[i].id == id)
-			return set_seconds(inv, i, arg, err);
+	for (size_t i = 0; i < N_OF(numbers); i++)
+		if (numbers[i].id == id)
+			return set_number(inv, i, arg, err);
 	return add_word(inv, id, arg, err);
 }
 
@@ -426,10 +458,11 @@ void options_print_usage(struct text *out)
 			text_addf(out, "  %-8s %-8s %s\n", command->name, command->args,
 				command->summary);
 	}
-	text_add(out, "  completion        print the completion script for bash\n"
-		      "\nportwall COMMAND --help says more, man portwall everything. "
-		      "Everything acts on the current network namespace; explain, doctor and "
-		      "snapshot see all of them.\n");
+	text_add(out,
+		"  completion        print the completion script for bash\n"
+		"\nportwall COMMAND --help says more, man portwall everything. "
+		"Everything acts on the current network namespace; explain, watch, doctor and "
+		"snapshot see all of them.\n");
 }
 
 /* Adds text in lines of at most width columns, each begun with indent spaces. */
@@ -641,10 +674,10 @@ void options_print_man(struct text *out)
 		"was taken back, or the message says what stands.\n.TP\n.B 2\n"
 		"Wrong usage, or an error in the policy file, the packet or the snapshot. Nothing was "
 		"changed.\n"
-		".TP\n.B 3\nexplain: the packet is dropped, rejected or consumed; verify: something passes or is dropped that "
+		".TP\n.B 3\nexplain, watch, probe: the packet is dropped, rejected or consumed; probe \\-\\-matrix: something is not as the policy says; verify: something passes or is dropped that "
 		"should not; audit: rules that can never match, a difference, or a source that should not be let in; doctor: there are findings; guard status: "
 		"the guard is not there, was changed, or does not have all bridges.\n"
-		".TP\n.B 4\nexplain: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, verify: it cannot be told, also guard status; doctor: there are no findings, but something could not be told; "
+		".TP\n.B 4\nexplain, watch, probe: it is delivered, but rewritten.\n.TP\n.B 5\nexplain, watch, probe, verify: it cannot be told, also guard status; doctor: there are no findings, but something could not be told; "
 		"ruleset \\-\\-check: something is not understood; audit: nothing was found, but something is not known.\n"
 		".SH FILES\n.TP\n.I /run/portwall/\nThe policy that was applied last, the fixes of doctor that stand, and while something "
 		"is changed a lock file and a journal, one each for every network namespace.\n"

@@ -192,6 +192,9 @@ struct explainer *explainer_new(struct arena *arena, const struct host *host);
 const struct explanation *explain(
 	struct arena *arena, const struct explainer *explainer, const struct query *query);
 
+/* Of two copies of one packet, does a tell more of what becomes of it than b? */
+bool leaf_is_better(const struct host *host, const struct leaf *a, const struct leaf *b);
+
 /* The query of the answer to a packet that was delivered: same way back, flows kept. */
 bool explain_reply(const struct leaf *leaf, struct query *ret, struct err *err);
 

@@ -351,7 +351,7 @@ static int rank(enum final final, const struct leaf *leaf)
 
 /* Is the guest behind the device at its end whom the frame is for? Of a veth the other end is the guest's; libvirt gives
  * a tap the MAC of its guest with fe in front. */
-static bool is_for_guest(const struct walk *walk, const struct leaf *leaf)
+static bool is_for_guest(const struct host *host, const struct leaf *leaf)
 {
 	const struct node *last = leaf->last;
 	const struct link *link = last->link, *peer = NULL;
@@ -360,7 +360,7 @@ static bool is_for_guest(const struct walk *walk, const struct leaf *leaf)
 	if (!link || !last->ns || last->packet->unknown & FIELD_BIT(FIELD_ETH_DST))
 		return false;
 	if (!strcmp(link->kind, "veth"))
-		peer = host_veth_peer(walk->host, last->ns, link, &ns);
+		peer = host_veth_peer(host, last->ns, link, &ns);
 	if (peer)
 		return mac_equal(peer->mac, last->packet->eth_dst);
 	return link->mac.bytes[0] == 0xfe &&
@@ -368,12 +368,17 @@ static bool is_for_guest(const struct walk *walk, const struct leaf *leaf)
 }
 
 /* Does a tell more of the copies than b? */
-static bool is_better(const struct walk *walk, enum final final_a, const struct leaf *a,
+static bool is_better(const struct host *host, enum final final_a, const struct leaf *a,
 	enum final final_b, const struct leaf *b)
 {
 	int rank_a = rank(final_a, a), rank_b = rank(final_b, b);
 
-	return rank_a != rank_b ? rank_a > rank_b : is_for_guest(walk, a) && !is_for_guest(walk, b);
+	return rank_a != rank_b ? rank_a > rank_b : is_for_guest(host, a) && !is_for_guest(host, b);
+}
+
+bool leaf_is_better(const struct host *host, const struct leaf *a, const struct leaf *b)
+{
+	return is_better(host, a->final, a, b->final, b);
 }
 
 /* Of packets that both have, the better end. */
@@ -399,8 +404,8 @@ static struct answer copies_of_sets(
 			(struct part){ set_minus(sets, x->set, all_b), x->leaf };
 		for (size_t k = 0; k < b->n_parts; k++) {
 			const struct part *y = &b->parts[k];
-			bool is_y =
-				is_better(walk, y->leaf->final, y->leaf, x->leaf->final, x->leaf);
+			bool is_y = is_better(
+				walk->host, y->leaf->final, y->leaf, x->leaf->final, x->leaf);
 
 			*vec_push(&parts, walk->arena) =
 				(struct part){ set_and(sets, x->set, y->set),
@@ -422,7 +427,7 @@ struct answer answer_of_copies(const struct walk *walk, struct answer a, struct 
 		return a;
 	if (walk->sets)
 		return copies_of_sets(walk, &a, &b);
-	return is_better(walk, b.final, b.leaf, a.final, a.leaf) ? b : a;
+	return is_better(walk->host, b.final, b.leaf, a.final, a.leaf) ? b : a;
 }
 
 /* --- the walk --- */

@@ -172,25 +172,6 @@ static bool is_in_known_place(const struct pass *pass, long pid)
 	return false;
 }
 
-/* The process that lent a namespace its path has gone; is another one there? -1: the namespace has
- * gone, too. */
-static int open_again(struct arena *arena, uint64_t inode)
-{
-	struct pids pids;
-
-	if (!pids_read(arena, "/proc", &pids))
-		return -1;
-	vec_for_each (pid, &pids) {
-		char path[64];
-		struct stat file;
-
-		snprintf(path, sizeof(path), "/proc/%ld/ns/net", *pid);
-		if (stat(path, &file) == 0 && file.st_ino == inode)
-			return open(path, O_RDONLY | O_CLOEXEC);
-	}
-	return -1;
-}
-
 static void find_of_processes(struct pass *pass)
 {
 	struct pids pids, refused = { 0 };
@@ -363,7 +344,8 @@ static bool read_there(struct pass *pass, int own, size_t p, struct netns *ns, s
 	ns->inode = place->inode;
 	if (p) {
 		fd = open(place->path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT && (fd = open_again(pass->arena, place->inode)) < 0)
+		if (fd < 0 && errno == ENOENT &&
+			(fd = netns_open_of_process(pass->arena, place->inode)) < 0)
 			return true; /* it ended while the others were read: nothing is in it */
 		if (fd < 0 || setns(fd, CLONE_NEWNET) < 0)
 			sys = errno;

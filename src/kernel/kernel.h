@@ -23,6 +23,9 @@
  */
 enum backend { BACKEND_NFT, BACKEND_LEGACY }; /* which iptables; the bridge table is always nft */
 
+/* So begin the names of the tables by which portwall watches packets: they are no part of a host that is read. */
+#define KERNEL_WATCH_TABLE "portwall-watch-"
+
 /* The variant behind the host's plain "iptables"; fails when there is none. */
 bool kernel_backend_default(enum backend *ret, struct err *err);
 const char *backend_name(enum backend backend); /* "nft", "legacy" */
@@ -197,6 +200,10 @@ uint64_t kernel_legacy_size(void);
 /* Was it a program that this process ran lately? Of pids as the messages of nftables have them: where this process is in
  * a namespace of processes that is not the first, they are other numbers, and it says no. */
 bool kernel_is_own_program(long pid);
+
+/* Does work(data) in a network namespace of this machine, by its inode (struct netns), and comes back from it. */
+bool kernel_in_netns(
+	uint64_t inode, bool (*work)(void *data, struct err *err), void *data, struct err *err);
 
 /* CAP_NET_ADMIN, and the tools that are needed: says what to install or how to call. */
 bool kernel_check_requirements(enum backend backend, struct err *err);

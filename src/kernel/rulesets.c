@@ -68,6 +68,9 @@ static int each_table(const struct nlmsghdr *nlh, void *data)
 		if (mnl_attr_get_type(attr) != NFTA_TABLE_NAME)
 			continue;
 		table.name = netlink_strdup(pass->arena, attr);
+		/* they only say which packets netfilter tells of, and go with their process */
+		if (text_has_prefix(table.name, KERNEL_WATCH_TABLE))
+			continue;
 		table.is_iptables =
 			(table.family == NFPROTO_IPV4 || table.family == NFPROTO_IPV6) &&
 			is_iptables_name(table.name);

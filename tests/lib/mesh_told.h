@@ -7,17 +7,17 @@
 #include "explain/explain.h"
 #include "unit.h"
 
-/* What the walk told, for test_mesh alone. */
+/* What the walk told, for those that hold it against the kernel. */
 
 #define MAX_NODES 4096
 
-static bool leaves_by_wire(const struct leaf *leaf)
+static inline bool leaves_by_wire(const struct leaf *leaf)
 {
 	return leaf->final == FINAL_CANNOT_TELL && strstr(leaf->why, "the other end of");
 }
 
 /* All nodes of all paths, each once: copies share their beginnings. */
-static size_t nodes_of(const struct explanation *told, const struct node **ret)
+static inline size_t nodes_of(const struct explanation *told, const struct node **ret)
 {
 	size_t n = 0;
 
@@ -38,7 +38,7 @@ static size_t nodes_of(const struct explanation *told, const struct node **ret)
 	return n;
 }
 
-static void print_paths(const struct explanation *told)
+static inline void print_paths(const struct explanation *told)
 {
 	struct text text CLEANUP(text_done) = TEXT_INIT;
 

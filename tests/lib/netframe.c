@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "packet/frame.h"
 #include "unit.h"
 
 #define TAG_MAGIC    0x50577461u /* "PWta" */
@@ -79,82 +80,20 @@ bool net_tag_find(const uint8_t *data, size_t size, uint64_t *ret)
 	return true;
 }
 
-/* RFC 1071, over bytes; sum is carried on from a pseudo header. */
-static uint32_t sum16(uint32_t sum, const uint8_t *data, size_t size)
+static void set_checksum(const struct net_frame *frame, uint8_t *header, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
+	struct packet packet = frame->packet;
+	int offset;
 
-static uint32_t sum_pseudo(const struct packet *p, size_t size)
-{
-	size_t addr_size = p->src.family == FAMILY_IPV6 ? 16 : 4;
-	uint32_t sum = sum16(0, p->src.bytes, addr_size);
-
-	sum = sum16(sum, p->dst.bytes, addr_size);
 	/*
 	 * conntrack (6.18, udplite_error) verifies UDP-Lite with the protocol number of UDP and so
 	 * calls every honest packet invalid that no card has verified before. The tests are about
 	 * filters: they send what conntrack takes for right.
 	 */
-	return sum + (uint32_t)size + (p->proto == PROTO_UDPLITE ? PROTO_UDP : p->proto);
-}
-
-/* CRC-32C (RFC 9260 appendix A); kept little-endian on the wire. */
-static uint32_t crc32c(const uint8_t *data, size_t size)
-{
-	uint32_t crc = ~0u;
-
-	for (size_t i = 0; i < size; i++) {
-		crc ^= data[i];
-		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
-	}
-	return ~crc;
-}
-
-/* Where in the transport header the checksum stands; -1: there is none. */
-static int checksum_offset(uint8_t proto)
-{
-	switch (proto) {
-	case PROTO_TCP:
-		return 16;
-	case PROTO_UDP:
-	case PROTO_UDPLITE:
-	case PROTO_DCCP:
-		return 6;
-	case PROTO_ICMP:
-	case PROTO_ICMPV6:
-		return 2;
-	case PROTO_SCTP:
-		return 8;
-	default:
-		return -1;
-	}
-}
-
-static void set_checksum(const struct net_frame *frame, uint8_t *header, size_t size)
-{
-	const struct packet *p = &frame->packet;
-	int offset = checksum_offset(p->proto);
-
-	if (offset < 0)
-		return;
-	if (p->proto == PROTO_SCTP) {
-		uint32_t crc = crc32c(header, size);
-
-		for (int i = 0; i < 4; i++)
-			header[offset + i] = (uint8_t)(crc >> 8 * i);
-	} else {
-		uint32_t pseudo = p->proto == PROTO_ICMP ? 0 : sum_pseudo(p, size);
-		uint32_t sum = ~sum16(pseudo, header, size) & 0xffff;
-
-		set16(header + offset, sum || p->proto == PROTO_TCP ? sum : 0xffff);
-	}
-	if (frame->bad_checksum)
+	if (packet.proto == PROTO_UDPLITE)
+		packet.proto = PROTO_UDP;
+	offset = frame_set_checksum(&packet, header, size);
+	if (offset >= 0 && frame->bad_checksum)
 		header[offset] ^= 0x55;
 }
 
@@ -319,7 +258,7 @@ static void put_ip_header(struct out *out, const struct packet *p, size_t payloa
 		put16(out, 0);
 		put(out, p->src.bytes, 4);
 		put(out, p->dst.bytes, 4);
-		set16(out->data + start + 10, ~sum16(0, out->data + start, 20));
+		set16(out->data + start + 10, ~frame_sum(0, out->data + start, 20));
 	}
 }
 
@@ -440,12 +379,19 @@ size_t net_packet_build(const struct net_frame *frame, uint64_t tag, uint8_t *re
 	return out.size;
 }
 
+static bool has_checksum(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP || proto == PROTO_UDPLITE ||
+	       proto == PROTO_SCTP || proto == PROTO_ICMP || proto == PROTO_ICMPV6;
+}
+
 enum ct_state net_frame_first_state(const struct net_frame *frame)
 {
 	const struct packet *p = &frame->packet;
 	uint8_t flags = frame->tcp_flags ? frame->tcp_flags : NET_SYN;
 
-	if (frame->bad_checksum && checksum_offset(p->proto) >= 0 && p->proto != PROTO_DCCP)
+	/* conntrack verifies no other checksum; what has none cannot be wrong */
+	if (frame->bad_checksum && has_checksum(p->proto))
 		return CT_INVALID;
 	switch (p->proto) {
 	case PROTO_TCP: /* net/netfilter/nf_conntrack_proto_tcp.c, tcp_conntracks */
