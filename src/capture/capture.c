@@ -128,7 +128,6 @@ void capture_close(struct capture **capture)
 struct setting_up {
 	struct capture *capture;
 	struct post *post;
-	const char *const *names;
 };
 
 static bool make_table(struct capture *capture, struct post *post, bool has_egress, struct err *err)
@@ -136,7 +135,6 @@ static bool make_table(struct capture *capture, struct post *post, bool has_egre
 	struct text commands CLEANUP(text_done) = TEXT_INIT;
 	struct capture_point *points =
 		arena_new_array(capture->arena, struct capture_point, post->n);
-
 	struct capture_options options = capture->options;
 
 	if (post->is_untraced)
@@ -330,7 +328,7 @@ bool capture_set_points(
 	capture->posts = posts;
 	capture->n_posts = n_posts;
 	for (size_t i = 0; i < n_posts; i++) {
-		struct setting_up up = { capture, &posts[i], NULL };
+		struct setting_up up = { capture, &posts[i] };
 
 		if (!kernel_in_netns(posts[i].netns, set_up_post, &up, &why)) {
 			posts[i].n = 0;

@@ -409,7 +409,7 @@ static bool is_taken_by_ovs(
 	const struct link *link = ns ? netns_link_by_index(ns, drop->link) : NULL;
 
 	return drop->reason && !strcmp(drop->reason, "OTHERHOST") &&
-	       world_ovs_port(world, ns, link);
+	       ovs_port_at(world->host, ns, link);
 }
 
 static bool is_dropped_by_trace(const struct way_end *end)
@@ -460,7 +460,7 @@ static void give_drops(
 {
 	for (int level = LIKELINESS_MAX; level > 0; level--)
 		vec_for_each (drop, &watched->drops) {
-			const struct netns *ns = world_netns(world, (*drop)->netns);
+			const struct netns *ns = netns_of_inode(world->host, (*drop)->netns);
 
 			if (is_taken_by_ovs(world, ns, *drop) || is_given(ends, *drop))
 				continue;
@@ -516,7 +516,7 @@ static void add_lost_copies(struct arena *arena, const struct watch_world *world
 	const struct watched *watched, struct way_ends *ends)
 {
 	vec_for_each (drop, &watched->drops) {
-		const struct netns *ns = world_netns(world, (*drop)->netns);
+		const struct netns *ns = netns_of_inode(world->host, (*drop)->netns);
 
 		if (ns && !is_taken_by_ovs(world, ns, *drop) && !is_given(ends, *drop))
 			add_lost_copy(arena, ns, *drop, ends);

@@ -70,9 +70,12 @@ enum ct_state moments_state(const struct moments *moments, const struct netns *n
 bool is_own_event(const struct watch_world *world, const struct sighting *event);
 /* Does the packet leave the base chain with it? */
 bool trace_is_last_word(enum trace_verdict verdict);
-const struct netns *world_netns(const struct watch_world *world, uint64_t inode);
-/* NULL: it is none of Open vSwitch's. */
-const struct ovs_port *world_ovs_port(
-	const struct watch_world *world, const struct netns *ns, const struct link *link);
+/* points.c: NULL: the host has none, or has it no more. */
+const struct netns *netns_of_inode(const struct host *host, uint64_t inode);
+/* points.c: NULL: it is none of Open vSwitch's. */
+const struct ovs_port *ovs_port_at(
+	const struct host *host, const struct netns *ns, const struct link *link);
+/* join.c: its bytes; borrowed, too. */
+struct frame sighting_frame(const struct sighting *sighting);
 
 #endif

@@ -12,8 +12,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "packet/frame.h"
-#include "watch/watch.h"
+#include "watch/internal.h"
 
 struct watch {
 	struct watched **open; /* sorted by their first sighting */
@@ -51,18 +50,23 @@ uint64_t watch_n_unknown(const struct watch *watch)
 
 /* --- what a sighting says of its packet --- */
 
+struct frame sighting_frame(const struct sighting *sighting)
+{
+	return (struct frame){ .bytes = sighting->bytes,
+		.size = sighting->size,
+		.has_ethernet = sighting->has_ethernet,
+		.ethertype = sighting->ethertype,
+		.vlan_id = sighting->vlan_id,
+		.wire_size = sighting->wire_size };
+}
+
 struct looks {
 	uint64_t identity, payload;
 };
 
 static struct looks look(const struct sighting *sighting)
 {
-	struct frame frame = { .bytes = sighting->bytes,
-		.size = sighting->size,
-		.has_ethernet = sighting->has_ethernet,
-		.ethertype = sighting->ethertype,
-		.vlan_id = sighting->vlan_id,
-		.wire_size = sighting->wire_size };
+	struct frame frame = sighting_frame(sighting);
 	struct frame_layout layout;
 	struct looks looks = { 0 };
 	struct packet packet;
@@ -80,10 +84,7 @@ static struct looks look(const struct sighting *sighting)
 /* Of a tunnel: what it carries is the packet that is followed. */
 static struct looks look_inside(const struct sighting *sighting)
 {
-	struct frame frame = { .bytes = sighting->bytes,
-		.size = sighting->size,
-		.has_ethernet = sighting->has_ethernet,
-		.ethertype = sighting->ethertype };
+	struct frame frame = sighting_frame(sighting);
 	struct frame_layout layout;
 	struct packet packet;
 	struct sighting inner = *sighting;
@@ -224,11 +225,7 @@ static bool was_traced_there(const struct watched *watched, const struct sightin
 
 static bool parse(const struct sighting *sighting, struct packet *ret)
 {
-	struct frame frame = { .bytes = sighting->bytes,
-		.size = sighting->size,
-		.has_ethernet = sighting->has_ethernet,
-		.ethertype = sighting->ethertype,
-		.vlan_id = sighting->vlan_id };
+	struct frame frame = sighting_frame(sighting);
 	struct frame_layout layout;
 
 	return sighting->size && frame_parse(&frame, ret, &layout);

@@ -173,19 +173,12 @@ void losses_see(struct losses *losses, const struct sighting *drop)
 
 /* --- what is no loss --- */
 
-static bool is_ovs_port(const struct host *host, const struct netns *ns, const struct link *link)
-{
-	const struct ovs_port *port = host_ovs_port(host, link->name);
-
-	return port && (port->netns < 0 || &host->netns[port->netns] == ns);
-}
-
 bool loss_is_none(const struct host *host, const struct loss_total *total)
 {
 	/* of sockets that listen to all of a device, and of what was still to be read when one was closed */
 	static const char *const reasons[] = { "QUEUE_PURGE", "PACKET_SOCK_ERROR", "SOCKET_FILTER",
 		"SOCKET_CLOSE", "CONSUMED" };
-	const struct netns *ns = losses_netns(host, total->netns);
+	const struct netns *ns = netns_of_inode(host, total->netns);
 	const struct link *link = ns ? netns_link_by_index(ns, total->link) : NULL;
 
 	for (size_t i = 0; i < N_OF(reasons); i++)
@@ -193,7 +186,7 @@ bool loss_is_none(const struct host *host, const struct loss_total *total)
 			return true;
 	/* A port of Open vSwitch in user space is read by it; what a bridge hands up and is not for it is a copy, for a listener. */
 	return !strcmp(total->reason, "OTHERHOST") && link &&
-	       (!strcmp(link->kind, "bridge") || is_ovs_port(host, ns, link));
+	       (!strcmp(link->kind, "bridge") || ovs_port_at(host, ns, link));
 }
 
 /* --- causes --- */
@@ -261,7 +254,7 @@ static struct pile *find_pile(
 static void describe_device(
 	struct losses *losses, const struct loss_total *total, struct loss *loss)
 {
-	const struct netns *ns = losses_netns(losses->world.host, total->netns);
+	const struct netns *ns = netns_of_inode(losses->world.host, total->netns);
 	const struct link *link = ns ? netns_link_by_index(ns, total->link) : NULL;
 
 	loss->netns = arena_strdup(losses->arena, ns ? ns->name : "");

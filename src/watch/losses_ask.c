@@ -12,16 +12,9 @@
 #include "host/index.h"
 #include "packet/expr.h"
 #include "packet/frame.h"
+#include "watch/internal.h"
 #include "watch/losses_internal.h"
 #include "watch/watch.h"
-
-const struct netns *losses_netns(const struct host *host, uint64_t inode)
-{
-	for (size_t i = 0; i < host->n_netns; i++)
-		if (host->netns[i].inode == inode)
-			return &host->netns[i];
-	return NULL;
-}
 
 /* --- a packet without its bytes --- */
 
@@ -236,7 +229,7 @@ static void take(const struct asking *asking, const struct query *query,
 void loss_ask(struct arena *arena, const struct losses_world *world, const struct loss_total *total,
 	const struct packet *packet, struct loss_answer *ret)
 {
-	struct asking asking = { arena, world, total, losses_netns(world->host, total->netns),
+	struct asking asking = { arena, world, total, netns_of_inode(world->host, total->netns),
 		NULL };
 	struct entries entries;
 	const struct explanation *said, *first_said = NULL;

@@ -19,6 +19,4 @@ void loss_ask(struct arena *arena, const struct losses_world *world, const struc
 /* Of what the total says of them; false: too little. */
 bool loss_make_packet(const struct loss_total *total, struct packet *ret);
 
-const struct netns *losses_netns(const struct host *host, uint64_t inode);
-
 #endif

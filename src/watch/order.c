@@ -22,27 +22,6 @@ bool trace_is_last_word(enum trace_verdict verdict)
 	       verdict == TRACE_STOLEN;
 }
 
-const struct netns *world_netns(const struct watch_world *world, uint64_t inode)
-{
-	for (size_t i = 0; i < world->host->n_netns; i++)
-		if (world->host->netns[i].inode == inode)
-			return &world->host->netns[i];
-	return NULL;
-}
-
-const struct ovs_port *world_ovs_port(
-	const struct watch_world *world, const struct netns *ns, const struct link *link)
-{
-	const struct host *host = world->host;
-
-	for (size_t i = 0; link && i < host->n_ovs_ports; i++)
-		if (!strcmp(host->ovs_ports[i].name, link->name) &&
-			(host->ovs_ports[i].netns < 0 ||
-				&host->netns[host->ovs_ports[i].netns] == ns))
-			return &host->ovs_ports[i];
-	return NULL;
-}
-
 bool world_is_watched(
 	const struct watch_world *world, const struct netns *ns, const struct link *link)
 {
@@ -54,12 +33,7 @@ bool world_is_watched(
 
 static bool read_packet(const struct sighting *sighting, struct packet *ret)
 {
-	struct frame frame = { .bytes = sighting->bytes,
-		.size = sighting->size,
-		.has_ethernet = sighting->has_ethernet,
-		.ethertype = sighting->ethertype,
-		.vlan_id = sighting->vlan_id,
-		.wire_size = sighting->wire_size };
+	struct frame frame = sighting_frame(sighting);
 	struct frame_layout layout;
 
 	if (!sighting->size || !frame_parse(&frame, ret, &layout))
@@ -76,7 +50,7 @@ static struct moment place_of(const struct watch_world *world, const struct sigh
 {
 	struct moment moment = { .kind = MOMENT_PLACE,
 		.parent = NO_MOMENT,
-		.ns = world_netns(world, sighting->netns),
+		.ns = netns_of_inode(world->host, sighting->netns),
 		.is_out = sighting->is_out,
 		.is_captured = sighting->kind == SIGHTING_FRAME,
 		.time_ns = sighting->time_ns };
@@ -161,7 +135,7 @@ static size_t add_sent(struct arena *arena, const struct watch_world *world,
 {
 	struct moment moment = { .kind = MOMENT_SENT,
 		.parent = NO_MOMENT,
-		.ns = world_netns(world, event->netns),
+		.ns = netns_of_inode(world->host, event->netns),
 		.is_out = true,
 		.time_ns = watched->first_ns };
 
@@ -181,7 +155,7 @@ static void add_run(struct arena *arena, const struct watch_world *world, struct
 	if (!is_own_event(world, first)) {
 		moment = (struct moment){ .kind = MOMENT_CHAIN,
 			.parent = *at,
-			.ns = world_netns(world, track->netns),
+			.ns = netns_of_inode(world->host, track->netns),
 			.time_ns = time_at(moments, *at, first),
 			.events = track->events.items + from,
 			.n_events = n };
@@ -231,7 +205,7 @@ static bool is_next_copy(
 static void add_track(struct arena *arena, const struct watch_world *world, struct moments *moments,
 	const struct watched *watched, const struct track *track)
 {
-	const struct netns *ns = world_netns(world, track->netns);
+	const struct netns *ns = netns_of_inode(world->host, track->netns);
 	size_t at = NO_MOMENT, begin = 0, n;
 
 	for (size_t i = 0; i < track->events.n; i += n) {
@@ -267,14 +241,14 @@ bool moment_is_other_end(
 /* By an internal port a packet goes between Open vSwitch and the host's own stack, so that "in" leaves the switch. */
 static bool enters_ovs(const struct watch_world *world, const struct moment *place)
 {
-	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
+	const struct ovs_port *port = ovs_port_at(world->host, place->ns, place->link);
 
 	return port && place->is_out == is_internal(port);
 }
 
 static bool leaves_ovs(const struct watch_world *world, const struct moment *place)
 {
-	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
+	const struct ovs_port *port = ovs_port_at(world->host, place->ns, place->link);
 
 	return port && place->is_out != is_internal(port);
 }
@@ -453,10 +427,10 @@ static void leave_out_mirrors(const struct watch_world *world, struct moments *m
 	for (size_t i = 0; has_left && i < moments->n; i++) {
 		struct moment *place = &moments->items[i];
 
-		place->is_left_out = is_place(place) && !place->is_out &&
-				     place->parent != NO_MOMENT &&
-				     is_internal(world_ovs_port(world, place->ns, place->link)) &&
-				     !has_children(moments, i);
+		place->is_left_out =
+			is_place(place) && !place->is_out && place->parent != NO_MOMENT &&
+			is_internal(ovs_port_at(world->host, place->ns, place->link)) &&
+			!has_children(moments, i);
 	}
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "watch/watch.h"
+#include "watch/internal.h"
 
 struct search {
 	struct arena *arena;
@@ -12,17 +12,20 @@ struct search {
 	struct watch_points *points;
 };
 
-static const struct ovs_port *ovs_port_of(
+const struct netns *netns_of_inode(const struct host *host, uint64_t inode)
+{
+	for (size_t i = 0; i < host->n_netns; i++)
+		if (host->netns[i].inode == inode)
+			return &host->netns[i];
+	return NULL;
+}
+
+const struct ovs_port *ovs_port_at(
 	const struct host *host, const struct netns *ns, const struct link *link)
 {
-	for (size_t i = 0; i < host->n_ovs_ports; i++) {
-		const struct ovs_port *port = &host->ovs_ports[i];
+	const struct ovs_port *port = link ? host_ovs_port(host, link->name) : NULL;
 
-		if (!strcmp(port->name, link->name) &&
-			(port->netns < 0 || &host->netns[port->netns] == ns))
-			return port;
-	}
-	return NULL;
+	return port && (port->netns < 0 || &host->netns[port->netns] == ns) ? port : NULL;
 }
 
 static bool is_bridge(const struct link *link)
@@ -91,10 +94,10 @@ static void add_ovs_bridge(
 		if (strcmp(port->bridge, bridge) != 0)
 			continue;
 		if (port->peer && depth) {
-			for (size_t p = 0; p < host->n_ovs_ports; p++)
-				if (!strcmp(host->ovs_ports[p].name, port->peer))
-					add_ovs_bridge(search, host->ovs_ports[p].bridge,
-						distance + 1, depth - 1);
+			const struct ovs_port *peer = host_ovs_port(host, port->peer);
+
+			if (peer)
+				add_ovs_bridge(search, peer->bridge, distance + 1, depth - 1);
 			continue;
 		}
 		if (port->netns < 0)
@@ -113,7 +116,7 @@ static void follow(struct search *search, const struct watch_point *at)
 {
 	const struct netns *ns = at->ns;
 	const struct link *link = at->link;
-	const struct ovs_port *port = ovs_port_of(search->host, ns, link);
+	const struct ovs_port *port = ovs_port_at(search->host, ns, link);
 
 	if (link->master_index) {
 		const struct link *master = netns_link_by_index(ns, link->master_index);

@@ -84,7 +84,7 @@ static void look_for_nat(struct way *way, const struct moment *moment)
 static const struct ovs_bridge *ovs_bridge_of(
 	const struct watch_world *world, const struct moment *place)
 {
-	const struct ovs_port *port = world_ovs_port(world, place->ns, place->link);
+	const struct ovs_port *port = ovs_port_at(world->host, place->ns, place->link);
 
 	for (size_t i = 0; port && i < world->host->n_ovs_bridges; i++)
 		if (!strcmp(world->host->ovs_bridges[i].name, port->bridge))
